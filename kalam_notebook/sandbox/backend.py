@@ -1,7 +1,8 @@
 """What the live part of the sandbox asks of its SQL part, as values and one protocol.
 
-The WebSocket code reads tables, runs snapshots and hears about commits through `LiveBackend` alone, and the
-engine implements it, so that either side can be tested with a small double of the other. No behaviour is here.
+The WebSocket code reads tables, runs snapshots and hears about commits through `LiveBackend` alone, and
+the engine implements it, so that either side can be tested with a small double of the other. No behaviour
+is here.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ class Change:
         kind: ``"insert"``, ``"update"`` or ``"delete"``.
         owner: User id for USER and STREAM tables, None for SHARED tables.
         seq: ``_seq`` of the new version, of the tombstone for a delete.
-        new: Wire-encoded cells of all columns including ``_seq`` (a string) and ``_deleted``. For a delete the
-            last values with the tombstone's ``_seq`` and ``_deleted`` true.
+        new: Wire-encoded cells of all columns including ``_seq`` (a string) and ``_deleted``. For a delete
+            the last values with the tombstone's ``_seq`` and ``_deleted`` true.
         old: Wire-encoded cells of the previous version, for an update or a delete.
     """
 
@@ -83,7 +84,7 @@ class Change:
     old: dict[str, object] | None
 
 
-class SqlFailed(Exception):  # noqa: N818 - the contract's name; it is an answer, not a fault of the sandbox.
+class SqlFailed(Exception):
     """A statement was refused or failed; the message is the one an administrator sees.
 
     Attributes:
@@ -100,7 +101,7 @@ class SqlFailed(Exception):  # noqa: N818 - the contract's name; it is an answer
         return f"{self.code}: {self.message}"
 
 
-class Unencodable(Exception):  # noqa: N818 - the contract's name.
+class Unencodable(Exception):
     """A result holds a value that the wire cannot carry (KalamDB HTTP reference, section 7.1).
 
     Attributes:

@@ -1,0 +1,1 @@
+"""KalamDB in Jupyter."""

@@ -1,0 +1,292 @@
+"""Every error that the package raises, one tree with ``KalamError`` at the root.
+
+    KalamError
+    ├─ ConfigError                  no server, unreadable login file, bad option
+    ├─ AuthError                    login refused, token expired and not renewable
+    ├─ TransportError               no answer from the server
+    │  ├─ ConnectError              the server cannot be reached
+    │  └─ RequestTimeoutError       also TimeoutError
+    ├─ ServerError                  the server answered with an error: .code, .status, .sql
+    │  ├─ QueryError                SQL refused or failed
+    │  ├─ NotFoundError             file, topic or route does not exist
+    │  ├─ PermissionDeniedError     the role is too low
+    │  ├─ RateLimitError            too many requests: .retry_after
+    │  ├─ NotLeaderError            a cluster follower answered
+    │  └─ FileRejectedError         upload refused: size, type, number
+    ├─ ProtocolError                the server broke the contract
+    ├─ DecodeError                  also ValueError: .column, .row, .type_name, .value
+    ├─ ParameterError               also ValueError: a value cannot be sent: .parameter
+    ├─ ResultError                  a result cannot be what was asked for
+    ├─ DownloadError                a file differs from its FileRef, or could not be written
+    ├─ LiveError
+    │  ├─ SubscriptionError         the server refused a live query: .code
+    │  ├─ SlowConsumerError         a bounded queue is full
+    │  └─ ResumeError               a live query cannot go on where it was
+    └─ MissingDependencyError       also ImportError: an extra is not installed
+
+Facts are attributes, and ``__str__`` is made from them. All errors pickle. Nothing here imports the package.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AuthError",
+    "ConfigError",
+    "ConnectError",
+    "DecodeError",
+    "DownloadError",
+    "FileRejectedError",
+    "KalamError",
+    "LiveError",
+    "MissingDependencyError",
+    "NotFoundError",
+    "NotLeaderError",
+    "ParameterError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "QueryError",
+    "RateLimitError",
+    "RequestTimeoutError",
+    "ResultError",
+    "ResumeError",
+    "ServerError",
+    "SlowConsumerError",
+    "SubscriptionError",
+    "TransportError",
+    "server_error",
+]
+
+
+class KalamError(Exception):
+    """Root of all errors of this package."""
+
+
+class ConfigError(KalamError):
+    """A setting is missing or cannot be used."""
+
+
+class AuthError(KalamError):
+    """The server does not accept who asks.
+
+    Attributes:
+        code: The server's code, for example ``unauthorized`` or ``TOKEN_EXPIRED``; None when no server was asked.
+    """
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message, code)
+        self.message = message
+        self.code = code
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class TransportError(KalamError):
+    """The request got no usable answer."""
+
+
+class ConnectError(TransportError):
+    """The server cannot be reached."""
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """The server did not answer in time."""
+
+
+class ServerError(KalamError):
+    """The server answered with an error.
+
+    Attributes:
+        code: The server's code, for example ``SQL_EXECUTION_ERROR``; unknown codes are kept as they are.
+        message: The server's text.
+        status: The HTTP status.
+        sql: The statement that failed, as the server or else the caller has it; None where there is none.
+        hint: What to do next, in the client's words; may be empty.
+    """
+
+    def __init__(self, code: str, message: str, status: int, sql: str | None = None, hint: str = "") -> None:
+        super().__init__(code, message, status, sql, hint)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.sql = sql
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.code}: {self.message}"
+        return f"{text}\n{self.hint}" if self.hint else text
+
+
+class QueryError(ServerError):
+    """A statement was refused, or failed while it ran."""
+
+
+class NotFoundError(ServerError):
+    """What was asked for does not exist."""
+
+
+class PermissionDeniedError(ServerError):
+    """The role of the user is not sufficient."""
+
+
+class RateLimitError(ServerError):
+    """Too many requests.
+
+    Attributes:
+        retry_after: Seconds to wait as the server says, or None.
+    """
+
+    retry_after: float | None = None
+
+
+class NotLeaderError(ServerError):
+    """A follower of a cluster answered; the text names the leader."""
+
+
+class FileRejectedError(ServerError):
+    """An upload was refused for its size, type or number."""
+
+
+class ProtocolError(KalamError):
+    """The server's answer is not what the protocol promises."""
+
+
+class DecodeError(KalamError, ValueError):
+    """A cell does not fit the type that was announced for its column.
+
+    Attributes:
+        column: Name of the column.
+        type_name: The announced type.
+        row: Row number in the result, from 0; None when unknown.
+        value: The start of the offending cell.
+    """
+
+    def __init__(self, column: str, type_name: str, row: int | None, value: str, reason: str = "") -> None:
+        super().__init__(column, type_name, row, value, reason)
+        self.column = column
+        self.type_name = type_name
+        self.row = row
+        self.value = value
+        self.reason = reason
+
+    def __str__(self) -> str:
+        where = "" if self.row is None else f", row {self.row}"
+        text = f"Column {self.column!r} ({self.type_name}){where}: cannot read {self.value}"
+        text += f" ({self.reason})." if self.reason else "."
+        return f"{text}\nThe rows were not used. Cast the column in SQL, for example arrow_cast({self.column}, 'Utf8')."
+
+
+class ParameterError(KalamError, ValueError):
+    """A Python value cannot be sent as a parameter.
+
+    Attributes:
+        parameter: The placeholder, for example ``$2``.
+    """
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        super().__init__(parameter, reason)
+        self.parameter = parameter
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"Parameter {self.parameter}: {self.reason}"
+
+
+class ResultError(KalamError):
+    """A result cannot be given in the form asked for."""
+
+
+class DownloadError(KalamError):
+    """A downloaded file is not the one its FileRef describes, or could not be written."""
+
+
+class LiveError(KalamError):
+    """A live query failed."""
+
+
+class SubscriptionError(LiveError):
+    """The server refused a live query.
+
+    Attributes:
+        code: The server's code, for example ``SUBSCRIPTION_LIMIT_EXCEEDED``.
+        sql: The live query.
+        hint: What to do next; may be empty.
+    """
+
+    def __init__(self, code: str, message: str, sql: str, hint: str = "") -> None:
+        super().__init__(code, message, sql, hint)
+        self.code = code
+        self.message = message
+        self.sql = sql
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.code}: {self.message}"
+        return f"{text}\n{self.hint}" if self.hint else text
+
+
+class SlowConsumerError(LiveError):
+    """Events were not taken as fast as they came, and the bounded queue is full."""
+
+
+class ResumeError(LiveError):
+    """A live query cannot go on where it was; rows may be missing."""
+
+
+class MissingDependencyError(KalamError, ImportError):
+    """A package of an extra is not installed."""
+
+
+_CLASSES: dict[str, type[ServerError]] = {
+    "EMPTY_SQL": QueryError,
+    "BATCH_PARSE_ERROR": QueryError,
+    "INVALID_SQL": QueryError,
+    "INVALID_PARAMETER": QueryError,
+    "PARAMS_WITH_BATCH": QueryError,
+    "SQL_EXECUTION_ERROR": QueryError,
+    "INVALID_INPUT": QueryError,
+    "TABLE_NOT_FOUND": QueryError,
+    "FILE_NOT_FOUND": NotFoundError,
+    "EXPORT_NOT_FOUND": NotFoundError,
+    "NOT_FOUND": NotFoundError,
+    "PERMISSION_DENIED": PermissionDeniedError,
+    "FORBIDDEN": PermissionDeniedError,
+    "forbidden": PermissionDeniedError,
+    "INSUFFICIENT_PERMISSIONS": PermissionDeniedError,
+    "REMOTE_ACCESS_DENIED": PermissionDeniedError,
+    "RATE_LIMIT_EXCEEDED": RateLimitError,
+    "IP_BANNED": RateLimitError,
+    "rate_limited": RateLimitError,
+    "NOT_LEADER": NotLeaderError,
+    "FILE_TOO_LARGE": FileRejectedError,
+    "TOO_MANY_FILES": FileRejectedError,
+    "BODY_TOO_LARGE": FileRejectedError,
+}
+
+_HINTS: dict[str, str] = {
+    "RATE_LIMIT_EXCEEDED": "Nothing was executed. Wait a second and send it again.",
+    "PARAMS_WITH_BATCH": "Send the statements one by one; only a single statement takes parameters.",
+    "FILE_TOO_LARGE": "The server's limit is files.max_size_bytes. Split the file or raise the limit.",
+    "BODY_TOO_LARGE": "The server's limit for a request is rate_limit.request_body_limit_bytes (10 MiB by default).",
+    "NOT_LEADER": "Connect to the leader named above.",
+}
+
+
+def server_error(code: str, message: str, status: int, sql: str | None = None) -> ServerError:
+    """Make the exception for an error answer.
+
+    Args:
+        code: The server's code.
+        message: The server's text.
+        status: The HTTP status.
+        sql: The statement that failed, if there is one.
+
+    Returns:
+        The class that belongs to the code; ``ServerError`` for an unknown one.
+
+    Source: KalamDB HTTP reference, section 15.
+    """
+    kind = _CLASSES.get(code)
+    if kind is None:
+        kind = {404: NotFoundError, 403: PermissionDeniedError, 429: RateLimitError}.get(status, ServerError)
+    return kind(code, message, status, sql, _HINTS.get(code, ""))

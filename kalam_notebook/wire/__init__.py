@@ -1,0 +1,1 @@
+"""What travels between client and server, as pure functions and values: no waiting, no sockets, no clock."""

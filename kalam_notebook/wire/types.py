@@ -1,0 +1,131 @@
+"""Type names of KalamDB and the Arrow types that hold their values exactly.
+
+The wire announces a column as ``{"name", "data_type", "index", "flags"}`` (HTTP reference, section 7). Called by the
+decoder, the results and the live engine. Reading cells is the decoder's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kalam_notebook.errors import ProtocolError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Column", "arrow_field", "arrow_schema", "parse_schema"]
+
+#: Metadata key of an Arrow field: the server's type name, for types that share one Arrow type (Text, Json, File).
+KALAM_TYPE = b"kalam:data_type"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as the server announced it.
+
+    Attributes:
+        name: Name, or the text of an expression. Names may repeat.
+        type_name: The server's type name, for example ``BigInt``, ``Decimal`` or ``Embedding``.
+        precision: Digits of a Decimal, else 0.
+        scale: Digits after the point of a Decimal, else 0.
+        size: Elements of an Embedding, else 0.
+        flags: Of ``pk``, ``nn``, ``uq``. They describe the table's column and promise nothing about the values.
+    """
+
+    name: str
+    type_name: str
+    precision: int = 0
+    scale: int = 0
+    size: int = 0
+    flags: tuple[str, ...] = ()
+
+    @property
+    def sql_type(self) -> str:
+        """The type as SQL spells it, for example ``DECIMAL(10, 2)``."""
+        if self.type_name == "Decimal":
+            return f"DECIMAL({self.precision}, {self.scale})"
+        if self.type_name == "Embedding":
+            return f"EMBEDDING({self.size})"
+        return self.type_name.upper()
+
+    @property
+    def is_primary_key(self) -> bool:
+        """Whether the server flags the column as the primary key."""
+        return "pk" in self.flags
+
+
+def parse_column(raw: Mapping[str, Any]) -> Column:
+    """Read one element of ``schema``.
+
+    Raises:
+        ProtocolError: The element has no name, or its ``data_type`` has a form that is not known.
+
+    Source: HTTP reference, sections 7 and 11.1.
+    """
+    try:
+        name, data_type = raw["name"], raw["data_type"]
+        flags = tuple(raw.get("flags") or ())
+        if isinstance(data_type, str):
+            return Column(str(name), data_type, flags=flags)
+        ((type_name, detail),) = data_type.items()
+        if type_name == "Decimal":
+            return Column(str(name), type_name, int(detail["precision"]), int(detail["scale"]), flags=flags)
+        if type_name == "Embedding":
+            return Column(str(name), type_name, size=int(detail), flags=flags)
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise ProtocolError(f"The server announced a column that cannot be understood: {str(raw)[:200]}") from exc
+    # Unknown parameterised types are passed on as text under their own name (HTTP reference, section 11.2).
+    return Column(str(name), str(type_name), flags=flags)
+
+
+def parse_schema(raw: Sequence[Mapping[str, Any]] | None) -> tuple[Column, ...]:
+    """Read ``schema`` of a result or of a subscription's acknowledgement; None and ``[]`` are no columns."""
+    return tuple(parse_column(column) for column in raw or ())
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """The Arrow type that holds every value of the column exactly; ``string`` for a type name that is not known."""
+    import pyarrow as pa
+
+    simple: dict[str, pa.DataType] = {
+        "Boolean": pa.bool_(),
+        "SmallInt": pa.int16(),
+        "Int": pa.int32(),
+        "BigInt": pa.int64(),
+        "Float": pa.float32(),
+        "Double": pa.float64(),
+        "Text": pa.string(),
+        "Json": pa.string(),
+        "File": pa.string(),
+        "Bytes": pa.binary(),
+        "Uuid": pa.uuid(),
+        "Timestamp": pa.timestamp("us", tz="UTC"),
+        "DateTime": pa.timestamp("us", tz="UTC"),
+        "Date": pa.date32(),
+        "Time": pa.time64("us"),
+    }
+    if column.type_name == "Decimal":
+        return pa.decimal128(column.precision, column.scale)
+    if column.type_name == "Embedding":
+        return pa.list_(pa.float32(), column.size)
+    return simple.get(column.type_name, pa.string())
+
+
+def arrow_field(column: Column) -> pa.Field:
+    """The Arrow field of a column. Its metadata holds the server's type name.
+
+    The field is nullable whatever the flags say: an outer join brings NULL under a ``nn`` flag
+    (HTTP reference, section 7).
+    """
+    import pyarrow as pa
+
+    return pa.field(column.name, arrow_type(column), metadata={KALAM_TYPE: column.sql_type.encode()})
+
+
+def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
+    """The Arrow schema of a result, columns in SELECT order."""
+    import pyarrow as pa
+
+    return pa.schema([arrow_field(column) for column in columns])

@@ -1,0 +1,162 @@
+"""Cells of an answer to Arrow arrays, exactly.
+
+A cell is what the JSON parser made of the wire's form: 64-bit integers and decimals are strings, bytes are lists of
+integers, times are integers (HTTP reference, section 11). Whole columns are converted at once. What does not fit its
+type is an error that names column, row and value; nothing is rounded, cut or guessed. Called by the body decoder and
+by the live engine; finding cells in a body is ``wire.body``'s work.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from itertools import accumulate, chain
+from typing import TYPE_CHECKING, Any
+
+from kalam_notebook.errors import DecodeError
+from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["decode_array", "decode_columns"]
+
+
+def decode_columns(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> pa.RecordBatch:
+    """Convert columns of cells into a record batch.
+
+    Args:
+        columns: Columns as announced, in SELECT order.
+        values: For each column its cells, all of the same number.
+
+    Returns:
+        A record batch with the schema ``arrow_schema(columns)``; JSON null is NULL.
+
+    Raises:
+        DecodeError: A cell does not fit its column.
+    """
+    import pyarrow as pa
+
+    arrays = [
+        _decode_column(column.name, column.sql_type, cells, arrow_type(column))
+        for column, cells in zip(columns, values, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(columns))
+
+
+def _decode_column(name: str, type_name: str, cells: Sequence[Any], target: pa.DataType) -> pa.Array:
+    try:
+        return decode_array(cells, target)
+    except _CELL_ERRORS as exc:
+        row, value, reason = _find_culprit(cells, target, exc)
+        raise DecodeError(name, type_name, row, _shorten(value), reason) from exc
+
+
+_CELL_ERRORS = (ValueError, TypeError, OverflowError, KeyError, AttributeError)  # Arrow's errors derive from these.
+
+
+def _find_culprit(cells: Sequence[Any], target: pa.DataType, exc: Exception) -> tuple[int | None, Any, str]:
+    for row, cell in enumerate(cells):
+        try:
+            decode_array([cell], target)
+        except _CELL_ERRORS as cell_error:
+            return row, cell, str(cell_error).splitlines()[0]
+    return None, "the column as a whole", str(exc).splitlines()[0]
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def decode_array(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
+    """Convert the cells of one column into an array of the given type.
+
+    Raises:
+        ValueError: A cell does not fit; also Arrow's own errors, TypeError and OverflowError.
+    """
+    import pyarrow as pa
+    from pyarrow import types
+
+    if types.is_integer(target):
+        return _numbers(cells, target, target)
+    if types.is_floating(target):
+        return _floats(cells, target)
+    if types.is_string(target) or types.is_large_string(target):
+        return pa.array(_texts(cells), target)
+    if types.is_timestamp(target) or types.is_time64(target) or types.is_date64(target):
+        return _numbers(cells, pa.int64(), target)
+    if types.is_date32(target) or types.is_time32(target):
+        return _numbers(cells, pa.int32(), target)
+    if types.is_decimal(target):
+        texts = [cell if cell is None or type(cell) is str else _decimal_text(cell) for cell in cells]
+        return pa.array(texts, pa.string()).cast(target)
+    if isinstance(target, pa.UuidType):
+        return _uuids(cells, target)
+    if types.is_binary(target) or types.is_large_binary(target):
+        return pa.array([None if cell is None else _bytes(cell) for cell in cells], target)
+    if types.is_list(target) or types.is_large_list(target):
+        return _lists(cells, target)
+    return pa.array(cells, target)
+
+
+def _numbers(cells: Sequence[Any], storage: pa.DataType, target: pa.DataType) -> pa.Array:
+    """Integers, sent as JSON numbers or as text; times are integers in the unit of their type.
+
+    The type is inferred first and cast after that: with a type given, Arrow cuts 1.5 to 1 without a sign.
+    """
+    import pyarrow as pa
+
+    array = pa.array(cells).cast(storage)
+    return array if target is storage else array.cast(target)
+
+
+def _floats(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array(cells, target)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        # Whole numbers beyond 2^53 and numbers sent as text (``arrow_cast(x, 'Utf8')`` keeps the declared type).
+        return pa.array([None if cell is None else float(cell) for cell in cells], pa.float64()).cast(target)
+
+
+def _texts(cells: Sequence[Any]) -> list[str | None]:
+    """Text as it is; other JSON values, which come under Text for types that have no name, as JSON text."""
+    import orjson
+
+    return [cell if cell is None or type(cell) is str else orjson.dumps(cell).decode() for cell in cells]
+
+
+def _decimal_text(cell: object) -> str:
+    if type(cell) in (int, float):  # ``CAST(dec AS DOUBLE)`` is declared Decimal and sends a number.
+        return repr(cell)
+    raise ValueError("neither a number nor text")
+
+
+def _bytes(cell: str | list[int]) -> bytes:
+    if isinstance(cell, str):
+        return base64.b64decode(cell + "=" * (-len(cell) % 4), validate=True)
+    return bytes(cell)
+
+
+def _uuids(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    values = [None if cell is None else bytes.fromhex(cell.replace("-", "")) for cell in cells]
+    storage = pa.array(values, pa.binary(16))
+    return pa.ExtensionArray.from_storage(target, storage)
+
+
+def _lists(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
+    """Lists of any depth; their elements have the same forms as cells."""
+    import pyarrow as pa
+
+    kind = pa.LargeListArray if pa.types.is_large_list(target) else pa.ListArray
+    offset_type = pa.int64() if kind is pa.LargeListArray else pa.int32()
+    lengths = (0 if cell is None else len(cell) for cell in cells)
+    offsets: list[int | None] = list(accumulate(lengths, initial=0))
+    mask = pa.array([cell is None for cell in cells]) if None in cells else None
+    elements = list(chain.from_iterable(cell for cell in cells if cell is not None))
+    child = decode_array(elements, target.value_type)
+    return kind.from_arrays(pa.array(offsets, offset_type), child, type=target, mask=mask)

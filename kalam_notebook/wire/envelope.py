@@ -1,0 +1,106 @@
+"""Error answers of every shape, and the bodies of requests.
+
+The server has seven shapes of error bodies (HTTP reference, section 15.1); all become one exception type with code,
+status and text. Called by the HTTP transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from kalam_notebook.errors import AuthError, KalamError, RateLimitError, server_error
+
+__all__ = ["error_code", "raise_for_answer", "sql_body"]
+
+
+def sql_body(sql: str, params: list[Any]) -> bytes:
+    """The JSON body of ``POST /v1/api/sql``. Names are qualified in the text; ``namespace_id`` is never sent (R9)."""
+    body: dict[str, Any] = {"sql": sql}
+    if params:
+        body["params"] = params
+    return orjson.dumps(body)
+
+
+def error_code(body: bytes) -> str:
+    """The code of an error answer, or empty."""
+    return _code_and_message(body)[0]
+
+
+def raise_for_answer(
+    status: int, body: bytes, headers: Mapping[str, str], *, sql: str | None = None, path: str = ""
+) -> None:
+    """Raise the exception that belongs to an answer which is not a success.
+
+    Args:
+        status: HTTP status; below 300 nothing happens.
+        body: The whole body.
+        headers: Of the answer; ``Retry-After`` is read.
+        sql: The text that was sent.
+        path: Path of the request, for answers without a body.
+    """
+    if status < 300:
+        return
+    code, message, details = _code_message_details(body)
+    raise answer_error(status, code, message, headers, sql=details or sql, path=path)
+
+
+def answer_error(
+    status: int, code: str, message: str, headers: Mapping[str, str], *, sql: str | None, path: str
+) -> KalamError:
+    """The exception for an error answer."""
+    if status in (401, 428) or code in {"unauthorized", "account_locked", "setup_required"}:
+        return AuthError(_auth_text(status, code, message), code or None)
+    if not code:
+        code = f"HTTP_{status}"
+        message = message or f"{path or 'the request'} was answered with status {status} and no text"
+    error = server_error(code, message, status, sql)
+    if isinstance(error, RateLimitError):
+        error.retry_after = _seconds(headers.get("retry-after"))
+    return error
+
+
+def _auth_text(status: int, code: str, message: str) -> str:
+    advice = {
+        "unauthorized": "Check user and password: kalam.connect(url, user=..., password=...).",
+        "account_locked": "Too many wrong passwords. Wait that long, then try again.",
+        "setup_required": "root has no password yet. Call client.server_setup(user, password, root_password).",
+        "TOKEN_EXPIRED": "The token has expired. Connect again, with a user and password or a fresh token.",
+        "INVALID_CREDENTIALS": "The server does not accept the token. Connect again with a valid one.",
+        "MISSING_AUTHORIZATION": "Connect with a user and password, or a token.",
+    }.get(code, "Connect again with valid credentials.")
+    text = f"{code}: {message}" if code else f"The server refused the login (status {status})."
+    return f"{text}\n{advice}"
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return None if text is None else max(0.0, float(text))
+    except ValueError:
+        return None
+
+
+def _code_and_message(body: bytes) -> tuple[str, str]:
+    return _code_message_details(body)[:2]
+
+
+def _code_message_details(body: bytes) -> tuple[str, str, str | None]:
+    try:
+        raw = orjson.loads(body) if body else None
+    except orjson.JSONDecodeError:
+        raw = None
+    if not isinstance(raw, dict):
+        return "", body.decode("utf-8", "replace").strip()[:500], None
+    error = raw.get("error")
+    if isinstance(error, dict):
+        details = error.get("details")
+        return str(error.get("code", "")), str(error.get("message", "")), details if isinstance(details, str) else None
+    if isinstance(error, str) and "code" in raw:
+        return str(raw["code"]), error, None
+    if isinstance(error, str) and "message" in raw:
+        return error, str(raw["message"]), None
+    if isinstance(raw.get("code"), str):
+        return raw["code"], str(raw.get("message", "")), None
+    return "", str(error or raw)[:500], None

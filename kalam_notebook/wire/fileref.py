@@ -1,0 +1,104 @@
+"""``FileRef``: what a FILE cell holds, and where the file is found on the server.
+
+Pure: names and paths only; downloading is the transport's work. Source: HTTP reference, sections 13.3 and 13.4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from kalam_notebook.errors import ConfigError
+
+__all__ = ["FileRef", "parse_file_ref"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A reference to an uploaded file.
+
+    Attributes:
+        id: Snowflake id, decimal digits.
+        sub: Folder on the server: ``f`` and four digits.
+        name: Original file name, unchanged; not safe as a path.
+        size: Bytes.
+        mime: Media type the file was uploaded with.
+        sha256: Lower-case hex digest of the content.
+        namespace: Namespace of the table it was read from; None when the reference is not bound to a table.
+        table: That table; None when not bound.
+    """
+
+    id: str
+    sub: str
+    name: str
+    size: int
+    mime: str
+    sha256: str
+    namespace: str | None = None
+    table: str | None = None
+
+    def bind(self, namespace: str, table: str) -> FileRef:
+        """The same reference, bound to the table it belongs to."""
+        return replace(self, namespace=namespace, table=table)
+
+    @property
+    def stored_name(self) -> str:
+        """The file's name on the server: its id, the cleaned stem and the extension."""
+        stem, dot, extension = self.name.rpartition(".")
+        if not dot:
+            stem, extension = self.name, "bin"
+        extension = extension.lower()
+        if not re.fullmatch(r"[a-z0-9]{0,10}", extension):
+            extension = "bin"
+        kept = re.sub(r"[ _-]", "-", re.sub(r"[^A-Za-z0-9 _-]", "", stem)).lower()[:50]
+        clean = re.sub(r"-+", "-", kept).strip("-")
+        return f"{self.id}-{clean}.{extension}" if clean else f"{self.id}.{extension}"
+
+    @property
+    def safe_name(self) -> str:
+        """The original name made safe for a local disk: no folders, no control characters, never empty or hidden."""
+        last = re.split(r"[/\\]", self.name)[-1]
+        last = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", last).strip(" .").lstrip(".")
+        stem, dot, extension = last.rpartition(".")
+        while len(last.encode()) > 200 and stem:  # Common file systems allow 255 bytes.
+            stem = stem[:-1]
+            last = f"{stem}{dot}{extension}"
+        return last[:200] or f"{self.id}.bin"
+
+    def path(self, namespace: str | None = None, table: str | None = None) -> str:
+        """The download path ``/v1/files/{namespace}/{table}/{sub}/{stored_name}``, each part percent-encoded.
+
+        Raises:
+            ConfigError: Neither the arguments nor the reference name a table.
+        """
+        namespace, table = namespace or self.namespace, table or self.table
+        if not namespace or not table:
+            raise ConfigError(
+                f"The file {self.name!r} is not bound to a table, so its address is unknown.\n"
+                "Name it: client.download_file(ref, 'namespace', 'table', to=...)."
+            )
+        parts = (namespace, table, self.sub, self.stored_name)
+        return "/v1/files/" + "/".join(quote(part, safe="") for part in parts)
+
+    def to_json(self) -> str:
+        """The JSON text that a FILE column stores."""
+        fields = ("id", "sub", "name", "size", "mime", "sha256")
+        return orjson.dumps({field: getattr(self, field) for field in fields}).decode()
+
+
+def parse_file_ref(cell: str | Mapping[str, Any] | None) -> FileRef | None:
+    """Read a FILE cell; None for NULL and for text that is not a FileRef (the server stores any text)."""
+    if cell is None:
+        return None
+    try:
+        raw = orjson.loads(cell) if isinstance(cell, str) else cell
+        return FileRef(
+            str(raw["id"]), str(raw["sub"]), str(raw["name"]), int(raw["size"]), str(raw["mime"]), str(raw["sha256"])
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,154 @@
+"""Python values to the JSON values that bind to ``$1 … $n``.
+
+The server decides the SQL type by the JSON type alone and coerces it to the column (HTTP reference, section 12). A
+value that would arrive changed is refused with the placeholder's name and what to send instead.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from kalam_notebook.errors import ParameterError
+from kalam_notebook.wire.fileref import FileRef
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["MAX_PARAMETERS", "encode_parameters"]
+
+#: The server's limits; fixed in its code (HTTP reference, section 2.4).
+MAX_PARAMETERS = 50
+MAX_PARAMETER_BYTES = 524_264
+
+
+def encode_parameters(params: Sequence[Any] | None) -> list[Any]:
+    """Convert Python, NumPy, pandas and Arrow values to JSON values.
+
+    Args:
+        params: Values in the order of ``$1``, ``$2`` …; None for none.
+
+    Returns:
+        The list to send.
+
+    Raises:
+        ParameterError: A value cannot be sent exactly, or there are too many.
+    """
+    if params is None:
+        return []
+    if isinstance(params, (str, bytes, Mapping)) or not isinstance(params, Sequence):
+        raise ParameterError("list", f"params must be a list of values for $1, $2 …, not {type(params).__name__}.")
+    if len(params) > MAX_PARAMETERS:
+        raise ParameterError(f"${len(params)}", f"the server takes at most {MAX_PARAMETERS} parameters.")
+    return [_encode(f"${index}", value) for index, value in enumerate(params, 1)]
+
+
+def _encode(name: str, value: object) -> object:
+    encoded = _encode_scalar(name, _to_python(value))
+    if isinstance(encoded, str):
+        size = len(_utf8(name, encoded))
+        if size > MAX_PARAMETER_BYTES:
+            raise ParameterError(name, f"{size:,} bytes; the server takes at most {MAX_PARAMETER_BYTES:,} a value.")
+    return encoded
+
+
+def _utf8(name: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        raise ParameterError(name, "the text holds a lone surrogate, which is not Unicode text.") from exc
+
+
+def _to_python(value: object) -> object:
+    """NumPy, pandas and Arrow scalars as Python values; the libraries are only asked for when they are loaded."""
+    numpy, pandas, arrow = (sys.modules.get(name) for name in ("numpy", "pandas", "pyarrow"))
+    if pandas is not None and (value is pandas.NA or value is pandas.NaT):
+        return None
+    if arrow is not None and isinstance(value, arrow.Scalar):
+        return value.as_py()
+    if numpy is not None:
+        if isinstance(value, numpy.datetime64):
+            return None if numpy.isnat(value) else _numpy_time(value)
+        if isinstance(value, (numpy.bool_, numpy.integer, numpy.floating, numpy.str_)):
+            return value.item()
+        if isinstance(value, numpy.ndarray):
+            return value.tolist()
+    return value
+
+
+def _numpy_time(value: np.datetime64) -> object:
+    """A NumPy time with nanoseconds stays as it is, so that it is refused by name instead of being cut."""
+    micros = value.astype("datetime64[us]")
+    return micros.item() if micros == value else value
+
+
+def _encode_scalar(name: str, value: object) -> object:
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        # Beyond 64 bits a JSON number would become a double on the server.
+        return int(value) if -(2**63) <= value < 2**63 else str(int(value))
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ParameterError(
+                name, f"{value} cannot be sent; a stored NaN or infinity breaks every later SELECT. Use None for NULL."
+            )
+        return float(value)
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ParameterError(name, f"{value} is not a number. Use None for NULL.")
+        return format(value, "f")
+    if isinstance(value, (dt.datetime, dt.date, dt.time)):
+        return _encode_time(name, value)
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, FileRef):
+        return value.to_json()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise ParameterError(name, "bytes cannot be sent exactly. Use a FILE column, or base64 text in a TEXT column.")
+    if isinstance(value, (list, tuple, dict)):
+        return _encode_json(name, value)
+    raise ParameterError(
+        name, f"a {type(value).__name__} cannot be sent. Convert it to a number, text, time or JSON value."
+    )
+
+
+def _encode_time(name: str, value: dt.datetime | dt.date | dt.time) -> str:
+    if getattr(value, "nanosecond", 0):
+        raise ParameterError(
+            name, f"{value} has nanoseconds; the server keeps microseconds. Round it: value.round('us')."
+        )
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is None:
+            return value.strftime("%Y-%m-%dT%H:%M:%S.%f").rjust(26, "0")  # Without a zone the server reads UTC.
+        utc = dt.datetime.astimezone(value, dt.UTC)
+        return f"{utc.year:04d}-{utc:%m-%dT%H:%M:%S.%f}Z"
+    if isinstance(value, dt.time):
+        if value.tzinfo is not None:
+            raise ParameterError(name, "a TIME has no zone. Send value.replace(tzinfo=None).")
+        return value.strftime("%H:%M:%S.%f")
+    return value.isoformat()
+
+
+def _encode_json(name: str, value: object) -> str:
+    """Lists and dictionaries as JSON text: the form of EMBEDDING and JSON columns."""
+    _refuse_non_finite(name, value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    except (orjson.JSONEncodeError, TypeError) as exc:
+        raise ParameterError(name, f"the value is not JSON: {exc}.") from exc
+
+
+def _refuse_non_finite(name: str, value: object) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ParameterError(name, f"{value} inside a list or dictionary is not JSON. Use None.")
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    for item in items:
+        _refuse_non_finite(name, item)

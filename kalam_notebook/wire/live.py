@@ -1,0 +1,317 @@
+"""Messages of the WebSocket: incoming frames to frozen values, outgoing messages to JSON text.
+
+Pure, and without memory: which message may come when is the work of ``live.protocol``. Compression is a gzip member per
+message in a binary frame (live reference, section 3.1). MessagePack is never asked for.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from kalam_notebook.errors import ProtocolError
+from kalam_notebook.wire.types import Column, parse_schema
+
+__all__ = [
+    "MAX_CLIENT_MESSAGE_BYTES",
+    "MAX_MESSAGE_BYTES",
+    "AuthErrorMessage",
+    "AuthSuccess",
+    "BatchControl",
+    "Change",
+    "ErrorMessage",
+    "InitialDataBatch",
+    "Message",
+    "Row",
+    "SubscriptionAck",
+    "Unknown",
+    "next_batch_message",
+    "parse_message",
+    "ping_message",
+    "row_seq",
+    "subscribe_message",
+    "unpack_frame",
+    "unsubscribe_message",
+]
+
+#: Largest message that is read, in bytes after unpacking; a gzip member may claim to be anything.
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+#: A larger frame from the client ends the connection without a word (live reference, section 3.2).
+MAX_CLIENT_MESSAGE_BYTES = 65_536
+
+#: Cells of one row by column name, as the JSON parser made them.
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSuccess:
+    """``auth_success``: the socket may subscribe.
+
+    Attributes:
+        user: The user's id.
+        role: The role in lower case.
+    """
+
+    user: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthErrorMessage:
+    """``auth_error``: the server closes the socket after it."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchControl:
+    """``batch_control`` of an acknowledgement or a batch.
+
+    Attributes:
+        batch_num: Number of the batch, from 0.
+        has_more: Whether ``next_batch`` has to be sent.
+        status: ``loading``, ``loading_batch`` or ``ready``.
+        last_seq_id: ``_seq`` of the batch's last row, which need not be the greatest; None when the batch is empty.
+    """
+
+    batch_num: int
+    has_more: bool
+    status: str
+    last_seq_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionAck:
+    """``subscription_ack``: the live query is registered.
+
+    Attributes:
+        subscription_id: The id that the client chose.
+        batch_control: State of the snapshot; ``ready`` when none was asked for.
+        columns: The columns of the query, empty when none is a plain column of the table.
+    """
+
+    subscription_id: str
+    batch_control: BatchControl
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InitialDataBatch:
+    """``initial_data_batch``: rows of the snapshot."""
+
+    subscription_id: str
+    rows: tuple[Row, ...]
+    batch_control: BatchControl
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """``change``: what a commit did to rows of the live query.
+
+    Attributes:
+        subscription_id: The id that the client chose.
+        change_type: ``insert``, ``update`` or ``delete``.
+        rows: The new rows. In an update, a column that is missing is NULL now.
+        old_values: For a delete the last values (of a STREAM table only ``row_id``), for an update what changed.
+    """
+
+    subscription_id: str
+    change_type: str
+    rows: tuple[Row, ...]
+    old_values: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorMessage:
+    """``error``: of a subscription, or of the connection under one of the fixed ids (live reference, section 4.2)."""
+
+    subscription_id: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A message of a type that this client does not know; newer servers may send some.
+
+    Attributes:
+        raw: The message as parsed.
+    """
+
+    raw: Mapping[str, Any]
+
+
+Message = AuthSuccess | AuthErrorMessage | SubscriptionAck | InitialDataBatch | Change | ErrorMessage | Unknown
+
+_CHANGE_TYPES = frozenset({"insert", "update", "delete"})
+
+
+def unpack_frame(frame: str | bytes, *, max_bytes: int = MAX_MESSAGE_BYTES) -> str | bytes:
+    """Return the JSON text of a frame.
+
+    Args:
+        frame: Payload of a text frame (``str``) or a binary frame (``bytes``, one gzip member).
+        max_bytes: Bound of the unpacked size.
+
+    Raises:
+        ProtocolError: The frame is too large, is not gzip, or is cut.
+    """
+    if isinstance(frame, str):
+        if len(frame) > max_bytes:
+            raise ProtocolError(f"The server sent a message of more than {max_bytes:,} bytes.")
+        return frame
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        text = unpacker.decompress(frame, max_bytes + 1)
+    except zlib.error as exc:
+        raise ProtocolError(f"The server sent a binary frame that is not gzip ({exc}): {frame[:20]!r}") from exc
+    if len(text) > max_bytes:
+        raise ProtocolError(f"The server sent a message that unpacks to more than {max_bytes:,} bytes.")
+    if not unpacker.eof or unpacker.unused_data:
+        raise ProtocolError(f"The server sent a damaged gzip frame of {len(frame):,} bytes.")
+    return text
+
+
+def parse_message(text: str | bytes) -> Message:
+    """Read one message.
+
+    Raises:
+        ProtocolError: The text is not JSON in UTF-8, or a field is missing or of the wrong type.
+    """
+    try:
+        raw = orjson.loads(text)
+    except orjson.JSONDecodeError as exc:
+        raise ProtocolError(f"The server sent a message that is not JSON ({exc}): {_shorten(text)}") from exc
+    if not isinstance(raw, dict) or not isinstance(raw.get("type"), str):
+        raise ProtocolError(f"The server sent a message without a type: {_shorten(text)}")
+    parser = _PARSERS.get(raw["type"])
+    if parser is None:
+        return Unknown(raw)
+    try:
+        return parser(raw)
+    except (KeyError, TypeError, ValueError) as exc:
+        reason = f"missing field {exc}" if isinstance(exc, KeyError) else str(exc)
+        raise ProtocolError(f"The server sent a bad {raw['type']} message ({reason}): {_shorten(text)}") from exc
+
+
+def row_seq(row: Row) -> int | None:
+    """Return the exact ``_seq`` of a row, or None when it has none.
+
+    Raises:
+        ProtocolError: It is neither an integer nor the text of one.
+    """
+    value = row.get("_seq")
+    if value is None or type(value) is int:
+        return value
+    # Rows carry it as decimal text (live reference, section 4.2); a float would already have lost digits.
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    raise ProtocolError(f"The server sent a row whose _seq is not an integer: {_shorten(repr(value))}")
+
+
+def subscribe_message(subscription_id: str, sql: str) -> str:
+    """Ask for the changes of a query, without its present rows (``options`` null; live reference, section 4.1)."""
+    return _dump({"type": "subscribe", "subscription": {"id": subscription_id, "sql": sql, "options": None}})
+
+
+def next_batch_message(subscription_id: str, last_seq_id: int | None) -> str:
+    """Ask for the batch of a snapshot that follows ``last_seq_id``."""
+    return _dump({"type": "next_batch", "subscription_id": subscription_id, "last_seq_id": last_seq_id})
+
+
+def unsubscribe_message(subscription_id: str) -> str:
+    """End a live query; the server does not answer."""
+    return _dump({"type": "unsubscribe", "subscription_id": subscription_id})
+
+
+def ping_message() -> str:
+    """Show life on the level of messages; unlike a WebSocket ping it gets no answer."""
+    return _dump({"type": "ping"})
+
+
+def _dump(message: Mapping[str, object]) -> str:
+    return orjson.dumps(message).decode()
+
+
+def _shorten(text: str | bytes) -> str:
+    shown = text if isinstance(text, str) else text[:800].decode(errors="backslashreplace")
+    return shown if len(shown) <= 200 else f"{shown[:197]}..."
+
+
+def _auth_success(raw: dict[str, Any]) -> AuthSuccess:
+    # Documentation of other versions says ``user_id`` and ``"Dba"`` (live reference, section 2.4).
+    user = raw["user"] if "user" in raw else raw["user_id"]
+    return AuthSuccess(_text(user), _text(raw["role"]).lower())
+
+
+def _auth_error(raw: dict[str, Any]) -> AuthErrorMessage:
+    return AuthErrorMessage(_text(raw["message"]))
+
+
+def _subscription_ack(raw: dict[str, Any]) -> SubscriptionAck:
+    columns = parse_schema(raw.get("schema"))
+    return SubscriptionAck(_text(raw["subscription_id"]), _batch_control(raw["batch_control"]), columns)
+
+
+def _initial_data_batch(raw: dict[str, Any]) -> InitialDataBatch:
+    return InitialDataBatch(
+        _text(raw["subscription_id"]), _rows(raw["rows"], "rows"), _batch_control(raw["batch_control"])
+    )
+
+
+def _change(raw: dict[str, Any]) -> Change:
+    kind = _text(raw["change_type"])
+    if kind not in _CHANGE_TYPES:
+        raise ValueError(f"change_type {kind!r} is not known")
+    rows, old_values = _rows(raw.get("rows"), "rows"), _rows(raw.get("old_values"), "old_values")
+    if not (old_values if kind == "delete" else rows):
+        raise ValueError("there is no row in it")
+    return Change(_text(raw["subscription_id"]), kind, rows, old_values)
+
+
+def _error(raw: dict[str, Any]) -> ErrorMessage:
+    return ErrorMessage(_text(raw["subscription_id"]), _text(raw["code"]), _text(raw["message"]))
+
+
+_PARSERS: dict[str, Callable[[dict[str, Any]], Message]] = {
+    "auth_success": _auth_success,
+    "auth_error": _auth_error,
+    "subscription_ack": _subscription_ack,
+    "initial_data_batch": _initial_data_batch,
+    "change": _change,
+    "error": _error,
+}
+
+
+def _batch_control(raw: dict[str, Any]) -> BatchControl:
+    return BatchControl(
+        _integer(raw["batch_num"], "batch_num"),
+        bool(raw["has_more"]),
+        _text(raw["status"]),
+        None if raw.get("last_seq_id") is None else _integer(raw["last_seq_id"], "last_seq_id"),
+    )
+
+
+def _rows(raw: list[Row] | None, field: str) -> tuple[Row, ...]:
+    rows = tuple(raw or ())
+    if not all(type(row) is dict for row in rows):
+        raise TypeError(f"{field} holds something that is not a row")
+    return rows
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return value
+
+
+def _integer(value: object, field: str) -> int:
+    # JSON integers beyond 64 bits arrive as floats here, and are refused like fractions.
+    if type(value) is not int:
+        raise TypeError(f"{field} {value!r} is not an integer")
+    return value

@@ -1,0 +1,1 @@
+"""The live engine without clocks, sockets and threads: queries, connection rules, keyed rows, delays."""

@@ -1,1 +1,70 @@
-"""KalamDB in Jupyter."""
+"""KalamDB in Jupyter: complete results, exact types, live tables that stay true.
+
+``import kalam_notebook as kalam`` loads nothing but this file; every name is loaded when it is first used. The
+functions act on the connection made by ``kalam.connect``; ``Client`` and ``AsyncClient`` are connections of their own.
+Types stand in ``__init__.pyi``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kalam_notebook._version import __version__
+
+#: Where each public name lives.
+_HOMES = {
+    "AsyncClient": "client",
+    "Client": "client",
+    "Column": "wire.types",
+    "Completeness": "results",
+    "FileRef": "wire.fileref",
+    "IncompleteResultWarning": "results",
+    "LiveTable": "live_table",
+    "QueryResponse": "results",
+    "QueryResult": "results",
+    "Timeouts": "settings",
+    "allow_nested_run": "notebook.nested",
+    "close": "default",
+    "connect": "default",
+}
+#: Methods of the default connection.
+_METHODS = (
+    "check_setup_status", "cluster_health_check", "download", "download_bound_file", "download_file", "execute_query",
+    "execute_with_files", "health_check", "live", "login", "query", "query_arrow", "query_polars", "query_result",
+    "refresh_access_token", "server_setup",
+)  # fmt: skip
+
+__all__ = ["__version__", "errors", "sandbox", *sorted((*_HOMES, *_METHODS))]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name.
+    from importlib import import_module
+
+    if name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name in _METHODS:
+        value = import_module(f"{__name__}.default").function(name)
+    elif name in ("errors", "sandbox"):
+        return import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.
+    """Register ``%kalam`` and ``%%kalam``; called by ``%load_ext kalam_notebook``."""
+    from kalam_notebook.notebook.magics import register
+
+    register(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:  # noqa: ANN401
+    """Remove the magics again; called by ``%unload_ext kalam_notebook``."""
+    from kalam_notebook.notebook.magics import unregister
+
+    unregister(shell)

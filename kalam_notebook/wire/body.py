@@ -28,7 +28,7 @@ from kalam_notebook.wire.types import Column, parse_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["BodyDecoder", "RawResult"]
+__all__ = ["BodyDecoder", "RawResult", "parse_row"]
 
 #: Larger groups hold more Python objects at once, smaller ones cost more calls; 1 MiB measured best.
 GROUP_BYTES = 1 << 20
@@ -230,6 +230,21 @@ class BodyDecoder:
                 ) from exc
         self._counts[index] += len(rows)
         yield index, batch
+
+
+def parse_row(body: bytes) -> list[Any]:
+    """The cells of an answer that holds one result with one row.
+
+    Raises:
+        ProtocolError: It does not, or was cut off.
+    """
+    try:
+        with _collector_paused():
+            (result,) = orjson.loads(body)["results"]
+            (row,) = result["rows"]
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as exc:
+        raise ProtocolError(_not_an_answer(body)) from exc
+    return list(row)
 
 
 @contextmanager

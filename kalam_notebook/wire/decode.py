@@ -114,10 +114,12 @@ def _numbers(cells: Sequence[Any], storage: pa.DataType, target: pa.DataType) ->
 def _floats(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
+    if type(next((cell for cell in cells if cell is not None), None)) is str:
+        # Text tells every double, NaN and the infinities exactly (truth R6).
+        return pa.array(cells, pa.string()).cast(target)
     try:
         return pa.array(cells, target)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        # Whole numbers beyond 2^53 and numbers sent as text (``arrow_cast(x, 'Utf8')`` keeps the declared type).
+    except (pa.ArrowInvalid, OverflowError):  # Whole numbers beyond 2^53 are written without a point.
         return pa.array([None if cell is None else float(cell) for cell in cells], pa.float64()).cast(target)
 
 

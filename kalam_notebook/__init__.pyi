@@ -1,0 +1,37 @@
+from kalam_notebook import errors as errors
+from kalam_notebook._version import __version__ as __version__
+from kalam_notebook.client import AsyncClient as AsyncClient
+from kalam_notebook.client import Client as Client
+from kalam_notebook.default import close as close
+from kalam_notebook.default import connect as connect
+from kalam_notebook.live_table import LiveTable as LiveTable
+from kalam_notebook.notebook.nested import allow_nested_run as allow_nested_run
+from kalam_notebook.results import Completeness as Completeness
+from kalam_notebook.results import IncompleteResultWarning as IncompleteResultWarning
+from kalam_notebook.results import QueryResponse as QueryResponse
+from kalam_notebook.results import QueryResult as QueryResult
+from kalam_notebook.settings import Timeouts as Timeouts
+from kalam_notebook.wire.fileref import FileRef as FileRef
+from kalam_notebook.wire.types import Column as Column
+
+_default: Client
+
+check_setup_status = _default.check_setup_status
+cluster_health_check = _default.cluster_health_check
+download = _default.download
+download_bound_file = _default.download_bound_file
+download_file = _default.download_file
+execute_query = _default.execute_query
+execute_with_files = _default.execute_with_files
+health_check = _default.health_check
+live = _default.live
+login = _default.login
+query = _default.query
+query_arrow = _default.query_arrow
+query_polars = _default.query_polars
+query_result = _default.query_result
+refresh_access_token = _default.refresh_access_token
+server_setup = _default.server_setup
+
+def load_ipython_extension(shell: object) -> None: ...
+def unload_ipython_extension(shell: object) -> None: ...

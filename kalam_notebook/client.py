@@ -1,0 +1,690 @@
+"""``Client`` and ``AsyncClient``: one connection to one server, as one user.
+
+Both are thin: they turn arguments into requests of the layers below. ``AsyncClient`` offers the same calls, each run in
+a worker thread; a test compares the two name by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from kalam_notebook import diagnostics
+from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
+from kalam_notebook.errors import ConfigError, PermissionDeniedError, ProtocolError
+from kalam_notebook.results import IncompleteResultWarning, QueryResponse, QueryResult
+from kalam_notebook.settings import Secret, Settings, Timeouts, resolve
+from kalam_notebook.tables import Reader
+from kalam_notebook.transport import files, session
+from kalam_notebook.transport.files import FileSource
+from kalam_notebook.transport.http import HttpTransport, Request
+from kalam_notebook.transport.sql import Answer, SqlEndpoint
+from kalam_notebook.wire.auth import Login, UserInfo, parse_user
+from kalam_notebook.wire.fileref import FileRef
+from kalam_notebook.wire.params import encode_parameters
+from kalam_notebook.wire.sql import UnreadableSQL, qualify, quote_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from kalam_notebook.live_table import LiveTable
+    from kalam_notebook.transport.socket import LiveSocket
+
+__all__ = ["AsyncClient", "Client"]
+
+
+class Client:
+    """A connection to a KalamDB server. Nothing is sent before the first call that needs the server.
+
+    Args:
+        url: ``http(s)://host:port``; None looks in ``KALAMDB_SERVER_URL`` and in the logins saved by the KalamDB CLI.
+        user: User id. Its password is taken from ``password``, for root from ``KALAMDB_ROOT_PASSWORD``, else asked for.
+        password: Password of ``user``.
+        token: An access token instead of user and password.
+        token_provider: A function that returns an access token whenever one is needed.
+        profile: Name of a login saved by the KalamDB CLI.
+        namespace: Namespace of table names that have none; the client writes it into the SQL.
+        timeout: Seconds of silence after which a request is given up.
+        max_retries: Repeats of requests that change nothing, and of those the server refused unexecuted.
+        timeouts: Every phase on its own; replaces ``timeout``.
+        compression: Whether the server may compress live frames.
+        on_receive: Called with every WebSocket frame received, as text without secrets.
+        on_send: Called with every WebSocket frame sent, as text without secrets.
+
+    Raises:
+        ConfigError: No server is named, or the arguments contradict each other.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        user: str | None = None,
+        password: str | Secret | None = None,
+        token: str | Secret | None = None,
+        token_provider: Callable[[], str] | None = None,
+        profile: str | None = None,
+        namespace: str | None = None,
+        timeout: float = 30.0,
+        max_retries: int = 3,
+        timeouts: Timeouts | None = None,
+        compression: bool = True,
+        on_receive: Callable[[str], None] | None = None,
+        on_send: Callable[[str], None] | None = None,
+    ) -> None:
+        secret, given = _hide(password), _hide(token)
+        password = token = None  # A verbose traceback shows the locals of this frame.
+        settings = resolve(url, user=user, password=secret, token=given, token_provider=token_provider, profile=profile)
+        self._settings: Settings = settings
+        self._timeouts = timeouts or Timeouts(receive=timeout)
+        self._http = HttpTransport(settings.url, timeouts=self._timeouts, max_retries=max_retries)
+        self._session = session.Session(self._http, settings.credentials, auth_timeout=self._timeouts.auth)
+        self._endpoint = SqlEndpoint(self._http, self._session)
+        self._reader = Reader(self._endpoint)
+        self._namespace = namespace
+        self._compression = compression
+        self._on_receive, self._on_send = on_receive, on_send
+        self._lock = threading.Lock()
+        self._socket: LiveSocket | None = None
+        self._closed = False
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return self._settings.url
+
+    @property
+    def user(self) -> str | None:
+        """The user id, when the client knows it."""
+        return self._session.user
+
+    def __repr__(self) -> str:
+        who = f" as {self.user}" if self.user else ""
+        return f"<KalamDB {self.url}{who}{', closed' if self._closed else ''}>"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End live queries and close the connections; may be called twice."""
+        self.disconnect()
+        self._closed = True
+        self._http.close()
+
+    def check_login(self) -> None:
+        """Log in now, so that a wrong password or an unreachable server shows here and not at the first query.
+
+        Raises:
+            AuthError: The server refuses the login.
+            ConnectError: The server cannot be reached.
+        """
+        self._check_open()
+        me = Request("GET", "/v1/api/auth/me", repeatable=True)
+        self._endpoint.with_token(lambda token: self._http.send(me, token=token))
+
+    # SQL ------------------------------------------------------------------------------------------------------------
+
+    def execute_query(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> QueryResponse:
+        """Run statements and return the server's answer as it sent it: with its caps, its order and its types.
+
+        Args:
+            sql: One or more statements, separated by semicolons.
+            params: Values for ``$1 …``; with a single statement only.
+            namespace: Namespace of table names that have none; None for the client's.
+
+        Returns:
+            One ``QueryResult`` per result.
+
+        Raises:
+            QueryError: The server refuses a statement, or it failed; earlier statements may have taken effect.
+            ParameterError: A value cannot be sent exactly.
+            KalamError: Other errors of the server, the login and the connection.
+
+        Source: KalamDB HTTP reference, sections 6 to 9.
+        """
+        answer = self._execute(self._named(sql, namespace), encode_parameters(params))
+        return _response(answer)
+
+    def query(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> pd.DataFrame:
+        """Run one query and return all its rows as a DataFrame.
+
+        The plain answer is checked for what the server does silently (cutting, re-sorting, wrong types); where it is
+        suspicious the query is read again exactly. ``df.attrs["completeness"]`` says what was done.
+
+        Args:
+            sql: One statement that returns rows.
+            params: Values for ``$1 …``.
+            namespace: Namespace of table names that have none; None for the client's.
+
+        Returns:
+            A frame with a default index and lossless types: nullable integers and booleans, Arrow-backed decimals,
+            dates and times, ``datetime64`` timestamps in UTC, FILE cells as ``FileRef``.
+
+        Warns:
+            IncompleteResultWarning: It could not be made sure that the rows are complete.
+
+        Raises:
+            KalamError: As ``execute_query``.
+            ResultError: The statement returns no rows.
+        """
+        result = self.query_result(sql, params, namespace=namespace)
+        frame = result.df()
+        frame.attrs["completeness"] = str(result.completeness)
+        return frame
+
+    def query_arrow(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> pa.Table:
+        """Run one query and return all its rows as an Arrow table; otherwise as ``query``."""
+        return self.query_result(sql, params, namespace=namespace).arrow()
+
+    def query_polars(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> pl.DataFrame:
+        """Run one query and return all its rows as a polars frame; otherwise as ``query``.
+
+        Raises:
+            MissingDependencyError: polars is not installed.
+        """
+        return self.query_result(sql, params, namespace=namespace).polars()
+
+    def query_result(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> QueryResult:
+        """Run one query and return all its rows with what is known of their completeness; otherwise as ``query``."""
+        self._check_open()
+        result = self._reader.read(self._named(sql, namespace), encode_parameters(params))
+        if result.completeness is not None and not result.completeness.is_complete:
+            warnings.warn(result.notices[0], IncompleteResultWarning, stacklevel=3)
+        return result
+
+    def execute_with_files(
+        self,
+        sql: str,
+        files: Mapping[str, FileSource],
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+    ) -> QueryResponse:
+        """Run one INSERT or UPDATE with uploads.
+
+        Args:
+            sql: One statement with a placeholder ``FILE("name")`` for each file.
+            files: For each placeholder name a path, bytes, an open binary file, or ``(file name, bytes or path)``.
+            params: Values for ``$1 …``.
+            namespace: Namespace of table names that have none; None for the client's.
+
+        Raises:
+            ParameterError: Placeholders and files do not match.
+            FileRejectedError: A file is too large, or there are too many.
+            KalamError: As ``execute_query``.
+
+        Source: KalamDB HTTP reference, section 13.1.
+        """
+        self._check_open()
+        qualified = self._named(sql, namespace)
+        return _response(_upload(self._endpoint, qualified, files, encode_parameters(params)))
+
+    # Files ----------------------------------------------------------------------------------------------------------
+
+    def download_file(
+        self,
+        ref: FileRef,
+        namespace: str,
+        table: str,
+        *,
+        to: str | os.PathLike[str] = ".",
+        target_user_id: str | None = None,
+    ) -> Path:
+        """Download the file of a FILE cell.
+
+        Args:
+            ref: The cell's value.
+            namespace: Namespace of its table.
+            table: The table.
+            to: A folder (existing, or written with a slash at the end), else the file to write.
+            target_user_id: Whose file it is, for tables of the kind USER; None for one's own.
+
+        Returns:
+            The file that was written, whole and checked.
+
+        Raises:
+            NotFoundError: The server has no such file.
+            DownloadError: Size or SHA-256 differ, or the disk does not take it; nothing is left then.
+            KalamError: As ``execute_query``.
+
+        Source: KalamDB HTTP reference, section 13.4.
+        """
+        self._check_open()
+        path = ref.path(namespace, table)
+        return files.download(self._http, self._endpoint, ref, path, to=to, user_id=target_user_id)
+
+    def download_bound_file(
+        self, ref: FileRef, *, to: str | os.PathLike[str] = ".", target_user_id: str | None = None
+    ) -> Path:
+        """Download the file of a FILE cell that knows its table, as cells of ``query`` over one table do.
+
+        Raises:
+            ConfigError: The reference is not bound to a table.
+            KalamError: As ``download_file``.
+        """
+        self._check_open()
+        return files.download(self._http, self._endpoint, ref, ref.path(), to=to, user_id=target_user_id)
+
+    def download(self, ref: FileRef, *, to: str | os.PathLike[str] = ".") -> Path:
+        """Download one's own file of a FILE cell; the short form of ``download_bound_file``."""
+        return self.download_bound_file(ref, to=to)
+
+    # Login and diagnostics ------------------------------------------------------------------------------------------
+
+    def login(self, user: str, password: str) -> Login:
+        """Exchange a user and password for tokens, without changing who this client is.
+
+        Raises:
+            AuthError: The server refuses.
+
+        Source: KalamDB HTTP reference, section 4.1.
+        """
+        secret = Secret(password)
+        password = ""
+        return session.login(self._http, user, secret, timeout=self._timeouts.auth)
+
+    def refresh_access_token(self, refresh_token: str) -> Login:
+        """Exchange a refresh token for new tokens, without changing who this client is.
+
+        Raises:
+            AuthError: The server refuses.
+
+        Source: KalamDB HTTP reference, section 4.2.
+        """
+        secret = Secret(refresh_token)
+        refresh_token = ""
+        return session.refresh(self._http, secret, timeout=self._timeouts.auth)
+
+    def health_check(self) -> Health:
+        """Ask whether the server is up; details are told to clients on its own machine only.
+
+        Source: KalamDB HTTP reference, section 14.3.
+        """
+        try:
+            return diagnostics.parse_health(self._get("/v1/api/healthcheck"))
+        except PermissionDeniedError:
+            return Health("up")
+
+    def cluster_health_check(self) -> ClusterHealth:
+        """Ask for the state of the cluster; works on the server's own machine only.
+
+        Raises:
+            PermissionDeniedError: The client is on another machine.
+
+        Source: KalamDB HTTP reference, section 14.3.
+        """
+        return diagnostics.parse_cluster(self._get("/v1/api/cluster/health"))
+
+    def check_setup_status(self) -> SetupStatus:
+        """Ask whether the server waits for its first set-up.
+
+        Raises:
+            PermissionDeniedError: The client is on another machine.
+
+        Source: KalamDB HTTP reference, section 4.5.
+        """
+        raw = self._get("/v1/api/auth/status")
+        return SetupStatus(bool(raw["needs_setup"]), str(raw["message"]))
+
+    def server_setup(self, user: str, password: str, root_password: str, *, email: str | None = None) -> UserInfo:
+        """Set root's password on a new server and create its first administrator. Log in afterwards.
+
+        Args:
+            user: User id of the administrator, who gets the role dba.
+            password: The administrator's password, 8 to 72 bytes.
+            root_password: The password of root, 8 to 72 bytes.
+            email: The administrator's mail address.
+
+        Raises:
+            ServerError: Already configured, a weak password, or a bad user id.
+
+        Source: KalamDB HTTP reference, section 4.6.
+        """
+        body = {"user": user, "password": password, "root_password": root_password, "email": email}
+        content = orjson.dumps(body)
+        password = root_password = ""
+        body.clear()
+        request = Request("POST", "/v1/api/auth/setup", content, {"Content-Type": "application/json"})
+        return parse_user(_json(self._http.send(request).content)["user"])
+
+    # Live -----------------------------------------------------------------------------------------------------------
+
+    def live(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> LiveTable:
+        """Start a live query: a table that follows the server.
+
+        Args:
+            sql: ``SELECT columns FROM namespace.table [WHERE …]``.
+            params: Not possible yet; live queries take no parameters on the server.
+            namespace: Namespace of a table name that has none; None for the client's.
+
+        Returns:
+            A ``LiveTable``; close it when it is no longer needed.
+
+        Raises:
+            SubscriptionError: The server refuses the query.
+            KalamError: As ``execute_query``.
+        """
+        from kalam_notebook.live_table import LiveTable
+
+        if params:
+            raise ConfigError(
+                "A live query takes no parameters: the server has no place for them. Write values into it."
+            )
+        self._check_open()
+        return LiveTable(self._named(sql, namespace), source=_LiveSource(self), socket=self._live_socket())
+
+    def connect(self) -> None:
+        """Open the WebSocket now, instead of at the first live query.
+
+        Raises:
+            KalamError: The server refuses the login, or cannot be reached.
+        """
+        self._check_open()
+        self._live_socket().connect()
+
+    def disconnect(self) -> None:
+        """End all live queries and close the WebSocket; the next live query opens it again."""
+        with self._lock:
+            socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.close()
+
+    def _live_socket(self) -> LiveSocket:
+        from kalam_notebook.transport.socket import LiveSocket
+
+        with self._lock:
+            if self._socket is None:
+                source = _LiveSource(self)
+                self._socket = LiveSocket(
+                    url=source.websocket_url(),
+                    token=source.access_token,
+                    compression=self._compression,
+                    timeouts=self._timeouts,
+                    on_receive=self._on_receive,
+                    on_send=self._on_send,
+                )
+            return self._socket
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def _execute(self, sql: str, params: Sequence[Any]) -> Answer:
+        self._check_open()
+        return self._endpoint.execute(sql, params)
+
+    def _get(self, path: str) -> dict[str, Any]:
+        self._check_open()
+        return _json(self._http.send(Request("GET", path, repeatable=True)).content)
+
+    def _named(self, sql: str, namespace: str | None) -> str:
+        """The SQL with a namespace on every table name, if one is given."""
+        name = namespace or self._namespace
+        if name is None:
+            return sql
+        try:
+            return qualify(sql, name)
+        except UnreadableSQL as exc:
+            raise ConfigError(f"The namespace cannot be put into this SQL: {exc} Write namespace.table.") from exc
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigError("This connection is closed. Open a new one: kalam.connect(...).")
+
+
+class _LiveSource:
+    """What a live table needs of a client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def websocket_url(self) -> str:
+        scheme, rest = self._client.url.split("://", 1)
+        return f"{'wss' if scheme == 'https' else 'ws'}://{rest}/v1/ws"
+
+    def access_token(self, *, renew: bool = False) -> str:
+        token = self._client._session.token()
+        return self._client._session.renew(token) if renew else token
+
+    def read_complete(self, sql: str) -> pa.Table:
+        return self._client._reader.read_complete(sql)
+
+    def table_kind(self, table: str) -> str:
+        """``user``, ``shared`` or ``stream``; SHOW TABLES tells every role (live reference, section 9.6)."""
+        namespace, _, name = table.rpartition(".")
+        rows = self._client._endpoint.execute("SHOW TABLES").tables[0]
+        if rows is not None:
+            for row in rows.select(["namespace_id", "table_name", "table_type"]).to_pylist():
+                if (row["namespace_id"], row["table_name"]) == (namespace, name):
+                    return str(row["table_type"]).lower()
+        raise ConfigError(f"There is no table {quote_name(namespace)}.{quote_name(name)}.")
+
+
+def _hide(value: str | Secret | None) -> Secret | None:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    try:
+        raw = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raw = None
+    if not isinstance(raw, dict):
+        start = content[:80].decode("utf-8", "replace")
+        raise ProtocolError(f"The answer is not JSON; it begins with {start!r}. Check that the URL is the server's.")
+    return raw
+
+
+def _response(answer: Answer) -> QueryResponse:
+    results = tuple(
+        QueryResult(
+            raw.columns,
+            raw.row_count,
+            raw.message,
+            raw.as_user,
+            notices=_cut_notice(raw.row_count, table),
+            _table=table,
+        )
+        for raw, table in zip(answer.results, answer.tables, strict=True)
+    )
+    return QueryResponse(results, answer.took_ms)
+
+
+def _cut_notice(row_count: int, table: pa.Table | None) -> tuple[str, ...]:
+    """A result as long as a cap is never shown as complete."""
+    if table is None or row_count not in (50, 1000):
+        return ()
+    return (f"{row_count} rows are exactly as many as the server cuts results at: there may be more. Use query().",)
+
+
+def _upload(endpoint: SqlEndpoint, sql: str, sources: Mapping[str, FileSource], params: Sequence[Any]) -> Answer:
+    try:
+        return files.upload(endpoint, sql, sources, params)
+    except UnreadableSQL as exc:
+        raise ConfigError(f"The statement cannot be read: {exc}") from exc
+
+
+class AsyncClient:
+    """The same calls as ``Client``, to be awaited. Each runs in a worker thread.
+
+    It belongs to no event loop: it works in a notebook cell, in threads and under ``asyncio.run``. Live tables are the
+    same objects as those of ``Client``. The arguments are those of ``Client``.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        user: str | None = None,
+        password: str | Secret | None = None,
+        token: str | Secret | None = None,
+        token_provider: Callable[[], str] | None = None,
+        profile: str | None = None,
+        namespace: str | None = None,
+        timeout: float = 30.0,
+        max_retries: int = 3,
+        timeouts: Timeouts | None = None,
+        compression: bool = True,
+        on_receive: Callable[[str], None] | None = None,
+        on_send: Callable[[str], None] | None = None,
+    ) -> None:
+        password, token = _hide(password), _hide(token)
+        self._client = Client(
+            url,
+            user=user,
+            password=password,
+            token=token,
+            token_provider=token_provider,
+            profile=profile,
+            namespace=namespace,
+            timeout=timeout,
+            max_retries=max_retries,
+            timeouts=timeouts,
+            compression=compression,
+            on_receive=on_receive,
+            on_send=on_send,
+        )
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return self._client.url
+
+    @property
+    def user(self) -> str | None:
+        """The user id, when the client knows it."""
+        return self._client.user
+
+    def __repr__(self) -> str:
+        return repr(self._client)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """See ``Client.close``."""
+        await asyncio.to_thread(self._client.close)
+
+    async def check_login(self) -> None:
+        """See ``Client.check_login``."""
+        await asyncio.to_thread(self._client.check_login)
+
+    async def execute_query(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> QueryResponse:
+        """See ``Client.execute_query``."""
+        return await asyncio.to_thread(self._client.execute_query, sql, params, namespace=namespace)
+
+    async def query(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> pd.DataFrame:
+        """See ``Client.query``."""
+        return await asyncio.to_thread(self._client.query, sql, params, namespace=namespace)
+
+    async def query_arrow(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> pa.Table:
+        """See ``Client.query_arrow``."""
+        return await asyncio.to_thread(self._client.query_arrow, sql, params, namespace=namespace)
+
+    async def query_polars(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> pl.DataFrame:
+        """See ``Client.query_polars``."""
+        return await asyncio.to_thread(self._client.query_polars, sql, params, namespace=namespace)
+
+    async def query_result(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> QueryResult:
+        """See ``Client.query_result``."""
+        return await asyncio.to_thread(self._client.query_result, sql, params, namespace=namespace)
+
+    async def execute_with_files(
+        self,
+        sql: str,
+        files: Mapping[str, FileSource],
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+    ) -> QueryResponse:
+        """See ``Client.execute_with_files``."""
+        return await asyncio.to_thread(self._client.execute_with_files, sql, files, params, namespace=namespace)
+
+    async def download_file(
+        self,
+        ref: FileRef,
+        namespace: str,
+        table: str,
+        *,
+        to: str | os.PathLike[str] = ".",
+        target_user_id: str | None = None,
+    ) -> Path:
+        """See ``Client.download_file``."""
+        return await asyncio.to_thread(
+            self._client.download_file, ref, namespace, table, to=to, target_user_id=target_user_id
+        )
+
+    async def download_bound_file(
+        self, ref: FileRef, *, to: str | os.PathLike[str] = ".", target_user_id: str | None = None
+    ) -> Path:
+        """See ``Client.download_bound_file``."""
+        return await asyncio.to_thread(self._client.download_bound_file, ref, to=to, target_user_id=target_user_id)
+
+    async def download(self, ref: FileRef, *, to: str | os.PathLike[str] = ".") -> Path:
+        """See ``Client.download``."""
+        return await asyncio.to_thread(self._client.download, ref, to=to)
+
+    async def login(self, user: str, password: str) -> Login:
+        """See ``Client.login``."""
+        return await asyncio.to_thread(self._client.login, user, password)
+
+    async def refresh_access_token(self, refresh_token: str) -> Login:
+        """See ``Client.refresh_access_token``."""
+        return await asyncio.to_thread(self._client.refresh_access_token, refresh_token)
+
+    async def health_check(self) -> Health:
+        """See ``Client.health_check``."""
+        return await asyncio.to_thread(self._client.health_check)
+
+    async def cluster_health_check(self) -> ClusterHealth:
+        """See ``Client.cluster_health_check``."""
+        return await asyncio.to_thread(self._client.cluster_health_check)
+
+    async def check_setup_status(self) -> SetupStatus:
+        """See ``Client.check_setup_status``."""
+        return await asyncio.to_thread(self._client.check_setup_status)
+
+    async def server_setup(self, user: str, password: str, root_password: str, *, email: str | None = None) -> UserInfo:
+        """See ``Client.server_setup``."""
+        return await asyncio.to_thread(self._client.server_setup, user, password, root_password, email=email)
+
+    async def live(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> LiveTable:
+        """See ``Client.live``."""
+        return await asyncio.to_thread(self._client.live, sql, params, namespace=namespace)
+
+    async def connect(self) -> None:
+        """See ``Client.connect``."""
+        await asyncio.to_thread(self._client.connect)
+
+    async def disconnect(self) -> None:
+        """See ``Client.disconnect``."""
+        await asyncio.to_thread(self._client.disconnect)

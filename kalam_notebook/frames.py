@@ -1,0 +1,120 @@
+"""Arrow tables as pandas and polars frames, without losing anything on the way. Called by results and live tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kalam_notebook.errors import MissingDependencyError, ResultError
+from kalam_notebook.wire.fileref import FileRef, parse_file_ref
+from kalam_notebook.wire.types import KALAM_TYPE
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = ["to_pandas", "to_polars"]
+
+
+def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None) -> pd.DataFrame:
+    """Convert a table to a DataFrame in which every value can be told exactly.
+
+    Integers and booleans are pandas' nullable types (``Int64``, ``boolean``); decimals, dates, times of day and
+    durations are Arrow-backed; timestamps are ``datetime64`` in the column's own unit; bytes, UUIDs, lists and FILE
+    references are Python objects. A float column that holds both NULL and NaN is Arrow-backed, since NumPy cannot tell
+    them apart. Column names may repeat.
+
+    Args:
+        table: The rows.
+        bind: Namespace and table that FILE references belong to, if known.
+
+    Returns:
+        A frame with the table's columns in order and a default index.
+    """
+    import pandas as pd
+
+    columns = [_series(table.column(index), table.schema.field(index), bind) for index in range(table.num_columns)]
+    frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=pd.RangeIndex(table.num_rows))
+    frame.columns = pd.Index(table.column_names, dtype=object if not columns else None)
+    return frame
+
+
+def _series(column: pa.ChunkedArray, field: pa.Field, bind: tuple[str, str] | None) -> pd.Series[Any]:
+    import pandas as pd
+    import pyarrow as pa
+
+    kind = column.type
+    if _kalam_type(field) == "FILE":
+        return pd.Series([_file(cell, bind) for cell in column.to_pylist()], dtype=object)
+    if isinstance(kind, pa.UuidType):
+        return pd.Series(column.to_pylist(), dtype=object)
+    mapper = _dtype_mapper(column)
+    series: pd.Series[Any] = column.to_pandas(types_mapper=mapper) if mapper else column.to_pandas()
+    return series
+
+
+def _dtype_mapper(column: pa.ChunkedArray) -> Callable[[pa.DataType], Any] | None:
+    """How pandas shall hold a column that its default would damage or turn into objects."""
+    import pandas as pd
+    from pyarrow import types
+
+    kind = column.type
+    if types.is_boolean(kind):
+        return {kind: pd.BooleanDtype()}.get
+    if types.is_integer(kind):
+        # "int64" is "Int64" in pandas' nullable family, "uint8" is "UInt8".
+        return {kind: pd.api.types.pandas_dtype(str(kind).replace("u", "U").replace("i", "I"))}.get
+    arrow_backed = (
+        types.is_decimal(kind) or types.is_date(kind) or types.is_time(kind) or types.is_duration(kind)
+        or types.is_null(kind) or (types.is_floating(kind) and _has_null_and_nan(column))
+    )  # fmt: skip
+    return pd.ArrowDtype if arrow_backed else None
+
+
+def _kalam_type(field: pa.Field) -> str:
+    return str((field.metadata or {}).get(KALAM_TYPE, b"").decode())
+
+
+def _file(cell: str | None, bind: tuple[str, str] | None) -> FileRef | str | None:
+    """A FILE cell as FileRef; text that is not one stays text."""
+    ref = parse_file_ref(cell)
+    if ref is None:
+        return cell
+    return ref.bind(*bind) if bind else ref
+
+
+def _has_null_and_nan(column: pa.ChunkedArray) -> bool:
+    import pyarrow.compute as pc
+
+    return column.null_count > 0 and bool(pc.any(pc.is_nan(column)).as_py())
+
+
+def to_polars(table: pa.Table) -> pl.DataFrame:
+    """Convert a table to a polars frame.
+
+    Raises:
+        MissingDependencyError: polars is not installed.
+        ResultError: Two columns have one name, which polars cannot hold.
+    """
+    try:
+        import polars as pl
+    except ImportError as exc:
+        raise MissingDependencyError(
+            "polars is not installed. Install it with: pip install 'kalam-notebook[polars]'"
+        ) from exc
+    twice = [name for name, count in Counter(table.column_names).items() if count > 1]
+    if twice:
+        raise ResultError(
+            f"A polars frame cannot have two columns named {twice[0]!r}. Give them names in SQL: ... AS {twice[0]}_2."
+        )
+    import pyarrow as pa
+
+    plain = pa.table(
+        [column.cast(pa.binary(16)) if isinstance(column.type, pa.UuidType) else column for column in table.columns],
+        names=table.column_names,
+    )
+    frame = pl.from_arrow(plain)
+    assert isinstance(frame, pl.DataFrame)
+    return frame

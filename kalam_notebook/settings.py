@@ -1,0 +1,293 @@
+"""Where the server is and who asks: arguments, environment and the saved logins of the KalamDB CLI.
+
+One place decides what wins: an argument, then the environment, then the saved login, else an error that says what to
+type. Pure but for reading the environment, the login file and, as the last resort, a prompt; called by ``connect``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kalam_notebook.errors import ConfigError
+
+__all__ = ["Credentials", "SavedLogin", "Secret", "Settings", "Timeouts", "read_saved_logins", "resolve"]
+
+#: Environment variables, named as the KalamDB CLI and server name them.
+URL_VARIABLE = "KALAMDB_SERVER_URL"
+PASSWORD_VARIABLE = "KALAMDB_ROOT_PASSWORD"
+LOGINS_VARIABLE = "KALAMDB_CREDENTIALS_PATH"
+
+#: The CLI's instance when none is named.
+DEFAULT_PROFILE = "local"
+
+
+class Secret:
+    """A text that does not show itself: neither repr nor str nor pickle give it away."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('…')"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        raise TypeError("A secret is not pickled.")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long to wait in each phase, in seconds; 0 waits for ever.
+
+    Attributes:
+        connect: Opening a connection, for HTTP and WebSocket.
+        receive: Silence while an answer is awaited or read.
+        send: Silence while a request is sent.
+        auth: Login, and the WebSocket's ``auth_success``.
+        subscribe: Acknowledgement of a live query.
+        pong: Answer to a WebSocket ping.
+        keepalive: Between two WebSocket pings. The server hangs up after 10 s of silence, so stay below 5.
+    """
+
+    connect: float = 10.0
+    receive: float = 30.0
+    send: float = 10.0
+    auth: float = 5.0
+    subscribe: float = 5.0
+    pong: float = 5.0
+    keepalive: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who asks. Exactly one way is set: user with password, a token, or a provider of tokens.
+
+    Attributes:
+        user: User id.
+        password: Its password.
+        token: An access token.
+        refresh_token: Renews ``token``.
+        token_provider: Called without arguments whenever a token is needed; returns an access token.
+    """
+
+    user: str | None = None
+    password: Secret | None = None
+    token: Secret | None = None
+    refresh_token: Secret | None = None
+    token_provider: Callable[[], str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A server and who asks it.
+
+    Attributes:
+        url: ``http(s)://host[:port][/prefix]`` without a slash at the end.
+        credentials: Who asks.
+        source: Where the URL came from, in words, for messages.
+    """
+
+    url: str
+    credentials: Credentials
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedLogin:
+    """One instance of the CLI's login file.
+
+    Attributes:
+        name: Instance name.
+        url: Server URL, or None.
+        user: User id, or None.
+        token: Access token.
+        refresh_token: Renews it; None in older files.
+    """
+
+    name: str
+    url: str | None
+    user: str | None
+    token: Secret
+    refresh_token: Secret | None
+
+
+def logins_path(environ: Mapping[str, str]) -> Path:
+    """Where the CLI saves logins: ``KALAMDB_CREDENTIALS_PATH``, else ``~/.kalam/credentials.toml``."""
+    named = environ.get(LOGINS_VARIABLE, "").strip()
+    return Path(named).expanduser() if named else Path.home() / ".kalam" / "credentials.toml"
+
+
+def read_saved_logins(path: Path) -> dict[str, SavedLogin]:
+    """Read the CLI's login file; no file is no logins.
+
+    Raises:
+        ConfigError: The file cannot be read, or is not what the CLI writes.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name: _saved_login(name, entry) for name, entry in raw.get("instances", {}).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = getattr(exc, "strerror", None) or "it is not text"
+        raise ConfigError(f"Cannot read the saved logins in {path}: {reason}.\n{_ADVICE}") from exc
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
+        # The cause could quote a line that holds a token.
+        raise ConfigError(
+            f"The saved logins in {path} are damaged. Log in again with: kalam login\n{_ADVICE}"
+        ) from None
+
+
+_ADVICE = "Or name the server: kalam.connect('http://localhost:2900', user='root', password=...)."
+
+
+def _saved_login(name: str, entry: Mapping[str, str]) -> SavedLogin:
+    refresh = entry.get("refresh_token")
+    return SavedLogin(
+        name=name,
+        url=entry.get("server_url"),
+        user=entry.get("user") or entry.get("username"),
+        token=Secret(entry["jwt_token"]),
+        refresh_token=Secret(refresh) if refresh else None,
+    )
+
+
+def resolve(
+    url: str | None = None,
+    *,
+    user: str | None = None,
+    password: Secret | None = None,
+    token: Secret | None = None,
+    token_provider: Callable[[], str] | None = None,
+    profile: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    prompt: Callable[[str], str] | None = None,
+) -> Settings:
+    """Decide which server to use, and as whom.
+
+    Args:
+        url: The server; None looks in ``KALAMDB_SERVER_URL`` and then in the saved logins.
+        user: User id; with no other credentials its password is looked for and, at last, asked for.
+        password: Its password.
+        token: An access token instead of user and password.
+        token_provider: A function that returns access tokens.
+        profile: Name of a saved login.
+        environ: The environment; for tests.
+        prompt: Asks for a password without echo; for tests.
+
+    Raises:
+        ConfigError: No server is named, two ways to log in are given, or no password can be had.
+    """
+    environ = os.environ if environ is None else environ
+    if sum(given is not None for given in (password, token, token_provider)) > 1:
+        raise ConfigError("Give one of password, token and token_provider, not several.")
+    saved = _saved(profile, environ, wanted=url is None or (user, password, token, token_provider) == (None,) * 4)
+    named_url, source = _find_url(url, profile, saved, environ)
+    clean = check_url(named_url)
+    if password is None and token is None and token_provider is None:
+        credentials = _find_credentials(clean, user, profile, saved, environ, prompt)
+    else:
+        who = user if token is None and token_provider is None else None
+        credentials = Credentials(who or ("root" if password else None), password, token, None, token_provider)
+    return Settings(clean, credentials, source)
+
+
+def _saved(profile: str | None, environ: Mapping[str, str], *, wanted: bool) -> dict[str, SavedLogin]:
+    """The saved logins, if they can matter: a damaged file must not stop a call that names everything."""
+    if profile is None and not wanted:
+        return {}
+    path = logins_path(environ)
+    logins = read_saved_logins(path)
+    if profile is not None and profile not in logins:
+        found = ", ".join(sorted(logins)) or "none"
+        raise ConfigError(
+            f"Login {profile!r} is not in {path} (found: {found}).\nSave it with: kalam login --instance {profile}"
+        )
+    return logins
+
+
+def _find_url(
+    url: str | None, profile: str | None, saved: Mapping[str, SavedLogin], environ: Mapping[str, str]
+) -> tuple[str, str]:
+    if url is not None:
+        return url, "the argument"
+    if profile is None and environ.get(URL_VARIABLE, "").strip():
+        return environ[URL_VARIABLE].strip(), f"the environment variable {URL_VARIABLE}"
+    login = saved.get(profile or DEFAULT_PROFILE) or (next(iter(saved.values())) if len(saved) == 1 else None)
+    if login is not None and login.url:
+        return login.url, f"the saved login {login.name!r}"
+    raise ConfigError(
+        "No KalamDB server is named.\n"
+        f"Type kalam.connect('http://localhost:2900', user='root', password=...), set {URL_VARIABLE}, "
+        "or log in with the KalamDB CLI (kalam login).\n"
+        "To try it without a server: kalam.connect('sandbox')."
+    )
+
+
+def _find_credentials(
+    url: str,
+    user: str | None,
+    profile: str | None,
+    saved: Mapping[str, SavedLogin],
+    environ: Mapping[str, str],
+    prompt: Callable[[str], str] | None,
+) -> Credentials:
+    root_password = environ.get(PASSWORD_VARIABLE, "")
+    if profile is None and root_password and user in (None, "root"):
+        return Credentials("root", Secret(root_password))
+    for login in [saved[profile]] if profile else saved.values():
+        same_server = login.url is not None and login.url.rstrip("/") == url
+        if same_server and user in (None, login.user):
+            return Credentials(login.user, None, login.token, login.refresh_token)
+    name = user or "root"
+    return Credentials(name, Secret((prompt or _prompt)(f"Password of {name} at {url}: ")))
+
+
+def _prompt(text: str) -> str:
+    """Ask without echo, in a terminal or in a notebook that can ask."""
+    from getpass import getpass
+
+    if "ipykernel" in sys.modules or sys.stdin.isatty():
+        try:
+            return getpass(text)
+        except (EOFError, OSError, RuntimeError, NotImplementedError):
+            pass  # A kernel without a front end that can ask.
+    raise ConfigError(
+        f"A password is needed and nobody can be asked here ({text.rstrip(': ')}).\n"
+        f"Pass password=..., or set {PASSWORD_VARIABLE} (user root)."
+    )
+
+
+def check_url(url: str) -> str:
+    """Check a server URL and return it without a slash at the end.
+
+    Raises:
+        ConfigError: It is not an http(s) URL, or it carries a password, a query or a fragment.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        parts, valid = None, False
+    if parts is not None and (parts.username or parts.password):
+        raise ConfigError(
+            "The URL carries a user or password. Pass them as user=... and password=..., so that they stay out of logs."
+        )
+    if parts is None or not valid:
+        raise ConfigError(f"{url!r} is not a server URL. Write it like http://localhost:2900.")
+    if parts.query or parts.fragment:
+        raise ConfigError(f"The URL has a query or fragment. Use {parts.scheme}://{parts.netloc}.")
+    return url.strip().rstrip("/")

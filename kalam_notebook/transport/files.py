@@ -1,0 +1,167 @@
+"""Files: multipart uploads and downloads to disk.
+
+A download is streamed into a temporary file beside its target, checked for size and SHA-256, and only then renamed: a
+file that stands under its name is whole. Source: HTTP reference, section 13.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from kalam_notebook.errors import ConfigError, DownloadError, ParameterError
+from kalam_notebook.transport.http import HttpTransport, Request
+from kalam_notebook.transport.sql import Answer, SqlEndpoint
+from kalam_notebook.wire.fileref import FileRef
+from kalam_notebook.wire.sql import Kind, tokenize
+
+__all__ = ["FileSource", "download", "upload"]
+
+#: What can be uploaded: a path, the bytes themselves, an open binary file, or ``(file name, bytes or path)``.
+FileSource = str | os.PathLike[str] | bytes | IO[bytes] | tuple[str, "bytes | str | os.PathLike[str]"]
+
+CHUNK_BYTES = 1 << 16
+
+
+def placeholders(sql: str) -> set[str]:
+    """The names of the ``FILE("name")`` placeholders in a statement."""
+    tokens = tokenize(sql)
+    found = set()
+    for word, left, name, right in zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False):
+        if word.word == "FILE" and left.text == "(" and right.text == ")" and name.kind in (Kind.NAME, Kind.STRING):
+            found.add(name.text[1:-1])
+    return found
+
+
+def upload(endpoint: SqlEndpoint, sql: str, files: Mapping[str, FileSource], params: Sequence[Any]) -> Answer:
+    """Send a statement with files for its ``FILE("name")`` placeholders.
+
+    Raises:
+        ParameterError: Placeholders and files do not match. The server does not check it.
+        KalamError: The server refuses, or cannot be reached.
+    """
+    wanted = placeholders(sql)
+    missing, extra = wanted - set(files), set(files) - wanted
+    if missing:
+        name = sorted(missing)[0]
+        raise ParameterError(f'FILE("{name}")', f"no file is given. Pass files={{{name!r}: 'path/to/file'}}.")
+    if extra:
+        name = sorted(extra)[0]
+        raise ParameterError(f"file {name!r}", f'the statement has no FILE("{name}"). Write it where the file belongs.')
+    with ExitStack() as stack:
+        parts: list[tuple[str, Any]] = [("sql", (None, sql.encode()))]
+        if params:
+            parts.append(("params", (None, orjson.dumps(list(params)))))
+        for name, source in files.items():
+            file_name, content = _open_source(name, source, stack)
+            parts.append((f"file:{name}", (file_name, content)))
+        return endpoint.upload(parts, sql)
+
+
+def _open_source(name: str, source: FileSource, stack: ExitStack) -> tuple[str, Any]:
+    file_name = name
+    if isinstance(source, tuple):
+        file_name, source = source
+    elif isinstance(source, (str, os.PathLike)):
+        file_name = Path(source).name
+    elif not isinstance(source, bytes):
+        file_name = Path(str(getattr(source, "name", name))).name
+    if isinstance(source, (str, os.PathLike)):
+        try:
+            return file_name, stack.enter_context(Path(source).expanduser().open("rb"))
+        except OSError as exc:
+            raise ConfigError(f"Cannot read the file {str(source)!r} for {name!r}: {exc.strerror}.") from exc
+    return file_name, source
+
+
+def download(
+    http: HttpTransport,
+    endpoint: SqlEndpoint,
+    ref: FileRef,
+    path: str,
+    *,
+    to: str | os.PathLike[str],
+    user_id: str | None,
+) -> Path:
+    """Download a file, check it and put it in place.
+
+    Args:
+        http: Sends.
+        endpoint: Gives tokens.
+        ref: What the file must be.
+        path: Its download path.
+        to: A folder (existing, or written with a slash at the end), else the file to write. Folders are made.
+        user_id: Whose file it is, or None for one's own.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        DownloadError: The content differs from the reference, or the disk does not take it. No file is left then.
+        KalamError: The server refuses, or cannot be reached.
+    """
+    target = _target(ref, to)
+    query = {"user_id": user_id} if user_id else None
+    request = Request("GET", path, params=query, repeatable=True)
+
+    def fetch(token: str) -> Path:
+        with _temporary(target) as file, http.stream(request, token=token) as response:
+            _write_checked(file, response.iter_raw(CHUNK_BYTES), ref, target)
+        return target
+
+    return endpoint.with_token(fetch)
+
+
+def _target(ref: FileRef, to: str | os.PathLike[str]) -> Path:
+    given = os.fspath(to)
+    path = Path(given).expanduser()
+    is_folder = path.is_dir() or given.endswith(("/", os.sep))
+    return path / ref.safe_name if is_folder else path
+
+
+@contextmanager
+def _temporary(target: Path) -> Iterator[IO[bytes]]:
+    """A file beside the target, renamed to it in the end, or removed."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=".kalam-", suffix=".part", delete=False)  # noqa: SIM115
+    except OSError as exc:
+        raise DownloadError(
+            f"Cannot write to {target.parent}: {exc.strerror}. Choose another place: to='downloads/'."
+        ) from exc
+    temporary = Path(file.name)
+    try:
+        try:
+            yield file
+        finally:
+            file.close()
+        temporary.replace(target)
+    except OSError as exc:
+        raise DownloadError(f"Cannot write {target}: {exc.strerror}. Nothing was kept.") from exc
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_checked(file: IO[bytes], chunks: Iterator[bytes], ref: FileRef, target: Path) -> None:
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
+        file.write(chunk)
+    file.flush()
+    if size != ref.size:
+        raise DownloadError(
+            f"{ref.name!r} should have {ref.size:,} bytes and {size:,} came. {target} was not written; try again."
+        )
+    if digest.hexdigest() != ref.sha256:
+        raise DownloadError(
+            f"The content of {ref.name!r} is not what was uploaded (SHA-256 differs). {target} was not written.\n"
+            "Try again; if it stays so, the stored file is damaged: upload it anew."
+        )

@@ -1,0 +1,253 @@
+"""HTTP over one ``httpx.Client``: keep-alive, no cookies, no redirects followed, errors mapped in one place.
+
+A request is sent with ``send`` (whole answer) or ``stream`` (answer as it arrives). Retrying is decided by a pure
+function; only requests that change nothing when sent twice are repeated, and any request that the server refused
+before it did anything (429, no connection).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import httpx
+
+from kalam_notebook._version import __version__
+from kalam_notebook.errors import (
+    ConnectError,
+    KalamError,
+    ProtocolError,
+    RateLimitError,
+    RequestTimeoutError,
+    TransportError,
+)
+from kalam_notebook.settings import Timeouts
+from kalam_notebook.wire.envelope import raise_for_answer
+
+__all__ = ["HttpTransport", "NoAnswerError", "Request"]
+
+#: A longer ``Retry-After`` is told to the caller instead of being waited for: bans last 300 s.
+LONGEST_WAIT_S = 10.0
+
+
+class NoAnswerError(TransportError):
+    """The server closed the connection without an answer. It does so when it cannot encode a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    Attributes:
+        method: ``GET`` or ``POST``.
+        path: Below the server's URL, percent-encoded.
+        content: Body, or None.
+        headers: Headers beside those of the client. The token is given when sending.
+        files: Multipart parts for httpx, or None.
+        params: Query parameters.
+        repeatable: Whether sending it twice does the same as sending it once.
+        sql: The statement, for error texts.
+        timeout: Seconds of silence allowed while reading; None for the client's.
+    """
+
+    method: str
+    path: str
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    files: Any = None
+    params: Mapping[str, str] | None = None
+    repeatable: bool = False
+    sql: str | None = None
+    timeout: float | None = None
+
+
+class HttpTransport:
+    """Requests to one server.
+
+    Args:
+        url: The server, without a slash at the end.
+        timeouts: Phases, in seconds.
+        max_retries: Repeats after a failed try; 0 for none.
+        transport: An httpx transport to use instead of sockets; for tests.
+        wait: Sleeps the given seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeouts: Timeouts,
+        max_retries: int = 3,
+        transport: httpx.BaseTransport | None = None,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = url
+        self._max_retries = max_retries
+        self._wait = wait
+        self._timeouts = timeouts
+        self._client = httpx.Client(
+            base_url=url,
+            timeout=self._timeout(None),
+            follow_redirects=False,  # A token must not travel to another host.
+            headers={"User-Agent": f"kalam-notebook/{__version__}", "Accept-Encoding": "identity"},
+            transport=transport,
+        )
+        # The login route sets cookies, and a cookie would win over the token of a request (HTTP reference, 4.2).
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def close(self) -> None:
+        """Close the connections; may be called twice."""
+        self._client.close()
+
+    def send(self, request: Request, *, token: str | None = None) -> httpx.Response:
+        """Send a request and read the whole answer.
+
+        Raises:
+            KalamError: No answer, or an answer that is an error.
+        """
+        return self._with_retries(request, lambda: self._send_once(request, token))
+
+    @contextmanager
+    def stream(self, request: Request, *, token: str | None = None) -> Iterator[httpx.Response]:
+        """Send a request; the body of the answer is read by the caller. Errors are raised before it is given.
+
+        Raises:
+            KalamError: No answer, an error answer, or a connection that broke while reading.
+        """
+        response = self._with_retries(request, lambda: self._open_once(request, token))
+        try:
+            with mapped_errors(self.url):
+                yield response
+        finally:
+            response.close()
+
+    def _send_once(self, request: Request, token: str | None) -> httpx.Response:
+        with mapped_errors(self.url):
+            response = self._client.send(self._build(request, token))
+        self._check(response, request)
+        return response
+
+    def _open_once(self, request: Request, token: str | None) -> httpx.Response:
+        with mapped_errors(self.url):
+            response = self._client.send(self._build(request, token), stream=True)
+            if response.status_code >= 300:
+                response.read()
+        try:
+            self._check(response, request)
+        except KalamError:
+            response.close()
+            raise
+        return response
+
+    def _build(self, request: Request, token: str | None) -> httpx.Request:
+        headers = dict(request.headers)
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        return self._client.build_request(
+            request.method,
+            request.path,
+            content=request.content,
+            files=request.files,
+            params=request.params,
+            headers=headers,
+            timeout=self._timeout(request.timeout),
+        )
+
+    def _timeout(self, receive: float | None) -> httpx.Timeout:
+        phases = self._timeouts
+        read = phases.receive if receive is None else receive
+        # 0 means "for ever"; httpx says None.
+        return httpx.Timeout(connect=phases.connect or None, read=read or None, write=phases.send or None, pool=None)
+
+    def _check(self, response: httpx.Response, request: Request) -> None:
+        if 300 <= response.status_code < 400:
+            target = httpx.URL(self.url).join(response.headers.get("location", "")).copy_with(query=None, userinfo=b"")
+            raise ProtocolError(
+                f"The server sent the request on to {target}. The token is not sent to another address.\n"
+                "If that is the server, connect to it: kalam.connect(url)."
+            )
+        raise_for_answer(
+            response.status_code,
+            response.content if response.status_code >= 300 else b"",
+            response.headers,
+            sql=request.sql,
+            path=request.path,
+        )
+
+    def _with_retries(self, request: Request, attempt: Callable[[], httpx.Response]) -> httpx.Response:
+        for tries in range(self._max_retries + 1):
+            try:
+                return attempt()
+            except KalamError as exc:
+                pause = retry_pause(exc, request.repeatable, tries, random.random())
+                if pause is None or tries == self._max_retries:
+                    raise
+                self._wait(pause)
+        raise AssertionError("unreachable")
+
+
+def retry_pause(error: KalamError, repeatable: bool, tries: int, jitter: float) -> float | None:
+    """How long to wait before sending again.
+
+    Args:
+        error: What the last try ended with.
+        repeatable: Whether the request may be sent twice.
+        tries: Tries so far that are over, from 0.
+        jitter: A number in [0, 1).
+
+    Returns:
+        Seconds, or None when the error is final.
+    """
+    back_off = 0.1 * 2.0**tries * (0.5 + jitter)
+    if isinstance(error, RateLimitError):  # Refused before anything was executed.
+        wanted = 1.0 if error.retry_after is None else error.retry_after
+        return None if wanted > LONGEST_WAIT_S else wanted * (1.0 + 0.25 * jitter) + back_off
+    if isinstance(error, ConnectError):  # Nothing was sent.
+        return back_off
+    if isinstance(error, RequestTimeoutError) or type(error) is TransportError:
+        return back_off if repeatable else None
+    return None
+
+
+@contextmanager
+def mapped_errors(url: str) -> Iterator[None]:
+    """Turn httpx's errors into the package's, most specific first."""
+    try:
+        yield
+    except (httpx.ConnectTimeout, httpx.ConnectError) as exc:
+        raise ConnectError(
+            f"Cannot reach {url}: {_reason(exc)}.\n"
+            "Start the server or correct the URL. To try without a server: kalam.connect('sandbox')."
+        ) from exc
+    except httpx.TimeoutException as exc:
+        raise RequestTimeoutError(
+            f"{url} did not answer in time ({type(exc).__name__}).\n"
+            "The statement may still be running. Allow more: kalam.connect(url, timeout=120)."
+        ) from exc
+    except httpx.RemoteProtocolError as exc:
+        if "without sending a response" in str(exc):
+            raise NoAnswerError(
+                f"{url} closed the connection without an answer.\n"
+                "The server does this when it cannot encode a value of the result (NaN, infinity, a struct), "
+                "or when it stops.\nRead doubtful columns as text: arrow_cast(column, 'Utf8')."
+            ) from exc
+        raise TransportError(
+            f"The connection to {url} broke in the middle of the answer: {_reason(exc)}.\nNothing of it was used."
+        ) from exc
+    except httpx.TransportError as exc:
+        raise TransportError(
+            f"The connection to {url} broke: {_reason(exc)}.\nNothing of the answer was used."
+        ) from exc
+
+
+def _reason(exc: Exception) -> str:
+    cause: BaseException = exc
+    while cause.__cause__ is not None or cause.__context__ is not None:
+        cause = cause.__cause__ or cause.__context__ or cause
+    text = str(cause) or str(exc) or type(exc).__name__
+    return text.rstrip(".").splitlines()[0]

@@ -1,0 +1,157 @@
+"""Sending SQL: the token, the streaming answer, and the reason when the server gives none.
+
+Knows ``POST /v1/api/sql`` and nothing of what a result should be; called by the client and the readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kalam_notebook.errors import KalamError, QueryError, ServerError
+from kalam_notebook.transport.http import HttpTransport, NoAnswerError, Request
+from kalam_notebook.transport.session import Session, is_expired
+from kalam_notebook.wire.body import BodyDecoder, RawResult, parse_row
+from kalam_notebook.wire.envelope import sql_body
+from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, split_statements
+from kalam_notebook.wire.types import arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Answer", "SqlEndpoint"]
+
+T = TypeVar("T")
+
+#: Bytes read from the socket at a time.
+CHUNK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server sent for one request.
+
+    Attributes:
+        results: One per result, in the server's order.
+        tables: For each result its rows, or None where the statement returns none.
+        took_ms: Milliseconds on the server.
+    """
+
+    results: tuple[RawResult, ...]
+    tables: tuple[pa.Table | None, ...]
+    took_ms: float
+
+
+class SqlEndpoint:
+    """The SQL route of one server, as one user.
+
+    Args:
+        http: Sends.
+        session: Gives tokens.
+    """
+
+    def __init__(self, http: HttpTransport, session: Session) -> None:
+        self._http = http
+        self._session = session
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> Answer:
+        """Run statements and read the whole answer.
+
+        Args:
+            sql: The text as the server shall see it.
+            params: JSON values for ``$1 …``.
+
+        Raises:
+            KalamError: Refused, failed, cut off or not decodable; nothing of the answer is used then.
+        """
+        body = sql_body(sql, list(params))
+        request = Request("POST", "/v1/api/sql", body, _JSON, repeatable=is_repeatable(sql), sql=sql)
+        try:
+            return self.with_token(lambda token: self._read(request, token))
+        except NoAnswerError as exc:
+            self._explain_no_answer(sql, params, exc)
+            # The server is able to encode it: the connection was lost, not the value.
+            if not request.repeatable:
+                raise
+            return self.with_token(lambda token: self._read(request, token))
+
+    def execute_row(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        """Run a SELECT that returns one row, and give its cells as the wire has them.
+
+        Raises:
+            KalamError: As ``execute``; ProtocolError when there is not exactly one row.
+        """
+        request = Request("POST", "/v1/api/sql", sql_body(sql, list(params)), _JSON, repeatable=True, sql=sql)
+        return self.with_token(lambda token: parse_row(self._http.send(request, token=token).content))
+
+    def upload(self, files: Sequence[tuple[str, Any]], sql: str) -> Answer:
+        """Send a multipart request; see ``transport.files``."""
+        request = Request("POST", "/v1/api/sql", files=files, sql=sql)
+        return self.with_token(lambda token: self._read(request, token))
+
+    def with_token(self, send: Callable[[str], T]) -> T:
+        """Call ``send`` with a token, and once more with a new one when the server says that it has expired."""
+        token = self._session.token()
+        try:
+            return send(token)
+        except KalamError as exc:
+            if not is_expired(exc):
+                raise
+            return send(self._session.renew(token))
+
+    def _read(self, request: Request, token: str) -> Answer:
+        decoder = BodyDecoder()
+        batches: dict[int, list[pa.RecordBatch]] = {}
+        with self._http.stream(request, token=token) as response:
+            for chunk in response.iter_raw(CHUNK_BYTES):
+                for index, batch in decoder.feed(chunk):
+                    batches.setdefault(index, []).append(batch)
+            results, took = decoder.finish()
+        return Answer(tuple(results), tuple(_tables(results, batches)), took)
+
+    def _explain_no_answer(self, sql: str, params: Sequence[Any], error: NoAnswerError) -> None:
+        """Ask for the reason: in a batch the server names the value that it cannot encode (HTTP reference, 7.1)."""
+        try:
+            single = is_repeatable(sql) and not params and split_statements(sql)
+        except UnreadableSQL:
+            single = []
+        if not single:
+            return
+        with _reason_wanted(error):
+            self.with_token(lambda token: self._read(_batch_of(single[0]), token))
+
+
+def _batch_of(sql: str) -> Request:
+    return Request("POST", "/v1/api/sql", sql_body(f"{sql}\n;\nSELECT 1", []), _JSON, sql=sql)
+
+
+@contextmanager
+def _reason_wanted(error: NoAnswerError) -> Iterator[None]:
+    try:
+        yield
+    except ServerError as exc:
+        raise QueryError(
+            exc.code,
+            exc.message,
+            exc.status,
+            exc.sql,
+            "The server cannot send this value. Read the column as text: arrow_cast(column, 'Utf8').",
+        ) from error
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _tables(results: Sequence[RawResult], batches: dict[int, list[pa.RecordBatch]]) -> Iterator[pa.Table | None]:
+    import pyarrow as pa
+
+    number = 0
+    for result in results:
+        if not result.has_rows:
+            # A result with columns and no ``rows`` member would be an empty one.
+            yield pa.Table.from_batches([], arrow_schema(result.columns)) if result.columns else None
+            continue
+        yield pa.Table.from_batches(batches.get(number, []), arrow_schema(result.columns))
+        number += 1

@@ -1,0 +1,156 @@
+"""What a SELECT looks like from outside: enough to tell whether its plain answer can be trusted.
+
+The server cuts, re-sorts and mislabels results of certain shapes (truth L1–L7). Here a text is only looked at; whatever
+is not understood is reported as such, and the reader then takes the careful road. Pure; called by ``tables``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kalam_notebook.wire.sql import Kind, Token, UnreadableSQL, tokenize
+
+__all__ = ["Shape", "shape_of"]
+
+_SET_OPERATIONS = {"UNION", "INTERSECT", "EXCEPT"}
+_AFTER_SELECT_LIST = {
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "WINDOW",
+    "QUALIFY",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    *_SET_OPERATIONS,
+}
+_AFTER_FROM = _AFTER_SELECT_LIST - {"FROM"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The outside of one statement.
+
+    Attributes:
+        text: The statement without semicolon; comments are kept.
+        is_select: A SELECT or WITH that can stand in a sub-query.
+        limits_top: LIMIT or OFFSET ends the statement itself: the cap is 1000 then. One inside IN or EXISTS does not
+            count for the server, so elsewhere 50 is assumed.
+        order_by: The output names it is sorted by at the top; empty when it is not sorted; None when it is sorted by
+            something that is not a plain name.
+        is_plain: Only columns or ``*`` of one or more tables, so that the announced types are those of the tables.
+    """
+
+    text: str
+    is_select: bool
+    limits_top: bool = False
+    order_by: tuple[str, ...] | None = ()
+    is_plain: bool = False
+
+
+def shape_of(sql: str) -> Shape | None:
+    """Look at a text.
+
+    Returns:
+        The shape, or None when the text is not exactly one statement that can be read.
+    """
+    try:
+        tokens = tokenize(sql)
+    except UnreadableSQL:
+        return None
+    end = len(sql)
+    while tokens and tokens[-1].text == ";":
+        end = tokens.pop().start
+    if not tokens or any(token.text == ";" for token in tokens):
+        return None
+    text = sql[:end].strip()
+    if tokens[0].word not in {"SELECT", "WITH"}:
+        return Shape(text, is_select=False)
+    top = list(_top_level(tokens))
+    return Shape(
+        text,
+        is_select="INTO" not in {token.word for token in top},
+        limits_top=any(token.word in {"LIMIT", "OFFSET"} for token in top),
+        order_by=_order_by(top),
+        is_plain=_is_plain(tokens, top),
+    )
+
+
+def _top_level(tokens: Sequence[Token]) -> Iterator[Token]:
+    depth = 0
+    for token in tokens:
+        if token.text in {")", "]", "}"} and token.kind is Kind.SYMBOL:
+            depth -= 1
+        if depth == 0:
+            yield token
+        if token.text in {"(", "[", "{"} and token.kind is Kind.SYMBOL:
+            depth += 1
+
+
+def _order_by(top: Sequence[Token]) -> tuple[str, ...] | None:
+    starts = [index for index, token in enumerate(top[:-1]) if token.word == "ORDER" and top[index + 1].word == "BY"]
+    if not starts:
+        return ()
+    names = []
+    for item in _split(_until(top[starts[-1] + 2 :], {"LIMIT", "OFFSET"})):
+        if not item or not item[0].identifier:
+            return None
+        if any(token.word not in {"ASC", "DESC", "NULLS", "FIRST", "LAST"} for token in item[1:]):
+            return None
+        names.append(item[0].identifier)
+    return tuple(names)
+
+
+def _is_plain(tokens: Sequence[Token], top: Sequence[Token]) -> bool:
+    words = {token.word for token in top}
+    if tokens[0].word != "SELECT" or words & (_SET_OPERATIONS | {"GROUP", "DISTINCT"}):
+        return False
+    columns = _until(top[1:], _AFTER_SELECT_LIST)
+    if not all(_is_plain_item(item) for item in _split(columns)):
+        return False
+    rest = top[1 + len(columns) :]
+    # A sub-query or table function in FROM brings computed columns under plain names.
+    return (
+        bool(rest)
+        and rest[0].word == "FROM"
+        and "(" not in {token.text for token in _until(rest[1:], _AFTER_FROM | {"ON"})}
+    )
+
+
+def _is_plain_item(item: Sequence[Token]) -> bool:
+    """``*``, ``t.*``, ``c``, ``t.c``, each with or without an alias."""
+    body = list(item)
+    if len(body) >= 3 and body[-2].word == "AS" and body[-1].identifier:
+        body = body[:-2]
+    elif len(body) >= 2 and body[-1].identifier and body[-2].identifier:
+        body = body[:-1]
+    names, dots = body[::2], body[1::2]
+    return (
+        len(body) % 2 == 1
+        and all(token.text == "." for token in dots)
+        and all(token.identifier for token in names[:-1])
+        and (bool(names[-1].identifier) or names[-1].text == "*")
+        and names[-1].word not in {"NULL", "TRUE", "FALSE", "CURRENT_USER", "CURRENT_ROLE", "CURRENT_DATE",
+                                   "CURRENT_TIME", "CURRENT_TIMESTAMP"}
+    )  # fmt: skip
+
+
+def _until(tokens: Sequence[Token], words: set[str]) -> list[Token]:
+    taken = []
+    for token in tokens:
+        if token.word in words:
+            break
+        taken.append(token)
+    return taken
+
+
+def _split(tokens: Sequence[Token]) -> list[list[Token]]:
+    items: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.text == "," and token.kind is Kind.SYMBOL:
+            items.append([])
+        else:
+            items[-1].append(token)
+    return items

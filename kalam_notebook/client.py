@@ -10,7 +10,8 @@ import asyncio
 import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ import orjson
 
 from kalam_notebook import diagnostics
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
-from kalam_notebook.errors import ConfigError, PermissionDeniedError, ProtocolError
+from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError
+from kalam_notebook.hints import table_hint
 from kalam_notebook.results import IncompleteResultWarning, QueryResponse, QueryResult
 from kalam_notebook.settings import Secret, Settings, Timeouts, resolve
 from kalam_notebook.tables import Reader
@@ -156,8 +158,9 @@ class Client:
 
         Source: KalamDB HTTP reference, sections 6 to 9.
         """
-        answer = self._execute(self._named(sql, namespace), encode_parameters(params))
-        return _response(answer)
+        qualified, values = self._named(sql, namespace), encode_parameters(params)
+        with self._hinting(qualified):
+            return _response(self._endpoint.execute(qualified, values))
 
     def query(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> pd.DataFrame:
         """Run one query and return all its rows as a DataFrame.
@@ -204,8 +207,9 @@ class Client:
         self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
     ) -> QueryResult:
         """Run one query and return all its rows with what is known of their completeness; otherwise as ``query``."""
-        self._check_open()
-        result = self._reader.read(self._named(sql, namespace), encode_parameters(params))
+        qualified, values = self._named(sql, namespace), encode_parameters(params)
+        with self._hinting(qualified):
+            result = self._reader.read(qualified, values)
         if result.completeness is not None and not result.completeness.is_complete:
             warnings.warn(result.notices[0], IncompleteResultWarning, stacklevel=3)
         return result
@@ -233,9 +237,9 @@ class Client:
 
         Source: KalamDB HTTP reference, section 13.1.
         """
-        self._check_open()
-        qualified = self._named(sql, namespace)
-        return _response(_upload(self._endpoint, qualified, files, encode_parameters(params)))
+        qualified, values = self._named(sql, namespace), encode_parameters(params)
+        with self._hinting(qualified):
+            return _response(_upload(self._endpoint, qualified, files, values))
 
     # Files ----------------------------------------------------------------------------------------------------------
 
@@ -425,9 +429,24 @@ class Client:
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _execute(self, sql: str, params: Sequence[Any]) -> Answer:
+    @contextmanager
+    def _hinting(self, sql: str) -> Iterator[None]:
+        """Errors of statements get a hint where a table does not exist."""
         self._check_open()
-        return self._endpoint.execute(sql, params)
+        try:
+            yield
+        except QueryError as exc:
+            if not exc.hint:
+                exc.hint = table_hint(sql, self._known_tables())
+            raise
+
+    def _known_tables(self) -> set[tuple[str, str]]:
+        sql = "SELECT array_agg(table_schema) AS s, array_agg(table_name) AS t FROM information_schema.tables"
+        try:
+            namespaces, tables = self._endpoint.execute_row(sql)
+        except KalamError:
+            return set()
+        return set(zip(namespaces or (), tables or (), strict=True))
 
     def _get(self, path: str) -> dict[str, Any]:
         self._check_open()

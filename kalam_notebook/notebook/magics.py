@@ -1,0 +1,200 @@
+"""``%kalam`` and ``%%kalam``: SQL in a notebook.
+
+The line is read by ``options``; here statements are run and shown. Errors of the package are shown in a few lines
+without a traceback; the exception keeps its class, so that ``%tb`` and ``try`` see it whole.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from types import MethodType
+from typing import Any
+
+from IPython.display import display
+
+from kalam_notebook import default
+from kalam_notebook.client import Client
+from kalam_notebook.errors import ConfigError, KalamError
+from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line
+from kalam_notebook.render import render_message_html
+from kalam_notebook.results import QueryResult
+from kalam_notebook.wire.shape import shape_of
+from kalam_notebook.wire.sql import UnreadableSQL, first_word, split_statements
+
+__all__ = ["register", "unregister"]
+
+
+class Note:
+    """A line of text for the reader."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def _repr_html_(self) -> str:
+        return render_message_html(self._text)
+
+
+def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.
+    """Add the magics to a shell."""
+
+    def kalam(line: str, cell: str | None = None) -> object:
+        """SQL on KalamDB; ``%kalam`` alone tells how it is used."""
+        try:
+            return _run_line(line) if cell is None else _run_cell(shell, line, cell)
+        except KalamError as exc:
+            raise _shown_shortly(exc) from None
+
+    shell.register_magic_function(kalam, magic_kind="line_cell", magic_name="kalam")
+
+
+def unregister(shell: Any) -> None:  # noqa: ANN401
+    """Take the magics out of a shell."""
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("kalam", None)
+
+
+def _shown_shortly(error: KalamError) -> KalamError:
+    """The error, told to IPython as a few lines instead of a traceback."""
+    lines = f"{type(error).__name__}: {error}".splitlines()
+
+    def render(self: KalamError) -> list[str]:
+        return lines
+
+    error._render_traceback_ = MethodType(render, error)  # type: ignore[attr-defined]
+    return error
+
+
+def _run_line(line: str) -> object:
+    command, _, rest = line.strip().partition(" ")
+    commands: dict[str, Callable[[str], object]] = {
+        "connect": _connect,
+        "status": _status,
+        "tables": _tables,
+        "close": _close,
+        "": lambda _: Note(help_text()),
+    }
+    if command not in commands:
+        names = ", ".join(f"%kalam {name}" for name in commands if name)
+        raise ConfigError(f"%kalam has no command {command!r}. There are: {names}. SQL goes into a %%kalam cell.")
+    shown = commands[command](rest.strip())
+    display(shown)
+    return None
+
+
+def _connect(rest: str) -> Note:
+    options = parse_connect_line(rest)
+    client = default.connect(options.url, user=options.user, profile=options.profile, namespace=options.namespace)
+    return _told(client)
+
+
+def _told(client: Client) -> Note:
+    version = client.health_check().version
+    server = f"KalamDB {version}" if version else "KalamDB"
+    return Note(f"Connected to {server} at {client.url}" + (f" as {client.user}." if client.user else "."))
+
+
+def _status(rest: str) -> Note:
+    return _told(default.current())
+
+
+_TABLES = """
+SELECT table_schema AS namespace, table_name AS "table", count(*) AS columns FROM information_schema.columns
+WHERE table_schema NOT IN ('information_schema', 'system', 'dba') AND column_name NOT IN ('_seq', '_deleted') {where}
+GROUP BY table_schema, table_name ORDER BY namespace, "table"
+"""
+
+
+def _tables(namespace: str) -> QueryResult:
+    sql = _TABLES.format(where="AND table_schema = $1" if namespace else "")
+    return default.current().query_result(sql, [namespace] if namespace else None)
+
+
+def _close(rest: str) -> Note:
+    default.close()
+    return Note("Connection closed.")
+
+
+def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
+    options = parse_cell_line(line)
+    client = default.current()
+    params = _evaluate(shell, options.params)
+    if options.live:
+        live = client.live(cell.strip().rstrip(";"), params, namespace=options.namespace)
+        return _keep(shell, options, live, live)
+    results = _run_statements(client, cell, params, options.namespace)
+    with_rows = [result for result in results if result.has_rows]
+    if options.variable and not with_rows:
+        raise ConfigError(
+            f"The statements were carried out and return no rows, so there is nothing for {options.variable!r}."
+        )
+    if options.variable:
+        value = _converted(with_rows[-1], options.format)
+        return _keep(shell, options, value, Note(_summary(options.variable, with_rows[-1])))
+    for result in results[:-1]:
+        display(result)
+    return results[-1] if results else None
+
+
+def _evaluate(shell: Any, source: str | None) -> Sequence[Any] | None:  # noqa: ANN401
+    """The values of ``--params``: Python in the user's namespace, where also true, false and null are known."""
+    if source is None:
+        return None
+    names = {"true": True, "false": False, "null": None}
+    try:
+        code = compile(ast.parse(source, "--params", mode="eval"), "--params", "eval")
+        value = eval(code, {**names, **shell.user_ns})
+    except (SyntaxError, NameError) as exc:
+        raise ConfigError(f"--params {source}: {exc}. Write a list, or the name of a variable that holds one.") from exc
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+def _keep(shell: Any, options: CellOptions, value: object, shown: object) -> object:  # noqa: ANN401
+    if options.variable:
+        shell.push({options.variable: value})
+    return shown
+
+
+def _converted(result: QueryResult, form: str) -> object:
+    return {"pandas": result.df, "arrow": result.arrow, "polars": result.polars}[form]()
+
+
+def _summary(variable: str, result: QueryResult) -> str:
+    shape = f"{result.row_count:,} rows × {len(result.columns)} columns"
+    return f"{variable}: {shape} · {result.completeness or 'as the server sent it'}"
+
+
+def _run_statements(
+    client: Client, cell: str, params: Sequence[Any] | None, namespace: str | None
+) -> list[QueryResult]:
+    """Run the cell one statement at a time, so that each has its own result; a transaction goes in one piece."""
+    try:
+        statements = split_statements(cell)
+        words = [first_word(statement) for statement in statements]
+    except UnreadableSQL as exc:
+        raise ConfigError(f"The SQL cannot be read: {exc}") from exc
+    if not statements:
+        raise ConfigError("The cell holds no SQL. Write a statement below the %%kalam line.")
+    if len(statements) > 1 and ("BEGIN" in words or "START" in words):
+        return list(client.execute_query(cell, params, namespace=namespace))
+    if len(statements) > 1 and params:
+        raise ConfigError("--params belongs to one statement, and the cell holds several. Use one cell for each.")
+    results: list[QueryResult] = []
+    for number, statement in enumerate(statements, 1):
+        try:
+            results.extend(_run_one(client, statement, params, namespace))
+        except KalamError as exc:
+            if number > 1:
+                exc.add_note(f"This was statement {number} of {len(statements)}; those before it have taken effect.")
+            raise
+    return results
+
+
+def _run_one(client: Client, statement: str, params: Sequence[Any] | None, namespace: str | None) -> list[QueryResult]:
+    shape = shape_of(statement)
+    if shape is not None and shape.is_select:
+        return [client.query_result(statement, params, namespace=namespace)]
+    return list(client.execute_query(statement, params, namespace=namespace))

@@ -1,0 +1,177 @@
+"""What stands on a magic's line: options, a variable, never values of the query. Pure; the magics call it.
+
+``%%kalam [name <<] [options]`` and ``%kalam command [arguments] [options]``. The cell's body is SQL and is not looked
+at here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+import tokenize
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from kalam_notebook.errors import ConfigError
+
+__all__ = ["CellOptions", "ConnectOptions", "help_text", "parse_cell_line", "parse_connect_line"]
+
+
+@dataclass(frozen=True, slots=True)
+class CellOptions:
+    """Options of ``%%kalam``.
+
+    Attributes:
+        variable: Name that gets the result, or None.
+        live: Show a table that follows the server.
+        params: Python source of the values for ``$1 …``, or None.
+        namespace: Namespace of table names that have none, or None.
+        format: What the variable gets: ``pandas``, ``arrow`` or ``polars``.
+    """
+
+    variable: str | None = None
+    live: bool = False
+    params: str | None = None
+    namespace: str | None = None
+    format: str = "pandas"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectOptions:
+    """Options of ``%kalam connect``. A password is never written on the line: notebooks are shared.
+
+    Attributes:
+        url: Server URL or ``sandbox``; None looks in the environment and the saved logins.
+        user: User id, or None.
+        profile: Name of a saved login, or None.
+        namespace: Namespace of table names that have none, or None.
+    """
+
+    url: str | None = None
+    user: str | None = None
+    profile: str | None = None
+    namespace: str | None = None
+
+
+_CELL_HELP = {
+    "--live": "show a table that follows the server",
+    "--params": "values for $1, $2 …: a list such as [\"open\", 3], or a variable that holds one",
+    "--namespace": "namespace of table names that have none",
+    "--format": "what the variable gets: pandas (default), arrow or polars",
+}  # fmt: skip
+_CONNECT_HELP = {
+    "--user": "user id; its password is asked for",
+    "--profile": "login saved by the KalamDB CLI",
+    "--namespace": "namespace of table names that have none",
+}
+_FLAGS = {"--live"}
+
+
+def help_text() -> str:
+    """How the magics are used."""
+    lines = ["%kalam connect [URL | sandbox] [options]"]
+    lines += [f"    {name:12} {text}" for name, text in _CONNECT_HELP.items()]
+    lines += ["%kalam status | tables [namespace] | close", "", "%%kalam [variable <<] [options]", "SELECT …"]
+    lines += [f"    {name:12} {text}" for name, text in _CELL_HELP.items()]
+    return "\n".join(lines)
+
+
+def parse_cell_line(line: str) -> CellOptions:
+    """Read the line of ``%%kalam``.
+
+    Raises:
+        ConfigError: An unknown option, a missing value, or something that is neither option nor variable.
+    """
+    words, given = _scan(line, "%%kalam", _CELL_HELP)
+    variable = None
+    if len(words) == 2 and words[1] == "<<" and words[0].isidentifier():
+        variable = words[0]
+    elif words:
+        raise ConfigError(
+            f"%%kalam does not understand {words[0]!r} on its line.\n"
+            "A variable is written: %%kalam name <<. SQL begins on the next line."
+        )
+    chosen = given.get("--format", "pandas")
+    if chosen not in {"pandas", "arrow", "polars"}:
+        raise ConfigError(f"--format is pandas, arrow or polars, not {chosen!r}.")
+    return CellOptions(variable, "--live" in given, given.get("--params"), given.get("--namespace"), chosen)
+
+
+def parse_connect_line(line: str) -> ConnectOptions:
+    """Read what follows ``%kalam connect``.
+
+    Raises:
+        ConfigError: An unknown option, a missing value, or more than one URL.
+    """
+    words, given = _scan(line, "%kalam connect", _CONNECT_HELP)
+    if len(words) > 1:
+        raise ConfigError(f"%kalam connect takes one URL, and got {len(words)}: {', '.join(words)}.")
+    options = {field.name: given.get(f"--{field.name}") for field in fields(ConnectOptions)}
+    return ConnectOptions(**{**options, "url": words[0] if words else None})
+
+
+def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Split a line into plain words and options with their values."""
+    words: list[str] = []
+    given: dict[str, str] = {}
+    rest = re.sub(r"(\w)\s*<<", r"\1 <<", line, count=1).strip()
+    while rest:
+        word, rest = _next_word(rest)
+        if not word.startswith("--"):
+            words.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        if name not in known:
+            raise ConfigError(_unknown(name, magic, known))
+        if name in _FLAGS:
+            given[name] = ""
+            continue
+        if not equals:
+            if not rest or rest.startswith("--"):
+                raise ConfigError(f"{magic} {name} needs a value: {known[name]}.")
+            value, rest = _next_value(rest)
+        given[name] = value
+    return words, given
+
+
+def _unknown(name: str, magic: str, known: Mapping[str, str]) -> str:
+    if name == "--password":
+        return (
+            "A password does not belong on a magic's line: notebooks are shared.\n"
+            "Leave it out to be asked for it, or set KALAMDB_ROOT_PASSWORD."
+        )
+    close = difflib.get_close_matches(name, known, 1)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    return f"{magic} has no option {name}.{meant} Options: {', '.join(known)}."
+
+
+def _next_word(text: str) -> tuple[str, str]:
+    match = re.match(r"\S+", text)
+    assert match is not None
+    return match.group(), text[match.end() :].strip()
+
+
+def _next_value(text: str) -> tuple[str, str]:
+    """A value: a bracketed Python expression, quoted text, or one word."""
+    if text[0] in "[({":
+        end = _bracket_end(text)
+        return text[:end], text[end:].strip()
+    if text[0] in "'\"":
+        close = text.find(text[0], 1)
+        if close > 0:
+            return text[1:close], text[close + 1 :].strip()
+    return _next_word(text)
+
+
+def _bracket_end(text: str) -> int:
+    depth = 0
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.OP:
+                depth += {"[": 1, "(": 1, "{": 1, "]": -1, ")": -1, "}": -1}.get(token.string, 0)
+                if depth == 0:
+                    return token.end[1]
+    except (tokenize.TokenError, SyntaxError):
+        pass
+    raise ConfigError(f'The brackets of {text[:40]!r} do not close. Write a list, for example --params ["open", 3].')

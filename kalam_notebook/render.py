@@ -1,0 +1,257 @@
+"""Html and plain text of a table: what a person sees of a result, and what stays of a live table in the saved notebook.
+
+Pure: no IPython, no clock. Everything that comes from data or SQL is escaped. The html is one block with its own style
+that also reads well where styles are stripped (GitHub). Called by the results, the magics and the live table's freeze.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import pyarrow as pa
+
+from kalam_notebook.cells import CellColumn, cell_text, describe, plain, visible
+from kalam_notebook.wire.types import Column
+
+__all__ = ["render_html", "render_message_html", "render_text"]
+
+#: Characters of a cell that are shown; of its full text in a tooltip; in plain text.
+CELL_CHARS = 80
+TITLE_CHARS = 1_000
+TEXT_CHARS = 40
+#: More columns than this are left out, and the count line says so.
+MAX_COLUMNS = 50
+
+# Colours come from JupyterLab, then from VS Code, then from the reader's preference. The block paints its own
+# background, so that it stays readable on a page whose theme differs from that preference.
+_STYLE = """<style>
+.kalam-out{--k-bg:#fff;--k-fg:#1f2328;--k-dim:#656d76;--k-line:#d8dee4;
+max-width:100%;padding:2px 0;font:13px/1.5 var(--jp-ui-font-family,var(--vscode-font-family,system-ui,sans-serif));
+color:var(--jp-content-font-color1,var(--vscode-foreground,var(--k-fg)));
+background:var(--jp-layout-color0,var(--vscode-notebook-editorBackground,var(--k-bg)))}
+@media (prefers-color-scheme:dark){.kalam-out{--k-bg:#0d1117;--k-fg:#e6edf3;--k-dim:#8b949e;--k-line:#30363d}}
+.kalam-out .kalam-scroll{overflow-x:auto;max-width:100%}
+.kalam-out .kalam-table{border-collapse:collapse;border:0;margin:0;font-size:13px;font-variant-numeric:tabular-nums}
+.kalam-out .kalam-table :is(th,td){padding:3px 14px 3px 8px;border:0;text-align:left;vertical-align:top;
+white-space:nowrap;unicode-bidi:isolate;max-width:48em;background:none}
+.kalam-out .kalam-table tr{background:none!important}
+.kalam-out .kalam-table :is(th,td).kalam-n{text-align:right}
+.kalam-out .kalam-table th{font-weight:600;border-bottom:1px solid var(--jp-border-color1,var(--k-line))}
+.kalam-out .kalam-table td{border-bottom:1px solid var(--jp-border-color3,var(--k-line))}
+.kalam-out .kalam-table th small{font-weight:400;font-size:10.5px;letter-spacing:.03em}
+.kalam-out :is(small,em,.kalam-foot,.kalam-gap td){color:var(--jp-content-font-color2,var(--k-dim))}
+.kalam-out .kalam-table th b{font-weight:600;font-size:9.5px;padding:0 3px;border-radius:3px;
+border:1px solid var(--jp-border-color1,var(--k-line))}
+.kalam-out .kalam-table em{font-size:11.5px;font-style:italic;opacity:.85}
+.kalam-out .kalam-title{font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,ui-monospace,monospace));
+font-size:12px;padding:0 8px 4px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.kalam-out .kalam-foot{font-size:12px;padding:5px 8px}
+.kalam-out .kalam-note{background:rgba(212,167,44,.16);border-left:3px solid #d4a72c;
+padding:4px 10px;margin:0 0 6px;white-space:pre-wrap}
+</style>"""
+
+# MathJax of JupyterLab typesets what stands between dollar signs, unless one of these classes forbids it.
+_OPEN = f'<div class="kalam-out mathjax_ignore tex2jax_ignore">{_STYLE}'
+
+
+@dataclass(frozen=True, slots=True)
+class _Preview:
+    """What is shown of a table: columns, texts of the first and of the last rows, and how much is left out."""
+
+    columns: tuple[CellColumn, ...]
+    head: list[tuple[str | None, ...]]
+    tail: list[tuple[str | None, ...]]
+    hidden: int
+    total: int
+    all_columns: int
+
+    @property
+    def count_line(self) -> str:
+        """How much of the table is shown, for example ``20 of 1,234 rows shown``."""
+        shown = len(self.head) + len(self.tail)
+        rows = f"{self.total:,} {'row' if self.total == 1 else 'rows'}"
+        text = f"{shown:,} of {rows} shown" if self.hidden else rows
+        if self.all_columns > len(self.columns):
+            text += f", {len(self.columns)} of {self.all_columns:,} columns shown"
+        return text
+
+    @property
+    def gap_line(self) -> str:
+        return f"… {self.hidden:,} more {'row' if self.hidden == 1 else 'rows'} …"
+
+
+def render_html(
+    table: pa.Table,
+    *,
+    title: str | None = None,
+    footer: Sequence[str] = (),
+    notices: Sequence[str] = (),
+    total_rows: int | None = None,
+    max_rows: int = 20,
+    columns: Sequence[Column] | None = None,
+) -> str:
+    """Render the preview of a table as a block of html.
+
+    Args:
+        table: The rows, or the first of them.
+        title: One line above the table, for example the SQL; None for none.
+        footer: Facts for the line below, after the number of rows.
+        notices: Warnings, shown above everything.
+        total_rows: Rows of the whole when ``table`` holds only its first ones; None when it holds all.
+        max_rows: Rows to show: the first and the last half of them when there are more.
+        columns: As the server announced them; None reads the types from the schema's metadata.
+
+    Returns:
+        Html that is complete in itself; every text in it is escaped.
+    """
+    preview = _preview(table, total_rows, max_rows, columns)
+    parts = [_OPEN, *map(_note_html, notices)]
+    if title:
+        parts.append(f'<div class="kalam-title" title="{_attribute(title)}">{escape(_one_line(title))}</div>')
+    parts.append(f'<div class="kalam-scroll"><table class="kalam-table"><thead><tr>{_head_html(preview)}</tr></thead>')
+    parts.append("<tbody>")
+    parts += [_row_html(row, preview.columns) for row in preview.head]
+    if preview.hidden:
+        span = max(1, len(preview.columns))
+        parts.append(f'<tr class="kalam-gap"><td colspan="{span}">{preview.gap_line}</td></tr>')
+    parts += [_row_html(row, preview.columns) for row in preview.tail]
+    parts.append("</tbody></table></div>")
+    foot = " · ".join((preview.count_line, *map(_one_line, footer)))
+    parts.append(f'<div class="kalam-foot">{escape(foot)}</div></div>')
+    return "".join(parts)
+
+
+def render_message_html(message: str, *, notices: Sequence[str] = ()) -> str:
+    """Render the answer of a statement without rows, for example ``Inserted 1 row(s)``, as a block of html."""
+    text = escape("\n".join(_one_line(line) for line in message.splitlines()))
+    notes = "".join(map(_note_html, notices))
+    return f'{_OPEN}{notes}<div class="kalam-foot">{text}</div></div>'
+
+
+def render_text(
+    table: pa.Table,
+    *,
+    title: str | None = None,
+    footer: Sequence[str] = (),
+    notices: Sequence[str] = (),
+    total_rows: int | None = None,
+    max_rows: int = 20,
+    columns: Sequence[Column] | None = None,
+) -> str:
+    """Render the preview of a table as plain text, columns aligned; arguments as in ``render_html``."""
+    preview = _preview(table, total_rows, max_rows, columns)
+    lines = [f"Warning: {_one_line(notice)}" for notice in notices]
+    if title:
+        lines.append(_cut(_one_line(title), 2 * CELL_CHARS))
+    types = tuple(_one_line(column.sql_type) + (" PK" if column.key else "") for column in preview.columns)
+    names = tuple(_one_line(column.name) for column in preview.columns)
+    rows = [tuple(map(_plain_cell, row, preview.columns)) for row in (*preview.head, *preview.tail)]
+    widths = [max(map(_width, cells)) for cells in zip(names, types, *rows, strict=True)]
+    printed = [_line(row, widths, preview.columns) for row in (names, types, *rows)]
+    printed.insert(2, "  ".join("─" * width for width in widths))
+    if preview.hidden:
+        printed.insert(3 + len(preview.head), preview.gap_line)
+    lines += printed if preview.columns else []
+    lines.append(" · ".join((preview.count_line, *map(_one_line, footer))))
+    return "\n".join(lines)
+
+
+def _preview(table: pa.Table, total_rows: int | None, max_rows: int, columns: Sequence[Column] | None) -> _Preview:
+    total = table.num_rows if total_rows is None else max(total_rows, table.num_rows)
+    shown = min(max_rows, table.num_rows)
+    # A table that holds only the first rows has no last ones to show.
+    tail = shown // 2 if shown < table.num_rows == total else 0
+    head = shown - tail
+    described = describe(table.schema, columns)
+    kept = described[:MAX_COLUMNS]
+    return _Preview(
+        columns=kept,
+        head=_texts(table.slice(0, head), kept),
+        tail=_texts(table.slice(table.num_rows - tail, tail), kept),
+        hidden=total - shown,
+        total=total,
+        all_columns=len(described),
+    )
+
+
+def _texts(table: pa.Table, columns: Sequence[CellColumn]) -> list[tuple[str | None, ...]]:
+    """The cells' texts by row; None for NULL."""
+    if not columns:
+        return []
+    by_column = [
+        [None if value is None else cell_text(value, column) for value in plain(table.column(i), column).to_pylist()]
+        for i, column in enumerate(columns)
+    ]
+    return list(zip(*by_column, strict=True))
+
+
+def _head_html(preview: _Preview) -> str:
+    return "".join(
+        f'<th{_aligned(column)} title="{_attribute(column.name)}">{escape(_cut(_one_line(column.name), CELL_CHARS))}'
+        f"<br><small>{escape(_one_line(column.sql_type))}{' <b>PK</b>' if column.key else ''}</small></th>"
+        for column in preview.columns
+    )
+
+
+def _row_html(row: Sequence[str | None], columns: Sequence[CellColumn]) -> str:
+    return f"<tr>{''.join(map(_cell_html, row, columns))}</tr>"
+
+
+def _cell_html(text: str | None, column: CellColumn) -> str:
+    if text is None:
+        return f"<td{_aligned(column)}><em>NULL</em></td>"
+    if not column.is_long or len(text) <= CELL_CHARS:
+        return f"<td{_aligned(column)}>{escape(text)}</td>"
+    shown = f"{escape(_cut(text, CELL_CHARS))} <small>{len(text):,} characters</small>"
+    return f'<td{_aligned(column)} title="{_attribute(text)}">{shown}</td>'
+
+
+def _aligned(column: CellColumn) -> str:
+    # The attribute is for viewers that strip classes and styles.
+    return ' class="kalam-n" align="right"' if column.is_number else ' align="left"'
+
+
+def _note_html(notice: str) -> str:
+    return f'<div class="kalam-note" role="note"><strong>Warning:</strong> {escape(_one_line(notice))}</div>'
+
+
+def _attribute(text: str) -> str:
+    return escape(_one_line(_cut(text, TITLE_CHARS)))
+
+
+def _one_line(text: str) -> str:
+    return visible(" ".join(text.split("\n")))
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def _plain_cell(text: str | None, column: CellColumn) -> str:
+    if text is None:
+        return "NULL"
+    if text == "NULL":
+        return "'NULL'"
+    if not column.is_long or len(text) <= TEXT_CHARS:
+        return text
+    return f"{_cut(text, TEXT_CHARS)} ({len(text):,} characters)"
+
+
+def _line(row: Sequence[str], widths: Sequence[int], columns: Sequence[CellColumn]) -> str:
+    padded = (
+        " " * (width - _width(cell)) + cell if column.is_number else cell + " " * (width - _width(cell))
+        for cell, width, column in zip(row, widths, columns, strict=True)
+    )
+    return "  ".join(padded).rstrip()
+
+
+def _width(text: str) -> int:
+    """Columns that a terminal needs: two for wide characters, none for combining ones."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )

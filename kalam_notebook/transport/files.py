@@ -27,8 +27,6 @@ __all__ = ["FileSource", "download", "upload"]
 #: What can be uploaded: a path, the bytes themselves, an open binary file, or ``(file name, bytes or path)``.
 FileSource = str | os.PathLike[str] | bytes | IO[bytes] | tuple[str, "bytes | str | os.PathLike[str]"]
 
-CHUNK_BYTES = 1 << 16
-
 
 def placeholders(sql: str) -> set[str]:
     """The names of the ``FILE("name")`` placeholders in a statement."""
@@ -113,7 +111,7 @@ def download(
 
     def fetch(token: str) -> Path:
         with _temporary(target) as file, http.stream(request, token=token) as response:
-            _write_checked(file, response.iter_raw(CHUNK_BYTES), ref, target)
+            _write_checked(file, response.iter_bytes(), ref, target)
         return target
 
     return endpoint.with_token(fetch)

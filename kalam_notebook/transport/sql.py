@@ -25,9 +25,6 @@ __all__ = ["Answer", "SqlEndpoint"]
 
 T = TypeVar("T")
 
-#: Bytes read from the socket at a time.
-CHUNK_BYTES = 1 << 16
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -105,7 +102,7 @@ class SqlEndpoint:
         decoder = BodyDecoder()
         batches: dict[int, list[pa.RecordBatch]] = {}
         with self._http.stream(request, token=token) as response:
-            for chunk in response.iter_raw(CHUNK_BYTES):
+            for chunk in response.iter_bytes():
                 for index, batch in decoder.feed(chunk):
                     batches.setdefault(index, []).append(batch)
             results, took = decoder.finish()

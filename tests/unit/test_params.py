@@ -1,0 +1,99 @@
+"""Python values as parameters: exactly, or an error that names the placeholder."""
+
+import datetime as dt
+import math
+import uuid
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from kalam_notebook.errors import ParameterError
+from kalam_notebook.wire.fileref import FileRef
+from kalam_notebook.wire.params import encode_parameters
+
+BERLIN = dt.timezone(dt.timedelta(hours=2))
+REF = FileRef("1", "f0001", "a.txt", 3, "text/plain", "aa")
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        (None, None),
+        (True, True),
+        (5, 5),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, "9223372036854775808"),  # A JSON number would become a double.
+        (-(2**63) - 1, "-9223372036854775809"),
+        (1.5, 1.5),
+        ("naïve 🎌", "naïve 🎌"),
+        (Decimal("-0.50"), "-0.50"),
+        (Decimal("1E+3"), "1000"),
+        (dt.datetime(2026, 1, 2, 3, 4, 5, 6, BERLIN), "2026-01-02T01:04:05.000006Z"),
+        (dt.datetime(2026, 1, 2, 3, 4, 5), "2026-01-02T03:04:05.000000"),
+        (dt.datetime(1, 1, 1, tzinfo=dt.UTC), "0001-01-01T00:00:00.000000Z"),
+        (dt.date(2026, 1, 2), "2026-01-02"),
+        (dt.time(12, 34, 56, 7), "12:34:56.000007"),
+        (uuid.UUID(int=5), "00000000-0000-0000-0000-000000000005"),
+        ([0.1, 2], "[0.1,2]"),
+        ({"a": [1, None]}, '{"a":[1,null]}'),
+        (REF, REF.to_json()),
+        (np.int64(7), 7),
+        (np.float32(0.5), 0.5),
+        (np.bool_(True), True),
+        (np.str_("x"), "x"),
+        (np.array([1.0, 2.5]), "[1.0,2.5]"),
+        (np.datetime64("2026-01-02T03:04:05.000006"), "2026-01-02T03:04:05.000006"),
+        (np.datetime64("NaT"), None),
+        (pd.NA, None),
+        (pd.NaT, None),
+        (pd.Timestamp("2026-01-02T03:04:05Z"), "2026-01-02T03:04:05.000000Z"),
+        (pa.scalar(2**53 + 1), 2**53 + 1),
+        (pa.scalar(None, pa.int64()), None),
+    ],
+    ids=repr,
+)
+def test_values_arrive_exactly(value, sent):
+    (encoded,) = encode_parameters([value])
+    assert encoded == sent
+    assert type(encoded) is type(sent)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (math.nan, "Use None for NULL"),
+        (math.inf, "Use None for NULL"),
+        (np.float64("nan"), "Use None for NULL"),
+        (Decimal("NaN"), "not a number"),
+        ([1.0, math.nan], "not JSON"),
+        ({"a": {"b": math.inf}}, "not JSON"),
+        (b"\x00\xff", "FILE column"),
+        (object(), "cannot be sent"),
+        ({1, 2}, "cannot be sent"),
+        ([object()], "not JSON"),
+        ("\ud800", "surrogate"),
+        (dt.time(1, tzinfo=dt.UTC), "no zone"),
+        (pd.Timestamp("2026-01-02T03:04:05.123456789"), "nanoseconds"),
+        (np.datetime64("2026-01-02T03:04:05.123456789"), "cannot be sent"),
+        ("x" * 600_000, "at most"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_what_would_be_damaged_is_refused_by_name(value, words):
+    with pytest.raises(ParameterError, match=words) as caught:
+        encode_parameters([1, value])
+    assert caught.value.parameter == "$2"
+    assert str(caught.value).startswith("Parameter $2: ")
+
+
+def test_the_list_itself():
+    assert encode_parameters(None) == []
+    assert encode_parameters((1, "a")) == [1, "a"]
+    for wrong in ("abc", {"a": 1}, 5):
+        with pytest.raises(ParameterError, match="must be a list"):
+            encode_parameters(wrong)
+    with pytest.raises(ParameterError, match="at most 50"):
+        encode_parameters([0] * 51)

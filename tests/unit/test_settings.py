@@ -1,0 +1,147 @@
+"""Which server and who asks: what wins, and what is said when nothing is named."""
+
+import io
+import pickle
+import sys
+
+import pytest
+
+from kalam_notebook.errors import ConfigError
+from kalam_notebook.settings import Secret, check_url, resolve
+
+LOGINS = """
+[instances.local]
+jwt_token = "token-local"
+user = "alice"
+server_url = "http://localhost:3000"
+refresh_token = "refresh-local"
+
+[instances.prod]
+jwt_token = "token-prod"
+user = "admin"
+server_url = "https://db.example.com/"
+"""
+
+
+@pytest.fixture
+def environ(tmp_path):
+    path = tmp_path / "credentials.toml"
+    path.write_text(LOGINS)
+    return {"KALAMDB_CREDENTIALS_PATH": str(path)}
+
+
+def never(text):
+    raise AssertionError(f"asked: {text}")
+
+
+def test_an_argument_wins_over_everything(environ):
+    environ |= {"KALAMDB_SERVER_URL": "http://env:1", "KALAMDB_ROOT_PASSWORD": "env"}
+    settings = resolve("http://arg:2/", user="bob", password=Secret("pw"), environ=environ, prompt=never)
+    assert settings.url == "http://arg:2"
+    assert settings.credentials.user == "bob"
+    assert settings.credentials.password.reveal() == "pw"
+
+
+def test_the_environment_wins_over_saved_logins(environ):
+    environ |= {"KALAMDB_SERVER_URL": "http://env:1", "KALAMDB_ROOT_PASSWORD": "env"}
+    settings = resolve(environ=environ, prompt=never)
+    assert settings.url == "http://env:1"
+    assert (settings.credentials.user, settings.credentials.password.reveal()) == ("root", "env")
+    assert "KALAMDB_SERVER_URL" in settings.source
+
+
+def test_the_saved_login_of_the_cli(environ):
+    settings = resolve(environ=environ, prompt=never)
+    assert settings.url == "http://localhost:3000"
+    assert settings.credentials.token.reveal() == "token-local"
+    assert settings.credentials.refresh_token.reveal() == "refresh-local"
+    named = resolve(profile="prod", environ=environ, prompt=never)
+    assert named.url == "https://db.example.com"
+    assert named.credentials.token.reveal() == "token-prod"
+
+
+def test_a_url_finds_its_saved_login(environ):
+    assert resolve("https://db.example.com", environ=environ, prompt=never).credentials.user == "admin"
+
+
+def test_an_unknown_login_names_those_there_are(environ):
+    with pytest.raises(ConfigError, match=r"'dev' is not in .* \(found: local, prod\)"):
+        resolve(profile="dev", environ=environ)
+
+
+def test_nothing_named_says_what_to_type(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        resolve(environ={"KALAMDB_CREDENTIALS_PATH": str(tmp_path / "none.toml")})
+    text = str(caught.value)
+    assert "KALAMDB_SERVER_URL" in text
+    assert "kalam.connect('sandbox')" in text
+    assert len(text.splitlines()) <= 3
+
+
+def test_the_password_is_asked_for_at_last(tmp_path):
+    asked = []
+    environ = {"KALAMDB_CREDENTIALS_PATH": str(tmp_path / "none.toml")}
+
+    def prompt(text):
+        asked.append(text)
+        return "typed"
+
+    settings = resolve("http://h:1", user="bob", environ=environ, prompt=prompt)
+    assert settings.credentials.password.reveal() == "typed"
+    assert asked == ["Password of bob at http://h:1: "]
+
+
+def test_nobody_to_ask(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    environ = {"KALAMDB_CREDENTIALS_PATH": str(tmp_path / "none.toml")}
+    with pytest.raises(ConfigError, match="KALAMDB_ROOT_PASSWORD"):
+        resolve("http://h:1", environ=environ)
+
+
+@pytest.mark.parametrize("text", ["not [ toml token-local", "[instances.local]\nuser = 'x'", "instances = 5"])
+def test_a_damaged_login_file_is_said_without_its_content(tmp_path, text):
+    path = tmp_path / "credentials.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="damaged") as caught:
+        resolve(environ={"KALAMDB_CREDENTIALS_PATH": str(path)})
+    assert "token-local" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    # A call that names everything does not even look.
+    assert resolve("http://h:1", token=Secret("t"), environ={"KALAMDB_CREDENTIALS_PATH": str(path)}).url == "http://h:1"
+
+
+def test_an_unreadable_login_file(tmp_path):
+    with pytest.raises(ConfigError, match="Cannot read the saved logins"):
+        resolve(environ={"KALAMDB_CREDENTIALS_PATH": str(tmp_path)})
+
+
+def test_two_ways_to_log_in():
+    with pytest.raises(ConfigError, match="not several"):
+        resolve("http://h:1", password=Secret("a"), token=Secret("b"), environ={})
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("localhost:2900", "not a server URL"),
+        ("ftp://host", "not a server URL"),
+        ("http://", "not a server URL"),
+        ("http://host:port", "not a server URL"),
+        ("http://root:hunter2@host", "user or password"),
+        ("http://host/?a=1", "query or fragment"),
+    ],
+)
+def test_bad_urls(url, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        check_url(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_does_not_show():
+    secret = Secret("hunter2")
+    settings = resolve("http://h:1", password=secret, environ={})
+    for shown in (repr(secret), str(secret), f"{secret}", repr(settings), repr(settings.credentials)):
+        assert "hunter2" not in shown
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)

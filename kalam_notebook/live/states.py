@@ -1,0 +1,226 @@
+"""The states of a live connection and everything that its state machine takes in and hands out, as values.
+
+The machine is ``live.protocol``; the socket thread drives it and does what it says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from kalam_notebook.errors import KalamError
+from kalam_notebook.wire.live import Change, SubscriptionAck
+
+__all__ = [
+    "TRANSITIONS",
+    "Action",
+    "Changed",
+    "Drop",
+    "Event",
+    "Failure",
+    "Input",
+    "Interrupted",
+    "Open",
+    "Ping",
+    "Refused",
+    "Send",
+    "State",
+    "Status",
+    "StatusChanged",
+    "Stopped",
+    "Subscribed",
+    "Timing",
+]
+
+
+class State(Enum):
+    """Where the connection is."""
+
+    IDLE = "idle"  # Not wanted.
+    OPENING = "opening"  # A token is fetched, the socket is opened.
+    AUTHENTICATING = "authenticating"  # The socket is open, the server has not spoken.
+    OPEN = "open"
+    WAITING = "waiting"  # Lost; the next attempt has a time.
+    STOPPED = "stopped"  # Given up.
+
+
+class Input(Enum):
+    """What moves the connection."""
+
+    CONNECT = "connect"
+    OPENED = "opened"
+    ACCEPTED = "accepted"
+    LOST = "lost"
+    REFUSED = "refused"
+    GIVEN_UP = "given up"
+    DISCONNECT = "disconnect"
+
+
+#: Where an input leads; an input that is not listed cannot come in that state.
+TRANSITIONS: dict[State, dict[Input, State]] = {
+    State.IDLE: {Input.CONNECT: State.OPENING, Input.DISCONNECT: State.IDLE},
+    State.OPENING: {
+        Input.OPENED: State.AUTHENTICATING,
+        Input.LOST: State.WAITING,
+        Input.REFUSED: State.OPENING,
+        Input.GIVEN_UP: State.STOPPED,
+        Input.DISCONNECT: State.IDLE,
+    },
+    State.AUTHENTICATING: {
+        Input.ACCEPTED: State.OPEN,
+        Input.LOST: State.WAITING,
+        Input.REFUSED: State.OPENING,
+        Input.GIVEN_UP: State.STOPPED,
+        Input.DISCONNECT: State.IDLE,
+    },
+    State.OPEN: {
+        Input.LOST: State.WAITING,
+        Input.REFUSED: State.OPENING,
+        Input.GIVEN_UP: State.STOPPED,
+        Input.DISCONNECT: State.IDLE,
+    },
+    State.WAITING: {Input.CONNECT: State.OPENING, Input.DISCONNECT: State.IDLE},
+    State.STOPPED: {Input.CONNECT: State.OPENING, Input.DISCONNECT: State.IDLE},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Times of one connection, in seconds, and its pace.
+
+    Attributes:
+        ping_interval: From one ping to the next.
+        pong_timeout: Silence after a ping that means a dead connection.
+        auth_timeout: From the open socket to ``auth_success``.
+        ack_timeout: From ``subscribe`` to its answer; a busy server works on one at a time.
+        retry_delay: From a refusal that may pass to the next attempt.
+        retry_for: How long a live query that was established before is tried again.
+        stable_after: Life of a connection after which delays begin anew and a token may be renewed again.
+        messages_per_second: Messages that are sent in any second, at most.
+    """
+
+    ping_interval: float = 4.0
+    pong_timeout: float = 5.0
+    auth_timeout: float = 5.0
+    ack_timeout: float = 10.0
+    retry_delay: float = 2.0
+    retry_for: float = 30.0
+    stable_after: float = 10.0
+    messages_per_second: int = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What can be said about the connection.
+
+    Attributes:
+        state: Where it is.
+        reason: Why it was lost or given up, in a few words; may be empty.
+        retry_at: Time of the next attempt while waiting, on the owner's clock.
+    """
+
+    state: State
+    reason: str = ""
+    retry_at: float | None = None
+
+    def text(self, now: float) -> str:
+        """Return the status for people."""
+        if self.retry_at is not None:
+            return f"reconnecting in {max(0, math.ceil(self.retry_at - now))} s"
+        if self.state is State.STOPPED:
+            return f"stopped: {self.reason}"
+        return {State.IDLE: "disconnected", State.OPEN: "connected"}.get(self.state, "connecting")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a connection, or an attempt, ended.
+
+    Attributes:
+        reason: In a few words.
+        is_refusal: Whether the token was not accepted.
+        error: Set when trying again cannot help.
+    """
+
+    reason: str
+    is_refusal: bool = False
+    error: KalamError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Fetch a token, a new one if ``renew``, and open the socket; then call ``opened`` or ``lost``."""
+
+    renew: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a text frame."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Send a WebSocket ping; call ``heard`` when it is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Close the socket or end the attempt, and say nothing more about it."""
+
+
+Action = Open | Send | Ping | Drop
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A live query is established, for the first time or again: read the rows now."""
+
+    key: int
+    ack: SubscriptionAck
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A row changed."""
+
+    key: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A live query gets no events for now, though the connection stands; ``Subscribed`` or ``Refused`` will follow."""
+
+    key: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server does not accept a live query; it is forgotten."""
+
+    key: int
+    sql: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """The connection is somewhere else."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The connection is given up, and all live queries are forgotten."""
+
+    error: KalamError
+
+
+Event = Subscribed | Changed | Interrupted | Refused | StatusChanged | Stopped

@@ -1,0 +1,48 @@
+# Every target sets up what it needs: Python 3.11 or newer and make are enough. `make demo` and `make test` are the two
+# to know. JavaScript is only needed for `make js`: the built page module is committed.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS = never
+export UV_LINK_MODE ?= copy
+
+.PHONY: demo test lint types js bench lab fix clean
+
+demo: .venv/.synced ## Run the quickstart in a real kernel on the sandbox server; results go to build/.
+	$(BIN)/kalam-notebook demo notebooks/quickstart.ipynb --out build
+
+test: .venv/.synced ## All tests; those that need a browser are skipped with the reason when there is none.
+	$(BIN)/pytest -q $(ARGS)
+
+lint: .venv/.synced
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/.synced
+	$(BIN)/mypy
+
+js: ## Check, test and build the page module.
+	cd js && npm ci --no-audit --no-fund && npm run check && npm test && npm run build
+
+bench: .venv/.synced ## Speed and memory against a reference in the same run; fails where a bound is missed.
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lab: .venv/.synced ## Open the quickstart in JupyterLab.
+	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+fix: .venv/.synced
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .uv build dist js/node_modules
+
+$(UV):
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --frozen --all-extras --python $(PYTHON)
+	touch $@

@@ -1,0 +1,125 @@
+"""The command ``kalam-notebook``: ``demo``, ``sandbox`` and ``doctor``. Each imports what it needs when called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kalam_notebook._version import __version__
+from kalam_notebook.errors import ConfigError, KalamError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: Arguments without the program's name; None for those of the process.
+
+    Returns:
+        Exit status: 0 when all went well.
+    """
+    parser = argparse.ArgumentParser("kalam-notebook", description="KalamDB in Jupyter.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="run a notebook in a real kernel and tell what happened")
+    demo.add_argument("notebook", type=Path)
+    demo.add_argument("--out", type=Path, default=Path("build"), help="folder for the executed notebook and its html")
+    sandbox = commands.add_parser("sandbox", help="start the sandbox server", add_help=False)
+    sandbox.add_argument("options", nargs=argparse.REMAINDER, help="options of python -m kalam_notebook.sandbox")
+    commands.add_parser("doctor", help="check the installation and the connection")
+    chosen = parser.parse_args(argv)
+    try:
+        if chosen.command == "demo":
+            return _demo(chosen.notebook, chosen.out)
+        if chosen.command == "sandbox":
+            os.execv(sys.executable, [sys.executable, "-m", "kalam_notebook.sandbox", *chosen.options])
+        return _doctor()
+    except KalamError as exc:
+        _say(f"{type(exc).__name__}: {exc}", to_error=True)
+        return 1
+
+
+def _say(text: str, *, to_error: bool = False) -> None:
+    (sys.stderr if to_error else sys.stdout).write(text + "\n")
+
+
+def _demo(path: Path, out: Path) -> int:
+    """Execute a notebook, write it and its html, and print what its cells tagged ``report`` printed."""
+    try:
+        import nbformat
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellExecutionError
+        from nbconvert import HTMLExporter
+    except ImportError as exc:
+        raise MissingDependencyError(
+            f"The demo needs {exc.name}. Install it with: pip install 'kalam-notebook[lab,sandbox]'"
+        ) from exc
+    if not path.is_file():
+        raise ConfigError(f"There is no notebook {path}. The demo is: kalam-notebook demo notebooks/quickstart.ipynb")
+    started = time.monotonic()
+    notebook = nbformat.read(path, as_version=4)
+    out.mkdir(parents=True, exist_ok=True)
+    _say(f"Running {path} in a kernel …")
+    failure = None
+    try:
+        NotebookClient(
+            notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(out)}}
+        ).execute()
+    except CellExecutionError as exc:
+        failure = str(exc)
+    executed = out / path.name
+    nbformat.write(notebook, executed)
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    executed.with_suffix(".html").write_text(html, encoding="utf-8")
+    if failure is not None:
+        _say(failure, to_error=True)
+        return 1
+    _say(_report(notebook))
+    _say(f"  notebook   {executed} and {executed.with_suffix('.html')}")
+    _say(f"  time       {time.monotonic() - started:.1f} s")
+    return 0
+
+
+def _report(notebook: NotebookNode) -> str:
+    """What the cells tagged ``report`` printed."""
+    outputs = [
+        output["text"]
+        for cell in notebook.cells
+        if "report" in cell.metadata.get("tags", [])
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "stream"
+    ]
+    return "".join(outputs).rstrip()
+
+
+def _doctor() -> int:
+    """Tell what is installed, which server would be used, and whether it answers."""
+    from kalam_notebook.client import Client
+
+    _say(f"kalam-notebook {__version__}, Python {sys.version.split()[0]}, {sys.executable}")
+    for name in ("httpx", "websockets", "pyarrow", "pandas", "anywidget", "ipython", "datafusion", "aiohttp", "polars"):
+        _say(f"  {name:12} {_installed(name)}")
+    with Client() as client:
+        _say(f"server: {client.url}")
+        client.check_login()
+        version = client.health_check().version or "its version is not told"
+        _say(f"  answers as {client.user or 'the owner of the token'}; {version}")
+    return 0
+
+
+def _installed(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

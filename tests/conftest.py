@@ -1,0 +1,58 @@
+"""Fixtures shared by all tests: one sandbox server for the session, and clients of it.
+
+With ``KALAM_TEST_URL`` and ``KALAM_TEST_ROOT_PASSWORD`` the tests marked ``contract`` run against that server instead.
+"""
+
+import os
+import uuid
+from dataclasses import dataclass
+
+import pytest
+
+import kalam_notebook as kalam
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    root_password: str
+
+
+@pytest.fixture(scope="session")
+def sandbox_server():
+    """The embedded server, with its default silent limits."""
+    with kalam.sandbox() as server:
+        yield Server(server.url, server.root_password)
+
+
+@pytest.fixture(scope="session")
+def server(request):
+    """The server that contract tests talk to: the one named by the environment, else the sandbox."""
+    url = os.environ.get("KALAM_TEST_URL")
+    if url:
+        return Server(url, os.environ["KALAM_TEST_ROOT_PASSWORD"])
+    return request.getfixturevalue("sandbox_server")
+
+
+@pytest.fixture
+def client(server):
+    """A client of the contract server, as root."""
+    with kalam.Client(server.url, user="root", password=server.root_password) as client:
+        yield client
+
+
+@pytest.fixture
+def namespace(client):
+    """A new namespace, dropped in the end."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    client.execute_query(f"CREATE NAMESPACE {name}")
+    yield name
+    client.execute_query(f"DROP NAMESPACE {name}")
+
+
+@pytest.fixture(autouse=True)
+def no_login_of_this_machine(tmp_path_factory, monkeypatch):
+    """Tests see no saved login and no server of the person who runs them."""
+    monkeypatch.setenv("KALAMDB_CREDENTIALS_PATH", str(tmp_path_factory.getbasetemp() / "no-logins.toml"))
+    monkeypatch.delenv("KALAMDB_SERVER_URL", raising=False)
+    monkeypatch.delenv("KALAMDB_ROOT_PASSWORD", raising=False)

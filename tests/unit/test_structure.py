@@ -1,0 +1,187 @@
+"""Promises about the package as a whole: what imports what, what an import loads, what is public."""
+
+import ast
+import inspect
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kalam_notebook
+from kalam_notebook import errors
+from kalam_notebook.client import AsyncClient, Client
+
+PACKAGE = Path(kalam_notebook.__file__).parent
+HEAVY = ("httpx", "websockets", "orjson", "pyarrow", "pandas", "IPython", "ipywidgets", "anywidget", "nest_asyncio")
+
+#: From pure to people; a part may import what stands before it. Parts in one entry stand side by side.
+LEVELS = [
+    {"_version", "errors"},
+    {"wire", "settings", "diagnostics", "cells"},
+    {"live", "frames", "hints", "render"},
+    {"transport"},
+    {"results", "tables", "live_table"},
+    {"client"},
+    {"default"},
+    {"notebook", "cli"},
+]
+#: What a part may use of the outside, where that is limited.
+FORBIDDEN = {
+    "wire": {"httpx", "websockets", "IPython", "asyncio", "threading", "socket", "time", "random", "ipywidgets"},
+    "live": {"httpx", "websockets", "IPython", "asyncio", "threading", "socket", "time", "random", "ipywidgets"},
+    "transport": {"IPython", "ipywidgets", "anywidget"},
+}
+#: The one module that starts the sandbox for a user, and the package's face.
+SANDBOX_STARTERS = {"default", "__init__"}
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree, *, types_too):
+    """Names of imported modules; imports for type checkers only if asked for."""
+    skipped = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not types_too:
+            skipped.update(ast.walk(node))
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module
+            if node.module == "kalam_notebook":
+                yield from (f"kalam_notebook.{alias.name}" for alias in node.names)
+
+
+def level(part):
+    return next(number for number, parts in enumerate(LEVELS) if part in parts)
+
+
+def part_of(path):
+    return path.parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize(
+    ("path", "tree"), list(modules()), ids=lambda value: str(value) if isinstance(value, Path) else ""
+)
+def test_arrows_point_down(path, tree):
+    part = part_of(path)
+    for name in imported(tree, types_too=False):
+        parts = name.split(".")
+        if parts[0] in FORBIDDEN.get(part, ()):
+            pytest.fail(f"{path} imports {name}")
+        if parts[0] != "kalam_notebook" or len(parts) == 1:
+            continue
+        target = parts[1]
+        if part == "sandbox" or target == "sandbox":
+            assert part == target or part in SANDBOX_STARTERS, f"{path} imports {name}"
+        elif part not in {"__init__"} and target != "__version__":
+            lazily_shown = part == "live_table" and target == "notebook"  # Displaying itself, inside a notebook only.
+            assert level(target) <= level(part) or lazily_shown, f"{path} imports {name}, which is above it"
+
+
+def test_every_part_has_a_level():
+    parts = {part_of(path) for path, _ in modules()} - {"__init__", "sandbox"}
+    assert parts == set().union(*LEVELS)
+
+
+def run(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_importing_the_package_loads_none_of_its_dependencies():
+    code = f"import sys, kalam_notebook; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert run(code) == "[]"
+
+
+def test_a_client_loads_no_notebook_library_and_no_pandas():
+    code = (
+        "import sys, kalam_notebook as k; k.Client('http://h:1', token='t').close();"
+        "names = ('IPython', 'ipywidgets', 'anywidget', 'pandas', 'nest_asyncio', 'websockets');"
+        "print([name for name in names if name in sys.modules])"
+    )
+    assert run(code) == "[]"
+
+
+def test_public_names_exist_and_the_stub_names_the_same():
+    for name in kalam_notebook.__all__:
+        assert getattr(kalam_notebook, name) is not None
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
+    named = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    named |= {target.id for node in stub.body if isinstance(node, ast.Assign) for target in node.targets}
+    assert named - {None} == set(kalam_notebook.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        _ = kalam_notebook.nope
+
+
+def test_every_all_names_what_the_module_has():
+    for path, tree in modules():
+        if path.parts[0] == "sandbox" or path.name in {"__main__.py"}:
+            continue
+        exported = [
+            ast.literal_eval(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__" and path.name != "__init__.py"
+        ]
+        defined = {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+        defined |= {
+            ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+        }
+        defined |= {ast.unparse(node.target) for node in tree.body if isinstance(node, ast.AnnAssign)}
+        for name in exported[0] if exported else ():
+            assert name in defined, f"{path}: {name}"
+
+
+def public_methods(kind):
+    return {name: value for name, value in vars(kind).items() if not name.startswith("_") and callable(value)}
+
+
+def test_both_clients_offer_the_same():
+    sync, other = public_methods(Client), public_methods(AsyncClient)
+    assert set(sync) == set(other)
+    for name, method in sync.items():
+        assert inspect.iscoroutinefunction(other[name]), name
+        assert inspect.signature(method) == inspect.signature(other[name]), name
+    assert inspect.signature(Client) == inspect.signature(AsyncClient)
+
+
+def test_module_functions_have_the_signature_of_the_methods():
+    signature = inspect.signature(kalam_notebook.query)
+    assert list(signature.parameters) == ["sql", "params", "namespace"]
+    assert "Run one query" in kalam_notebook.query.__doc__
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.ServerError("CODE", "m", 400, "SELECT 1", "hint"),
+        errors.AuthError("m", "c"),
+        errors.DecodeError("a", "INT", 3, "'x'", "why"),
+        errors.ParameterError("$1", "why"),
+        errors.SubscriptionError("CODE", "m", "SELECT 1"),
+        errors.ConfigError("m"),
+        errors.RateLimitError("CODE", "m", 429),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_pickle(error):
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert vars(copy) == vars(error)
+
+
+def test_the_error_tree_is_drawn_whole():
+    for name in errors.__all__:
+        value = getattr(errors, name)
+        if isinstance(value, type):
+            assert issubclass(value, errors.KalamError)
+            assert name in errors.__doc__

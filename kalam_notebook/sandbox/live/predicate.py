@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kalam_notebook.sandbox.live.tokens import BadSql, Token, tokenize
+from kalam_notebook.sandbox.sql.tokens import NUMBER, QUOTED, WORD, Token, UnterminatedError, tokenize
 
 # Nested parentheses beyond this make the server's second parse fail; it then filters nothing.
 _MAX_DEPTH = 50
 _COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
+_CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
 # What may follow a whole term.
 _STOPS = ("AND", "OR", ")", "")
 
@@ -91,10 +92,10 @@ def parse_predicate(where: str) -> Predicate | None:
     """
     try:
         tokens = tokenize(where)
-    except BadSql:
+    except UnterminatedError:
         return Unsupported()
     # The server puts the user's name into the text of this call, which then is no SQL any more.
-    if any(token.word == "KDB_CURRENT_USER" for token in tokens) or _depth(tokens) > _MAX_DEPTH:
+    if any(token.upper == "KDB_CURRENT_USER" for token in tokens) or _depth(tokens) > _MAX_DEPTH:
         return None
     parser = _Parser(tokens)
     try:
@@ -107,7 +108,7 @@ def parse_predicate(where: str) -> Predicate | None:
 def _depth(tokens: list[Token]) -> int:
     depth = deepest = 0
     for token in tokens:
-        depth += {"(": 1, ")": -1}.get(token.raw, 0)
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
         deepest = max(deepest, depth)
     return deepest
 
@@ -124,12 +125,9 @@ class _Parser:
         return self._index >= len(self._tokens)
 
     def _peek(self, ahead: int = 0) -> str:
-        """Return the next word in upper case or the next symbol, empty at the end."""
+        """Return the next token, words in upper case; empty at the end."""
         index = self._index + ahead
-        if index >= len(self._tokens):
-            return ""
-        token = self._tokens[index]
-        return token.word or (token.raw if token.kind == "operator" else "'")
+        return self._tokens[index].upper if index < len(self._tokens) else ""
 
     def _accept(self, *words: str) -> bool:
         if self._peek() in words:
@@ -187,22 +185,22 @@ class _Parser:
             return Unsupported()
         token = self._tokens[self._index]
         self._index += 1
-        if token.kind == "text":
+        if token.is_plain_string and token.text[0] == "'":
             return Literal(token.value)
-        if token.kind == "number":
-            return Literal(float(token.raw))
-        if token.word in ("TRUE", "FALSE", "NULL"):
-            return Literal({"TRUE": True, "FALSE": False, "NULL": None}[token.word])
-        if not token.is_name:
+        if token.kind == NUMBER:
+            return Literal(float(token.text))
+        if token.upper in _CONSTANTS:
+            return Literal(_CONSTANTS[token.upper])
+        if token.kind not in (WORD, QUOTED):
             self._index -= 1
             return Unsupported()
         while self._peek() == "." and self._index + 1 < len(self._tokens):
             token = self._tokens[self._index + 1]
             self._index += 2
         # Functions that stand without brackets are no columns.
-        if token.word in ("CURRENT_USER", "CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_TIME"):
+        if token.upper in ("CURRENT_USER", "CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_TIME"):
             return Unsupported()
-        return ColumnRef(token.value.lower())
+        return ColumnRef(token.name.lower())
 
     def _skip_term(self) -> None:
         """Pass over an unknown term, up to an AND or OR of the level it stands on."""

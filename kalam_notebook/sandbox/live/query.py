@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kalam_notebook.sandbox.live.tokens import BadSql, Token, render, split_commas, tokenize
+from kalam_notebook.sandbox.sql.tokens import QUOTED, SYMBOL, WORD, Token, UnterminatedError, tokenize
 
 _ONLY = "Subscription query supports only SELECT ... FROM ... [WHERE ...]."
 _NOT = "Subscription query does not support {}. Only SELECT ... FROM ... [WHERE ...] is supported."
@@ -31,6 +31,13 @@ _CLAUSES = {
     "GROUP": _NOT.format("GROUP BY"),
 }
 _JOIN = ("JOIN", "CROSS", "INNER", "LEFT", "RIGHT", "FULL", "NATURAL")
+
+
+_NAMES = (WORD, QUOTED)
+
+
+class _BadSql(Exception):
+    """A text that is no SQL; the message is in the manner of the server's parser."""
 
 
 class InvalidQuery(Exception):
@@ -69,14 +76,42 @@ def parse_live_query(sql: str) -> LiveQuery:
         clauses = _clauses(tokens)
         _refuse_clauses(clauses)
         name = _table_name(clauses.get("FROM"))
-        columns = _columns(split_commas(clauses["SELECT"]))
-    except BadSql as error:
-        raise InvalidQuery(f"Parse error: Failed to parse SQL: {error}") from None
+        columns = _columns(_split_commas(clauses["SELECT"]))
+    except (_BadSql, UnterminatedError) as error:
+        raise InvalidQuery(f"Parse error: Failed to parse SQL: sql parser error: {error}") from None
     namespace, dot, table = name.partition(".")
     if not dot:
         raise InvalidQuery("Query must use namespace.table format")
     where = clauses.get("WHERE")
-    return LiveQuery(namespace, table, columns, render(where) if where is not None else None)
+    return LiveQuery(namespace, table, columns, _render(where) if where is not None else None)
+
+
+def _render(tokens: Sequence[Token]) -> str:
+    """Write tokens as SQL on one line, without comments."""
+    parts = []
+    end = None
+    for token in tokens:
+        parts.append(" " + token.text if end is not None and token.start > end else token.text)
+        end = token.end
+    return "".join(parts)
+
+
+def _split_commas(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Split a list at the commas that stand outside of brackets."""
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
+        if token.text == "," and depth == 0:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def _spelled(token: Token) -> str:
+    """Return a name as written, without its quotes; case is kept, as the server does here."""
+    return token.name if token.kind == QUOTED else token.text
 
 
 def _invalid(reason: str) -> InvalidQuery:
@@ -84,17 +119,17 @@ def _invalid(reason: str) -> InvalidQuery:
 
 
 def _single_statement(tokens: list[Token]) -> list[Token]:
-    while tokens and tokens[-1].raw == ";":
-        tokens = tokens[:-1]
+    while tokens and tokens[-1].text == ";":
+        tokens.pop()
     if not tokens:
         raise _invalid("Empty SQL statement")
-    if any(token.raw == ";" for token in tokens):
+    if any(token.text == ";" for token in tokens):
         raise _invalid("Subscription query must contain exactly one SELECT statement")
-    if tokens[0].word == "WITH":
+    if tokens[0].upper == "WITH":
         raise _invalid(_NOT.format("WITH clauses"))
-    if tokens[0].raw == "(" or tokens[0].word == "VALUES":
+    if tokens[0].text == "(" or tokens[0].upper == "VALUES":
         raise _invalid(_CLAUSES["UNION"])
-    if tokens[0].word != "SELECT":
+    if tokens[0].upper != "SELECT":
         raise _invalid("Only SELECT queries are supported for subscriptions")
     return tokens
 
@@ -104,17 +139,17 @@ def _clauses(tokens: Sequence[Token]) -> dict[str, list[Token]]:
     clauses: dict[str, list[Token]] = {"SELECT": []}
     current, depth = clauses["SELECT"], 0
     for token in tokens[1:]:
-        depth += {"(": 1, ")": -1}.get(token.raw, 0)
-        begins = depth == 0 and token.word in ("FROM", "WHERE", *_CLAUSES) and token.word not in clauses
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        begins = depth == 0 and token.upper in ("FROM", "WHERE", *_CLAUSES) and token.upper not in clauses
         # ``IS DISTINCT FROM`` may stand in a WHERE.
-        if begins and not ("WHERE" in clauses and token.word in ("DISTINCT", "FROM")):
-            clauses[token.word] = []
+        if begins and not ("WHERE" in clauses and token.upper in ("DISTINCT", "FROM")):
+            clauses[token.upper] = []
             # The columns go on behind DISTINCT.
-            current = current if token.word == "DISTINCT" else clauses[token.word]
+            current = current if token.upper == "DISTINCT" else clauses[token.upper]
         else:
             current.append(token)
     if depth:
-        raise BadSql("sql parser error: Expected: ), found: EOF")
+        raise _BadSql("Expected: ), found: EOF")
     return clauses
 
 
@@ -123,34 +158,34 @@ def _refuse_clauses(clauses: dict[str, list[Token]]) -> None:
         if word in clauses:
             raise _invalid(reason)
     if clauses.get("WHERE") == [] or not clauses["SELECT"]:
-        raise BadSql("sql parser error: Expected: an expression, found: EOF")
+        raise _BadSql("Expected: an expression, found: EOF")
 
 
 def _table_name(tokens: list[Token] | None) -> str:
     """Read ``namespace.table [AS alias]``; the alias has no effect."""
-    tables = split_commas(tokens or [])
+    tables = _split_commas(tokens or [])
     if not tokens or len(tables) != 1:
         raise _invalid("Subscription query requires exactly one table in the FROM clause.")
-    if any(token.word in _JOIN for token in tokens):
+    if any(token.upper in _JOIN for token in tokens):
         raise _invalid(_NOT.format("JOIN clauses"))
-    if tokens[0].raw == "(":
+    if tokens[0].text == "(":
         raise _invalid("Subscription query requires a direct table reference in FROM.")
     path, rest = _path(tokens)
-    if rest[:1] and rest[0].word == "AS":
+    if rest[:1] and rest[0].upper == "AS":
         rest = rest[1:]
-    if not path or len(rest) > 1 or (rest and not rest[0].is_name):
-        found = rest[-1].raw if rest else tokens[0].raw
-        raise BadSql(f"sql parser error: Expected: end of statement, found: {found}")
-    return ".".join(part.value if part.kind == "quoted" else part.raw.lower() for part in path)
+    if not path or len(rest) > 1 or (rest and rest[0].kind not in _NAMES):
+        found = rest[-1].text if rest else tokens[0].text
+        raise _BadSql(f"Expected: end of statement, found: {found}")
+    return ".".join(part.name for part in path)
 
 
 def _path(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]]:
     """Split off a dotted name at the front."""
     path = []
     index = 0
-    while index < len(tokens) and tokens[index].is_name:
+    while index < len(tokens) and tokens[index].kind in _NAMES:
         path.append(tokens[index])
-        if index + 2 >= len(tokens) or tokens[index + 1].raw != ".":
+        if index + 2 >= len(tokens) or tokens[index + 1].text != ".":
             index += 1
             break
         index += 2
@@ -162,21 +197,21 @@ def _columns(items: list[list[Token]]) -> tuple[str, ...] | None:
     names = []
     for item in items:
         if not item:
-            raise BadSql("sql parser error: Expected: an expression, found: ,")
+            raise _BadSql("Expected: an expression, found: ,")
         expression, alias = _alias(item)
         path, rest = _path(expression)
-        name = render(expression) if rest else ".".join(part.value for part in path)
+        name = _render(expression) if rest else ".".join(_spelled(part) for part in path)
         if name.rpartition(".")[2].lower() in ("_seq", "_deleted"):
             raise _invalid("Subscription query cannot project system columns '_seq' or '_deleted'.")
-        names.append(alias.value if alias else name)
+        names.append(_spelled(alias) if alias else name)
     return None if any(name == "*" or name.endswith(".*") for name in names) else tuple(names)
 
 
 def _alias(item: list[Token]) -> tuple[list[Token], Token | None]:
-    if len(item) > 2 and item[-2].word == "AS" and item[-1].is_name:
+    if len(item) > 2 and item[-2].upper == "AS" and item[-1].kind in _NAMES:
         return item[:-2], item[-1]
     before = item[-2] if len(item) > 1 else None
-    ends_expression = before is not None and (before.kind != "operator" or before.raw in (")", "]"))
-    if item[-1].is_name and ends_expression and item[-1].word not in ("END", "NULL", "TRUE", "FALSE"):
+    ends_expression = before is not None and (before.kind != SYMBOL or before.text in (")", "]"))
+    if item[-1].kind in _NAMES and ends_expression and item[-1].upper not in ("END", "NULL", "TRUE", "FALSE"):
         return item[:-1], item[-1]
     return item, None

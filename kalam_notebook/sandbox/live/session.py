@@ -1,0 +1,115 @@
+"""The conversation of one connection: authentication, rate limit, and what each message leads to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from kalam_notebook.sandbox.backend import LiveBackend
+from kalam_notebook.sandbox.live import frames
+from kalam_notebook.sandbox.live.connection import Connection, Ending
+from kalam_notebook.sandbox.live.messages import (
+    Authenticate,
+    BadMessage,
+    NextBatch,
+    Subscribe,
+    Unsubscribe,
+    parse_message,
+)
+from kalam_notebook.sandbox.live.registry import LiveRegistry
+from kalam_notebook.sandbox.live.subscribe import LiveQueries, Send
+from kalam_notebook.sandbox.options import Options
+
+
+class Closed(Exception):
+    """The server ends the connection, for the reason given by `ending`."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.reason)
+        self.ending = ending
+
+
+class TokenBucket:
+    """Let `rate` things happen per second, and as many at once after a second of rest."""
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._tokens = float(rate)
+        self._at = clock()
+
+    def take(self) -> bool:
+        """Say whether one more may happen now."""
+        now = self._clock()
+        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Session:
+    """The server's side of one connection; frames come in, messages go out through `send`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        registry: LiveRegistry,
+        backend: LiveBackend,
+        *,
+        options: Options,
+        send: Send,
+    ) -> None:
+        self._connection = connection
+        self._backend = backend
+        self._send = send
+        self._bucket = TokenBucket(options.messages_per_second)
+        self._queries = LiveQueries(connection, registry, backend, options=options, send=send)
+
+    async def authenticate(self, token: str, compression: str) -> None:
+        """Check a token and tell the result.
+
+        Raises:
+            Closed: The token is not accepted.
+        """
+        self._connection.auth_started = True
+        # A second authentication succeeds whatever its token (live reference 2.3).
+        if self._connection.caller is None:
+            try:
+                self._connection.caller = self._backend.authenticate(token)
+            except PermissionError:
+                message = frames.auth_error("Invalid credentials")
+                raise Closed(Ending(1008, "Authentication failed", message)) from None
+        await self._send(frames.auth_success(self._connection.caller, compression))
+
+    async def on_binary(self) -> None:
+        """Refuse a binary frame; the connection stays open."""
+        await self._send(frames.error("protocol", "UNSUPPORTED_DATA", "Binary not supported"))
+
+    async def on_text(self, text: str) -> None:
+        """Act on one text frame.
+
+        Raises:
+            Closed: The text is no message, or holds a token that is not accepted.
+        """
+        if not self._bucket.take():
+            await self._send(frames.error("rate_limit", "RATE_LIMIT_EXCEEDED", "Too many messages"))
+            return
+        try:
+            message = parse_message(text)
+        except BadMessage as error:
+            raise Closed(Ending(1011, f"Invalid message: {error}")) from None
+        caller = self._connection.caller
+        match message:
+            case Authenticate():
+                await self.authenticate(message.token, message.compression)
+            case Subscribe() if caller is None:
+                text = "Authentication required before subscribing"
+                await self._send(frames.error("subscribe", "AUTH_REQUIRED", text))
+            case Subscribe() if caller is not None:
+                await self._queries.subscribe(caller, message)
+            case NextBatch() if caller is not None:
+                await self._queries.next_batch(caller, message)
+            case Unsubscribe() if caller is not None:
+                self._queries.unsubscribe(caller, message)

@@ -101,10 +101,10 @@ class LiveProtocol:
         if Input.CONNECT in TRANSITIONS[self.status.state]:
             self._open(Input.CONNECT, renew=False)
 
-    def disconnect(self, now: float) -> None:
-        """Want no connection. Live queries stay, and are subscribed again on the next connection."""
+    def stop(self, error: KalamError, now: float) -> None:
+        """End the connection and all live queries, for the reason given."""
         self._leave(now)
-        self._go(Input.DISCONNECT)
+        self._stop(error)
 
     def subscribe(self, key: int, sql: str, now: float) -> None:
         """Add a live query, and connect if that was not wanted before.
@@ -129,7 +129,7 @@ class LiveProtocol:
     def opened(self, now: float) -> None:
         """The socket is open."""
         self._auth_deadline = now + self._timing.auth_timeout
-        self._go(Input.OPENED)
+        self._go(Input.OPENED, reason=self.status.reason)
 
     def heard(self) -> None:
         """Something came from the server, a pong for example."""
@@ -231,7 +231,8 @@ class LiveProtocol:
         if self.status.state in {State.IDLE, State.STOPPED}:
             self._delays, self._is_renewed = self._new_delays(), False
         self._actions.append(Open(renew))
-        self._go(trigger)
+        # What went wrong last is of interest until the connection stands.
+        self._go(trigger, reason=self.status.reason)
 
     def _go(self, trigger: Input, *, reason: str = "", retry_at: float | None = None) -> None:
         status = Status(TRANSITIONS[self.status.state][trigger], reason, retry_at)

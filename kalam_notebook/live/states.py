@@ -37,12 +37,12 @@ __all__ = [
 class State(Enum):
     """Where the connection is."""
 
-    IDLE = "idle"  # Not wanted.
+    IDLE = "idle"  # Not wanted yet.
     OPENING = "opening"  # A token is fetched, the socket is opened.
     AUTHENTICATING = "authenticating"  # The socket is open, the server has not spoken.
     OPEN = "open"
     WAITING = "waiting"  # Lost; the next attempt has a time.
-    STOPPED = "stopped"  # Given up.
+    STOPPED = "stopped"  # Given up, or ended by the owner.
 
 
 class Input(Enum):
@@ -54,34 +54,30 @@ class Input(Enum):
     LOST = "lost"
     REFUSED = "refused"
     GIVEN_UP = "given up"
-    DISCONNECT = "disconnect"
 
 
 #: Where an input leads; an input that is not listed cannot come in that state.
 TRANSITIONS: dict[State, dict[Input, State]] = {
-    State.IDLE: {Input.CONNECT: State.OPENING, Input.DISCONNECT: State.IDLE},
+    State.IDLE: {Input.CONNECT: State.OPENING, Input.GIVEN_UP: State.STOPPED},
     State.OPENING: {
         Input.OPENED: State.AUTHENTICATING,
         Input.LOST: State.WAITING,
         Input.REFUSED: State.OPENING,
         Input.GIVEN_UP: State.STOPPED,
-        Input.DISCONNECT: State.IDLE,
     },
     State.AUTHENTICATING: {
         Input.ACCEPTED: State.OPEN,
         Input.LOST: State.WAITING,
         Input.REFUSED: State.OPENING,
         Input.GIVEN_UP: State.STOPPED,
-        Input.DISCONNECT: State.IDLE,
     },
     State.OPEN: {
         Input.LOST: State.WAITING,
         Input.REFUSED: State.OPENING,
         Input.GIVEN_UP: State.STOPPED,
-        Input.DISCONNECT: State.IDLE,
     },
-    State.WAITING: {Input.CONNECT: State.OPENING, Input.DISCONNECT: State.IDLE},
-    State.STOPPED: {Input.CONNECT: State.OPENING, Input.DISCONNECT: State.IDLE},
+    State.WAITING: {Input.CONNECT: State.OPENING, Input.GIVEN_UP: State.STOPPED},
+    State.STOPPED: {Input.CONNECT: State.OPENING, Input.GIVEN_UP: State.STOPPED},
 }
 
 
@@ -116,7 +112,7 @@ class Status:
 
     Attributes:
         state: Where it is.
-        reason: Why it was lost or given up, in a few words; may be empty.
+        reason: Why it was lost or given up, in a few words; empty when it stands, or never did anything else.
         retry_at: Time of the next attempt while waiting, on the owner's clock.
     """
 
@@ -130,7 +126,7 @@ class Status:
             return f"reconnecting in {max(0, math.ceil(self.retry_at - now))} s"
         if self.state is State.STOPPED:
             return f"stopped: {self.reason}"
-        return {State.IDLE: "disconnected", State.OPEN: "connected"}.get(self.state, "connecting")
+        return {State.IDLE: "not connected", State.OPEN: "connected"}.get(self.state, "connecting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +214,7 @@ class StatusChanged:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The connection is given up, and all live queries are forgotten."""
+    """The connection has ended for good, and all live queries are forgotten."""
 
     error: KalamError
 

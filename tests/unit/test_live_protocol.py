@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kalam_notebook.errors import AuthError, ConnectError
+from kalam_notebook.errors import AuthError, ConnectError, LiveError
 from kalam_notebook.live.protocol import LiveProtocol
 from kalam_notebook.live.states import (
     TRANSITIONS,
@@ -197,18 +197,18 @@ def test_connect_while_waiting_tries_at_once():
     assert protocol.actions() == []
 
 
-def test_disconnect_keeps_live_queries_for_the_next_connection():
+def test_stop_ends_everything_from_any_state():
     protocol = opened()
     protocol.subscribe(1, "a", 0.0)
     acknowledge(protocol)
-    protocol.disconnect(1.0)
+    protocol.events()
+    error = LiveError("The client was closed.")
+    protocol.stop(error, 1.0)
     assert protocol.actions() == [Drop()]
-    assert protocol.status.state is State.IDLE
     assert protocol.deadline() == math.inf
-    protocol.connect()
-    protocol.opened(2.0)
-    protocol.received(ACCEPTED, 2.0)
-    assert len(acknowledge(protocol)) == 1
+    status = Status(State.STOPPED, "The client was closed.")
+    assert protocol.events() == [StatusChanged(status), Stopped(error)]
+    assert make_protocol().status.state is State.IDLE
 
 
 def test_failure_that_cannot_be_helped_stops():
@@ -428,7 +428,7 @@ def test_a_live_query_removed_while_it_waits_for_its_turn_is_never_sent():
 @pytest.mark.parametrize(
     ("status", "text"),
     [
-        (Status(State.IDLE), "disconnected"),
+        (Status(State.IDLE), "not connected"),
         (Status(State.OPENING), "connecting"),
         (Status(State.AUTHENTICATING), "connecting"),
         (Status(State.OPEN), "connected"),
@@ -444,8 +444,8 @@ def test_status_texts(status, text):
 def test_every_state_is_reachable_and_can_be_left():
     assert set(TRANSITIONS) == set(State)
     reached = {target for row in TRANSITIONS.values() for target in row.values()}
-    assert reached == set(State)
-    assert all(Input.DISCONNECT in row for row in TRANSITIONS.values())
+    assert reached == set(State) - {State.IDLE}
+    assert all(Input.GIVEN_UP in row for row in TRANSITIONS.values())
 
 
 class Connection(RuleBasedStateMachine):
@@ -505,8 +505,8 @@ class Connection(RuleBasedStateMachine):
         self.take()
 
     @rule()
-    def disconnect(self):
-        self.protocol.disconnect(self.now)
+    def stop(self):
+        self.protocol.stop(LiveError("closed"), self.now)
         self.take()
 
     @rule()

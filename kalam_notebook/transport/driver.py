@@ -1,0 +1,281 @@
+"""Does on an event loop what ``live.protocol`` says: opens sockets, sends, pings, keeps the deadlines.
+
+Everything here runs on the loop's thread. It decides nothing and never waits for a listener; ``transport.socket`` owns
+the thread and is what others use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import cast
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from kalam_notebook.errors import KalamError
+from kalam_notebook.live.protocol import LiveProtocol
+from kalam_notebook.live.states import (
+    Action,
+    Changed,
+    Drop,
+    Event,
+    Interrupted,
+    Open,
+    Ping,
+    Refused,
+    Send,
+    State,
+    Status,
+    StatusChanged,
+    Stopped,
+    Subscribed,
+    Timing,
+)
+from kalam_notebook.transport.failures import describe_failure, subscription_error
+from kalam_notebook.transport.listener import FrameHook, Listener, TokenSource
+from kalam_notebook.transport.threads import call_in_thread
+from kalam_notebook.wire.live import (
+    MAX_MESSAGE_BYTES,
+    Unknown,
+    parse_message,
+    unpack_frame,
+)
+
+__all__ = ["Driver"]
+
+_LOG = logging.getLogger("kalam_notebook.live")
+
+#: The library's own log would show the Authorization header at level DEBUG.
+_WEBSOCKETS_LOG = logging.getLogger("kalam_notebook.live.websockets")
+_WEBSOCKETS_LOG.setLevel(logging.WARNING)
+
+#: Seconds for the closing handshake; ``close`` has to be over within a second.
+_CLOSE_TIMEOUT = 0.3
+
+
+class Driver:
+    """The connection of a ``LiveSocket`` on its loop.
+
+    Args:
+        url: Address of the socket, with its query.
+        token: Asked before each attempt to connect.
+        timing: Deadlines and pace.
+        open_timeout: Seconds for the opening handshake; None for ever.
+        delays: Delays before attempts to connect again.
+        hooks: Called with every frame received and sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: TokenSource,
+        timing: Timing,
+        open_timeout: float | None,
+        delays: Callable[[], Iterator[float]],
+        hooks: tuple[FrameHook | None, FrameHook | None],
+    ) -> None:
+        self._url = url
+        self._token = token
+        self._open_timeout = open_timeout
+        self._on_receive, self._on_send = hooks
+        self._protocol = LiveProtocol(delays=delays, timing=timing)
+        self._listeners: dict[int, Listener] = {}
+        self._waiting: list[Future[None]] = []
+        self._closed = asyncio.Event()
+        self._secret = ""
+        # The attempt or connection that counts, and the ones that are being closed.
+        self._current: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._outgoing: asyncio.Queue[Send | Ping] = asyncio.Queue()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def status(self) -> Status:
+        """Where the connection is; may be read from any thread."""
+        return self._protocol.status
+
+    async def run(self) -> None:
+        """Work until ``close`` is called."""
+        await self._closed.wait()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Wishes; each is called on the loop's thread.
+
+    def close(self, error: KalamError) -> None:
+        """End all live queries and the connection."""
+        self._protocol.stop(error, self._now())
+        self._pump()
+        self._closed.set()
+
+    def connect(self, waiting: Future[None]) -> None:
+        """Open the connection; ``waiting`` is done when it stands or is given up."""
+        self._waiting.append(waiting)
+        self._protocol.connect()
+        self._pump()
+        if self.status.state is State.OPEN:
+            self._release(None)
+
+    def subscribe(self, key: int, sql: str, listener: Listener) -> None:
+        """Start a live query."""
+        self._listeners[key] = listener
+        listener.status_changed(self.status)
+        self._protocol.subscribe(key, sql, self._now())
+        self._pump()
+
+    def unsubscribe(self, key: int) -> None:
+        """End a live query; its listener hears nothing more."""
+        self._listeners.pop(key, None)
+        self._protocol.unsubscribe(key, self._now())
+        self._pump()
+
+    # What the protocol says.
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _pump(self) -> None:
+        for action in self._protocol.actions():
+            self._do(action)
+        for event in self._protocol.events():
+            self._tell(event)
+        self._set_timer()
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Open():
+                self._outgoing = asyncio.Queue()
+                self._current = asyncio.create_task(self._attempt(self._outgoing, renew=action.renew))
+                self._tasks.add(self._current)
+                self._current.add_done_callback(self._tasks.discard)
+            case Send() | Ping():
+                self._outgoing.put_nowait(action)
+            case Drop():
+                task, self._current = self._current, None
+                if task is not None:
+                    task.cancel()
+
+    def _tell(self, event: Event) -> None:
+        match event:
+            case Changed():
+                self._listeners[event.key].changed(event.change)
+            case Subscribed():
+                self._listeners[event.key].subscribed(event.ack)
+            case Interrupted():
+                self._listeners[event.key].interrupted(event.reason)
+            case Refused():
+                self._listeners.pop(event.key).stopped(subscription_error(event))
+            case StatusChanged():
+                self._tell_status(event.status)
+            case Stopped():
+                listeners, self._listeners = self._listeners, {}
+                for listener in listeners.values():
+                    listener.stopped(event.error)
+                self._release(event.error)
+
+    def _tell_status(self, status: Status) -> None:
+        if status.state in {State.WAITING, State.STOPPED}:
+            _LOG.info("live connection %s: %s", status.state.value, status.reason)
+        for listener in self._listeners.values():
+            listener.status_changed(status)
+        if status.state is State.OPEN:
+            self._release(None)
+
+    def _release(self, error: KalamError | None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if future.set_running_or_notify_cancel():
+                future.set_result(None) if error is None else future.set_exception(error)
+
+    def _set_timer(self) -> None:
+        deadline = self._protocol.deadline()
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return  # Too early does no harm, and most messages move no deadline to the front.
+            self._timer.cancel()
+            self._timer = None
+        if deadline < math.inf:
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._protocol.tick(self._now())
+        self._pump()
+
+    # The socket.
+
+    async def _attempt(self, outgoing: asyncio.Queue[Send | Ping], *, renew: bool) -> None:
+        task = asyncio.current_task()
+        try:
+            await self._session(outgoing, renew=renew)
+        except Exception as exc:
+            if self._current is task:
+                self._current = None
+                self._protocol.lost(describe_failure(exc, url=self._url), self._now())
+                self._pump()
+
+    async def _session(self, outgoing: asyncio.Queue[Send | Ping], *, renew: bool) -> None:
+        """Connect, read to the end, and raise what ended it."""
+        task = asyncio.current_task()
+        # The token is never in a local variable, where a verbose traceback would show it.
+        self._secret = await call_in_thread(lambda: self._token(renew=renew))
+        async with connect(
+            self._url,
+            additional_headers={"Authorization": f"Bearer {self._secret}"},
+            compression=None,
+            open_timeout=self._open_timeout,
+            close_timeout=_CLOSE_TIMEOUT,
+            ping_interval=None,
+            max_size=MAX_MESSAGE_BYTES,
+            logger=_WEBSOCKETS_LOG,
+        ) as socket:
+            self._protocol.opened(self._now())
+            self._pump()
+            sender = asyncio.create_task(self._send(socket, outgoing))
+            try:
+                # A frame that makes the protocol leave this connection is its last.
+                while self._current is task:
+                    self._receive(await socket.recv())
+            finally:
+                sender.cancel()
+
+    def _receive(self, frame: str | bytes) -> None:
+        text = unpack_frame(frame)
+        self._show(self._on_receive, text)
+        message = parse_message(text)
+        if isinstance(message, Unknown):
+            _LOG.debug("unknown live message of type %r", message.raw["type"])
+        self._protocol.received(message, self._now())
+        self._pump()
+
+    async def _send(self, socket: ClientConnection, outgoing: asyncio.Queue[Send | Ping]) -> None:
+        # The reader hears of a closed connection too, and reports it.
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                item = await outgoing.get()
+                if isinstance(item, Send):
+                    self._show(self._on_send, item.text)
+                    await socket.send(item.text)
+                else:
+                    self._show(self._on_send, "[ping]")
+                    # Typed as an awaitable, it is a future of the loop.
+                    pong = cast("asyncio.Future[float]", await socket.ping())
+                    pong.add_done_callback(self._ponged)
+
+    def _ponged(self, pong: asyncio.Future[float]) -> None:
+        if not pong.cancelled() and pong.exception() is None:
+            self._protocol.heard()
+
+    def _show(self, hook: FrameHook | None, text: str | bytes) -> None:
+        if hook is None:
+            return
+        shown = text if isinstance(text, str) else text.decode()
+        try:
+            hook(shown.replace(self._secret, "<secret>") if self._secret else shown)
+        except Exception:
+            _LOG.exception("on_receive or on_send raised; the live connection goes on")

@@ -1,0 +1,107 @@
+"""What went wrong with a WebSocket, in words, and whether another attempt can help.
+
+The one place where errors of the ``websockets`` library and of the token source are told apart.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from kalam_notebook.errors import (
+    AuthError,
+    ConfigError,
+    ConnectError,
+    KalamError,
+    LiveError,
+    ProtocolError,
+    ServerError,
+    SubscriptionError,
+    TransportError,
+)
+from kalam_notebook.live.states import Failure, Refused
+
+__all__ = ["describe_failure", "subscription_error"]
+
+#: Close code of a refused token (live reference, section 3.3).
+_POLICY_VIOLATION = 1008
+
+
+def describe_failure(exc: Exception, *, url: str) -> Failure:
+    """Say why a connection, or an attempt, ended.
+
+    Args:
+        exc: What ended it.
+        url: Address of the socket, for messages.
+    """
+    match exc:
+        case ConnectionClosed():
+            return _closed(exc)
+        case InvalidStatus():
+            return _status(exc.response.status_code, exc.response.reason_phrase, url)
+        case InvalidURI():
+            return _final(ConfigError(f"{url} is not the address of a WebSocket. Use http://host:port."))
+        case AuthError():
+            return _final(exc)
+        case ServerError() if exc.status < 500 and exc.status != 429:
+            return _final(exc)
+        case ServerError() | TransportError() | ProtocolError():
+            return Failure(_first_line(exc))
+        case KalamError():
+            return _final(exc)
+        case ssl.SSLCertVerificationError():
+            return _final(ConnectError(f"{url}: the certificate was not accepted ({exc.verify_message})."))
+        case TimeoutError():
+            return Failure("the server did not answer in time")
+        case OSError() | InvalidHandshake():
+            return Failure(_first_line(exc))
+        case _:
+            error = LiveError(f"The live connection broke in an unexpected way: {type(exc).__name__}: {exc}")
+            error.__cause__ = exc
+            return _final(error)
+
+
+def subscription_error(refused: Refused) -> SubscriptionError:
+    """Make the error for a live query that the server refused."""
+    hint = _HINTS.get(refused.code, "")
+    return SubscriptionError(refused.code, refused.message, refused.sql, hint)
+
+
+_HINTS = {
+    "SUBSCRIPTION_LIMIT_EXCEEDED": (
+        "The limit is 10 live queries of one user by default, over all notebooks. Close some with live.close(), or "
+        "raise rate_limit.max_subscriptions_per_user on the server."
+    ),
+    "UNAUTHORIZED": "Private SHARED tables need the role service, dba or system.",
+    "NOT_FOUND": "Check namespace and table; kalam.query('SHOW TABLES') lists them.",
+    "INVALID_SQL": "A live query has the form SELECT columns FROM namespace.table [WHERE …].",
+    "UNSUPPORTED": "One connection takes 100 live queries. Close some with live.close().",
+}
+
+
+def _closed(exc: ConnectionClosed) -> Failure:
+    if exc.rcvd is None:
+        return Failure("the connection was cut")
+    code, text = exc.rcvd.code, exc.rcvd.reason
+    reason = f"the server closed the connection ({code}{f' {text}' if text else ''})"
+    return Failure(text or reason, is_refusal=True) if code == _POLICY_VIOLATION else Failure(reason)
+
+
+def _status(status: int, phrase: str, url: str) -> Failure:
+    reason = f"the server answered HTTP {status} {phrase}".rstrip()
+    if status == 401:
+        return Failure(reason, is_refusal=True)
+    if status >= 500 or status in {408, 429}:
+        return Failure(reason)
+    return _final(ConnectError(f"{url}: {reason} instead of opening a WebSocket. Check the URL, and proxies between."))
+
+
+def _final(error: KalamError) -> Failure:
+    return Failure(_first_line(error), error=error)
+
+
+def _first_line(exc: Exception) -> str:
+    text = str(exc) or type(exc).__name__
+    line = text.splitlines()[0]
+    return line if len(line) <= 200 else f"{line[:197]}..."

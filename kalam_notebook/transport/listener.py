@@ -1,0 +1,47 @@
+"""What the live socket asks of others: a token before it connects, and listeners that never make it wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from kalam_notebook.errors import KalamError
+from kalam_notebook.live.states import Status
+from kalam_notebook.wire.live import Change, SubscriptionAck
+
+__all__ = ["FrameHook", "Listener", "TokenSource"]
+
+#: Gets the text of a frame.
+FrameHook = Callable[[str], None]
+
+
+class TokenSource(Protocol):
+    """Gives the token for a connection; may block, and may raise ``KalamError``."""
+
+    def __call__(self, *, renew: bool = False) -> str:
+        """Return a token; with ``renew`` one other than the last, which was refused."""
+        ...
+
+
+class Listener(Protocol):
+    """Hears about one live query, on the socket's thread: return at once, and raise nothing."""
+
+    def subscribed(self, ack: SubscriptionAck) -> None:
+        """The live query is established, for the first time or again: what was missed before is not told."""
+        ...
+
+    def changed(self, change: Change) -> None:
+        """A row changed."""
+        ...
+
+    def interrupted(self, reason: str) -> None:
+        """No events come for now."""
+        ...
+
+    def status_changed(self, status: Status) -> None:
+        """The connection is somewhere else."""
+        ...
+
+    def stopped(self, error: KalamError) -> None:
+        """The live query has ended; nothing more will come."""
+        ...

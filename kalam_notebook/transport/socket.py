@@ -1,0 +1,188 @@
+"""The WebSocket of a client: one daemon thread with an event loop of its own and one connection for all live queries.
+
+A connection on the kernel's loop would be cut by any cell that computes for ten seconds; here pings go out whatever the
+notebook does. What is done when is decided in ``live.protocol`` and done in ``transport.driver``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from itertools import count
+from typing import ParamSpec
+
+from kalam_notebook.errors import ConnectError, LiveError, SubscriptionError
+from kalam_notebook.live.backoff import backoff
+from kalam_notebook.live.states import Timing
+from kalam_notebook.settings import Timeouts
+from kalam_notebook.transport.driver import Driver
+from kalam_notebook.transport.listener import FrameHook, Listener, TokenSource
+from kalam_notebook.wire.live import MAX_CLIENT_MESSAGE_BYTES, subscribe_message
+
+__all__ = ["LiveSocket"]
+
+#: Seconds that ``close`` waits for the thread.
+_JOIN_TIMEOUT = 1.0
+
+_P = ParamSpec("_P")
+
+
+def _jittered_delays() -> Iterator[float]:
+    return backoff(random.random)
+
+
+class LiveSocket:
+    """One connection for all live queries of a client, opened by the first of them or by ``connect``.
+
+    Args:
+        url: ``ws://host:port/v1/ws`` or ``wss://…``, without a query.
+        token: Asked for the access token before each attempt to connect, on a thread where it may block; with
+            ``renew=True`` after the last token was refused.
+        compression: Whether the server may compress frames.
+        timeouts: ``connect``, ``auth``, ``subscribe``, ``pong`` and ``keepalive`` are used.
+        delays: Makes the delays in seconds before attempts to connect again; by default they grow from half a second
+            to half a minute, with jitter.
+        on_receive: Called with the text of every frame received, without secrets, on the socket's thread: return soon.
+        on_send: The same for every frame sent; a ping is shown as ``[ping]``.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: TokenSource,
+        compression: bool = True,
+        timeouts: Timeouts | None = None,
+        delays: Callable[[], Iterator[float]] = _jittered_delays,
+        on_receive: FrameHook | None = None,
+        on_send: FrameHook | None = None,
+    ) -> None:
+        timeouts = timeouts or Timeouts()
+        self.url = url
+        self._driver = Driver(
+            url=url if compression else f"{url}?compress=false",
+            token=token,
+            timing=_timing(timeouts),
+            open_timeout=timeouts.connect or None,
+            delays=delays,
+            hooks=(on_receive, on_send),
+        )
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+        self._keys = count(1)
+        # Threads do not survive a fork: in the child this socket can only be thrown away.
+        self._pid = os.getpid()
+
+    @property
+    def status(self) -> str:
+        """Where the connection is, for people: ``connected``, ``reconnecting in 3 s``, ``stopped: …``."""
+        return self._driver.status.text(time.monotonic())
+
+    def __repr__(self) -> str:
+        return f"<LiveSocket {self.url} {self.status}>"
+
+    def connect(self, *, timeout: float = 15.0) -> None:
+        """Open the connection now, and wait until it stands.
+
+        Args:
+            timeout: Seconds to wait. The socket goes on trying after that.
+
+        Raises:
+            AuthError: The token is refused and cannot be renewed.
+            ConnectError: The connection does not stand in time; tells the last reason.
+            LiveError: The socket is closed.
+        """
+        waiting: Future[None] = Future()
+        self._post(self._driver.connect, waiting)
+        try:
+            waiting.result(timeout)
+        except TimeoutError as exc:
+            waiting.cancel()
+            reason = self._driver.status.reason or self.status
+            raise ConnectError(f"No live connection to {self.url} within {timeout:g} s: {reason}.") from exc
+
+    def subscribe(self, sql: str, listener: Listener) -> int:
+        """Start a live query on the connection, now or as soon as it stands.
+
+        Args:
+            sql: The query as the server gets it. Events only, no rows.
+            listener: Hears what comes, on the socket's thread.
+
+        Returns:
+            A key for ``unsubscribe``.
+
+        Raises:
+            SubscriptionError: The text is longer than the server reads.
+            LiveError: The socket is closed.
+        """
+        key = next(self._keys)
+        size = len(subscribe_message(f"live-{key:09}", sql).encode())
+        if size > MAX_CLIENT_MESSAGE_BYTES:
+            message = f"The live query has {size:,} bytes; the server reads {MAX_CLIENT_MESSAGE_BYTES:,} at most."
+            raise SubscriptionError("MESSAGE_TOO_LARGE", message, sql, "Shorten the filter.")
+        self._post(self._driver.subscribe, key, sql, listener)
+        return key
+
+    def unsubscribe(self, key: int) -> None:
+        """End a live query; nothing happens when it has ended already or the socket is closed."""
+        with contextlib.suppress(LiveError):
+            self._post(self._driver.unsubscribe, key)
+
+    def close(self) -> None:
+        """End all live queries, close the connection and end the thread, within a second; may be called twice."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            was_closed, self._is_closed = self._is_closed, True
+            loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+        if not was_closed:
+            atexit.unregister(self.close)
+            loop.call_soon_threadsafe(self._driver.close, LiveError("The connection of this client was closed."))
+        if thread is not threading.current_thread():
+            thread.join(_JOIN_TIMEOUT)
+
+    def _post(self, call: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
+        """Have the driver called on the loop, which is started by the first call."""
+        if os.getpid() != self._pid:
+            raise LiveError("This client was made before the process forked. Make a new one: kalam.connect(…).")
+        with self._lock:
+            if self._is_closed:
+                raise LiveError("The connection of this client was closed. Open it again: kalam.connect(…).")
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._run, args=(self._loop,), name="kalam-live", daemon=True)
+                self._thread.start()
+                # A daemon thread that is killed at the end of the process would leave its socket to the garbage.
+                atexit.register(self.close)
+            self._loop.call_soon_threadsafe(lambda: call(*args, **kwargs))
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(self._driver.run())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+
+def _timing(timeouts: Timeouts) -> Timing:
+    """The deadlines of the protocol; 0 means for ever."""
+    forever = float("inf")
+    return Timing(
+        ping_interval=timeouts.keepalive or forever,
+        pong_timeout=timeouts.pong or forever,
+        auth_timeout=timeouts.auth or forever,
+        ack_timeout=timeouts.subscribe or forever,
+    )

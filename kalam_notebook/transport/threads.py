@@ -1,0 +1,102 @@
+"""Small pieces with which the live threads talk to each other: an inbox, a bell, and a call on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+__all__ = ["Bell", "Inbox", "call_in_thread"]
+
+_T = TypeVar("_T")
+
+
+class Inbox(Generic[_T]):
+    """Items from one thread to another; putting never waits."""
+
+    def __init__(self) -> None:
+        self._items: deque[_T] = deque()
+        self._filled = threading.Condition()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: _T) -> None:
+        """Add an item."""
+        with self._filled:
+            self._items.append(item)
+            self._filled.notify()
+
+    def take(self) -> _T:
+        """Wait for an item."""
+        with self._filled:
+            while not self._items:
+                self._filled.wait()
+            return self._items.popleft()
+
+    def take_while(self, is_wanted: Callable[[_T], bool], limit: int) -> list[_T]:
+        """Take the wanted items that are there, up to the first other one, without waiting."""
+        taken: list[_T] = []
+        with self._filled:
+            while self._items and len(taken) < limit and is_wanted(self._items[0]):
+                taken.append(self._items.popleft())
+        return taken
+
+
+class Bell:
+    """Tells any number of threads that something is new; ringing never waits."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._rung = threading.Condition()
+
+    @property
+    def count(self) -> int:
+        """How often it was rung."""
+        return self._count
+
+    def ring(self) -> None:
+        """Wake all who wait."""
+        with self._rung:
+            self._count += 1
+            self._rung.notify_all()
+
+    def wait_beyond(self, count: int, deadline: float | None = None) -> int:
+        """Wait until it was rung more than ``count`` times, or a time on the monotonic clock; return how often."""
+        with self._rung:
+            while self._count <= count:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    break
+                self._rung.wait(left)
+            return self._count
+
+
+async def call_in_thread(call: Callable[[], _T]) -> _T:
+    """Await a call that blocks, on a daemon thread: an executor's thread would hold up the end of the process."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_T] = loop.create_future()
+
+    def succeed(result: _T) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    def fail(error: BaseException) -> None:
+        if not future.done():
+            future.set_exception(error)
+
+    def run() -> None:
+        with contextlib.suppress(RuntimeError):  # The loop may have been closed in the meantime.
+            try:
+                result = call()
+            except BaseException as exc:
+                loop.call_soon_threadsafe(fail, exc)
+            else:
+                loop.call_soon_threadsafe(succeed, result)
+
+    threading.Thread(target=run, name="kalam-live-call", daemon=True).start()
+    return await future

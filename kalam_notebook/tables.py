@@ -18,7 +18,6 @@ from kalam_notebook.transport.http import NoAnswerError
 from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
 from kalam_notebook.wire.body import RawResult
-from kalam_notebook.wire.decode import decode_array
 from kalam_notebook.wire.shape import Shape, shape_of
 from kalam_notebook.wire.sql import UnreadableSQL, table_names
 from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
@@ -44,6 +43,9 @@ class Endpoint(Protocol):
 
     def execute_row(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         """Run a SELECT that returns one row, and give its cells as the wire has them."""
+
+    def execute_lists(self, sql: str, params: Sequence[Any], types: Sequence[pa.DataType]) -> list[pa.Array | None]:
+        """Run a SELECT that returns one row of lists, and give an array for each; None for NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +187,14 @@ class Reader:
         lists = ", ".join(f"array_agg({_exact(n, t)}) AS {n}" for n, t in zip(names, true, strict=True))
         inner = f"(\n{_sorted_text(shape)}\n) AS q({', '.join(names)})"
         sql = f"SELECT array_agg(rn) AS rn, {lists} FROM (SELECT *, row_number() OVER () AS rn FROM {inner}) AS r"
-        row = self._endpoint.execute_row(sql, params)
-        table = _table_from_lists(row, true, columns)
+        import pyarrow as pa
+
+        try:
+            arrays = self._endpoint.execute_lists(sql, params, [pa.int64(), *(column.type for column in true)])
+        except (ValueError, TypeError, OverflowError) as exc:
+            raise ProtocolError(f"The exact answer has a value that does not fit its type: {exc}") from exc
+        fields = [_field(column, found) for column, found in zip(columns, true, strict=True)]
+        table = assemble(arrays, pa.schema(fields))
         if not shape.order_by and shape.order_by is not None:
             table = _sort_by_key(table, columns)
         return table, tuple(
@@ -264,22 +272,23 @@ def _exact(name: str, column: _TrueColumn) -> str:
     return name
 
 
-def _table_from_lists(row: Sequence[Any], true: Sequence[_TrueColumn], columns: Sequence[Column]) -> pa.Table:
-    """Align the lists of the one row; they have a common but arbitrary order, told by the first."""
-    import pyarrow as pa
+def assemble(lists: Sequence[pa.Array | None], schema: pa.Schema) -> pa.Table:
+    """Put the lists of an exact answer together.
 
-    numbers, *lists = row
-    fields = [_field(column, found) for column, found in zip(columns, true, strict=True)]
-    if numbers is None:  # No rows: every list is NULL.
-        return pa.schema(fields).empty_table()
-    order = pa.array(sorted(range(len(numbers)), key=[int(number) for number in numbers].__getitem__))
-    arrays = []
-    for column, cells in zip(true, lists, strict=True):
-        try:
-            arrays.append(decode_array(cells, column.type).take(order))
-        except (ValueError, TypeError, OverflowError) as exc:
-            raise DecodeError(column.name, column.type_text, None, "the column", str(exc).splitlines()[0]) from exc
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    Args:
+        lists: First the row numbers, then one list for each field. They are aligned with each other but in no order;
+            all are None when there are no rows.
+        schema: The fields.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers, *columns = lists
+    if numbers is None:
+        return schema.empty_table()
+    table = pa.Table.from_arrays(columns, schema=schema)
+    is_sorted = pc.all(pc.less(numbers[:-1], numbers[1:])).as_py() is not False
+    return table if is_sorted else table.take(pc.sort_indices(numbers))
 
 
 def _field(column: Column, true: _TrueColumn) -> pa.Field:

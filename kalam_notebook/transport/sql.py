@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kalam_notebook.errors import KalamError, QueryError, ServerError
 from kalam_notebook.transport.http import HttpTransport, NoAnswerError, Request
 from kalam_notebook.transport.session import Session, is_expired
-from kalam_notebook.wire.body import BodyDecoder, RawResult, parse_row
+from kalam_notebook.wire.body import BodyDecoder, ListsDecoder, RawResult, parse_row
 from kalam_notebook.wire.envelope import sql_body
 from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, split_statements
 from kalam_notebook.wire.types import arrow_schema
@@ -82,6 +82,32 @@ class SqlEndpoint:
         """
         request = Request("POST", "/v1/api/sql", sql_body(sql, list(params)), _JSON, repeatable=True, sql=sql)
         return self.with_token(lambda token: parse_row(self._http.send(request, token=token).content))
+
+    def execute_lists(self, sql: str, params: Sequence[Any], types: Sequence[pa.DataType]) -> list[pa.Array | None]:
+        """Run a SELECT that returns one row of lists, and give an array for each list.
+
+        Args:
+            sql: The statement.
+            params: JSON values for ``$1 …``.
+            types: For each cell the type of its elements.
+
+        Returns:
+            One array per cell; None for NULL.
+
+        Raises:
+            KalamError: As ``execute``.
+            ValueError: An element does not fit its type.
+        """
+        request = Request("POST", "/v1/api/sql", sql_body(sql, list(params)), _JSON, repeatable=True, sql=sql)
+
+        def read(token: str) -> list[pa.Array | None]:
+            decoder = ListsDecoder(types)
+            with self._http.stream(request, token=token) as response:
+                for chunk in response.iter_bytes():
+                    decoder.feed(chunk)
+            return decoder.finish()
+
+        return self.with_token(read)
 
     def upload(self, files: Sequence[tuple[str, Any]], sql: str) -> Answer:
         """Send a multipart request; see ``transport.files``."""

@@ -7,6 +7,9 @@ that this is the border of two rows, and not text in a cell, is proved by parsin
 such borders is valid JSON between ``[`` and ``]``.
 
 ``"rows":[`` and ``],"row_count":`` cannot stand inside a cell, because quotes in JSON text are escaped.
+
+An exact read (truth R1) answers with one row whose cells are whole columns: ``ListsDecoder`` turns each into an array
+as soon as it has arrived, so that only one column at a time lives as Python objects.
 Source: HTTP reference, section 7. Called by the HTTP transport.
 """
 
@@ -22,13 +25,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kalam_notebook.errors import DecodeError, ProtocolError
-from kalam_notebook.wire.decode import decode_columns
+from kalam_notebook.wire.decode import decode_array, decode_columns
 from kalam_notebook.wire.types import Column, parse_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["BodyDecoder", "RawResult", "parse_row"]
+__all__ = ["BodyDecoder", "ListsDecoder", "RawResult", "parse_row"]
 
 #: Larger groups hold more Python objects at once, smaller ones cost more calls; 1 MiB measured best.
 GROUP_BYTES = 1 << 20
@@ -36,7 +39,9 @@ GROUP_BYTES = 1 << 20
 _ROWS_BEGIN = b'"rows":['
 _ROWS_END = b'],"row_count":'
 _SCHEMA_BEGIN = b'{"schema":['
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]]', re.DOTALL)
+#: A string, whose group is empty when it has not ended yet, or a bracket.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+("?)|[\[\]]', re.DOTALL)
+_LIST_END = re.compile(rb"\][,\]]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class BodyDecoder:
         self._skeleton = bytearray()
         self._columns: tuple[Column, ...] | None = None  # Of the rows being read; None outside of rows.
         self._counts: list[int] = []  # Rows decoded of each result that has rows.
+        self._searched = 0  # Up to here the buffer holds no end of rows.
 
     def feed(self, data: bytes) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Take the next bytes of the body.
@@ -89,24 +95,13 @@ class BodyDecoder:
         while True:
             if self._columns is None and not self._enter_rows():
                 return
-            end = self._buffer.find(_ROWS_END)
-            # A border that is not one (a nested object with these members) is told by the parser below.
-            while end >= 0:
-                rows = self._parse(0, end)
-                if rows is not None:
-                    break
-                end = self._buffer.find(_ROWS_END, end + 1)
-            if end >= 0:
-                yield from self._decode(rows)
-                self._leave_rows(end)
-                continue
-            if len(self._buffer) < self._group_bytes:
+            size = len(self._buffer)
+            with _collector_paused():  # A group makes a hundred thousand objects that all die together, in here.
+                batch = self._next_batch()
+            if batch is not None and batch.num_rows:
+                yield len(self._counts) - 1, batch
+            if len(self._buffer) == size:
                 return
-            cut, rows = self._cut_group()
-            if rows is None:
-                return
-            yield from self._decode(rows)
-            del self._buffer[: cut + 2]  # The group and "],": what follows begins with "[".
 
     def finish(self) -> tuple[list[RawResult], float]:
         """End the body.
@@ -159,7 +154,7 @@ class BodyDecoder:
             return False
         end = begin + len(_ROWS_BEGIN)
         self._skeleton += self._buffer[:end]
-        del self._buffer[:end]
+        self._drop(end)
         self._columns = self._announced_columns()
         self._counts.append(0)
         return True
@@ -173,15 +168,45 @@ class BodyDecoder:
         except orjson.JSONDecodeError:
             return ()  # The last schema belongs to an earlier result: this one has none.
 
-    def _leave_rows(self, end: int) -> None:
-        self._columns = None
-        del self._buffer[:end]
+    def _next_batch(self) -> pa.RecordBatch | None:
+        """Decode the last rows, or else a group of them; None when too few have come."""
+        end, rows = self._find_end()
+        if rows is not None:
+            batch = self._decode(rows)
+            self._columns = None
+            self._drop(end)
+            return batch
+        if len(self._buffer) < self._group_bytes:
+            return None
+        cut, rows = self._cut_group()
+        if rows is None:
+            return None
+        batch = self._decode(rows)
+        self._drop(cut + 2)  # The group and "],": what follows begins with "[".
+        return batch
+
+    def _drop(self, count: int) -> None:
+        del self._buffer[:count]
+        self._searched = 0
+
+    def _find_end(self) -> tuple[int, list[list[Any]] | None]:
+        """Where the rows end and the rows before it; no rows when the end has not come yet.
+
+        A mark that is not the end (a nested object with these members) is told by the parser.
+        """
+        end = self._buffer.find(_ROWS_END, self._searched)
+        while end >= 0:
+            rows = self._parse(0, end)
+            if rows is not None:
+                return end, rows
+            end = self._buffer.find(_ROWS_END, end + 1)
+        self._searched = max(0, len(self._buffer) - len(_ROWS_END))
+        return end, None
 
     def _parse(self, start: int, end: int) -> list[list[Any]] | None:
         """The rows between two borders, or None when these are not borders."""
         try:
-            with _collector_paused():
-                rows: list[list[Any]] = orjson.loads(b"[" + self._buffer[start:end] + b"]")
+            rows: list[list[Any]] = orjson.loads(b"[" + self._buffer[start:end] + b"]")
         except orjson.JSONDecodeError:
             return None
         return rows
@@ -201,7 +226,9 @@ class BodyDecoder:
         depth, border = 0, -1
         buffer = bytes(self._buffer)
         for match in _STRING_OR_BRACKET.finditer(buffer):
-            mark = match.group()
+            if match[1] == b"":
+                break
+            mark = match[0]
             if mark == b"[":
                 depth += 1
             elif mark == b"]":
@@ -210,26 +237,123 @@ class BodyDecoder:
                     border = match.start()
         return border
 
-    def _decode(self, rows: list[list[Any]] | None) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def _decode(self, rows: list[list[Any]]) -> pa.RecordBatch | None:
         if not rows:
-            return
-        index = len(self._counts) - 1
+            return None
         columns = self._columns or ()
+        done = self._counts[-1]
+        try:
+            batch = decode_columns(columns, _transposed(rows, len(columns)))
+        except DecodeError as exc:
+            row = None if exc.row is None else exc.row + done
+            raise DecodeError(exc.column, exc.type_name, row, exc.value, exc.reason) from exc
+        self._counts[-1] = done + len(rows)
+        return batch
+
+
+class ListsDecoder:
+    """Turns an answer of one row, whose cells are lists, into one array per cell.
+
+    Args:
+        types: For each cell the type of its elements.
+    """
+
+    def __init__(self, types: Sequence[pa.DataType]) -> None:
+        self._types = types
+        self._arrays: list[pa.Array | None] = []
+        self._buffer = bytearray()
+        self._in_row = False
+        self._scanned = 0  # Where the search for the end of the present cell goes on.
+        self._scanner: _DepthScanner | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the body.
+
+        Raises:
+            ValueError: An element does not fit its type.
+        """
+        self._buffer += data
+        if not self._in_row:
+            begin = self._buffer.find(_ROWS_BEGIN + b"[")
+            if begin < 0:
+                return
+            del self._buffer[: begin + len(_ROWS_BEGIN) + 1]
+            self._in_row = True
+        while len(self._arrays) < len(self._types) and self._take_cell():
+            pass
+
+    def finish(self) -> list[pa.Array | None]:
+        """End the body.
+
+        Returns:
+            One array per cell, None where the cell is NULL (no rows).
+
+        Raises:
+            ProtocolError: The body ended early, or is not such an answer.
+        """
+        if len(self._arrays) < len(self._types) or not self._buffer.startswith(b"]" + _ROWS_END):
+            raise ProtocolError(_not_an_answer(bytes(self._buffer[:200])))
+        return self._arrays
+
+    def _take_cell(self) -> bool:
+        """Decode the cell at the start of the buffer, if it is there whole."""
+        if self._buffer[:1] == b",":
+            del self._buffer[:1]
+        if self._buffer[:4] == b"null":
+            self._arrays.append(None)
+            del self._buffer[:4]
+            return True
+        cells, end = self._whole_list()
+        if cells is None:
+            return False
         with _collector_paused():
-            if any(len(row) != len(columns) for row in rows):
-                raise ProtocolError(f"The server announced {len(columns)} columns and sent a row of another length.")
+            self._arrays.append(decode_array(cells, self._types[len(self._arrays)]))
+        del self._buffer[:end]
+        self._scanned, self._scanner = 0, None
+        return True
+
+    def _whole_list(self) -> tuple[list[Any] | None, int]:
+        """The list at the start of the buffer and where it ends; None when it is not there whole yet."""
+        if self._scanner is None:
+            match = _LIST_END.search(self._buffer, self._scanned)
+            if match is None:
+                self._scanned = max(0, len(self._buffer) - 1)
+                return None, 0
+            cells = self._parse(match.start() + 1)
+            if cells is not None:
+                return cells, match.start() + 1
+            # A bracket in text, or a list of lists: strings and brackets must be read.
+            self._scanner = _DepthScanner()
+        end = self._scanner.find_end(self._buffer)
+        return (None, 0) if end < 0 else (self._parse(end), end)
+
+    def _parse(self, end: int) -> list[Any] | None:
+        with memoryview(self._buffer) as view, view[:end] as cell, _collector_paused():
             try:
-                batch = decode_columns(columns, list(zip(*rows, strict=True)) if columns else [])
-            except DecodeError as exc:
-                raise DecodeError(
-                    exc.column,
-                    exc.type_name,
-                    None if exc.row is None else exc.row + self._counts[index],
-                    exc.value,
-                    exc.reason,
-                ) from exc
-        self._counts[index] += len(rows)
-        yield index, batch
+                parsed: list[Any] = orjson.loads(cell)
+            except orjson.JSONDecodeError:
+                return None
+        return parsed
+
+
+class _DepthScanner:
+    """Finds where the first bracket of a growing buffer is closed."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._position = 0
+
+    def find_end(self, buffer: bytearray) -> int:
+        """Offset behind the closing bracket, or -1 when it has not come."""
+        for match in _STRING_OR_BRACKET.finditer(buffer, self._position):
+            if match[1] == b"":
+                return -1
+            self._position = match.end()
+            mark = match[0]
+            self._depth += (mark == b"[") - (mark == b"]")
+            if self._depth == 0:
+                return match.end()
+        return -1
 
 
 def parse_row(body: bytes) -> list[Any]:
@@ -247,9 +371,20 @@ def parse_row(body: bytes) -> list[Any]:
     return list(row)
 
 
+def _transposed(rows: list[list[Any]], width: int) -> list[tuple[Any, ...]]:
+    """Rows as columns, all of the announced number."""
+    try:
+        columns = list(zip(*rows, strict=True))
+    except ValueError:
+        columns = []
+    if len(columns) != width:
+        raise ProtocolError(f"The server announced {width} columns and sent a row of another length.")
+    return columns
+
+
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Garbage collection off: a group makes a hundred thousand objects that all die together."""
+    """Garbage collection off."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -41,7 +41,7 @@ def decode_columns(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -
         _decode_column(column.name, column.sql_type, cells, arrow_type(column))
         for column, cells in zip(columns, values, strict=True)
     ]
-    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(columns))
+    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(tuple(columns)))
 
 
 def _decode_column(name: str, type_name: str, cells: Sequence[Any], target: pa.DataType) -> pa.Array:
@@ -83,14 +83,13 @@ def decode_array(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
     if types.is_floating(target):
         return _floats(cells, target)
     if types.is_string(target) or types.is_large_string(target):
-        return pa.array(_texts(cells), target)
+        return _texts(cells, target)
     if types.is_timestamp(target) or types.is_time64(target) or types.is_date64(target):
         return _numbers(cells, pa.int64(), target)
     if types.is_date32(target) or types.is_time32(target):
         return _numbers(cells, pa.int32(), target)
     if types.is_decimal(target):
-        texts = [cell if cell is None or type(cell) is str else _decimal_text(cell) for cell in cells]
-        return pa.array(texts, pa.string()).cast(target)
+        return _decimals(cells, target)
     if isinstance(target, pa.UuidType):
         return _uuids(cells, target)
     if types.is_binary(target) or types.is_large_binary(target):
@@ -123,17 +122,27 @@ def _floats(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
         return pa.array([None if cell is None else float(cell) for cell in cells], pa.float64()).cast(target)
 
 
-def _texts(cells: Sequence[Any]) -> list[str | None]:
+def _texts(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
     """Text as it is; other JSON values, which come under Text for types that have no name, as JSON text."""
     import orjson
+    import pyarrow as pa
 
-    return [cell if cell is None or type(cell) is str else orjson.dumps(cell).decode() for cell in cells]
+    try:
+        return pa.array(cells, target)
+    except pa.ArrowTypeError:
+        texts = [cell if cell is None or type(cell) is str else orjson.dumps(cell).decode() for cell in cells]
+        return pa.array(texts, target)
 
 
-def _decimal_text(cell: object) -> str:
-    if type(cell) in (int, float):  # ``CAST(dec AS DOUBLE)`` is declared Decimal and sends a number.
-        return repr(cell)
-    raise ValueError("neither a number nor text")
+def _decimals(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
+    """Text; also numbers: ``CAST(dec AS DOUBLE)`` is declared Decimal and sends a number."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(cells, pa.string()).cast(target)
+    except pa.ArrowTypeError:
+        texts = [repr(cell) if type(cell) in (int, float) else cell for cell in cells]
+        return pa.array(texts, pa.string()).cast(target)
 
 
 def _bytes(cell: str | list[int]) -> bytes:

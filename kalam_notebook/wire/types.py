@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import ProtocolError
@@ -85,11 +86,11 @@ def parse_schema(raw: Sequence[Mapping[str, Any]] | None) -> tuple[Column, ...]:
     return tuple(parse_column(column) for column in raw or ())
 
 
-def arrow_type(column: Column) -> pa.DataType:
-    """The Arrow type that holds every value of the column exactly; ``string`` for a type name that is not known."""
+@cache
+def _simple_types() -> dict[str, pa.DataType]:
     import pyarrow as pa
 
-    simple: dict[str, pa.DataType] = {
+    return {
         "Boolean": pa.bool_(),
         "SmallInt": pa.int16(),
         "Int": pa.int32(),
@@ -106,11 +107,17 @@ def arrow_type(column: Column) -> pa.DataType:
         "Date": pa.date32(),
         "Time": pa.time64("us"),
     }
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """The Arrow type that holds every value of the column exactly; ``string`` for a type name that is not known."""
+    import pyarrow as pa
+
     if column.type_name == "Decimal":
         return pa.decimal128(column.precision, column.scale)
     if column.type_name == "Embedding":
         return pa.list_(pa.float32(), column.size)
-    return simple.get(column.type_name, pa.string())
+    return _simple_types().get(column.type_name, pa.string())
 
 
 def arrow_field(column: Column) -> pa.Field:
@@ -124,7 +131,8 @@ def arrow_field(column: Column) -> pa.Field:
     return pa.field(column.name, arrow_type(column), metadata={KALAM_TYPE: column.sql_type.encode()})
 
 
-def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
+@lru_cache(maxsize=256)  # Every row group of a result asks anew.
+def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of a result, columns in SELECT order."""
     import pyarrow as pa
 

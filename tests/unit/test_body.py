@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalam_notebook.errors import DecodeError, ProtocolError
-from kalam_notebook.wire.body import BodyDecoder, parse_row
+from kalam_notebook.wire.body import BodyDecoder, ListsDecoder, parse_row
 
 SCHEMA = [
     {"name": "id", "data_type": "BigInt", "index": 0, "flags": ["pk", "nn", "uq"]},
@@ -133,3 +133,44 @@ def test_one_row():
     for bad in (body(result([])), body(), b"{", b"null"):
         with pytest.raises(ProtocolError):
             parse_row(bad)
+
+
+def list_body(*lists):
+    return body(result([list(lists)], [{"name": f"c{i}", "data_type": "Text"} for i in range(len(lists))]))
+
+
+lists_strategy = st.lists(
+    st.tuples(
+        st.integers(0, 9).map(str),
+        st.none() | st.sampled_from(HOSTILE),
+        st.none() | st.lists(st.floats(-2, 2), max_size=3),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(lists_strategy, st.integers(1, 60))
+def test_lists_of_one_row_are_decoded_as_they_come(rows, chunk):
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    decoder = ListsDecoder([pa.int64(), pa.string(), pa.list_(pa.float64())])
+    data = list_body(*columns)
+    for start in range(0, len(data), chunk):
+        decoder.feed(data[start : start + chunk])
+    arrays = decoder.finish()
+    assert [array.to_pylist() for array in arrays] == [[int(value) for value in columns[0]], *columns[1:]]
+
+
+def test_lists_of_no_rows_are_null():
+    decoder = ListsDecoder([pa.int64(), pa.string()])
+    decoder.feed(list_body(None, None))
+    assert decoder.finish() == [None, None]
+
+
+@pytest.mark.parametrize("cut", [30, 60, 90, 105])
+def test_lists_that_do_not_end(cut):
+    decoder = ListsDecoder([pa.int64(), pa.string()])
+    decoder.feed(list_body(["1", "2"], ["a", "b"])[:cut])
+    with pytest.raises(ProtocolError):
+        decoder.finish()

@@ -66,12 +66,12 @@ def column(data_type: object, name: str = "c") -> Column:
 def test_each_type_is_exact_and_keeps_null(data_type, cell, value):
     batch = decode_columns([column(data_type)], [[cell, None, cell]])
     assert batch.column(0).to_pylist() == [value, None, value]
-    assert batch.schema == arrow_schema([column(data_type)])
+    assert batch.schema == arrow_schema((column(data_type),))
 
 
 @pytest.mark.parametrize("data_type", [case[0] for case in CASES], ids=str)
 def test_columns_of_nulls_and_empty_columns_have_the_right_type(data_type):
-    schema = arrow_schema([column(data_type)])
+    schema = arrow_schema((column(data_type),))
     assert decode_columns([column(data_type)], [[None, None]]).schema == schema
     assert decode_columns([column(data_type)], [[]]).schema == schema
 

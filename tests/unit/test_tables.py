@@ -12,6 +12,7 @@ from kalam_notebook.tables import Reader
 from kalam_notebook.transport.http import NoAnswerError
 from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.body import BodyDecoder
+from kalam_notebook.wire.decode import decode_array
 from kalam_notebook.wire.types import arrow_schema
 
 ID = {"name": "id", "data_type": "BigInt", "flags": ["pk", "nn", "uq"]}
@@ -44,6 +45,10 @@ class Endpoint:
         return step
 
     execute_row = execute
+
+    def execute_lists(self, sql, params, types):
+        lists = self.execute(sql, params)
+        return [None if cells is None else decode_array(cells, kind) for cells, kind in zip(lists, types, strict=True)]
 
 
 def test_a_small_plain_answer_is_final():

@@ -1,0 +1,1 @@
+"""KalamDB's own statements: namespaces, tables, users, SHOW and the like."""

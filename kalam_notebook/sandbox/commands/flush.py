@@ -1,0 +1,87 @@
+"""STORAGE FLUSH: moving rows out of the hot part, with what that does to them (KalamDB SQL reference, section 6.17).
+
+The flush happens at once, while the server's job needs a moment; the job is listed as completed.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from kalam_notebook.sandbox.commands.context import Call
+from kalam_notebook.sandbox.commands.tables import not_found
+from kalam_notebook.sandbox.engine.insert import debug_bytes
+from kalam_notebook.sandbox.errors import execution, invalid_sql
+from kalam_notebook.sandbox.sql.statements import Flush
+from kalam_notebook.sandbox.store.catalog import Table
+from kalam_notebook.sandbox.store.schema import SEQ, TableDef
+from kalam_notebook.sandbox.store.versions import VersionLog, Window
+
+
+def flush(call: Call, statement: Flush) -> str:
+    """Flush one table or all and return the message.
+
+    Raises:
+        SqlFailed: There is no such table, or it is a STREAM table.
+    """
+    catalog = call.server.catalog
+    with catalog.lock:
+        if statement.name is None:
+            return _flush_all(call, statement.namespace)
+        name = (statement.namespace or "default", statement.name)
+        table = catalog.tables.get(name)
+        if table is None:
+            raise not_found(name)
+        if table.definition.kind == "stream":
+            raise execution("Invalid operation: Cannot flush STREAM tables")
+        if not _pending(table):
+            return f"Storage flush skipped: no pending writes for table '{table.definition.full_name}'"
+        return f"Storage flush started for table '{'.'.join(name)}'. Job ID: {_flush_table(call, table)}"
+
+
+def _flush_all(call: Call, namespace: str | None) -> str:
+    if namespace is None:
+        raise invalid_sql("STORAGE FLUSH ALL needs IN <namespace> in the sandbox server")
+    tables = [
+        table
+        for name, table in sorted(call.server.catalog.tables.items())
+        if name[0] == namespace and table.definition.kind != "stream" and _pending(table)
+    ]
+    jobs = ", ".join(_flush_table(call, table) for table in tables)
+    return f"Storage flush started for {len(tables)} table(s) in namespace '{namespace}'. Job IDs: [{jobs}]"
+
+
+def _pending(table: Table) -> bool:
+    return any(log.unflushed for log in table.logs.values())
+
+
+def _flush_table(call: Call, table: Table) -> str:
+    for owner, log in table.logs.items():
+        if log.unflushed:
+            table.logs[owner] = flushed(log, table.definition)
+    definition = table.definition
+    name = f"{definition.namespace}:{definition.name}"
+    return call.server.jobs.done("FL", "flush", {"table_id": name}, f"Flushed {definition.full_name}").job_id
+
+
+def flushed(log: VersionLog, definition: TableDef) -> VersionLog:
+    """Return the log after a flush: the living rows only, without tombstones, bytes and vectors spoilt (truth L24)."""
+    copy = VersionLog(definition.schema, log.key)
+    batches = log.scan(Window())
+    if batches:
+        rows = pa.Table.from_batches(batches).sort_by(SEQ).combine_chunks().to_batches()[0]
+        rows = _spoilt(rows, definition)
+        copy.append(rows, rows.column(log.key).to_pylist() if log.key else ())
+    copy.flushed = len(copy)
+    return copy
+
+
+def _spoilt(rows: pa.RecordBatch, definition: TableDef) -> pa.RecordBatch:
+    arrays = []
+    for column in definition.columns:
+        cells = rows.column(column.name)
+        if column.type.name == "Bytes":
+            cells = pa.array([debug_bytes(value) for value in cells.to_pylist()], pa.binary())
+        elif column.type.name == "Embedding":
+            cells = pa.nulls(len(cells), column.type.arrow)
+        arrays.append(cells)
+    return pa.RecordBatch.from_arrays(arrays, schema=definition.schema)

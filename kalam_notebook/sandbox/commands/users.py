@@ -1,0 +1,54 @@
+"""CREATE, ALTER and DROP USER (KalamDB SQL reference, section 6.15)."""
+
+from __future__ import annotations
+
+from kalam_notebook.sandbox.commands.context import Call
+from kalam_notebook.sandbox.errors import execution
+from kalam_notebook.sandbox.sql.statements import AlterUser, CreateUser, DropUser
+from kalam_notebook.sandbox.store.catalog import now_ms
+
+
+def create_user(call: Call, statement: CreateUser) -> str:
+    """Create a user and return the message.
+
+    Raises:
+        SqlFailed: The name was used before.
+    """
+    users, name = call.server.users, statement.user_id
+    if users.is_taken(name):
+        raise execution(f"Already exists: User '{name}' already exists")
+    users.add(name, statement.role, password=statement.password, email=statement.email, auth_type=statement.auth_type)
+    return f"User '{name}' created"
+
+
+def alter_user(call: Call, statement: AlterUser) -> str:
+    """Change password, role or e-mail and return the message.
+
+    Raises:
+        SqlFailed: There is no such user.
+    """
+    user = call.server.users.get(statement.user_id)
+    if user is None:
+        raise execution(f"Not found: User '{statement.user_id}' not found")
+    if statement.password is not None:
+        call.server.users.set_password(user, statement.password)
+    user.role = statement.role or user.role
+    user.email = statement.email or user.email
+    user.updated_ms = now_ms()
+    return f"User '{statement.user_id}' updated"
+
+
+def drop_user(call: Call, statement: DropUser) -> str:
+    """Drop a user, softly, and return the message; dropping twice succeeds.
+
+    Raises:
+        SqlFailed: There never was such a user.
+    """
+    users, name = call.server.users, statement.user_id
+    if not users.is_taken(name):
+        if statement.if_exists:
+            return f"User '{name}' does not exist (skipped)"
+        raise execution(f"Not found: User '{name}' not found")
+    if (user := users.get(name)) is not None:
+        user.deleted_ms = now_ms()
+    return f"User '{name}' dropped (soft delete)"

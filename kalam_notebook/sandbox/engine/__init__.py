@@ -1,0 +1,1 @@
+"""Statements against the store, evaluated by DataFusion."""

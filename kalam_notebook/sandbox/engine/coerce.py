@@ -1,0 +1,169 @@
+"""Plain values to stored columns: what the server calls schema coercion (KalamDB SQL reference, section 4.2).
+
+Common cases are converted here; everything else is cast by DataFusion, so that limits, accepted spellings and error
+texts are the engine's own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pyarrow as pa
+from datafusion import SessionContext, col
+
+from kalam_notebook.sandbox.engine.failures import text_of
+from kalam_notebook.sandbox.store.schema import ColumnDef
+
+Value = bool | int | float | str | None
+
+_INT_RANGE = {"SmallInt": 2**15, "Int": 2**31, "BigInt": 2**63}
+_TEXT = ("Text", "Json", "File")
+_NUMBER_AS_STORED = ("Timestamp", "DateTime", "Date", "Time")
+_ARROW_NAMES = {bool: "Boolean", int: "Int64", float: "Float64", str: "Utf8"}
+_HEX = re.compile(r"[0-9a-fA-F-]")
+
+
+class CoercionError(ValueError):
+    """A value does not fit its column; the text is the server's, without ``Schema coercion failed: ``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coercer:
+    """Convert values of one statement; the context evaluates casts."""
+
+    context: SessionContext
+
+    def column(self, values: Sequence[Value], column: ColumnDef) -> pa.Array:
+        """Return values as the column stores them.
+
+        Raises:
+            CoercionError: A value cannot be converted; names the column and the value.
+        """
+        name = column.type.name
+        if name == "Uuid":
+            return pa.array([_uuid(value, column) for value in values], column.type.arrow)
+        if name == "Embedding":
+            return pa.array([_embedding(value, column) for value in values], column.type.arrow)
+        if name == "Bytes":
+            return pa.array([_bytes(value) for value in values], column.type.arrow)
+        kinds = {type(value) for value in values if value is not None}
+        if all(_is_direct(name, kind) for kind in kinds) and _fits(name, values):
+            return pa.array(values, column.type.arrow)
+        if len(kinds) == 1:
+            return self._cast(values, kinds.pop(), column)
+        return self._mixed(values, kinds, column)
+
+    def _mixed(self, values: Sequence[Value], kinds: set[type], column: ColumnDef) -> pa.Array:
+        """Convert a column in which numbers, texts and truth values stand side by side."""
+        cells: list[object] = [None] * len(values)
+        for kind in kinds:
+            places = [i for i, value in enumerate(values) if type(value) is kind]
+            part = self.column([values[i] for i in places], column).to_pylist()
+            for place, cell in zip(places, part, strict=True):
+                cells[place] = cell
+        return pa.array(cells, column.type.arrow)
+
+    def _cast(self, values: Sequence[Value], kind: type, column: ColumnDef) -> pa.Array:
+        source = pa.array(values, _source_type(kind))
+        target = _engine_name(column.type.arrow)
+        frame = self.context.from_arrow(pa.table({"v": source}))
+        try:
+            batches = frame.select(col("v").cast(column.type.arrow)).collect()
+        except Exception as failed:
+            raise CoercionError(
+                f"Unable to cast value {_ARROW_NAMES[kind]} to {target} for column '{column.name}': {text_of(failed)}"
+            ) from None
+        parts = [batch.column(0).cast(column.type.arrow) for batch in batches]
+        return pa.concat_arrays(parts) if parts else pa.array([], column.type.arrow)
+
+
+def _source_type(kind: type) -> pa.DataType:
+    return {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}[kind]
+
+
+def _is_direct(name: str, kind: type) -> bool:
+    """Say whether Python values of a kind are stored as they are."""
+    if name in _INT_RANGE or name in _NUMBER_AS_STORED:
+        return kind is int
+    if name in _TEXT:
+        return kind is str
+    if name == "Boolean":
+        return kind is bool
+    return name in ("Float", "Double") and kind in (float, int)
+
+
+def _fits(name: str, values: Sequence[Value]) -> bool:
+    limit = _INT_RANGE.get(name, 2**31 if name == "Date" else 2**63)
+    return all(not isinstance(v, int) or isinstance(v, bool) or -limit <= v < limit for v in values)
+
+
+def _engine_name(kind: pa.DataType) -> str:
+    """Return a type as DataFusion spells it, for casts and error texts."""
+    if pa.types.is_decimal(kind):
+        return f"Decimal128({kind.precision}, {kind.scale})"
+    if pa.types.is_timestamp(kind):
+        return 'Timestamp(µs, "UTC")' if kind.tz else "Timestamp(µs)"
+    names = {
+        pa.bool_(): "Boolean",
+        pa.int16(): "Int16",
+        pa.int32(): "Int32",
+        pa.int64(): "Int64",
+        pa.float32(): "Float32",
+        pa.float64(): "Float64",
+        pa.string(): "Utf8",
+        pa.date32(): "Date32",
+        pa.time64("us"): "Time64(µs)",
+    }
+    return names[kind]
+
+
+def _bytes(value: Value) -> bytes | None:
+    if value is None or isinstance(value, str):
+        return value if value is None else value.encode()
+    return str(value).encode()
+
+
+def _uuid(value: Value, column: ColumnDef) -> bytes | None:
+    if value is None:
+        return None
+    text = str(value)
+    try:
+        return uuid.UUID(text).bytes
+    except ValueError:
+        bad = next((i for i, char in enumerate(text) if not _HEX.match(char)), None)
+        why = (
+            f"invalid length: expected length 32 for simple format, found {len(text)}"
+            if bad is None
+            else f"invalid character: found `{text[bad]}` at {bad + 1}"
+        )
+        raise CoercionError(f"Invalid UUID literal '{text}' for column '{column.name}': {why}") from None
+
+
+def _embedding(value: Value, column: ColumnDef) -> list[float] | None:
+    if value is None:
+        return None
+    try:
+        numbers = json.loads(value) if isinstance(value, str) else None
+        vector = [float(number) for number in numbers]  # type: ignore[union-attr]
+    except (TypeError, ValueError) as wrong:
+        raise CoercionError(f"Invalid embedding JSON for column '{column.name}': {wrong}") from None
+    if len(vector) != column.type.first:
+        raise CoercionError(
+            f"Embedding dimension mismatch for column '{column.name}': expected {column.type.first}, got {len(vector)}"
+        )
+    return vector
+
+
+def parameter_value(value: object) -> Value:
+    """Return a JSON parameter as the server reads it: integers beyond 64 bit become doubles."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else float(value)
+    assert isinstance(value, float | Decimal)  # The route has refused arrays and objects.
+    return float(value)

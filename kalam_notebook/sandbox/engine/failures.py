@@ -1,0 +1,48 @@
+"""Turning the engine's exceptions into the server's messages.
+
+The server sorts DataFusion errors by their text and puts a prefix before them (KalamDB SQL reference, 11.1).
+"""
+
+from __future__ import annotations
+
+import re
+
+from kalam_notebook.sandbox.backend import SqlFailed
+from kalam_notebook.sandbox.errors import DENIED, execution
+
+_PACKAGE_PREFIX = "DataFusion error: "
+_PLACEHOLDER = re.compile(r"No value found for placeholder with name ")
+_ALREADY = re.compile(r"primary key|constraint|already exists|duplicate|\bunique\b", re.IGNORECASE)
+_COLUMN = re.compile(r"no field named|column .* not found|field .* not found", re.IGNORECASE)
+_TABLE = re.compile(r"table '[^']*' not found", re.IGNORECASE)
+_PERMISSION = re.compile(r"access denied|permission|not authorized", re.IGNORECASE)
+
+
+def text_of(error: BaseException) -> str:
+    """Return the engine's own text, without what the Python package puts before it."""
+    return str(error).removeprefix(_PACKAGE_PREFIX)
+
+
+def engine_failure(error: BaseException) -> SqlFailed:
+    """Return the failure that the server makes of an engine error."""
+    return engine_text(text_of(error))
+
+
+def engine_text(text: str) -> SqlFailed:
+    """Return the failure for an engine message, with the prefix of its kind."""
+    if _PLACEHOLDER.search(text):
+        return execution("Parameter binding error: " + _PLACEHOLDER.sub(_with_id, text))
+    if _TABLE.search(text):
+        return execution(f"Table not found: {text}")
+    if _PERMISSION.search(text):
+        return SqlFailed(DENIED, f"Permission denied: {text}")
+    if _COLUMN.search(text):
+        return execution(f"Invalid operation: {text}")
+    # Projections of equal names speak of "unique" as well, but are no constraint.
+    if _ALREADY.search(text) and not text.startswith("Error during planning: Projections"):
+        return execution(f"Already exists: {text}")
+    return execution(f"Execution error: {text}")
+
+
+def _with_id(_: re.Match[str]) -> str:
+    return "No value found for placeholder with id "

@@ -1,0 +1,93 @@
+"""Questions about a logical plan: what it scans, whether it is limited or sorted, what it asks of hidden columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from datafusion.plan import LogicalPlan
+
+_SCAN = re.compile(r"TableScan: ([^\s,]+)")
+_FILTERED_SCAN = re.compile(r"^( *)Filter: (.*)\n +TableScan: ([^\s,]+)", re.MULTILINE)
+_SEQ_AFTER = re.compile(r"\._seq (>=?) Int64\((-?\d+)\)$")
+_DELETED = re.compile(r"\._deleted(?: = Boolean\(true\))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenFilter:
+    """What one scan asks of the hidden columns.
+
+    Attributes:
+        table: Table as the plan spells it.
+        tombstones: ``_deleted = true`` or bare ``_deleted`` stands among the conditions.
+        after: Greatest w of conditions ``_seq > w``, None without any.
+        others: Number of other conditions.
+    """
+
+    table: str
+    tombstones: bool
+    after: int | None
+    others: int
+
+
+def scanned_tables(plan: LogicalPlan) -> list[str]:
+    """Return the tables a plan reads, as it spells them, sub-queries included, in plan order."""
+    return list(dict.fromkeys(_SCAN.findall(plan.display_indent())))
+
+
+def scan_count(plan: LogicalPlan, table: str) -> int:
+    """Return how many scans of a table the plan has."""
+    return _SCAN.findall(plan.display_indent()).count(table)
+
+
+def has_limit(plan: LogicalPlan) -> bool:
+    """Say whether LIMIT or OFFSET stands in the query, a FROM sub-query, a CTE or a UNION branch.
+
+    Sub-queries inside expressions do not count (KalamDB HTTP reference, section 10).
+    """
+    return any(node.display().startswith("Limit:") for node in _nodes(plan))
+
+
+def is_sorted_last(plan: LogicalPlan) -> bool:
+    """Say whether the sort is the last step; only then does the server keep it."""
+    return plan.display().startswith("Sort:")
+
+
+def hidden_filters(optimized: LogicalPlan) -> list[HiddenFilter]:
+    """Return what the scans of an optimised plan ask of `_seq` and `_deleted`."""
+    return [_hidden(text, table) for _, text, table in _FILTERED_SCAN.findall(optimized.display_indent())]
+
+
+def _hidden(text: str, table: str) -> HiddenFilter:
+    tombstones, after, others = False, None, 0
+    for condition in _conjuncts(text):
+        if found := _SEQ_AFTER.search(condition):
+            bound = int(found[2]) - (found[1] == ">=")
+            after = bound if after is None else max(after, bound)
+        elif _DELETED.search(condition) and not condition.startswith("NOT "):
+            tombstones = True
+        else:
+            others += 1
+    return HiddenFilter(table, tombstones, after, others)
+
+
+def _conjuncts(text: str) -> list[str]:
+    """Split a printed condition at its outermost ANDs."""
+    parts, depth, start = [], 0, 0
+    quoted = False
+    for place, char in enumerate(text):
+        quoted ^= char == '"'
+        depth += 0 if quoted else {"(": 1, ")": -1}.get(char, 0)
+        if depth == 0 and not quoted and text.startswith(" AND ", place):
+            parts.append(text[start:place])
+            start = place + 5
+    parts.append(text[start:])
+    # An outermost OR makes the whole one condition that says nothing about a single column.
+    return [text] if any(" OR " in part and "(" not in part for part in parts) else parts
+
+
+def _nodes(plan: LogicalPlan) -> Iterator[LogicalPlan]:
+    yield plan
+    for child in plan.inputs():
+        yield from _nodes(child)

@@ -1,0 +1,119 @@
+"""What one caller sees of the tables at one moment.
+
+The newest rows, or inside a transaction its snapshot with its own writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from kalam_notebook.sandbox.ids import EPOCH_MS, uuid7
+from kalam_notebook.sandbox.store.catalog import Catalog, Name, Table, now_ms
+from kalam_notebook.sandbox.store.commit import Operation, apply
+from kalam_notebook.sandbox.store.versions import VersionLog, Window
+
+
+@dataclass(slots=True)
+class Transaction:
+    """An open BEGIN: its snapshot, and writes that nobody else sees yet.
+
+    Attributes:
+        transaction_id: UUID told in the answers.
+        upto: Greatest `_seq` of the snapshot.
+        logs: Logs as they were at BEGIN, so that a flush or drop does not reach the snapshot.
+        staged: Private copies of the logs written so far.
+        operations: What COMMIT will apply, in order.
+    """
+
+    upto: int
+    logs: dict[tuple[Name, str | None], VersionLog]
+    transaction_id: str = field(default_factory=uuid7)
+    staged: dict[tuple[Name, str], VersionLog] = field(default_factory=dict)
+    operations: list[Operation] = field(default_factory=list)
+
+
+class Reader:
+    """Rows as one request sees them."""
+
+    def __init__(self, catalog: Catalog, *, scan_window: int) -> None:
+        self._catalog = catalog
+        self._scan_window = scan_window
+        self.transaction: Transaction | None = None
+
+    def begin(self) -> Transaction:
+        """Open a transaction with the present state as its snapshot."""
+        with self._catalog.lock:
+            logs = {(name, owner): log for name, t in self._catalog.tables.items() for owner, log in t.logs.items()}
+            self.transaction = Transaction(self._catalog.sequence.last, logs)
+        return self.transaction
+
+    def stage(self, operation: Operation) -> None:
+        """Keep a write for COMMIT and show it to this transaction's reads."""
+        assert self.transaction is not None
+        with self._catalog.lock:
+            table = self._catalog.tables[operation.table]
+            place = (operation.table, operation.user_id)
+            if place not in self.transaction.staged:
+                source = self._log(operation.table, table, operation.user_id)
+                self.transaction.staged[place] = source.fork(self.transaction.upto)
+            log = self.transaction.staged[place]
+            apply(operation, table, log, self._catalog.sequence.next, staged=True)
+        self.transaction.operations.append(operation)
+
+    def is_beyond_window(self, name: Name, user_id: str) -> bool:
+        """Say whether a table has more unflushed versions than a scan reads (truth L3)."""
+        table = self._catalog.tables[name]
+        return self._log(name, table, user_id).unflushed > self._scan_window
+
+    def scan(
+        self,
+        name: Name,
+        user_id: str,
+        *,
+        tombstones: bool = False,
+        after: int | None = None,
+        whole: bool = False,
+    ) -> list[pa.RecordBatch]:
+        """Return the rows of a table that `user_id` sees.
+
+        Args:
+            name: Which table.
+            user_id: Whose rows, for USER and STREAM tables.
+            tombstones: Whether deleted rows are wanted, too.
+            after: Only versions after this `_seq` are wanted.
+            whole: Whether the scan window does not apply.
+        """
+        with self._catalog.lock:
+            table = self._catalog.tables[name]
+            log = self._log(name, table, user_id)
+            staged = self.transaction is not None and (name, user_id) in self.transaction.staged
+            upto = self.transaction.upto if self.transaction and not staged else None
+            limit = None if whole else self._scan_window
+            after = _alive_after(table, after)
+            return log.scan(Window(upto=upto, after=after, limit=limit, tombstones=tombstones))
+
+    def find(self, name: Name, user_id: str, keys: list[object]) -> pa.RecordBatch:
+        """Return the living rows with these keys, in the order of the keys; missing ones are left out."""
+        with self._catalog.lock:
+            log = self._log(name, self._catalog.tables[name], user_id)
+            return log.take([row for key in keys if (row := log.find(key)) is not None])
+
+    def _log(self, name: Name, table: Table, user_id: str) -> VersionLog:
+        if self.transaction is None:
+            return table.log(user_id)
+        staged = self.transaction.staged.get((name, user_id))
+        if staged is not None:
+            return staged
+        log = self.transaction.logs.get((name, table.owner_of(user_id)))
+        return log if log is not None else table.new_log()
+
+
+def _alive_after(table: Table, after: int | None) -> int | None:
+    """Return the bound below which rows of a STREAM table have outlived their time."""
+    ttl = table.definition.ttl_seconds
+    if ttl is None:
+        return after
+    oldest = (now_ms() - ttl * 1000 - EPOCH_MS) << 22
+    return oldest if after is None else max(after, oldest)

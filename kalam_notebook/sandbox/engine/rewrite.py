@@ -1,0 +1,177 @@
+"""Rewriting SQL text before the engine parses it.
+
+What the server has and the Python package lacks: JSON operators, functions without arguments, CURRENT_USER. What the
+package has and the server lacks is refused here (KalamDB SQL reference, sections 6.21, 7.1 and 7.3).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kalam_notebook.sandbox.backend import Caller
+from kalam_notebook.sandbox.engine.failures import engine_text
+from kalam_notebook.sandbox.sql.tokens import NUMBER, PARAM, QUOTED, STRING, SYMBOL, WORD, Token, tokenize
+
+_JSON_OPERATORS = {"->": "json_get_json", "->>": "json_as_text", "?": "json_contains"}
+_PATH_FUNCTIONS = {
+    "json_as_text", "json_get_str", "json_get_int", "json_get_float", "json_get_bool", "json_get_json", "json_contains",
+    "json_length", "json_object_keys", "json_get_array",
+}  # fmt: skip
+_NO_ARGUMENTS = {
+    "SNOWFLAKE_ID": "snowflake_id(random())",
+    "ULID": "ulid(random())",
+    "UUID_V7": "uuid_v7(random())",
+}
+_PLANNER_LACKS = {
+    "SUBSTR": "Substring could not be planned by registered expr planner. Hint: Please try with `unicode_expressions` "
+    "DataFusion feature enabled",
+    "SUBSTRING": "Substring could not be planned by registered expr planner. Hint: Please try with "
+    "`unicode_expressions` DataFusion feature enabled",
+    "POSITION": "Position could not be planned by registered expr planner. Hint: Please try with `unicode_expressions` "
+    "DataFusion feature enabled",
+    "EXTRACT": "Extract could not be planned by registered expr planner. Hint: Please try with `datetime_expressions` "
+    "DataFusion feature enabled",
+}
+_CURRENT = re.compile(r"\bcurrent_(user|role)\b(\s*\(\s*\))?", re.IGNORECASE)
+_INTERESTING = re.compile(r"->|\?|json_|current_|snowflake_id|ulid|uuid_v7|substr|position|extract", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A token, or a rewritten run of tokens, with the white space before it."""
+
+    kind: str
+    text: str
+    gap: str
+
+    @property
+    def upper(self) -> str:
+        return self.text.upper() if self.kind == WORD else self.text
+
+
+def rewrite(sql: str, caller: Caller) -> str:
+    """Return the text that the engine understands.
+
+    Raises:
+        SqlFailed: A function is used that the server's engine does not have.
+    """
+    if not _INTERESTING.search(sql):
+        return sql
+    pieces = _pieces(sql, tokenize(sql))
+    pieces = _calls(pieces, caller)
+    pieces = _operators(pieces)
+    return "".join(piece.gap + piece.text for piece in pieces)
+
+
+def _pieces(sql: str, tokens: list[Token]) -> list[_Piece]:
+    pieces, end = [], 0
+    for token in tokens:
+        gap = " " if token.start > end else ""
+        pieces.append(_Piece(token.kind, token.text, gap))
+        end = token.end
+    return pieces
+
+
+def _calls(pieces: list[_Piece], caller: Caller) -> list[_Piece]:
+    """Replace identity functions, functions without arguments and many-argument JSON functions."""
+    out: list[_Piece] = []
+    place = 0
+    while place < len(pieces):
+        piece = pieces[place]
+        called = place + 1 < len(pieces) and pieces[place + 1].text == "("
+        word = piece.upper if piece.kind == WORD else ""
+        if called and word in _PLANNER_LACKS:
+            raise engine_text(f"This feature is not implemented: {_PLANNER_LACKS[word]}")
+        if piece.kind == STRING:
+            # The server substitutes inside strings, too (KalamDB SQL reference, section 7.1).
+            text = _CURRENT.sub(lambda found: f"KDB_CURRENT_{found[1].upper()}()", piece.text)
+            out.append(_Piece(STRING, text, piece.gap))
+        elif word in ("CURRENT_USER", "CURRENT_ROLE", "CURRENT_USER_ID"):
+            value = caller.role if word == "CURRENT_ROLE" else caller.user_id
+            out.append(_Piece(STRING, "'" + value.replace("'", "''") + "'", piece.gap))
+            place += 2 if called and _text(pieces, place + 2) == ")" else 0
+        elif called and word in _NO_ARGUMENTS and _text(pieces, place + 2) == ")":
+            out.append(_Piece(WORD, _NO_ARGUMENTS[word], piece.gap))
+            place += 2
+        elif called and word.lower() in _PATH_FUNCTIONS:
+            end = _closing(pieces, place + 1)
+            inner = _operators(_calls(pieces[place + 2 : end], caller))
+            out.append(_Piece(WORD, _nested(word.lower(), inner), piece.gap))
+            place = end
+        else:
+            out.append(piece)
+        place += 1
+    return out
+
+
+def _text(pieces: list[_Piece], place: int) -> str:
+    return pieces[place].text if place < len(pieces) else ""
+
+
+def _closing(pieces: list[_Piece], opening: int) -> int:
+    depth = 0
+    for place in range(opening, len(pieces)):
+        depth += {"(": 1, ")": -1}.get(pieces[place].text, 0)
+        if depth == 0:
+            return place
+    return len(pieces) - 1
+
+
+def _nested(function: str, inner: list[_Piece]) -> str:
+    """Return nested two-argument calls for a call with a path: the package's functions have a fixed number."""
+    arguments, depth, current = [], 0, ""
+    for piece in inner:
+        depth += {"(": 1, ")": -1}.get(piece.text, 0)
+        if piece.text == "," and depth == 0:
+            arguments.append(current.strip())
+            current = ""
+        else:
+            current += piece.gap + piece.text
+    arguments.append(current.strip())
+    text = arguments[0]
+    for step in arguments[1:-1]:
+        text = f"json_get_json({text}, {step})"
+    if len(arguments) == 1:
+        return f"{function}_of({text})"
+    return f"{function}({text}, {arguments[-1]})"
+
+
+def _operators(pieces: list[_Piece]) -> list[_Piece]:
+    out: list[_Piece] = []
+    place = 0
+    while place < len(pieces):
+        function = _JSON_OPERATORS.get(pieces[place].text) if pieces[place].kind == SYMBOL else None
+        if function is None or not out or place + 1 >= len(pieces):
+            out.append(pieces[place])
+            place += 1
+            continue
+        start = _operand(out)
+        left, gap = "".join(p.gap + p.text for p in out[start:]).strip(), out[start].gap
+        stop = _closing(pieces, place + 1) if pieces[place + 1].text == "(" else place + 1
+        right = "".join(p.gap + p.text for p in pieces[place + 1 : stop + 1]).strip()
+        out[start:] = [_Piece(WORD, f"{function}({left}, {right})", gap)]
+        place = stop + 1
+    return out
+
+
+def _operand(out: list[_Piece]) -> int:
+    """Return where the operand that ends the list begins."""
+    place = len(out) - 1
+    if out[place].text in (")", "]"):
+        depth = 0
+        while place >= 0:
+            depth += {")": 1, "]": 1, "(": -1, "[": -1}.get(out[place].text, 0)
+            if depth == 0:
+                break
+            place -= 1
+        if place > 0 and out[place - 1].kind == WORD and not out[place].gap:
+            place -= 1
+    while place > 1 and out[place - 1].text == "." and out[place - 2].kind in (WORD, QUOTED):
+        place -= 2
+    return max(place, 0)
+
+
+def is_plain_value(token: Token) -> bool:
+    """Say whether a token alone is a value: a literal or a parameter."""
+    return token.kind in (NUMBER, PARAM) or token.is_plain_string or token.upper in ("TRUE", "FALSE", "NULL")

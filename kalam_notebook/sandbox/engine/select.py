@@ -1,0 +1,209 @@
+"""SELECT with the server's habits: silent caps, sorting by key, tombstones on request, a limited scan.
+
+Rules: KalamDB SQL reference, section 6.9; truth L1 to L4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+from datafusion import DataFrame, col
+
+from kalam_notebook.sandbox.backend import Caller
+from kalam_notebook.sandbox.engine import access, plan
+from kalam_notebook.sandbox.engine.reader import Reader
+from kalam_notebook.sandbox.engine.rewrite import rewrite
+from kalam_notebook.sandbox.engine.session import Session
+from kalam_notebook.sandbox.errors import execution
+from kalam_notebook.sandbox.options import Options
+from kalam_notebook.sandbox.sql.tokens import QUOTED, WORD, tokenize
+from kalam_notebook.sandbox.store.catalog import Catalog, Name, View
+from kalam_notebook.sandbox.store.schema import DELETED, SEQ, TableDef
+from kalam_notebook.sandbox.system_tables import SystemTables
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowRows:
+    """A result before encoding; the schema is the announced one."""
+
+    schema: pa.Schema
+    batches: list[pa.RecordBatch]
+
+
+class Selector:
+    """Plan and run statements that read, for one request."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        system: SystemTables,
+        options: Options,
+        session: Session,
+        reader: Reader,
+        caller: Caller,
+    ) -> None:
+        self._catalog = catalog
+        self._system = system
+        self._options = options
+        self.session = session
+        self.reader = reader
+        self.caller = caller
+        self.namespace = "default"
+
+    def select(self, sql: str, params: Mapping[str, object] | None = None) -> ArrowRows:
+        """Run a SELECT.
+
+        Raises:
+            SqlFailed: The statement is refused or fails.
+        """
+        frame = self.plan(rewrite(sql, self.caller), params)
+        logical = frame.logical_plan()
+        frame = self._in_default_order(frame)
+        limited = plan.has_limit(logical)
+        frame = frame.limit(self._options.max_query_limit if limited else self._options.default_query_limit)
+        return ArrowRows(*self.session.run(frame))
+
+    def plan(self, text: str, params: Mapping[str, object] | None = None) -> DataFrame:
+        """Plan a rewritten text over the rows that this caller sees now.
+
+        Raises:
+            SqlFailed: The engine refuses the text, or the caller may not read a table.
+        """
+        self._declare()
+        self.session.use(self.namespace)
+        fresh = self._mentioned(text)
+        self._fill(fresh)
+        frame = self.session.plan(text, params)
+        scanned = self._resolve(plan.scanned_tables(frame.logical_plan()))
+        for name in scanned:
+            self._check_access(name)
+        if missing := set(scanned) - fresh:
+            self._fill(missing)
+            frame = self.session.plan(text, params)
+        return self._with_hidden_rows(frame, text, params, scanned)
+
+    def _declare(self) -> None:
+        """Bring the session's tables in step with the catalogue."""
+        if self.session.catalog_version == self._catalog.version:
+            return
+        with self._catalog.lock:
+            wanted = {f"{ns}.{name}": table.definition.schema for (ns, name), table in self._catalog.tables.items()}
+            wanted |= {f"system.{name}": schema for name, schema in self._system.schemas.items()}
+            namespaces = ["system", *self._catalog.namespaces]
+            version = self._catalog.version
+        self.session.declare(wanted, namespaces)
+        for view in self._catalog.views.values():
+            self._put_view(view)
+        self.session.catalog_version = version
+
+    def _mentioned(self, text: str) -> set[Name]:
+        """Return tables whose name occurs in the text, and those of the views it mentions."""
+        words = {token.name.lower() for token in tokenize(text) if token.kind in (WORD, QUOTED)}
+        with self._catalog.lock:
+            views = [view for view in self._catalog.views.values() if view.name in words]
+            found = {name for name in self._catalog.tables if name[1] in words}
+        if "system" in words:
+            found |= {("system", name) for name in self._system.schemas if name in words}
+        for view in views:
+            below = self._mentioned(rewrite(view.sql, self.caller))
+            self._fill(below)
+            self._put_view(view)
+            found |= below
+        return found
+
+    def _put_view(self, view: View) -> None:
+        text = rewrite(view.sql, self.caller)
+        self.session.use("default")
+        self.session.context.sql(f'CREATE OR REPLACE VIEW "{view.namespace}"."{view.name}" AS {text}')
+        self.session.use(self.namespace)
+
+    def _fill(self, names: set[Name]) -> None:
+        for name in names:
+            self._fill_one(name)
+
+    def _fill_one(self, name: Name, *, tombstones: bool = False, after: int | None = None, whole: bool = True) -> None:
+        full_name = ".".join(name)
+        schema = self.session.tables[full_name]
+        if name[0] == "system":
+            self.session.fill(full_name, schema, [self._system.rows(name[1])])
+            return
+        batches = self.reader.scan(name, self.caller.user_id, tombstones=tombstones, after=after, whole=whole)
+        self.session.fill(full_name, schema, batches)
+
+    def _resolve(self, spelled: list[str]) -> list[Name]:
+        """Return known tables for names as a plan spells them."""
+        names = []
+        for text in spelled:
+            parts = text.replace('"', "").split(".")
+            namespace = parts[-2] if len(parts) > 1 else self.namespace
+            name = (namespace, parts[-1])
+            if name in self._catalog.tables or (namespace == "system" and parts[-1] in self._system.schemas):
+                names.append(name)
+        return names
+
+    def _check_access(self, name: Name) -> None:
+        if name[0] == "system":
+            access.check_system(self.caller, name[1])
+        else:
+            access.check_read(self.caller, self._catalog.tables[name].definition)
+
+    def _with_hidden_rows(
+        self, frame: DataFrame, text: str, params: Mapping[str, object] | None, scanned: list[Name]
+    ) -> DataFrame:
+        """Plan again over tombstones or a cut window, where the statement asks for one or runs into the other."""
+        own = [name for name in scanned if name[0] != "system"]
+        cut = {name for name in own if self.reader.is_beyond_window(name, self.caller.user_id)}
+        if not cut and DELETED not in text:
+            return frame
+        try:
+            optimized = frame.optimized_logical_plan()
+        except Exception:
+            # Running the plan will fail in the same way, with the message for the caller.
+            return frame
+        filters = plan.hidden_filters(optimized)
+        changed = False
+        for name in own:
+            asked = [f for f in filters if self._resolve([f.table]) == [name]]
+            tombstones = any(f.tombstones for f in asked)
+            if tombstones and plan.scan_count(optimized, asked[0].table) != sum(f.tombstones for f in asked):
+                raise execution(
+                    "Execution error: Error during planning: the sandbox cannot read tombstones and living rows of "
+                    f"'{'.'.join(name)}' in one statement; send two statements between BEGIN and COMMIT"
+                )
+            if tombstones or (name in cut and not self._escapes_window(optimized.display_indent(), name)):
+                after = [f.after for f in asked if f.after is not None]
+                self._fill_one(name, tombstones=tombstones, after=min(after, default=None), whole=name not in cut)
+                changed = True
+        return self.session.plan(text, params) if changed else frame
+
+    def _escapes_window(self, plan_text: str, name: Name) -> bool:
+        """Say whether the scan is right beyond the window: count(*) alone and look-ups by key (truth L3)."""
+        key = self._catalog.tables[name].definition.key
+        full_name = ".".join(name)
+        point = key is not None and f"{full_name}.{key.name} = " in plan_text
+        counts = "aggr=[[count(" in plan_text and "Filter:" not in plan_text and "groupBy=[[]]" in plan_text
+        return point or counts
+
+    def _in_default_order(self, frame: DataFrame) -> DataFrame:
+        """Sort by the first table's key unless the statement's own sort stands last."""
+        logical = frame.logical_plan()
+        scans = plan.scanned_tables(logical)
+        if plan.is_sorted_last(logical) or not scans or "." not in scans[0]:
+            return frame
+        resolved = self._resolve(scans[:1])
+        if not resolved:
+            return frame
+        column = self._order_column(resolved[0])
+        names = frame.schema().names
+        if names.count(column) != 1:
+            return frame
+        return frame.sort(col(f'"{column}"').sort(ascending=True, nulls_first=False))
+
+    def _order_column(self, name: Name) -> str:
+        if name[0] == "system":
+            return self._system.key(name[1])
+        definition: TableDef = self._catalog.tables[name].definition
+        return definition.key.name if definition.key else SEQ

@@ -1,0 +1,127 @@
+"""DataFusion sessions: set up once, lent to one request at a time, kept in step with the catalogue.
+
+A session belongs to one user, so rows that stay registered never meet another user's query.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+from datafusion import DataFrame, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
+
+from kalam_notebook.sandbox.engine.failures import engine_failure, engine_text
+from kalam_notebook.sandbox.engine.functions import register_functions
+from kalam_notebook.sandbox.store.versions import empty
+
+# Sessions kept for later requests, over all users.
+_KEPT = 32
+
+
+class Session:
+    """One DataFusion context with the server's names and functions."""
+
+    def __init__(self, *, memory_bytes: int) -> None:
+        config = (
+            SessionConfig()
+            .with_default_catalog_and_schema("kalam", "default")
+            .with_information_schema(enabled=True)
+            .with_target_partitions(1)
+        )
+        self.context = SessionContext(config, RuntimeEnvBuilder().with_greedy_memory_pool(memory_bytes))
+        register_functions(self.context)
+        self.catalog_version = -1
+        self._schemas = {"default"}
+        self._tables: dict[str, pa.Schema] = {}
+        self._namespace = "default"
+        self._read_only = SQLOptions().with_allow_ddl(False).with_allow_statements(False)
+
+    @property
+    def tables(self) -> Mapping[str, pa.Schema]:
+        """Registered tables by full name."""
+        return self._tables
+
+    def use(self, namespace: str) -> None:
+        """Make unqualified names mean tables of this namespace."""
+        if namespace != self._namespace:
+            self.context.sql(f"SET datafusion.catalog.default_schema = '{namespace}'")
+            self._namespace = namespace
+
+    def declare(self, wanted: Mapping[str, pa.Schema], namespaces: Sequence[str]) -> None:
+        """Make exactly these tables known, new ones without rows, for planning and information_schema."""
+        for namespace in namespaces:
+            if namespace not in self._schemas:
+                self.context.sql(f'CREATE SCHEMA IF NOT EXISTS "{namespace}"')
+                self._schemas.add(namespace)
+        for name in [name for name in self._tables if name not in wanted]:
+            self.context.deregister_table(name)
+            del self._tables[name]
+        for name, schema in wanted.items():
+            known = self._tables.get(name)
+            if known is None or not known.equals(schema, check_metadata=True):
+                self.fill(name, schema, [])
+
+    def fill(self, name: str, schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> None:
+        """Put rows into a table, instead of those it had."""
+        if name in self._tables:
+            self.context.deregister_table(name)
+        self.context.register_record_batches(name, [list(batches) or [empty(schema)]])
+        self._tables[name] = schema
+
+    def plan(self, sql: str, params: Mapping[str, object] | None = None) -> DataFrame:
+        """Plan a SELECT or DML text without running it.
+
+        Raises:
+            SqlFailed: The engine refuses the text.
+        """
+        try:
+            frame = self.context.sql(sql, options=self._read_only, param_values=dict(params) if params else None)
+        except Exception as failed:
+            if "DDL not supported" in str(failed) or "Statement not supported" in str(failed):
+                raise engine_text("Error during planning: SELECT … INTO is not available in the sandbox") from None
+            raise engine_failure(failed) from None
+        return frame
+
+    def run(self, frame: DataFrame) -> tuple[pa.Schema, list[pa.RecordBatch]]:
+        """Optimise and run a plan; the schema is that of the optimised plan, as the server announces it.
+
+        Raises:
+            SqlFailed: The plan fails.
+        """
+        try:
+            optimized = self.context.create_dataframe_from_logical_plan(frame.optimized_logical_plan())
+            batches = optimized.collect()
+            schema = batches[0].schema if batches else optimized.schema()
+        except Exception as failed:
+            raise engine_failure(failed) from None
+        return schema, batches
+
+
+class SessionPool:
+    """Sessions by user, lent to one request at a time."""
+
+    def __init__(self, *, memory_bytes: int) -> None:
+        self._memory_bytes = memory_bytes
+        self._lock = threading.Lock()
+        self._idle: list[tuple[str, Session]] = []
+
+    @contextmanager
+    def lend(self, user_id: str) -> Iterator[Session]:
+        """Lend a session that only `user_id` has used before."""
+        session = self._take(user_id) or Session(memory_bytes=self._memory_bytes)
+        try:
+            yield session
+        finally:
+            with self._lock:
+                self._idle.append((user_id, session))
+                del self._idle[:-_KEPT]
+
+    def _take(self, user_id: str) -> Session | None:
+        with self._lock:
+            for place, (owner, session) in enumerate(self._idle):
+                if owner == user_id:
+                    del self._idle[place]
+                    return session
+        return None

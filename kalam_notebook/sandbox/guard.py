@@ -1,0 +1,82 @@
+"""What stands before all routes: body size, CORS, and empty answers for unknown paths (HTTP reference, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from kalam_notebook.sandbox.limits import RateLimiter
+from kalam_notebook.sandbox.options import Options
+from kalam_notebook.sandbox.routes.answers import is_local, json_answer
+
+_VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "OPTIONS, GET, POST, PATCH, PUT, DELETE",
+    "Access-Control-Allow-Headers": "authorization, content-type, accept, origin, x-requested-with",
+    "Access-Control-Max-Age": "3600",
+}
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def guard(options: Options) -> Middleware:
+    """Return the middleware that every request passes first."""
+    limiter = RateLimiter(options.requests_per_second)
+
+    @web.middleware
+    async def handle(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        length = request.content_length or 0
+        if length > options.request_body_limit_bytes:
+            return _too_large(length, options.request_body_limit_bytes)
+        # Callers on this machine are exempt from the rate, not from the size.
+        if not is_local(request) and not limiter.allow(request.remote or ""):
+            return _too_many()
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return web.Response(headers=_PREFLIGHT)
+        try:
+            return await handler(request)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            return _empty_404()
+
+    return handle
+
+
+async def add_cors_headers(request: web.Request, answer: web.StreamResponse) -> None:
+    """Echo the origin and say what the answer varies by; a signal, so that streamed answers get it, too."""
+    answer.headers["Vary"] = _VARY
+    answer.headers.pop("Server", None)
+    if (origin := request.headers.get("Origin")) is not None:
+        answer.headers["Access-Control-Allow-Origin"] = origin
+
+
+def _empty_404() -> web.Response:
+    answer = web.Response(status=404)
+    answer.headers.popall("Content-Type", None)
+    return answer
+
+
+def _too_large(size: int, limit: int) -> web.Response:
+    return json_answer(
+        {
+            "error": "BODY_TOO_LARGE",
+            "message": "Request body exceeds maximum allowed size",
+            "size_bytes": size,
+            "max_bytes": limit,
+        },
+        413,
+    )
+
+
+def _too_many() -> web.Response:
+    answer = json_answer(
+        {
+            "error": "RATE_LIMIT_EXCEEDED",
+            "message": "Too many requests from your IP address",
+            "retry_after_seconds": 1,
+        },
+        429,
+    )
+    answer.headers.update({"Retry-After": "1", "X-RateLimit-Reset": "1"})
+    return answer

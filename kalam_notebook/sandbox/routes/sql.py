@@ -1,0 +1,252 @@
+"""`POST /v1/api/sql`: checks in the server's order, then the request in a worker thread.
+
+KalamDB HTTP reference, sections 6, 7 and 13.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from kalam_notebook.sandbox.backend import Caller, SqlFailed, Unencodable
+from kalam_notebook.sandbox.engine.coerce import Value, parameter_value
+from kalam_notebook.sandbox.engine.request import Planned, Request, StatementFailedError
+from kalam_notebook.sandbox.engine.results import Message, Result, Rows, in_batch_order
+from kalam_notebook.sandbox.errors import INVALID_INPUT, answer_for
+from kalam_notebook.sandbox.files import Upload
+from kalam_notebook.sandbox.limits import RateLimiter
+from kalam_notebook.sandbox.routes.answers import (
+    SANDBOX,
+    bearer_caller,
+    close_without_answer,
+    encoded,
+    json_answer,
+    sql_error,
+    token_refused,
+)
+from kalam_notebook.sandbox.routes.bodies import is_json_type
+from kalam_notebook.sandbox.routes.multipart import read_multipart
+from kalam_notebook.sandbox.routes.uploads import has_placeholder, stored_uploads
+from kalam_notebook.sandbox.server import Sandbox
+from kalam_notebook.sandbox.sql import statements as s
+from kalam_notebook.sandbox.sql.classify import ADMINS, classify
+from kalam_notebook.sandbox.sql.split import split_statements
+from kalam_notebook.sandbox.tokens import TokenError
+
+_MAX_SQL_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class SqlBody:
+    """What a request asks: the text, its parameters, its namespace, its files."""
+
+    sql: str
+    params: list[object] = field(default_factory=list)
+    namespace: str | None = None
+    uploads: tuple[Upload, ...] = ()
+    is_multipart: bool = False
+
+
+def add_sql_route(app: web.Application) -> None:
+    """Add `POST /v1/api/sql`."""
+    limiter = RateLimiter(app[SANDBOX].options.queries_per_second)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        started = time.perf_counter()
+        try:
+            caller = bearer_caller(request)
+        except TokenError as refused:
+            return token_refused(refused, (time.perf_counter() - started) * 1000)
+        if not limiter.allow(caller.user_id):
+            return sql_error(429, "RATE_LIMIT_EXCEEDED", "Too many queries per second. Please slow down.")
+        return await _answer(request, caller, started)
+
+    app.router.add_post("/v1/api/sql", handle)
+
+
+async def _answer(request: web.Request, caller: Caller, started: float) -> web.StreamResponse:
+    sandbox = request.app[SANDBOX]
+    is_admin = caller.role in ADMINS
+    try:
+        body = await _read(request)
+        if body.namespace == "":
+            # An empty identifier kills the request (HTTP reference, section 2.3).
+            return close_without_answer(request)
+        results, is_single_select = await asyncio.to_thread(run_body, sandbox, caller, body)
+    except StatementFailedError as failed:
+        told = answer_for(failed.failure, is_admin=is_admin, statement=failed.number, sql=failed.sql)
+        return sql_error(told.status, told.code, told.message, took=_took(started), details=told.details)
+    except SqlFailed as failure:
+        told = answer_for(failure, is_admin=is_admin, statement=None, sql=None)
+        return sql_error(told.status, told.code, told.message, took=_took(started))
+    except _UnencodableBatchError as broken:
+        message = f"Failed to serialize SQL result: Failed to convert batch to JSON: {broken}"
+        told = answer_for(SqlFailed("INTERNAL_ERROR", message), is_admin=is_admin, statement=None, sql=None)
+        return sql_error(told.status, told.code, told.message, took=_took(started))
+    except Unencodable:
+        return close_without_answer(request)
+    envelope = {"status": "success", "results": [_result(one) for one in results], "took": _took(started)}
+    return await _chunked(request, envelope) if is_single_select else json_answer(envelope)
+
+
+class _UnencodableBatchError(Exception):
+    """A result of a batch cannot be sent; a single SELECT would close the connection instead."""
+
+
+def run_body(sandbox: Sandbox, caller: Caller, body: SqlBody) -> tuple[list[Result], bool]:
+    """Check and run one request; blocking.
+
+    Returns:
+        The results in the order of the answer, and whether it is a single SELECT.
+
+    Raises:
+        SqlFailed: Refused before anything ran.
+        StatementFailedError: A statement failed.
+        Unencodable: The single SELECT holds a value that cannot be sent.
+    """
+    size = len(body.sql.encode())
+    if size > _MAX_SQL_BYTES:
+        raise SqlFailed("INVALID_SQL", f"SQL query too long: {size} bytes (maximum {_MAX_SQL_BYTES} bytes)")
+    planned = [Planned(text, classify(text, caller)) for text in split_statements(body.sql)]
+    params = _parameters(body.params)
+    if not body.is_multipart and has_placeholder(body.sql):
+        raise SqlFailed(INVALID_INPUT, "FILE placeholders require multipart/form-data")
+    if body.params and len(planned) > 1:
+        raise SqlFailed("PARAMS_WITH_BATCH", "Parameters not supported with multi-statement batches")
+    if body.uploads:
+        with stored_uploads(sandbox, caller, planned, body.uploads) as rewritten:
+            return _run(sandbox, caller, rewritten, params, body.namespace)
+    return _run(sandbox, caller, planned, params, body.namespace)
+
+
+def _run(
+    sandbox: Sandbox, caller: Caller, planned: Sequence[Planned], params: list[Value], namespace: str | None
+) -> tuple[list[Result], bool]:
+    is_single = len(planned) == 1
+    with sandbox.sessions.lend(caller.user_id) as session:
+        request = Request(sandbox.server, session, caller, namespace=(namespace or "default").lower(), params=params)
+        try:
+            results = request.run(planned)
+        except Unencodable as broken:
+            if is_single:
+                raise
+            raise _UnencodableBatchError(broken.message) from None
+    if not is_single:
+        return in_batch_order(results, caller.user_id), False
+    return results, isinstance(_innermost(planned[0].statement), s.Query | s.Show | s.DescribeTable | s.EngineMeta)
+
+
+def _innermost(statement: s.Statement) -> s.Statement:
+    return _innermost(statement.inner) if isinstance(statement, s.ExecuteAs) else statement
+
+
+def _parameters(values: list[object]) -> list[Value]:
+    for number, value in enumerate(values, 1):
+        if isinstance(value, list | dict):
+            kind = "Array" if isinstance(value, list) else "Object"
+            raise SqlFailed("INVALID_PARAMETER", f"Parameter ${number} invalid: {kind} parameters not yet supported")
+    return [parameter_value(value) for value in values]
+
+
+async def _read(request: web.Request) -> SqlBody:
+    """Read the body, JSON or multipart.
+
+    Raises:
+        SqlFailed: INVALID_INPUT and the multipart codes.
+    """
+    if request.headers.get("Content-Type", "").lower().startswith("multipart/form-data"):
+        return await _read_multipart(request)
+    if not is_json_type(request):
+        raise SqlFailed(INVALID_INPUT, "Invalid JSON payload: Content type error")
+    raw = await request.read()
+    limit = request.app[SANDBOX].options.json_body_limit_bytes
+    if len(raw) > limit:
+        raise SqlFailed(
+            INVALID_INPUT,
+            f"Invalid JSON payload: JSON payload ({len(raw)} bytes) is larger than allowed (limit: {limit} bytes).",
+        )
+    try:
+        told = json.loads(raw)
+    except ValueError as wrong:
+        raise SqlFailed(INVALID_INPUT, f"Invalid JSON payload: {json_complaint(raw, wrong)}") from None
+    return _body(told, len(raw))
+
+
+def json_complaint(raw: bytes, wrong: ValueError) -> str:
+    """Return what the server's JSON reader says about a broken text, as far as it can be told."""
+    place = getattr(wrong, "pos", 0)
+    line = raw[:place].count(b"\n") + 1
+    column = place - (raw[:place].rfind(b"\n") + 1) + 1
+    if isinstance(wrong, json.JSONDecodeError) and wrong.msg.startswith("Expecting property name"):
+        return f"Json deserialize error: key must be a string at line {line} column {column}"
+    if place >= len(raw.rstrip()):
+        return f"Json deserialize error: EOF while parsing a value at line {line} column {column - 1}"
+    return f"Json deserialize error: expected value at line {line} column {column}"
+
+
+def _body(told: object, end: int) -> SqlBody:
+    where = f"at line 1 column {end}"
+    if not isinstance(told, dict) or not isinstance(told.get("sql"), str):
+        missing = isinstance(told, dict) and "sql" not in told
+        what = "missing field `sql`" if missing else "invalid type"
+        raise SqlFailed(INVALID_INPUT, f"Invalid JSON payload: Json deserialize error: {what} {where}")
+    params, namespace = told.get("params"), told.get("namespace_id")
+    if not isinstance(params, list | None) or not isinstance(namespace, str | None):
+        raise SqlFailed(INVALID_INPUT, f"Invalid JSON payload: Json deserialize error: invalid type {where}")
+    return SqlBody(told["sql"], params or [], namespace)
+
+
+async def _read_multipart(request: web.Request) -> SqlBody:
+    options = request.app[SANDBOX].options
+    parts = await read_multipart(
+        request, max_file_bytes=options.file_size_limit_bytes, max_files=options.files_per_request
+    )
+    sql = parts.texts.get("sql", "").strip()
+    if not sql:
+        raise SqlFailed("EMPTY_SQL", "SQL statement is required")
+    params: object = []
+    if "params" in parts.texts:
+        try:
+            params = json.loads(parts.texts["params"])
+        except ValueError as wrong:
+            raise SqlFailed("INVALID_PARAMETER", f"Invalid params JSON: {wrong}") from None
+        if not isinstance(params, list):
+            raise SqlFailed("INVALID_PARAMETER", "Params must be a JSON array")
+    assert isinstance(params, list)
+    return SqlBody(sql, params, parts.texts.get("namespace_id"), parts.uploads, is_multipart=True)
+
+
+def _took(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
+
+
+def _result(result: Result) -> dict[str, object]:
+    if isinstance(result, Message):
+        return {"row_count": result.row_count, "message": result.text, "as_user": result.as_user}
+    return _rows(result)
+
+
+def _rows(result: Rows) -> dict[str, object]:
+    schema = []
+    for index, column in enumerate(result.columns):
+        told: dict[str, object] = {"name": column.name, "data_type": column.data_type, "index": index}
+        if column.flags:
+            told["flags"] = list(column.flags)
+        schema.append(told)
+    body: dict[str, object] = {"schema": schema} if schema else {}
+    return body | {"rows": result.rows, "row_count": len(result.rows), "as_user": result.as_user}
+
+
+async def _chunked(request: web.Request, envelope: dict[str, object]) -> web.StreamResponse:
+    """Send a row result the way the server streams it: chunked, with `"error": null`."""
+    answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+    answer.enable_chunked_encoding()
+    await answer.prepare(request)
+    await answer.write(encoded({**envelope, "error": None}))
+    await answer.write_eof()
+    return answer

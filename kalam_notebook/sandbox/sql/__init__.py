@@ -1,0 +1,1 @@
+"""How SQL text is cut, classified and read before any engine sees it."""

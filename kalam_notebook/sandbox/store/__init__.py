@@ -1,0 +1,1 @@
+"""Tables, row versions and what happens to them at commit."""

@@ -1,0 +1,18 @@
+// Elements by hand: text goes in as text only, never as markup.
+
+/** A new element with a class and, if given, text. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className: string,
+  text?: string,
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+/** Sets the text of an element if it differs, so that nothing is laid out anew without need. */
+export function setText(target: HTMLElement, text: string): void {
+  if (target.textContent !== text) target.textContent = text;
+}

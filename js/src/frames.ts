@@ -1,0 +1,94 @@
+// What comes from the kernel: frames, each one or more messages with rows as Arrow IPC. No DOM here.
+// The other end is `kalam_notebook/notebook/page_rows.py`.
+
+import { tableFromIPC } from "@uwdata/flechette";
+import type { Column, Value } from "./cells";
+
+export interface Status {
+  /** As the live table says it: "live", "reconnecting in 3 s", "stopped: …". */
+  readonly text: string;
+  readonly failed: boolean;
+  /** A warning to show with the table, or "". */
+  readonly notice: string;
+  /** Rows of the whole table; the page may hold only the first of them. */
+  readonly rows: number;
+  readonly changes: number;
+  /** Milliseconds since 1970 of the last change; null before the first. */
+  readonly changed_at: number | null;
+}
+
+/** The content of one message. A frame that is too large for one message comes in parts. */
+export interface Message {
+  readonly kind: "frame";
+  readonly frame: number;
+  readonly part: number;
+  readonly parts: number;
+  /** The version that the rows change; -1: they replace everything. */
+  readonly base: number;
+  readonly version: number;
+  readonly status: Status;
+  /** With a frame that replaces everything; else null. */
+  readonly columns: readonly Column[] | null;
+}
+
+export interface Rows {
+  readonly ids: readonly bigint[];
+  /** One array per column. */
+  readonly values: readonly (readonly Value[])[];
+  /** Per column: bytes, characters or elements of what was cut; undefined where nothing was. */
+  readonly lengths: readonly (readonly (number | null)[] | undefined)[];
+}
+
+export interface Frame extends Message {
+  readonly rows: readonly Rows[];
+  readonly removed: readonly bigint[];
+}
+
+/** Collects the parts of frames. A frame of which a part is missing is dropped; the store then asks for a new start. */
+export class Assembler {
+  private rows: Rows[] = [];
+  private removed: bigint[] = [];
+  private frame = -1;
+
+  /** @returns The frame when this message completes it, else undefined. */
+  add(message: Message, buffers: readonly DataView[]): Frame | undefined {
+    if (message.part === 0) {
+      this.frame = message.frame;
+      this.rows = [];
+      this.removed = [];
+    } else if (message.frame !== this.frame || message.part !== this.rows.length) {
+      return undefined;
+    }
+    const [rows, removed] = buffers;
+    if (!rows || !removed) return undefined;
+    this.rows.push(readRows(rows));
+    this.removed.push(...readIds(removed));
+    if (message.part + 1 < message.parts) return undefined;
+    return { ...message, rows: this.rows, removed: this.removed };
+  }
+}
+
+/** The bytes of a buffer, copied: Arrow's 64-bit values need an alignment that a message does not promise. */
+function copy(view: DataView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
+}
+
+function readIds(view: DataView): bigint[] {
+  return Array.from(new BigInt64Array(copy(view).buffer));
+}
+
+/** Reads columns named `0`, `1`, …, the lengths of cut cells named `0.length`, …, and the row ids named `id`. */
+function readRows(view: DataView): Rows {
+  const table = tableFromIPC(copy(view), { useBigInt: true, useDecimalInt: true });
+  const values: Value[][] = [];
+  const lengths: ((number | null)[] | undefined)[] = [];
+  let ids: bigint[] = [];
+  table.schema.fields.forEach((field, index) => {
+    const column = Array.from(table.getChildAt(index).toArray() as ArrayLike<unknown>);
+    const [position, suffix] = field.name.split(".");
+    if (field.name === "id") ids = column as bigint[];
+    else if (suffix) lengths[Number(position)] = column as (number | null)[];
+    else values[Number(position)] = column as Value[];
+  });
+  return { ids, values, lengths };
+}

@@ -1,0 +1,101 @@
+// One view of a live table: status line, notices, rows, and a line that says how much is shown.
+
+import { grouped, visible, type Column } from "./cells";
+import { element, setText } from "./dom";
+import { Grid } from "./grid";
+import type { Status } from "./frames";
+import type { Store } from "./store";
+import style from "./live_table.css";
+
+export interface About {
+  readonly sql: string;
+  /** Marks the static copy of this table in the notebook, which is hidden while the page shows the table itself. */
+  readonly twin: string;
+}
+
+export class Panel {
+  readonly root = element("div", "kalam-live");
+  private readonly state = element("span", "kl-state");
+  private readonly facts = element("span", "kl-facts");
+  private readonly note = element("div", "kl-note");
+  private readonly place = element("div", "");
+  private readonly foot = element("div", "kl-foot");
+  private grid: Grid | undefined;
+  private columns: readonly Column[] | undefined;
+  private scheduled = 0;
+
+  constructor(
+    private readonly about: About,
+    private readonly store: Store,
+  ) {
+    this.root.hidden = true; // Until there is something to show, the static copy is better.
+    this.state.setAttribute("role", "status");
+    this.note.setAttribute("role", "note");
+    const line = element("div", "kl-line");
+    const query = element("code", "kl-sql", visible(about.sql.replace(/\s+/g, " ")));
+    query.title = visible(about.sql);
+    line.append(element("span", "kl-dot"), this.state, this.facts, query);
+    this.root.append(element("style", "", style), line, this.note, this.place, this.foot);
+  }
+
+  /** Shows the store as it is at the next screen refresh. */
+  refresh(lost: boolean): void {
+    this.root.dataset["lost"] = String(lost);
+    if (this.scheduled) return;
+    this.scheduled = requestAnimationFrame(() => {
+      this.scheduled = 0;
+      this.draw();
+    });
+  }
+
+  dispose(): void {
+    cancelAnimationFrame(this.scheduled);
+    this.root.remove();
+  }
+
+  private draw(): void {
+    const { status } = this.store;
+    if (!status || this.store.version < 0) return;
+    if (this.root.hidden) {
+      this.root.hidden = false;
+      this.root.append(element("style", "", hideTwin(this.about.twin)));
+    }
+    const lost = this.root.dataset["lost"] === "true";
+    this.root.dataset["tone"] = lost ? "failed" : tone(status);
+    setText(this.state, lost ? "stopped: the kernel has gone" : status.text);
+    setText(this.facts, factsText(status));
+    this.facts.title = status.changed_at === null ? "" : new Date(status.changed_at).toISOString();
+    setText(this.note, status.notice && `Warning: ${visible(status.notice)}`);
+    if (this.columns !== this.store.columns) {
+      this.columns = this.store.columns;
+      this.grid = new Grid(this.columns, this.store);
+      this.place.replaceChildren(this.grid.box);
+    }
+    this.grid?.update();
+    const shown = this.store.rows.size;
+    setText(this.foot, shown < status.rows ? `first ${grouped(shown)} of ${grouped(status.rows)} rows` : "");
+  }
+}
+
+/** The colour of the dot. */
+function tone({ text, failed }: Status): "live" | "waiting" | "stopped" | "failed" {
+  if (failed) return "failed";
+  if (text === "live") return "live";
+  return text.startsWith("stopped") ? "stopped" : "waiting";
+}
+
+function factsText({ rows, changes, changed_at }: Status): string {
+  const parts = [
+    `${grouped(rows)} ${rows === 1 ? "row" : "rows"}`,
+    `${grouped(changes)} ${changes === 1 ? "change" : "changes"}`,
+  ];
+  // Twenty-four hours, in the reader's own time zone.
+  if (changed_at !== null) parts.push(`last change ${new Date(changed_at).toLocaleTimeString("en-GB")}`);
+  return parts.join(" · ");
+}
+
+/** A rule that hides the static copy, and JupyterLab's frame around it, for as long as it is in the document. */
+function hideTwin(twin: string): string {
+  const copy = `[data-kalam-twin="${CSS.escape(twin)}"]`;
+  return `${copy},.jp-OutputArea-child:has(${copy}){display:none!important}`;
+}

@@ -1,0 +1,86 @@
+// The page's end of one live table: takes frames, keeps the rows, answers the kernel. Views come and go, it stays.
+
+import { Assembler, type Message } from "./frames";
+import { Store } from "./store";
+
+/** What the page may say: it is new or has missed rows; it has shown everything up to a frame. */
+export type Answer = { readonly kind: "hello" } | { readonly kind: "ack"; readonly frame: number };
+
+export interface View {
+  refresh(lost: boolean): void;
+}
+
+const ACK_EVERY = 500; // Milliseconds. An answer costs the kernel as much as a tiny cell.
+
+export class Session {
+  readonly store = new Store();
+  private readonly views = new Set<View>();
+  private readonly assembler = new Assembler();
+  private lost = false;
+  private asked = false;
+  private acknowledged = -1;
+  private newest = -1;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly send: (answer: Answer) => void) {}
+
+  /** Asks for all rows, unless that was done and is not answered yet. */
+  hello(): void {
+    if (this.asked) return;
+    this.asked = true;
+    this.say({ kind: "hello" });
+  }
+
+  take(message: Message, buffers: readonly DataView[]): void {
+    this.lost = false;
+    const frame = this.assembler.add(message, buffers);
+    if (!frame) return;
+    if (frame.base < 0) this.asked = false;
+    this.newest = frame.frame;
+    if (!this.store.apply(frame, performance.now())) this.hello();
+    this.refresh();
+    if (this.views.size > 0) this.acknowledgeSoon();
+  }
+
+  /** The connection to the kernel changed; if the kernel is still there, it answers with all rows. */
+  connectionChanged(): void {
+    this.lost = true;
+    this.asked = false;
+    this.hello();
+    this.refresh();
+  }
+
+  attach(view: View): () => void {
+    this.views.add(view);
+    view.refresh(this.lost);
+    if (this.newest > this.acknowledged) this.acknowledgeSoon();
+    return () => this.views.delete(view);
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    this.views.clear();
+  }
+
+  private refresh(): void {
+    for (const view of this.views) view.refresh(this.lost);
+  }
+
+  /** Acknowledges the newest frame. A table that nobody shows is not acknowledged, so that the kernel sends less. */
+  private acknowledgeSoon(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      if (this.views.size === 0) return;
+      this.acknowledged = this.newest;
+      this.say({ kind: "ack", frame: this.newest });
+    }, ACK_EVERY);
+  }
+
+  private say(answer: Answer): void {
+    try {
+      this.send(answer);
+    } catch {
+      this.lost = true; // The channel to the kernel is closed.
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { decimal, fixedSizeBinary, int64, tableFromArrays, tableToIPC } from "@uwdata/flechette";
+import type { Message } from "../src/frames";
+import { Session, type Answer } from "../src/session";
+
+const status = { text: "live", failed: false, notice: "", rows: 1, changes: 0, changed_at: null };
+
+function message(fields: Partial<Message>): Message {
+  return { kind: "frame", frame: 1, part: 0, parts: 1, base: -1, version: 1, status, columns: [], ...fields };
+}
+
+/** A view of bytes at an odd offset, as messages bring them. */
+function odd(bytes: Uint8Array): DataView {
+  const room = new Uint8Array(bytes.length + 3);
+  room.set(bytes, 3);
+  return new DataView(room.buffer, 3, bytes.length);
+}
+
+function rows(ids: bigint[], removed: bigint[] = []): DataView[] {
+  const table = tableFromArrays(
+    { "0": ids.map(() => 2n ** 63n - 1n), "0.length": ids.map(() => 7), id: ids },
+    { types: { "0": int64(), id: int64() } },
+  );
+  const bytes = tableToIPC(table, { format: "stream" });
+  assert.ok(bytes);
+  return [odd(bytes), odd(new Uint8Array(BigInt64Array.from(removed).buffer))];
+}
+
+function start(context: TestContext): { session: Session; said: Answer[]; tick: () => void } {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const said: Answer[] = [];
+  return { session: new Session((answer) => said.push(answer)), said, tick: () => context.mock.timers.tick(500) };
+}
+
+test("rows and removed ids are read exactly, at any alignment", (context) => {
+  const { session } = start(context);
+  session.take(message({}), rows([1n, 2n ** 62n + 1n]));
+  assert.deepEqual([...session.store.rows.keys()], [1n, 2n ** 62n + 1n]);
+  assert.deepEqual(session.store.rows.get(1n)?.values, [2n ** 63n - 1n]);
+  assert.deepEqual(session.store.rows.get(1n)?.lengths, [7]);
+  session.take(message({ frame: 2, base: 1, version: 2, columns: null }), rows([], [1n]));
+  assert.deepEqual([...session.store.rows.keys()], [2n ** 62n + 1n]);
+});
+
+test("decimals and bytes come as they are", (context) => {
+  const { session } = start(context);
+  const table = tableFromArrays(
+    { "0": [-50n], "1": [Uint8Array.of(1, 2)], id: [1n] },
+    { types: { "0": decimal(38, 2, 128), "1": fixedSizeBinary(2), id: int64() }, useDecimalInt: true },
+  );
+  const bytes = tableToIPC(table, { format: "stream" });
+  assert.ok(bytes);
+  session.take(message({}), [odd(bytes), odd(new Uint8Array())]);
+  assert.deepEqual(session.store.rows.get(1n)?.values, [-50n, Uint8Array.of(1, 2)]);
+});
+
+test("a frame in parts is taken whole or not at all", (context) => {
+  const { session } = start(context);
+  session.take(message({ parts: 2 }), rows([1n]));
+  assert.equal(session.store.version, -1);
+  session.take(message({ parts: 2, part: 1 }), rows([2n]));
+  assert.equal(session.store.rows.size, 2);
+  session.take(message({ frame: 3, version: 3, parts: 3 }), rows([1n]));
+  session.take(message({ frame: 3, version: 3, parts: 3, part: 2 }), rows([3n]));
+  assert.equal(session.store.version, 1);
+});
+
+test("hello is said once until rows come", (context) => {
+  const { session, said } = start(context);
+  session.hello();
+  session.take(message({ base: 3, version: 4 }), rows([1n]));
+  assert.deepEqual(said, [{ kind: "hello" }]);
+  session.take(message({ version: 5 }), rows([1n]));
+  session.take(message({ base: 8, version: 9 }), rows([1n]));
+  assert.deepEqual(said, [{ kind: "hello" }, { kind: "hello" }]);
+});
+
+test("frames are acknowledged together, and only while somebody looks", (context) => {
+  const { session, said, tick } = start(context);
+  session.take(message({ frame: 1 }), rows([1n]));
+  tick();
+  assert.deepEqual(said, []);
+  const refreshed: boolean[] = [];
+  const detach = session.attach({ refresh: (lost) => void refreshed.push(lost) });
+  session.take(message({ frame: 2, base: 1, version: 2 }), rows([1n]));
+  session.take(message({ frame: 3, base: 2, version: 3 }), rows([1n]));
+  tick();
+  assert.deepEqual(said, [{ kind: "ack", frame: 3 }]);
+  detach();
+  session.take(message({ frame: 4, base: 3, version: 4 }), rows([1n]));
+  tick();
+  assert.equal(said.length, 1);
+  session.attach({ refresh: () => undefined });
+  tick();
+  assert.deepEqual(said[1], { kind: "ack", frame: 4 });
+  assert.deepEqual(refreshed, [false, false, false]);
+});
+
+test("a lost kernel is told to the views until it speaks again", (context) => {
+  const { session, said } = start(context);
+  const states: boolean[] = [];
+  session.attach({ refresh: (lost) => void states.push(lost) });
+  session.connectionChanged();
+  session.take(message({}), rows([1n]));
+  assert.deepEqual(states, [false, true, false]);
+  assert.deepEqual(said, [{ kind: "hello" }]);
+});
+
+test("a closed channel is no exception", () => {
+  const session = new Session(() => {
+    throw new Error("comm closed");
+  });
+  session.hello();
+  session.connectionChanged();
+  assert.equal(session.store.version, -1);
+});

@@ -1,0 +1,323 @@
+"""The live table widget: rows of a ``LiveTable`` in the page, as they change.
+
+``display_live`` shows a live table in the cell that runs. One daemon thread per view takes changes from the table and
+sends frames through the widget's comm: never the socket's thread, and never the kernel's, which a long cell blocks.
+What goes into a frame is decided in ``page_rows``, when it goes in ``pace``, what stays in the notebook in ``freeze``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import anywidget
+import pyarrow as pa
+import traitlets
+
+from kalam_notebook.notebook.freeze import Outputs, StaticCopy, register
+from kalam_notebook.notebook.pace import Pace
+from kalam_notebook.notebook.page_rows import Delta, PageRows
+from kalam_notebook.render import render_html, render_text
+from kalam_notebook.wire.types import Column
+
+__all__ = ["Live", "LiveTableWidget", "LiveView", "display_live"]
+
+logger = logging.getLogger("kalam_notebook")
+
+#: Seconds between two updates of the static copy at least; more when the page is silent.
+COPY_INTERVAL = 5.0
+#: Seconds between two new starts that fill the page up after rows went away.
+REFILL_INTERVAL = 5.0
+
+
+class Stats(Protocol):
+    """Counters of a live table."""
+
+    @property
+    def inserted(self) -> int:
+        """Rows that appeared."""
+
+    @property
+    def updated(self) -> int:
+        """Rows that changed."""
+
+    @property
+    def deleted(self) -> int:
+        """Rows that went away."""
+
+
+class Live(Protocol):
+    """What is used of a ``LiveTable``."""
+
+    @property
+    def sql(self) -> str:
+        """The query."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Its columns as the server announced them."""
+
+    @property
+    def notice(self) -> str | None:
+        """A warning to show with the table."""
+
+    @property
+    def error(self) -> Exception | None:
+        """Why it stopped; None while it lives and after an ordinary end."""
+
+    @property
+    def status(self) -> str:
+        """What it is doing, for example ``live`` or ``stopped: closed``."""
+
+    @property
+    def stats(self) -> Stats:
+        """Counters."""
+
+    @property
+    def num_rows(self) -> int:
+        """Rows now."""
+
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+
+    def arrow(self) -> pa.Table:
+        """All rows now."""
+
+    def delta(self, since: int) -> Delta:
+        """What changed since a version; everything for -1."""
+
+    def on_change(self, callback: Callable[[Any], None]) -> Callable[[], None]:
+        """Call back on every change of rows or status; returns what ends it."""
+
+
+class LiveTableWidget(anywidget.AnyWidget):
+    """The model that the page module belongs to. It holds no rows: notebooks save widget state to disk."""
+
+    _esm = Path(__file__).parent / "static" / "live_table.js"
+    sql = traitlets.Unicode().tag(sync=True)
+    twin = traitlets.Unicode().tag(sync=True)
+
+
+class LiveView:
+    """One live table in one notebook cell.
+
+    Args:
+        live: The live table.
+        widget: Its model in the page.
+        outputs: The cell's outputs.
+        clock: Seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        *,
+        widget: LiveTableWidget,
+        outputs: Outputs,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.live = live
+        self._widget = widget
+        self._outputs = outputs
+        self._clock = clock
+        self._pace = Pace()
+        self._rows = PageRows(live.columns)
+        self._lock = threading.Lock()  # Guards the pace, which acknowledgements reach on the kernel's thread.
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+        self._dirty = True  # Something is to be told that the last frame did not hold.
+        self._whole = True  # The next frame holds the whole table.
+        self._whole_at = float("-inf")
+        self._copied_at = float("-inf")
+        self._copied: object = None
+        self._changes = _changes(live)
+        self._changed_at: float | None = None
+        self._failure: str | None = None
+        self._frozen = False
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._thread = threading.Thread(target=self._run, name="kalam-live-view", daemon=True)
+
+    def show(self) -> None:
+        """Create the outputs and begin to send. Call once, on the thread of the running cell."""
+        self._outputs.show(self._copy(), self._widget.model_id)
+        self._copied_at, self._copied = self._clock(), self._state()
+        self._widget.on_msg(self._heard)
+        register(self)
+        self._unsubscribe = self.live.on_change(self._changed)
+        self._thread.start()
+
+    def freeze(self) -> None:
+        """Replace the view by plain html and text of the last state. Does nothing the second time."""
+        with self._lock:
+            if self._frozen:
+                return
+            self._frozen = True
+        self._ended.set()
+        self._wake.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout=2.0)
+        self._unsubscribe()
+        # The model stays open: a page that was loaded anew since shows the last rows and is out of the outputs' reach.
+        self._widget.on_msg(self._heard, remove=True)
+        self._outputs.freeze(self._copy())
+
+    def _changed(self, _: object) -> None:
+        """Note that the table changed; called on the table's thread."""
+        changes = _changes(self.live)
+        if changes != self._changes:
+            self._changes, self._changed_at = changes, time.time()
+        if not self._dirty:  # Waking once is enough: the thread may be waiting for its turn.
+            self._dirty = True
+            self._wake.set()
+
+    def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
+        """Take a message of the page; called on the kernel's thread, and only while no cell runs."""
+        with self._lock:
+            if content.get("kind") == "hello":
+                self._pace.greeted()
+                self._dirty = self._whole = True
+            elif content.get("kind") == "ack":
+                self._pace.acknowledged(int(content["frame"]))
+        self._wake.set()
+
+    def _run(self) -> None:
+        try:
+            while not self._ended.is_set() and not _stopped(self.live):
+                self._work()
+                self._wake.wait(self._next_in())
+                self._wake.clear()
+            if not self._ended.is_set():
+                self._send()
+        except Exception as exc:
+            logger.exception("The view of a live table ended")
+            self._failure = f"The view ended with {type(exc).__name__}: {exc}. The live table itself goes on."
+        finally:
+            self.freeze()
+
+    def _next_in(self) -> float | None:
+        """Seconds until there is something to do; None when only a change or a message brings it."""
+        now = self._clock()
+        with self._lock:
+            delay = self._pace.delay(now)
+            repeat = self._pace.repeat_in(now)
+        waits = [self._copy_in(now)]
+        if delay is not None:
+            waits.append(delay if self._dirty else None)
+            waits += [None if wait is None else max(delay, wait) for wait in (repeat, self._refill_in(now))]
+        if self.live.status.startswith("reconnecting"):
+            waits.append(1.0)  # The status counts seconds.
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _work(self) -> None:
+        """Do what is due."""
+        now = self._clock()
+        with self._lock:
+            may_send = self._pace.delay(now) == 0
+            self._whole |= self._pace.repeat_in(now) == 0
+        self._whole |= self._refill_in(now) == 0
+        counting = self.live.status.startswith("reconnecting")
+        if may_send and (self._dirty or self._whole or counting):
+            self._send()
+        if self._copy_in(now) == 0:
+            self._outputs.update(self._copy())
+            self._copied_at, self._copied = now, self._state()
+
+    def _send(self) -> None:
+        """Send one frame with what changed since the last."""
+        with self._lock:
+            whole, self._whole, self._dirty = self._whole, False, False
+        delta = self.live.delta(-1 if whole else self._rows.version)
+        messages = self._rows.messages(delta, self._status())
+        for message in messages:
+            self._widget.send(message.content, list(message.buffers))
+        now = self._clock()
+        if delta.reset:
+            self._whole_at = now
+        with self._lock:
+            self._pace.sent(self._rows.frame, sum(m.nbytes for m in messages), now, whole=delta.reset)
+
+    def _refill_in(self, now: float) -> float | None:
+        return max(0.0, self._whole_at + REFILL_INTERVAL - now) if self._rows.has_room else None
+
+    def _copy_in(self, now: float) -> float | None:
+        if self._copied == self._state():
+            return None
+        return max(0.0, self._copied_at + max(COPY_INTERVAL, 6 * self._pace.interval) - now)
+
+    def _state(self) -> object:
+        """What the static copy shows, to tell whether it is out of date."""
+        return self.live.version, self.live.status.split(" in ")[0], self.live.notice
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "text": self.live.status,
+            "failed": self.live.error is not None,
+            "notice": self.live.notice or "",
+            "changes": self._changes,
+            "changed_at": None if self._changed_at is None else int(self._changed_at * 1000),
+        }
+
+    def _copy(self) -> StaticCopy:
+        """The last state as html and text."""
+        at = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+        ended = self._frozen or _stopped(self.live)
+        changes = _changes(self.live)
+        footer = [
+            f"live until {at}" if ended else f"live, as of {at}",
+            f"{changes:,} {'change' if changes == 1 else 'changes'}",
+        ]
+        if _stopped(self.live):
+            footer.append(self.live.status)
+        notices = [text for text in (self.live.notice, self._failure) if text]
+        if self.live.error is not None:
+            notices.append(f"{type(self.live.error).__name__}: {self.live.error}")
+        table, columns, title = self.live.arrow(), self.live.columns, self.live.sql
+        return StaticCopy(
+            html=render_html(table, columns=columns, title=title, footer=footer, notices=notices),
+            text=render_text(table, columns=columns, title=title, footer=footer, notices=notices),
+        )
+
+
+def display_live(live: Live) -> LiveView | None:
+    """Show a live table in the running cell.
+
+    Args:
+        live: The live table.
+
+    Returns:
+        The view; None where there is no notebook (a terminal, captured output): the rows are shown once.
+    """
+    from IPython import get_ipython
+    from IPython.display import display
+
+    publisher: Any = getattr(get_ipython(), "display_pub", None)
+    # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
+    if not hasattr(publisher, "pub_socket"):
+        table, columns = live.arrow(), live.columns
+        footer = [live.status]
+        html = render_html(table, columns=columns, title=live.sql, footer=footer)
+        text = render_text(table, columns=columns, title=live.sql, footer=footer)
+        display({"text/html": html, "text/plain": text}, raw=True)
+        return None
+
+    def publish(data: dict[str, Any], display_id: str, update: bool) -> None:
+        publisher.publish(data, {}, transient={"display_id": display_id}, update=update)
+
+    outputs = Outputs(publish)
+    view = LiveView(live, widget=LiveTableWidget(sql=live.sql, twin=outputs.twin), outputs=outputs)
+    view.show()
+    return view
+
+
+def _changes(live: Live) -> int:
+    return live.stats.inserted + live.stats.updated + live.stats.deleted
+
+
+def _stopped(live: Live) -> bool:
+    return live.error is not None or live.status.startswith("stopped")

@@ -1,0 +1,103 @@
+"""The page module in an empty page, with a model that stands in for anywidget's."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from playwright.sync_api import Page
+
+from kalam_notebook.notebook.page_rows import PageRows
+from kalam_notebook.wire.types import Column, arrow_schema
+
+MODULE = Path(__file__).parents[2] / "kalam_notebook" / "notebook" / "static" / "live_table.js"
+
+MOUNT = """async ({source, twin, sql}) => {
+  const url = URL.createObjectURL(new Blob([source], {type: 'text/javascript'}));
+  const {default: widget} = await import(url);
+  const listeners = {};
+  window.said = [];
+  window.model = {
+    get: (key) => ({twin, sql})[key],
+    on: (event, listener) => { (listeners[event] ??= []).push(listener); },
+    send: (content) => { window.said.push(content); },
+  };
+  window.emit = (event, ...args) => (listeners[event] ?? []).forEach((listener) => listener(...args));
+  window.end = widget.initialize({model: window.model});
+  window.show = () => widget.render({model: window.model, el: document.querySelector('#place')});
+  window.hide = window.show();
+}"""
+SEND = """(messages) => {
+  for (const [content, buffers] of messages) {
+    const views = buffers.map((text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
+    window.emit('msg:custom', content, views);
+  }
+}"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A delta as a live table gives it."""
+
+    version: int
+    reset: bool
+    rows: pa.Table
+    row_ids: tuple[int, ...]
+    num_rows: int
+    inserted: frozenset[int] = frozenset()
+    removed: tuple[int, ...] = ()
+
+
+@dataclass
+class MountedTable:
+    """The module on a page, fed by the same code that feeds it in a notebook."""
+
+    page: Page
+    columns: tuple[Column, ...]
+    sql: str = "SELECT * FROM app.orders"
+    twin: str = "abc123"
+    status: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rows = PageRows(self.columns)
+        self.ids: list[int] = []
+        self.status = {"text": "live", "failed": False, "notice": "", "changes": 0, "changed_at": None} | self.status
+        source = MODULE.read_text(encoding="utf-8")
+        self.page.evaluate(MOUNT, {"source": source, "twin": self.twin, "sql": self.sql})
+
+    def table(self, rows: list[dict[str, Any]]) -> pa.Table:
+        return pa.Table.from_pylist(rows, schema=arrow_schema(self.columns))
+
+    def load(self, rows: list[dict[str, Any]], *, total: int | None = None) -> None:
+        """Send all rows; their ids are 1, 2, …"""
+        self.ids = list(range(1, len(rows) + 1))
+        self._send(Change(1, True, self.table(rows), tuple(self.ids), total or len(rows)))
+
+    def change(self, rows: dict[int, dict[str, Any]], removed: tuple[int, ...] = ()) -> None:
+        """Send new and changed rows by id, and the ids of removed ones."""
+        inserted = frozenset(rows) - set(self.ids)
+        self.ids = [i for i in self.ids if i not in removed] + sorted(inserted)
+        self.status["changes"] += len(rows) + len(removed)
+        delta = Change(
+            self.rows.version + 1, False, self.table(list(rows.values())), tuple(rows), len(self.ids), inserted, removed
+        )
+        self._send(delta)
+
+    def tell(self, **status: Any) -> None:
+        """Send a status without rows."""
+        self.status |= status
+        self._send(Change(self.rows.version, False, self.table([]), (), len(self.ids)))
+
+    def _send(self, delta: Change) -> None:
+        self.raw(
+            [
+                (message.content, [base64.b64encode(buffer).decode() for buffer in message.buffers])
+                for message in self.rows.messages(delta, self.status)
+            ]
+        )
+
+    def raw(self, messages: list[tuple[dict[str, Any], list[str]]]) -> None:
+        self.page.evaluate(SEND, messages)

@@ -1,0 +1,289 @@
+"""The view of a live table without a browser: outputs, frames, messages of the page, freezing."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+import weakref
+
+import pyarrow as pa
+import pytest
+from fake_live import FakeLive
+
+from kalam_notebook.errors import SubscriptionError
+from kalam_notebook.notebook import freeze, live_view
+from kalam_notebook.notebook.freeze import WIDGET_VIEW, Outputs
+from kalam_notebook.notebook.live_view import LiveTableWidget, LiveView, display_live
+
+
+class Notebook:
+    """What the notebook would hold: outputs by display id, in order; and what went to the page."""
+
+    def __init__(self) -> None:
+        self.outputs: dict[str, dict[str, object]] = {}
+        self.updates = 0
+        self.frames: list[tuple[dict, list[bytes], str]] = []
+        self._changed = threading.Condition()
+
+    def publish(self, data: dict, display_id: str, update: bool) -> None:
+        with self._changed:
+            assert update == (display_id in self.outputs)
+            self.outputs[display_id] = data
+            self.updates += update
+            self._changed.notify_all()
+
+    def send(self, content: dict, buffers: list[bytes]) -> None:
+        with self._changed:
+            self.frames.append((content, buffers, threading.current_thread().name))
+            self._changed.notify_all()
+
+    def wait(self, condition) -> None:
+        """Wait until something is true of the notebook; checked after each event."""
+        with self._changed:
+            assert self._changed.wait_for(condition, timeout=10.0), self.frames
+
+    @property
+    def copy(self) -> dict:
+        return next(iter(self.outputs.values()))
+
+    @property
+    def widget_output(self) -> dict:
+        return list(self.outputs.values())[1]
+
+    def names(self) -> dict[int, str]:
+        """The rows as a page would hold them."""
+        rows: dict[int, str] = {}
+        for content, (stream, removed), _ in self.frames:
+            table = pa.ipc.open_stream(stream).read_all()
+            if content["base"] < 0:
+                rows = {}
+            for row_id in memoryview(removed).cast("q"):
+                rows.pop(row_id, None)
+            rows |= dict(zip(table["id"].to_pylist(), table["1"].to_pylist(), strict=True))
+        return rows
+
+
+class Widget(LiveTableWidget):
+    """The widget with its way to the page replaced."""
+
+    notebook: Notebook
+
+    def send(self, content, buffers=None):
+        self.notebook.send(content, buffers)
+
+    def hear(self, content: dict) -> None:
+        self._handle_custom_msg(content, [])
+
+
+@pytest.fixture
+def notebook():
+    return Notebook()
+
+
+@pytest.fixture
+def show(notebook):
+    """Show a live table; the views are frozen in the end."""
+    views: list[LiveView] = []
+
+    def show(live: FakeLive) -> tuple[LiveView, Widget]:
+        outputs = Outputs(notebook.publish)
+        widget = Widget(sql=live.sql, twin=outputs.twin)
+        widget.notebook = notebook
+        view = LiveView(live, widget=widget, outputs=outputs)
+        views.append(view)
+        view.show()
+        return view, widget
+
+    yield show
+    for view in views:
+        view.freeze()
+
+
+def test_two_outputs_a_static_copy_and_the_widget(notebook, show):
+    _, widget = show(FakeLive({1: "Ada <b>"}))
+    assert set(notebook.copy) == {"text/html", "text/plain"}
+    assert "Ada &lt;b&gt;" in notebook.copy["text/html"]
+    assert f'data-kalam-twin="{widget.twin}"' in notebook.copy["text/html"]
+    assert "live, as of " in notebook.copy["text/plain"]
+    assert "1 row · live" in notebook.copy["text/plain"]
+    assert notebook.widget_output == {
+        WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    }
+
+
+def test_the_model_holds_no_rows(notebook, show):
+    _, widget = show(FakeLive({1: "a-value-of-a-row"}))
+    notebook.wait(lambda: notebook.frames)
+    state = widget.get_state()
+    assert "a-value-of-a-row" not in str(state)
+    assert {key for key in state if not key.startswith("_")} == {"layout", "sql", "tabbable", "tooltip", "twin"}
+
+
+def test_changes_reach_the_page_from_a_thread_of_the_view(notebook, show):
+    live = FakeLive({1: "Ada", 2: "Grace"})
+    show(live)
+    notebook.wait(lambda: notebook.names() == {1: "Ada", 2: "Grace"})
+    live.put(3, "Alan")
+    live.put(1, "Augusta")
+    live.drop(2)
+    notebook.wait(lambda: notebook.names() == {1: "Augusta", 3: "Alan"})
+    content = notebook.frames[-1][0]
+    assert content["status"]["changes"] == 3
+    assert content["status"]["rows"] == 2
+    assert time.time() - content["status"]["changed_at"] / 1000 < 60
+    assert {thread for _, _, thread in notebook.frames} == {"kalam-live-view"}
+
+
+def test_changes_are_gathered_into_few_frames(notebook, show):
+    live = FakeLive({1: "Ada"})
+    _, widget = show(live)
+    notebook.wait(lambda: notebook.frames)
+    widget.hear({"kind": "ack", "frame": 1})
+    started = time.monotonic()
+    for i in range(2, 502):
+        live.put(i, str(i))
+    notebook.wait(lambda: len(notebook.names()) == 501)
+    elapsed = time.monotonic() - started
+    assert len(notebook.frames) <= 4 + elapsed * 10
+
+
+def test_a_page_that_says_hello_gets_everything(notebook, show):
+    _, widget = show(FakeLive({1: "Ada"}))
+    notebook.wait(lambda: notebook.frames)
+    widget.hear({"kind": "ack", "frame": 1})
+    widget.hear({"kind": "hello"})
+    notebook.wait(lambda: len(notebook.frames) == 2)
+    assert notebook.frames[1][0]["base"] == -1
+
+
+def test_a_silent_page_gets_everything_again(notebook, show):
+    live = FakeLive({1: "Ada"})
+    show(live)
+    notebook.wait(lambda: len(notebook.frames) >= 2)
+    assert [content["base"] for content, _, _ in notebook.frames[:2]] == [-1, -1]
+
+
+def test_a_message_that_is_not_known_is_ignored(notebook, show):
+    _, widget = show(FakeLive({1: "Ada"}))
+    widget.hear({"kind": "something"})
+    widget.hear({})
+    notebook.wait(lambda: notebook.frames)
+
+
+def test_the_page_follows_the_status(notebook, show):
+    live = FakeLive({1: "Ada"})
+    show(live)
+    notebook.wait(lambda: notebook.frames)
+    live.notice = "deletes are not told"
+    live.become("reconnecting in 3 s")
+    notebook.wait(lambda: notebook.frames[-1][0]["status"]["text"] == "reconnecting in 3 s")
+    status = notebook.frames[-1][0]["status"]
+    assert (status["notice"], status["failed"]) == ("deletes are not told", False)
+    live.status = "reconnecting in 2 s"  # Nobody calls back: the seconds pass by themselves.
+    notebook.wait(lambda: notebook.frames[-1][0]["status"]["text"] == "reconnecting in 2 s")
+
+
+def test_the_copy_follows_slowly(notebook, show, monkeypatch):
+    monkeypatch.setattr(live_view, "COPY_INTERVAL", 0.0)
+    live = FakeLive({1: "Ada"})
+    _, widget = show(live)
+    notebook.wait(lambda: notebook.frames)
+    widget.hear({"kind": "ack", "frame": 1})
+    live.put(2, "Grace")
+    notebook.wait(lambda: "Grace" in notebook.copy["text/html"])
+    assert "2 rows · live, as of " in notebook.copy["text/plain"]
+    assert WIDGET_VIEW in notebook.widget_output
+
+
+def test_a_closed_table_is_frozen(notebook, show):
+    live = FakeLive({1: "Ada"})
+    show(live)
+    live.put(2, "<script>")
+    live.become("stopped: closed")
+    notebook.wait(lambda: WIDGET_VIEW not in notebook.widget_output)
+    assert notebook.widget_output == {"text/html": "", "text/plain": ""}
+    html, text = notebook.copy["text/html"], notebook.copy["text/plain"]
+    assert "&lt;script&gt;" in html
+    assert "<script>" not in html
+    assert " UTC · 1 change · stopped: closed" in text
+    assert "2 rows · live until " in text
+    assert notebook.frames[-1][0]["status"]["text"] == "stopped: closed"
+    assert live.callbacks == []
+
+
+def test_an_error_is_frozen_with_its_text(notebook, show):
+    live = FakeLive({1: "Ada"})
+    show(live)
+    error = SubscriptionError("PERMISSION_DENIED", "no access to <app.people>", live.sql)
+    live.become("stopped: refused", error)
+    notebook.wait(lambda: WIDGET_VIEW not in notebook.widget_output)
+    assert "Warning: SubscriptionError: PERMISSION_DENIED: no access to <app.people>" in notebook.copy["text/plain"]
+    assert "&lt;app.people&gt;" in notebook.copy["text/html"]
+
+
+def test_freezing_twice_is_freezing_once(notebook, show):
+    view, _ = show(FakeLive({1: "Ada"}))
+    view.freeze()
+    updates = notebook.updates
+    view.freeze()
+    assert notebook.updates == updates == 2
+    assert "live until " in notebook.copy["text/plain"]
+    assert not view._thread.is_alive()
+
+
+def test_a_frozen_view_is_silent_and_lets_go(notebook, show):
+    live = FakeLive({1: "Ada"})
+    view, widget = show(live)
+    notebook.wait(lambda: notebook.frames)
+    view.freeze()
+    frames = len(notebook.frames)
+    widget.hear({"kind": "hello"})
+    live.put(2, "Grace")
+    assert len(notebook.frames) == frames
+    assert "Grace" not in notebook.copy["text/html"]
+
+
+def test_views_of_one_table_are_frozen_together(notebook, show):
+    live, other = FakeLive({1: "Ada"}), FakeLive({1: "Grace"})
+    show(live)
+    show(live)
+    show(other)
+    assert freeze.freeze_views(live) == 2
+    states = [WIDGET_VIEW in output for output in notebook.outputs.values()][1::2]
+    assert states == [False, False, True]
+    freeze.freeze_all()
+    assert not any(WIDGET_VIEW in output for output in notebook.outputs.values())
+
+
+def test_frozen_views_are_not_kept(notebook):
+    outputs = Outputs(notebook.publish)
+    widget = Widget(twin=outputs.twin)
+    widget.notebook = notebook
+    live = FakeLive({1: "Ada"})
+    view = LiveView(live, widget=widget, outputs=outputs)
+    view.show()
+    view.freeze()
+    gone = weakref.ref(view)
+    del view
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_fault_in_the_view_is_told_and_frozen(notebook, show, caplog):
+    live = FakeLive({1: "Ada"})
+    live.delta = lambda since: 1 / 0
+    with caplog.at_level(logging.ERROR, "kalam_notebook"):
+        show(live)
+        notebook.wait(lambda: len(notebook.outputs) == 2 and WIDGET_VIEW not in notebook.widget_output)
+    assert "The view ended with ZeroDivisionError" in notebook.copy["text/plain"]
+    assert "Ada" in notebook.copy["text/plain"]
+    assert "The view of a live table ended" in caplog.text
+
+
+def test_without_a_notebook_the_rows_are_shown_once(capsys):
+    live = FakeLive({1: "Ada"})
+    assert display_live(live) is None
+    assert "Ada" in capsys.readouterr().out
+    assert live.callbacks == []

@@ -362,11 +362,13 @@ class Client:
 
         Source: KalamDB HTTP reference, section 4.6.
         """
-        body = {"user": user, "password": password, "root_password": root_password, "email": email}
-        content = orjson.dumps(body)
+        request = Request(
+            "POST",
+            "/v1/api/auth/setup",
+            orjson.dumps({"user": user, "password": password, "root_password": root_password, "email": email}),
+            {"Content-Type": "application/json"},
+        )
         password = root_password = ""
-        body.clear()
-        request = Request("POST", "/v1/api/auth/setup", content, {"Content-Type": "application/json"})
         return parse_user(_json(self._http.send(request).content)["user"])
 
     # Live -----------------------------------------------------------------------------------------------------------

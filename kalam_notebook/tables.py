@@ -9,7 +9,7 @@ types (R2), with values that lie sent as text (R6).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kalam_notebook.errors import DecodeError, KalamError, ProtocolError, ResultError, ServerError
@@ -18,7 +18,7 @@ from kalam_notebook.transport.http import NoAnswerError
 from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
 from kalam_notebook.wire.body import RawResult
-from kalam_notebook.wire.shape import Shape, shape_of
+from kalam_notebook.wire.shape import Shape, rename_duplicates, shape_of
 from kalam_notebook.wire.sql import UnreadableSQL, table_names
 from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
 
@@ -181,6 +181,12 @@ class Reader:
         """
         if not columns:
             raise _Unwrappable("a result without columns cannot be read as one row")
+        column_names = [column.name for column in columns]
+        if len(set(column_names)) < len(column_names):
+            text = rename_duplicates(shape.text, column_names)
+            if text is None:
+                raise _Unwrappable("columns with equal names cannot be told apart; give them names with AS")
+            shape = replace(shape, text=text)
         types = self._true_types(shape, params, len(columns))
         true = [_TrueColumn(c.name, text, _true_type(text)) for c, text in zip(columns, types, strict=True)]
         names = [f"c{index}" for index in range(len(true))]

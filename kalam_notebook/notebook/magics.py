@@ -59,7 +59,8 @@ def unregister(shell: Any) -> None:  # noqa: ANN401
 
 def _shown_shortly(error: KalamError) -> KalamError:
     """The error, told to IPython as a few lines instead of a traceback."""
-    lines = f"{type(error).__name__}: {error}".splitlines()
+    notes = getattr(error, "__notes__", [])
+    lines = "\n".join([f"{type(error).__name__}: {error}", *notes]).splitlines()
 
     def render(self: KalamError) -> list[str]:
         return lines

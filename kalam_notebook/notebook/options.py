@@ -72,7 +72,8 @@ def help_text() -> str:
     """How the magics are used."""
     lines = ["%kalam connect [URL | sandbox] [options]"]
     lines += [f"    {name:12} {text}" for name, text in _CONNECT_HELP.items()]
-    lines += ["%kalam status | tables [namespace] | close", "", "%%kalam [variable <<] [options]", "SELECT …"]
+    lines += ["%kalam tables [namespace]", "%kalam status", "%kalam close", ""]
+    lines += ["%%kalam [variable <<] [options]", "SELECT …"]
     lines += [f"    {name:12} {text}" for name, text in _CELL_HELP.items()]
     return "\n".join(lines)
 

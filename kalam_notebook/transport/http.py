@@ -57,7 +57,7 @@ class Request:
 
     method: str
     path: str
-    content: bytes | None = None
+    content: bytes | None = field(default=None, repr=False)  # A login's holds a password.
     headers: Mapping[str, str] = field(default_factory=dict)
     files: Any = None
     params: Mapping[str, str] | None = None

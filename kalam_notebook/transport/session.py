@@ -29,9 +29,14 @@ def login(http: HttpTransport, user: str, password: Secret, *, timeout: float | 
     Raises:
         AuthError: The server refuses.
     """
-    body = orjson.dumps({"user": user, "password": password.reveal()})
-    headers = {"Content-Type": "application/json"}
-    request = Request("POST", "/v1/api/auth/login", body, headers, repeatable=True, timeout=timeout)
+    request = Request(
+        "POST",
+        "/v1/api/auth/login",
+        orjson.dumps({"user": user, "password": password.reveal()}),
+        {"Content-Type": "application/json"},
+        repeatable=True,
+        timeout=timeout,
+    )
     return parse_login(http.send(request).content)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kalam_notebook.wire.sql import Kind, Token, UnreadableSQL, tokenize
 
-__all__ = ["Shape", "shape_of"]
+__all__ = ["Shape", "rename_duplicates", "shape_of"]
 
 _SET_OPERATIONS = {"UNION", "INTERSECT", "EXCEPT"}
 _AFTER_SELECT_LIST = {
@@ -78,6 +78,31 @@ def shape_of(sql: str) -> Shape | None:
     )
 
 
+def rename_duplicates(sql: str, names: Sequence[str]) -> str | None:
+    """Give columns with equal names names of their own, so that the query can stand in a sub-query.
+
+    Args:
+        sql: A single SELECT without a semicolon.
+        names: Its output names.
+
+    Returns:
+        The text in which each repeated name is an alias ``kalam_0``, ``kalam_1`` …; None when the output columns are
+        not written one by one.
+    """
+    tokens = tokenize(sql)
+    top = list(_top_level(tokens))
+    items = _split(_until(top[1:], _AFTER_SELECT_LIST))
+    if tokens[0].word != "SELECT" or len(items) != len(names) or {token.word for token in top} & _SET_OPERATIONS:
+        return None
+    parts, last = [], 0
+    for number, (item, name) in enumerate(zip(items, names, strict=True)):
+        if names.count(name) > 1:
+            body = _without_alias(item)
+            parts += [sql[last : body[-1].end], f" AS kalam_{number}"]
+            last = item[-1].end
+    return "".join([*parts, sql[last:]])
+
+
 def _top_level(tokens: Sequence[Token]) -> Iterator[Token]:
     depth = 0
     for token in tokens:
@@ -121,11 +146,7 @@ def _is_plain(tokens: Sequence[Token], top: Sequence[Token]) -> bool:
 
 def _is_plain_item(item: Sequence[Token]) -> bool:
     """``*``, ``t.*``, ``c``, ``t.c``, each with or without an alias."""
-    body = list(item)
-    if len(body) >= 3 and body[-2].word == "AS" and body[-1].identifier:
-        body = body[:-2]
-    elif len(body) >= 2 and body[-1].identifier and body[-2].identifier:
-        body = body[:-1]
+    body = _without_alias(item)
     names, dots = body[::2], body[1::2]
     return (
         len(body) % 2 == 1
@@ -135,6 +156,14 @@ def _is_plain_item(item: Sequence[Token]) -> bool:
         and names[-1].word not in {"NULL", "TRUE", "FALSE", "CURRENT_USER", "CURRENT_ROLE", "CURRENT_DATE",
                                    "CURRENT_TIME", "CURRENT_TIMESTAMP"}
     )  # fmt: skip
+
+
+def _without_alias(item: Sequence[Token]) -> list[Token]:
+    if len(item) >= 3 and item[-2].word == "AS" and item[-1].identifier:
+        return list(item[:-2])
+    if len(item) >= 2 and item[-1].identifier and (item[-2].identifier or item[-2].text == ")"):
+        return list(item[:-1])
+    return list(item)
 
 
 def _until(tokens: Sequence[Token], words: set[str]) -> list[Token]:

@@ -1,0 +1,166 @@
+"""Files: up, down, checked; what differs or does not fit leaves nothing behind."""
+
+import asyncio
+import errno
+import hashlib
+import io
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import kalam_notebook as kalam
+from kalam_notebook.errors import (
+    ConfigError,
+    DownloadError,
+    FileRejectedError,
+    NotFoundError,
+    ParameterError,
+    QueryError,
+)
+
+pytestmark = pytest.mark.contract
+CONTENT = os.urandom(300_000)
+
+
+@pytest.fixture
+def docs(client, namespace):
+    client.execute_query(
+        f"CREATE TABLE {namespace}.docs (id TEXT PRIMARY KEY, body FILE, note TEXT) WITH (TYPE = 'USER')"
+    )
+    return f"{namespace}.docs"
+
+
+def put(client, docs, key, source):
+    sql = f'INSERT INTO {docs} (id, body, note) VALUES ($1, FILE("body"), $2)'
+    client.execute_with_files(sql, {"body": source}, [key, "n"])
+    return client.query(f"SELECT body FROM {docs} WHERE id = $1", [key]).loc[0, "body"]
+
+
+def test_up_and_down(client, docs, tmp_path):
+    ref = put(client, docs, "a", ("My Report.pdf", CONTENT))
+    assert isinstance(ref, kalam.FileRef)
+    assert (ref.name, ref.size, ref.sha256) == ("My Report.pdf", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    path = client.download(ref, to=tmp_path)
+    assert path == tmp_path / "My Report.pdf"
+    assert path.read_bytes() == CONTENT
+    namespace, table = docs.split(".")
+    other = client.download_file(replace(ref, namespace=None), namespace, table, to=tmp_path / "new" / "x.bin")
+    assert other.read_bytes() == CONTENT
+    assert client.download_bound_file(ref, to=f"{tmp_path}/folder/").parent.name == "folder"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "My Report.pdf",
+        "My Report.pdf",
+        "folder",
+        "new",
+        "x.bin",
+    ]
+
+
+def test_every_kind_of_source(client, docs, tmp_path):
+    path = tmp_path / "from disk.txt"
+    path.write_bytes(b"disk")
+    assert put(client, docs, "path", path).name == "from disk.txt"
+    assert put(client, docs, "text", str(path)).size == 4
+    assert put(client, docs, "bytes", b"raw").name == "body"
+    assert put(client, docs, "open", io.BytesIO(b"open")).size == 4
+    assert put(client, docs, "named", ("n.txt", path)).name == "n.txt"
+
+
+def test_async(server, docs, tmp_path, client):
+    ref = put(client, docs, "a", ("x.txt", b"abc"))
+
+    async def main():
+        async with kalam.AsyncClient(server.url, user="root", password=server.root_password) as other:
+            return await other.download(ref, to=tmp_path)
+
+    assert asyncio.run(main()).read_bytes() == b"abc"
+
+
+def test_placeholders_and_files_must_match(client, docs):
+    sql = f"INSERT INTO {docs} (id, body) VALUES ('a', FILE(\"body\"))"
+    with pytest.raises(ParameterError, match="no file is given"):
+        client.execute_with_files(sql, {})
+    with pytest.raises(ParameterError, match=r'has no FILE\("other"\)'):
+        client.execute_with_files(sql, {"body": b"", "other": b""})
+    with pytest.raises(ConfigError, match="Cannot read the file"):
+        client.execute_with_files(sql, {"body": "/nowhere/file"})
+    with pytest.raises(QueryError, match="multipart"):
+        client.execute_query(sql)
+
+
+def test_a_file_over_the_limit(client, docs):
+    with pytest.raises(FileRejectedError, match="10 MiB"):
+        put(client, docs, "big", b"x" * 11_000_000)
+
+
+def test_a_name_with_folders_stays_in_the_folder(client, docs, tmp_path):
+    ref = put(client, docs, "evil", ("../../evil.txt", b"abc"))
+    inside = tmp_path / "in"
+    inside.mkdir()
+    assert client.download(ref, to=inside).parent == inside
+    assert [path.name for path in tmp_path.rglob("*.txt")] == ["evil.txt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({"sha256": "0" * 64}, "SHA-256 differs"), ({"size": 5}, "should have 5 bytes")]
+)
+def test_content_that_differs_is_not_kept(client, docs, tmp_path, change, words):
+    ref = put(client, docs, "a", ("x.txt", b"abc"))
+    target = tmp_path / "x.txt"
+    target.write_bytes(b"older")
+    with pytest.raises(DownloadError, match=words):
+        client.download(replace(ref, **change), to=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
+    assert target.read_bytes() == b"older"
+
+
+def test_a_file_that_is_not_there(client, docs, tmp_path):
+    ref = put(client, docs, "a", ("x.txt", b"abc"))
+    with pytest.raises(NotFoundError, match="FILE_NOT_FOUND"):
+        client.download(replace(ref, id="1"), to=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk(client, docs, tmp_path, monkeypatch):
+    ref = put(client, docs, "a", ("x.txt", b"abc"))
+
+    def full(self, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(DownloadError, match="No space left on device"):
+        client.download(ref, to=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs the device /dev/full, which Linux has")
+def test_a_disk_that_fills_while_writing(client, docs, tmp_path, monkeypatch):
+    ref = put(client, docs, "a", ("x.txt", CONTENT))
+    import tempfile
+
+    real = tempfile.NamedTemporaryFile
+
+    def on_full_disk(*args, **options):
+        file = real(*args, **options)
+        os.dup2(os.open("/dev/full", os.O_WRONLY), file.fileno())
+        return file
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", on_full_disk)
+    with pytest.raises(DownloadError, match="No space left on device"):
+        client.download(ref, to=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written(client, docs, tmp_path):
+    ref = put(client, docs, "a", ("x.txt", b"abc"))
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DownloadError, match="Cannot write to"):
+        client.download(ref, to=tmp_path / "file" / "below" / "x")
+
+
+def test_an_unbound_reference_says_what_to_type(client, docs):
+    ref = replace(put(client, docs, "a", ("x.txt", b"abc")), namespace=None)
+    with pytest.raises(ConfigError, match=r"download_file\(ref"):
+        client.download(ref)

@@ -1,0 +1,194 @@
+"""``%kalam`` and ``%%kalam`` in a real IPython shell."""
+
+import html
+import io
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+import kalam_notebook as kalam
+from kalam_notebook.errors import AuthError, ConfigError, KalamError, QueryError
+
+
+class Shell:
+    """A shell that shows what a person would see, and raises what IPython swallows."""
+
+    def __init__(self):
+        self.ip = InteractiveShell.instance()
+        self.ip.run_line_magic("load_ext", "kalam_notebook")
+
+    def run(self, cell):
+        with capture_output() as captured:
+            done = self.ip.run_cell(cell)
+        self.text = captured.stdout
+        self.shown = "".join(text for output in captured.outputs for text in output.data.values())
+        return done
+
+    def value(self, cell):
+        done = self.run(cell)
+        done.raise_error()
+        return done.result
+
+    def error(self, cell):
+        done = self.run(cell)
+        assert done.error_in_exec is not None, self.text
+        return done.error_in_exec
+
+
+@pytest.fixture
+def shell(sandbox_server, monkeypatch):
+    monkeypatch.setenv("KALAMDB_SERVER_URL", sandbox_server.url)
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", sandbox_server.root_password)
+    InteractiveShell.clear_instance()
+    shell = Shell()
+    yield shell
+    kalam.close()
+    shell.ip.history_manager.end_session()
+    shell.ip.run_line_magic("unload_ext", "kalam_notebook")
+    assert "kalam" not in shell.ip.magics_manager.magics["cell"]
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def people(shell, sandbox_server):
+    """A table with three rows, one of them hostile."""
+    with kalam.Client(sandbox_server.url, user="root", password=sandbox_server.root_password) as client:
+        name = "m" + pd.util.hash_array(pd.Series([id(shell)]).to_numpy()).tobytes().hex()[:10]
+        client.execute_query(f"CREATE NAMESPACE {name}")
+        client.execute_query(f"CREATE TABLE {name}.people (id INT PRIMARY KEY, name TEXT) WITH (TYPE = 'SHARED')")
+        rows = [[1, "Ada"], [2, "<script>alert(1)</script>"], [3, None]]
+        for row in rows:
+            client.execute_query(f"INSERT INTO {name}.people (id, name) VALUES ($1, $2)", row)
+        yield f"{name}.people"
+        client.execute_query(f"DROP NAMESPACE {name}")
+
+
+def test_a_select_is_shown_as_a_preview(shell, people):
+    result = shell.value(f"%%kalam\nSELECT * FROM {people} -- all of them\n")
+    page = result._repr_html_()
+    assert "<script>" not in page
+    assert html.escape("<script>alert(1)</script>") in page
+    assert "3 rows" in page
+    assert "INT" in page
+    assert "complete" in page
+    assert "3 rows" in str(result)
+
+
+def test_a_variable_gets_a_frame(shell, people):
+    shell.value(f"%%kalam them <<\nSELECT id, name FROM {people};")
+    frame = shell.ip.user_ns["them"]
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["id"].tolist() == [1, 2, 3]
+    shell.value(f"%%kalam them << --format arrow\nSELECT id FROM {people}")
+    assert isinstance(shell.ip.user_ns["them"], pa.Table)
+    shell.value(f"%%kalam them << --format polars\nSELECT id FROM {people}")
+    assert isinstance(shell.ip.user_ns["them"], pl.DataFrame)
+
+
+def test_values_are_bound_and_never_pasted(shell, people):
+    shell.ip.user_ns["wanted"] = ["Ada' OR '1'='1"]
+    assert shell.value(f"%%kalam --params wanted\nSELECT id FROM {people} WHERE name = $1").row_count == 0
+    assert shell.value(f'%%kalam --params ["Ada"]\nSELECT id FROM {people} WHERE name = $1').row_count == 1
+    assert shell.value(f"%%kalam --params [null]\nSELECT id FROM {people} WHERE $1 IS NULL").row_count == 3
+
+
+def test_sql_with_braces_and_arrows_is_left_alone(shell, people):
+    sql = "SELECT 1 << 2 AS shifted, '{id} {{x}} $name' AS text"
+    (row,) = shell.value(f"%%kalam\n{sql}").arrow().to_pylist()
+    assert row == {"shifted": 4, "text": "{id} {{x}} $name"}
+
+
+def test_several_statements_have_their_own_results(shell, people):
+    last = shell.value(
+        f"%%kalam\nINSERT INTO {people} (id, name) VALUES (4, 'Eve');\nSELECT count(*) AS n FROM {people};"
+    )
+    assert last.arrow().to_pylist() == [{"n": 4}]
+    assert "Inserted 1 row(s)" in shell.shown
+    done = shell.value(f"%%kalam\nBEGIN; DELETE FROM {people} WHERE id = 4; SELECT count(*) AS n FROM {people}; COMMIT")
+    assert done.message == "Deleted 1 row(s)"  # The server adds such results up and sends them last.
+
+
+def test_a_server_error_is_three_lines_without_a_traceback(shell, people):
+    namespace = people.split(".")[0]
+    error = shell.error(f"%%kalam\nSELECT * FROM {namespace}.peopel")
+    assert isinstance(error, QueryError)
+    lines = shell.text.strip().splitlines()
+    assert len(lines) <= 3
+    assert lines[0].startswith("QueryError: SQL_EXECUTION_ERROR")
+    assert f"Did you mean {people}?" in shell.text
+    assert "Traceback" not in shell.text
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("%%kalam --lve\nSELECT 1", "Did you mean --live?"),
+        ("%%kalam\n-- nothing\n", "holds no SQL"),
+        ("%%kalam\nSELECT 'open", "cannot be read"),
+        ("%%kalam x <<\nSHOW", "QueryError"),
+        ("%%kalam --params [nobody]\nSELECT $1", "nobody"),
+        ("%%kalam --params [1]\nSELECT $1; SELECT 2", "one statement"),
+        ("%kalam nope", "%kalam connect"),
+        ("%%kalam --live\nSELECT count(*) FROM nope.t", "Error"),
+    ],
+)
+def test_mistakes_are_named(shell, people, cell, words):
+    assert isinstance(shell.error(cell), KalamError)
+    assert words in shell.text
+    assert "Traceback" not in shell.text
+
+
+def test_a_variable_for_a_statement_without_rows(shell, people):
+    error = shell.error(f"%%kalam x <<\nDELETE FROM {people} WHERE id = 99")
+    assert isinstance(error, ConfigError)
+    assert "x" not in shell.ip.user_ns
+
+
+def test_a_failing_statement_says_that_earlier_ones_took_effect(shell, people):
+    shell.error(f"%%kalam\nINSERT INTO {people} (id) VALUES (9); SELECT nofn(1)")
+    assert "statement 2 of 2" in shell.text
+    assert shell.value(f"%%kalam\nSELECT id FROM {people} WHERE id = 9").row_count == 1
+
+
+def test_connecting(shell, sandbox_server, monkeypatch):
+    shell.value(f"%kalam connect {sandbox_server.url}")
+    assert f"at {sandbox_server.url} as root" in shell.shown
+    assert sandbox_server.root_password not in shell.shown
+    shell.value("%kalam status")
+    shell.value("%kalam close")
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", "wrong-hunter2")
+    error = shell.error(f"%kalam connect {sandbox_server.url}")
+    assert isinstance(error, AuthError)
+    assert "Check user and password" in shell.text
+    assert "hunter2" not in shell.text
+
+
+def test_a_server_that_is_gone(shell, monkeypatch):
+    shell.error("%kalam connect http://127.0.0.1:9")
+    assert "Cannot reach http://127.0.0.1:9" in shell.text
+    assert len(shell.text.strip().splitlines()) <= 3
+
+
+def test_tables(shell, people):
+    namespace = people.split(".")[0]
+    shell.value(f"%kalam tables {namespace}")
+    assert "people" in shell.shown
+
+
+def test_help_without_a_command(shell):
+    shell.value("%kalam")
+    assert "--params" in shell.shown
+
+
+def test_the_password_is_asked_for_without_echo(shell, sandbox_server, monkeypatch):
+    monkeypatch.delenv("KALAMDB_ROOT_PASSWORD")
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", terminal)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: sandbox_server.root_password)
+    shell.value(f"%kalam connect {sandbox_server.url} --user root")
+    assert shell.value("%%kalam\nSELECT 1 AS one").row_count == 1

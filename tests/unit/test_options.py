@@ -1,0 +1,66 @@
+"""The magic's line: options, a variable, bound values; everything else is an error that says what there is."""
+
+import pytest
+
+from kalam_notebook.errors import ConfigError
+from kalam_notebook.notebook.options import (
+    CellOptions,
+    ConnectOptions,
+    help_text,
+    parse_cell_line,
+    parse_connect_line,
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        ("", CellOptions()),
+        ("orders <<", CellOptions("orders")),
+        ("orders<<", CellOptions("orders")),
+        ("orders << --live", CellOptions("orders", live=True)),
+        ('--live --params ["open", 3]', CellOptions(live=True, params='["open", 3]')),
+        ("--params [[1, 2], ']'] --namespace app", CellOptions(params="[[1, 2], ']']", namespace="app")),
+        ("--params values --format arrow", CellOptions(params="values", format="arrow")),
+        ("--params=(1,) x <<", CellOptions("x", params="(1,)")),
+        ("--namespace 'my ns'", CellOptions(namespace="my ns")),
+    ],
+)
+def test_cell_lines(line, options):
+    assert parse_cell_line(line) == options
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--lve", r"no option --lve\. Did you mean --live\?"),
+        ("--nope", "Options: --live, --params, --namespace, --format"),
+        ("--params", "needs a value"),
+        ("--params --live", "needs a value"),
+        ("--params [1, 2", "do not close"),
+        ("SELECT 1", "SQL begins on the next line"),
+        ("1x <<", "SQL begins on the next line"),
+        ("--format csv", "pandas, arrow or polars"),
+        ("--password x", "notebooks are shared"),
+    ],
+)
+def test_what_a_cell_line_cannot_hold(line, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        parse_cell_line(line)
+    assert len(str(caught.value).splitlines()) <= 3
+
+
+def test_connect_lines():
+    assert parse_connect_line("sandbox") == ConnectOptions("sandbox")
+    assert parse_connect_line("") == ConnectOptions()
+    line = "http://h:1 --user bob --namespace app"
+    assert parse_connect_line(line) == ConnectOptions("http://h:1", "bob", None, "app")
+    with pytest.raises(ConfigError, match="one URL"):
+        parse_connect_line("a b")
+    with pytest.raises(ConfigError, match="KALAMDB_ROOT_PASSWORD"):
+        parse_connect_line("http://h:1 --password hunter2")
+
+
+def test_the_help_names_every_option():
+    for name in ("--live", "--params", "--namespace", "--format", "--user", "--profile", "%kalam tables"):
+        assert name in help_text()

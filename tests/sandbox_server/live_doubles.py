@@ -144,7 +144,12 @@ class Server:
         if headers is None:
             headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with websockets.connect(
-            self.url + query, additional_headers=headers, compression=None, ping_interval=None, max_size=None
+            self.url + query,
+            additional_headers=headers,
+            compression=None,
+            ping_interval=None,
+            max_size=None,
+            max_queue=None,
         ) as socket:
             client = Client(socket)
             if token:

@@ -10,7 +10,6 @@ from kalam_notebook.sandbox.live import frames
 from kalam_notebook.sandbox.live.changes import change_body
 from kalam_notebook.sandbox.live.messages import SubscribeOptions
 from kalam_notebook.sandbox.live.registry import SubscriptionCounter
-from kalam_notebook.sandbox.live.session import TokenBucket
 from kalam_notebook.sandbox.live.snapshot import PageRequest, first_page, page_of
 
 OLD = {"id": "1", "room": "a", "n": 1, "_seq": "10", "_deleted": False}
@@ -134,13 +133,3 @@ def test_a_users_count_never_falls_below_zero_and_is_forgotten_after_ten_idle_mi
     assert counter.of("root") == 3
     now[0] = 600.1
     assert counter.of("root") == 0
-
-
-def test_the_bucket_refills_with_time_and_holds_one_second_of_it():
-    now = [0.0]
-    bucket = TokenBucket(3, lambda: now[0])
-    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
-    now[0] = 1 / 3 + 0.001
-    assert [bucket.take() for _ in range(2)] == [True, False]
-    now[0] = 100.0
-    assert [bucket.take() for _ in range(4)] == [True, True, True, False]

@@ -1,4 +1,7 @@
-"""Server messages as JSON objects, and their way into WebSocket frames (live reference 3.1, 4.2)."""
+"""Server messages as JSON objects, and their way into WebSocket frames (live reference 3.1, 4.2).
+
+MessagePack is not spoken: a client that asks for it gets JSON, and is told so in ``auth_success``.
+"""
 
 from __future__ import annotations
 

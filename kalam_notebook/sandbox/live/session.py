@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from kalam_notebook.sandbox.backend import LiveBackend
+from kalam_notebook.sandbox.limits import RateLimiter
 from kalam_notebook.sandbox.live import frames
 from kalam_notebook.sandbox.live.connection import Connection, Ending
 from kalam_notebook.sandbox.live.messages import (
@@ -29,26 +27,6 @@ class Closed(Exception):
         self.ending = ending
 
 
-class TokenBucket:
-    """Let `rate` things happen per second, and as many at once after a second of rest."""
-
-    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate = rate
-        self._clock = clock
-        self._tokens = float(rate)
-        self._at = clock()
-
-    def take(self) -> bool:
-        """Say whether one more may happen now."""
-        now = self._clock()
-        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
 class Session:
     """The server's side of one connection; frames come in, messages go out through `send`."""
 
@@ -64,7 +42,7 @@ class Session:
         self._connection = connection
         self._backend = backend
         self._send = send
-        self._bucket = TokenBucket(options.messages_per_second)
+        self._limiter = RateLimiter(options.messages_per_second)
         self._queries = LiveQueries(connection, registry, backend, options=options, send=send)
 
     async def authenticate(self, token: str, compression: str) -> None:
@@ -93,7 +71,7 @@ class Session:
         Raises:
             Closed: The text is no message, or holds a token that is not accepted.
         """
-        if not self._bucket.take():
+        if not self._limiter.allow(self._connection.id):
             await self._send(frames.error("rate_limit", "RATE_LIMIT_EXCEEDED", "Too many messages"))
             return
         try:

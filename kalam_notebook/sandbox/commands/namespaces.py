@@ -22,8 +22,8 @@ def create_namespace(call: Call, statement: CreateNamespace) -> str:
     """
     catalog, name = call.server.catalog, statement.name
     if name in _RESERVED:
-        raise execution(f"Invalid operation: Namespace '{name}' is reserved and cannot be used")
-    check_name(name, before="Invalid operation: ", what="Namespace")
+        raise execution(f"Namespace '{name}' is reserved and cannot be used")
+    check_name(name, before="", what="Namespace")
     with catalog.lock:
         if name in catalog.namespaces:
             if statement.if_not_exists:

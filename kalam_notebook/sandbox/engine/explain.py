@@ -11,7 +11,6 @@ from kalam_notebook.sandbox.engine import plan
 from kalam_notebook.sandbox.engine.failures import engine_failure
 from kalam_notebook.sandbox.engine.rewrite import rewrite
 from kalam_notebook.sandbox.engine.select import ArrowRows, Selector
-from kalam_notebook.sandbox.errors import unsupported
 from kalam_notebook.sandbox.store.catalog import Catalog
 
 _EXPLAINED = re.compile(
@@ -31,18 +30,15 @@ def run_meta(sql: str, selector: Selector, catalog: Catalog) -> ArrowRows:
     """Run a command of the engine over the tables that the caller sees.
 
     Raises:
-        SqlFailed: The engine refuses it, or it is SET, which would have no effect.
+        SqlFailed: The engine refuses it.
     """
-    word = sql.split(None, 1)[0].upper()
-    if word == "SET":
-        raise unsupported("SET")
     frame = selector.plan(rewrite(sql, selector.caller))
     try:
         batches = frame.collect()
         schema = frame.schema()
     except Exception as failed:
         raise engine_failure(failed) from None
-    if word == "EXPLAIN":
+    if sql.lstrip()[:7].upper() == "EXPLAIN":
         kinds = _scan_kinds(frame.logical_plan(), catalog)
         batches = [_named_as_server(batch, kinds) for batch in batches]
     return ArrowRows(schema, batches)

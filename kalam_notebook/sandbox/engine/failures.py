@@ -11,6 +11,10 @@ from kalam_notebook.sandbox.backend import SqlFailed
 from kalam_notebook.sandbox.errors import DENIED, execution
 
 _PACKAGE_PREFIX = "DataFusion error: "
+# How the package words an error of a function written in Python; the traceback is nobody's business.
+_PYTHON = re.compile(
+    r"""PyErr \{ type: .*?, value: \w+\((?P<quote>['"])(?P<text>.*?)(?P=quote)\), traceback: .*""", re.DOTALL
+)
 _PLACEHOLDER = re.compile(r"No value found for placeholder with name ")
 _ALREADY = re.compile(r"primary key|constraint|already exists|duplicate|\bunique\b", re.IGNORECASE)
 _COLUMN = re.compile(r"no field named|column .* not found|field .* not found", re.IGNORECASE)
@@ -20,7 +24,7 @@ _PERMISSION = re.compile(r"access denied|permission|not authorized", re.IGNORECA
 
 def text_of(error: BaseException) -> str:
     """Return the engine's own text, without what the Python package puts before it."""
-    return str(error).removeprefix(_PACKAGE_PREFIX)
+    return _PYTHON.sub(r"\g<text>", str(error).removeprefix(_PACKAGE_PREFIX))
 
 
 def engine_failure(error: BaseException) -> SqlFailed:

@@ -129,6 +129,11 @@ def _cosine_distance(vectors: pa.Array, queries: pa.Array) -> pa.Array:
     return pa.array([_cosine(left, text) for left, text in pairs], pa.float32())
 
 
+def _same(values: pa.Array) -> pa.Array:
+    """Return the caller's id or role, which the rewriting has put in as the argument."""
+    return values
+
+
 def _for_each(make: Callable[[], object], kind: pa.DataType) -> Callable[[pa.Array], pa.Array]:
     def many(rows: pa.Array) -> pa.Array:
         return pa.array([make() for _ in range(len(rows))], kind)
@@ -163,6 +168,8 @@ _FUNCTIONS: list[ScalarUDF] = [
     *_path_function("json_object_keys", _keys, _TEXT_LIST),
     *_path_function("json_get_array", _items, _TEXT_LIST),
     udf(_cosine_distance, [pa.list_(pa.float32()), pa.string()], pa.float32(), "immutable", "cosine_distance"),
+    udf(_same, [pa.string()], pa.string(), "immutable", "kdb_current_user"),
+    udf(_same, [pa.string()], pa.string(), "immutable", "kdb_current_role"),
     udf(_for_each(EXPRESSION_IDS.next, pa.int64()), [pa.float64()], pa.int64(), "volatile", "snowflake_id"),
     udf(_for_each(ulid, pa.string()), [pa.float64()], pa.string(), "volatile", "ulid"),
     udf(_uuid_v7, [pa.float64()], pa.string(), "volatile", "uuid_v7"),

@@ -69,6 +69,8 @@ class Request:
         self._reader = Reader(server.catalog, scan_window=server.options.scan_window)
         self._session = session
         self._namespace = namespace
+        # USE reaches the SELECTs behind it, not writes or DDL (HTTP reference, section 6).
+        self._select_namespace = namespace
 
     def run(self, planned: Sequence[Planned]) -> list[Result]:
         """Run all statements and return their results in statement order.
@@ -96,7 +98,8 @@ class Request:
         match item.statement:
             case s.Query(sql):
                 check_parameters(self._params)
-                return self._rows(self._selector(caller).select(sql, named_parameters(self._params)), caller)
+                selector = self._selector(caller, self._select_namespace)
+                return self._rows(selector.select(sql, named_parameters(self._params)), caller)
             case s.Dml(kind, sql):
                 check_parameters(self._params)
                 return self._write(kind, sql, caller, literal_path)
@@ -109,7 +112,7 @@ class Request:
             case _:
                 return self._command(item.statement, caller)
 
-    def _selector(self, caller: Caller) -> Selector:
+    def _selector(self, caller: Caller, namespace: str) -> Selector:
         selector = Selector(
             catalog=self._server.catalog,
             system=self._server.system,
@@ -118,7 +121,7 @@ class Request:
             reader=self._reader,
             caller=caller,
         )
-        selector.namespace = self._namespace
+        selector.namespace = namespace
         return selector
 
     def _rows(self, result: ArrowRows, caller: Caller) -> Rows:
@@ -127,7 +130,7 @@ class Request:
         return Rows(columns, encode_batches(result.schema, result.batches, mask_secrets=masked), caller.user_id)
 
     def _write(self, kind: str, sql: str, caller: Caller, literal_path: bool) -> Message:
-        selector = self._selector(caller)
+        selector = self._selector(caller, self._namespace)
         # Evaluating and committing belong together, so that no other write comes between.
         with self._server.catalog.lock:
             if kind == "insert":
@@ -206,7 +209,7 @@ class Request:
             )
 
     def _meta(self, sql: str, caller: Caller) -> Rows:
-        selector = self._selector(caller)
+        selector = self._selector(caller, self._select_namespace)
         inner = explain.explained_dml(sql)
         if inner is not None:
             # EXPLAIN of a statement that writes carries it out (truth L26).
@@ -221,8 +224,7 @@ class Request:
             )
         result = carry_out(Call(self._server, caller), statement)
         if isinstance(statement, s.UseNamespace):
-            # USE reaches the SELECTs behind it, not writes or DDL (HTTP reference, section 6).
-            self._namespace = statement.name
+            self._select_namespace = statement.name
         return result
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kalam_notebook.sandbox.backend import Caller
 from kalam_notebook.sandbox.engine.failures import engine_text
-from kalam_notebook.sandbox.sql.tokens import NUMBER, PARAM, QUOTED, STRING, SYMBOL, WORD, Token, tokenize
+from kalam_notebook.sandbox.sql.tokens import QUOTED, STRING, SYMBOL, WORD, Token, UnterminatedError, tokenize
 
 _JSON_OPERATORS = {"->": "json_get_json", "->>": "json_as_text", "?": "json_contains"}
 _PATH_FUNCTIONS = {
@@ -33,6 +33,11 @@ _PLANNER_LACKS = {
     "EXTRACT": "Extract could not be planned by registered expr planner. Hint: Please try with `datetime_expressions` "
     "DataFusion feature enabled",
 }
+# How rewritten calls look in names of output columns.
+_FILLED = re.compile(
+    r'\b(kdb_current_user|kdb_current_role|snowflake_id|ulid|uuid_v7)\((?:random\(\)|Utf8\("[^"]*"\))\)'
+)
+_LONGER = re.compile(r"\b(json_\w+)_of\(")
 _CURRENT = re.compile(r"\bcurrent_(user|role)\b(\s*\(\s*\))?", re.IGNORECASE)
 _INTERESTING = re.compile(r"->|\?|json_|current_|snowflake_id|ulid|uuid_v7|substr|position|extract", re.IGNORECASE)
 
@@ -58,7 +63,11 @@ def rewrite(sql: str, caller: Caller) -> str:
     """
     if not _INTERESTING.search(sql):
         return sql
-    pieces = _pieces(sql, tokenize(sql))
+    try:
+        pieces = _pieces(sql, tokenize(sql))
+    except UnterminatedError:
+        # The engine words the error.
+        return sql
     pieces = _calls(pieces, caller)
     pieces = _operators(pieces)
     return "".join(piece.gap + piece.text for piece in pieces)
@@ -89,7 +98,9 @@ def _calls(pieces: list[_Piece], caller: Caller) -> list[_Piece]:
             out.append(_Piece(STRING, text, piece.gap))
         elif word in ("CURRENT_USER", "CURRENT_ROLE", "CURRENT_USER_ID"):
             value = caller.role if word == "CURRENT_ROLE" else caller.user_id
-            out.append(_Piece(STRING, "'" + value.replace("'", "''") + "'", piece.gap))
+            function = "kdb_current_role" if word == "CURRENT_ROLE" else "kdb_current_user"
+            quoted = value.replace("'", "''")
+            out.append(_Piece(WORD, f"{function}('{quoted}')", piece.gap))
             place += 2 if called and _text(pieces, place + 2) == ")" else 0
         elif called and word in _NO_ARGUMENTS and _text(pieces, place + 2) == ")":
             out.append(_Piece(WORD, _NO_ARGUMENTS[word], piece.gap))
@@ -172,6 +183,10 @@ def _operand(out: list[_Piece]) -> int:
     return max(place, 0)
 
 
-def is_plain_value(token: Token) -> bool:
-    """Say whether a token alone is a value: a literal or a parameter."""
-    return token.kind in (NUMBER, PARAM) or token.is_plain_string or token.upper in ("TRUE", "FALSE", "NULL")
+def server_name(column: str) -> str:
+    """Return the name that the server gives to an output column of rewritten calls.
+
+    >>> server_name('kdb_current_user(Utf8("root"))'), server_name("json_length_of(app.t.doc)")
+    ('kdb_current_user()', 'json_length(app.t.doc)')
+    """
+    return _LONGER.sub(r"\1(", _FILLED.sub(r"\1()", column))

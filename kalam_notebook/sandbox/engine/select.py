@@ -14,11 +14,11 @@ from datafusion import DataFrame, col
 from kalam_notebook.sandbox.backend import Caller
 from kalam_notebook.sandbox.engine import access, plan
 from kalam_notebook.sandbox.engine.reader import Reader
-from kalam_notebook.sandbox.engine.rewrite import rewrite
+from kalam_notebook.sandbox.engine.rewrite import rewrite, server_name
 from kalam_notebook.sandbox.engine.session import Session
 from kalam_notebook.sandbox.errors import execution
 from kalam_notebook.sandbox.options import Options
-from kalam_notebook.sandbox.sql.tokens import QUOTED, WORD, tokenize
+from kalam_notebook.sandbox.sql.tokens import QUOTED, WORD, UnterminatedError, tokenize
 from kalam_notebook.sandbox.store.catalog import Catalog, Name, View
 from kalam_notebook.sandbox.store.schema import DELETED, SEQ, TableDef
 from kalam_notebook.sandbox.system_tables import SystemTables
@@ -64,7 +64,8 @@ class Selector:
         frame = self._in_default_order(frame)
         limited = plan.has_limit(logical)
         frame = frame.limit(self._options.max_query_limit if limited else self._options.default_query_limit)
-        return ArrowRows(*self.session.run(frame))
+        schema, batches = self.session.run(frame)
+        return ArrowRows(pa.schema([field.with_name(server_name(field.name)) for field in schema]), batches)
 
     def plan(self, text: str, params: Mapping[str, object] | None = None) -> DataFrame:
         """Plan a rewritten text over the rows that this caller sees now.
@@ -101,7 +102,10 @@ class Selector:
 
     def _mentioned(self, text: str) -> set[Name]:
         """Return tables whose name occurs in the text, and those of the views it mentions."""
-        words = {token.name.lower() for token in tokenize(text) if token.kind in (WORD, QUOTED)}
+        try:
+            words = {token.name.lower() for token in tokenize(text) if token.kind in (WORD, QUOTED)}
+        except UnterminatedError:
+            return set()
         with self._catalog.lock:
             views = [view for view in self._catalog.views.values() if view.name in words]
             found = {name for name in self._catalog.tables if name[1] in words}
@@ -115,9 +119,8 @@ class Selector:
         return found
 
     def _put_view(self, view: View) -> None:
-        text = rewrite(view.sql, self.caller)
         self.session.use("default")
-        self.session.context.sql(f'CREATE OR REPLACE VIEW "{view.namespace}"."{view.name}" AS {text}')
+        self.session.put_view(f'"{view.namespace}"."{view.name}"', rewrite(view.sql, self.caller))
         self.session.use(self.namespace)
 
     def _fill(self, names: set[Name]) -> None:
@@ -130,7 +133,11 @@ class Selector:
         if name[0] == "system":
             self.session.fill(full_name, schema, [self._system.rows(name[1])])
             return
-        batches = self.reader.scan(name, self.caller.user_id, tombstones=tombstones, after=after, whole=whole)
+        try:
+            batches = self.reader.scan(name, self.caller.user_id, tombstones=tombstones, after=after, whole=whole)
+        except pa.ArrowInvalid as failed:
+            # MODIFY COLUMN to a type that stored values do not fit (KalamDB SQL reference, section 6.3).
+            raise execution(f"Execution error: Arrow error: Cast error: {failed}") from None
         self.session.fill(full_name, schema, batches)
 
     def _resolve(self, spelled: list[str]) -> list[Name]:

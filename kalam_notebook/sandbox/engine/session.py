@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pyarrow as pa
 from datafusion import DataFrame, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
@@ -64,11 +64,26 @@ class Session:
                 self.fill(name, schema, [])
 
     def fill(self, name: str, schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> None:
-        """Put rows into a table, instead of those it had."""
+        """Put rows into a table, instead of those it had.
+
+        Raises:
+            SqlFailed: The rows do not fit the schema, which ALTER TABLE can bring about.
+        """
         if name in self._tables:
             self.context.deregister_table(name)
-        self.context.register_record_batches(name, [list(batches) or [empty(schema)]])
         self._tables[name] = schema
+        try:
+            self.context.register_record_batches(name, [list(batches) or [empty(schema)]])
+        except Exception as failed:
+            # A column became NOT NULL over rows that hold NULL.
+            self.context.register_record_batches(name, [[empty(schema)]])
+            raise engine_failure(failed) from None
+
+    def put_view(self, name: str, query: str) -> None:
+        """Define a view over the tables as they are filled now; one over missing tables is left out."""
+        self.context.sql(f"DROP VIEW IF EXISTS {name}")
+        with suppress(ValueError):
+            self.context.sql(f"CREATE VIEW {name} AS {query}")
 
     def plan(self, sql: str, params: Mapping[str, object] | None = None) -> DataFrame:
         """Plan a SELECT or DML text without running it.

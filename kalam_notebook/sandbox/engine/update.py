@@ -13,7 +13,7 @@ from datafusion.plan import LogicalPlan
 
 from kalam_notebook.sandbox.engine import access
 from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError, Value
-from kalam_notebook.sandbox.engine.failures import engine_failure
+from kalam_notebook.sandbox.engine.failures import engine_failure, engine_text
 from kalam_notebook.sandbox.engine.insert import named_parameters
 from kalam_notebook.sandbox.engine.rewrite import rewrite
 from kalam_notebook.sandbox.engine.select import Selector
@@ -36,6 +36,7 @@ class _Parts:
         sql: The statement with sub-queries dropped from its condition.
         assigned: Columns that SET names, in order.
         values: Parameter number per assigned column whose value is a bare ``$n``.
+        is_identity: Whether every column is set to itself.
         has_where: Whether the statement as written has a condition.
         lost_condition: Whether nothing of the condition is left.
     """
@@ -44,6 +45,7 @@ class _Parts:
     table: tuple[str | None, str]
     assigned: tuple[str, ...]
     values: dict[str, int]
+    is_identity: bool
     has_where: bool
     lost_condition: bool
 
@@ -76,8 +78,8 @@ class Changer:
         else:
             typed = named_parameters(params)
         frame = self._selector.plan(text, typed)
-        assert name is not None  # Planning has failed otherwise.
-        assert parts is not None
+        if name is None or parts is None:
+            raise engine_text("Error during planning: the sandbox does not understand this statement")
         self._check_condition(kind, frame.optimized_logical_plan().display_indent(), parts, definition)
         rows = self._evaluate(frame.logical_plan())
         if kind == "update":
@@ -112,6 +114,11 @@ class Changer:
             word = kind.upper()
             raise execution(
                 f"Execution error: {_operation(kind, definition)}Error during planning: {word} requires a WHERE clause"
+            )
+        if parts.is_identity:
+            raise execution(
+                f"Execution error: {_operation(kind, definition)}Error during planning: "
+                "UPDATE requires at least one assignment"
             )
 
     def _evaluate(self, logical: LogicalPlan) -> pa.RecordBatch:
@@ -197,17 +204,27 @@ def _read(kind: str, sql: str) -> _Parts | None:
         if kind == "delete":
             cursor.expect("FROM")
         table = cursor.qualified()
-        assigned, values = _assignments(cursor) if kind == "update" else ((), {})
-        return _with_condition(cursor, table, assigned, values)
+        setting = _assignments(cursor) if kind == "update" else _Setting((), {}, is_identity=False)
+        return _with_condition(cursor, table, setting)
     except (SyntaxError, UnterminatedError):
         return None
 
 
-def _assignments(cursor: Cursor) -> tuple[tuple[str, ...], dict[str, int]]:
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """The SET list: columns, bare parameters, and whether it changes nothing."""
+
+    assigned: tuple[str, ...]
+    values: dict[str, int]
+    is_identity: bool
+
+
+def _assignments(cursor: Cursor) -> _Setting:
     while not cursor.accept("SET"):
         cursor.next()
     assigned: list[str] = []
     values: dict[str, int] = {}
+    is_identity = True
     while True:
         name = cursor.qualified()[1]
         cursor.expect("=")
@@ -215,36 +232,36 @@ def _assignments(cursor: Cursor) -> tuple[tuple[str, ...], dict[str, int]]:
         assigned.append(name)
         if len(expression) == 1 and expression[0].kind == PARAM:
             values[name] = int(expression[0].text[1:])
+        is_identity = is_identity and [token.text.lower() for token in expression] == [name]
         if not cursor.accept(","):
-            return tuple(assigned), values
+            return _Setting(tuple(assigned), values, is_identity)
 
 
 def _until(cursor: Cursor, stops: Sequence[str]) -> list[Token]:
     found: list[Token] = []
     depth = 0
     while (token := cursor.peek()) is not None and (depth or token.upper not in stops):
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
         found.append(cursor.next())
     return found
 
 
-def _with_condition(
-    cursor: Cursor, table: tuple[str | None, str], assigned: tuple[str, ...], values: dict[str, int]
-) -> _Parts:
+def _with_condition(cursor: Cursor, table: tuple[str | None, str], setting: _Setting) -> _Parts:
     _until(cursor, ("WHERE",))
     where = cursor.peek()
+    told = (table, setting.assigned, setting.values, setting.is_identity)
     if where is None:
-        return _Parts(cursor.sql, table, assigned, values, has_where=False, lost_condition=False)
+        return _Parts(cursor.sql, *told, has_where=False, lost_condition=False)
     cursor.next()
     condition = _until(cursor, ("LIMIT", "RETURNING"))
     parts = _conjuncts(condition)
     kept = [part for part in parts if not any(token.upper == "SELECT" for token in part)]
     if len(kept) == len(parts):
-        return _Parts(cursor.sql, table, assigned, values, has_where=True, lost_condition=False)
+        return _Parts(cursor.sql, *told, has_where=True, lost_condition=False)
     head = cursor.sql[: where.start]
     text = " AND ".join(cursor.sql[part[0].start : part[-1].end] for part in kept)
     sql = f"{head}WHERE {text}" if kept else head
-    return _Parts(sql, table, assigned, values, has_where=True, lost_condition=not kept)
+    return _Parts(sql, *told, has_where=True, lost_condition=not kept)
 
 
 def _conjuncts(tokens: list[Token]) -> list[list[Token]]:

@@ -7,9 +7,10 @@ section 6, step 5).
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from kalam_notebook.sandbox.backend import Caller, SqlFailed
-from kalam_notebook.sandbox.errors import denied, invalid_sql, unsupported
+from kalam_notebook.sandbox.errors import INVALID_INPUT, denied, invalid_sql, unsupported
 from kalam_notebook.sandbox.sql import commands, tables
 from kalam_notebook.sandbox.sql.statements import (
     Begin,
@@ -22,7 +23,7 @@ from kalam_notebook.sandbox.sql.statements import (
     Show,
     Statement,
 )
-from kalam_notebook.sandbox.sql.tokens import Cursor, UnterminatedError
+from kalam_notebook.sandbox.sql.tokens import Cursor, UnterminatedError, iterate
 
 ADMINS = ("dba", "system")
 STAFF = ("service", "dba", "system")
@@ -45,17 +46,20 @@ def classify(sql: str, caller: Caller) -> Statement:
         SqlFailed: INVALID_SQL, INVALID_INPUT or PERMISSION_DENIED, without the prefix ``Statement n failed``.
     """
     try:
-        cursor = Cursor(sql)
+        # A look at the first words is enough for what the engine reads itself.
+        words = [token.upper for token in islice(iterate(sql), 5)] + [""] * 5
     except UnterminatedError:
+        if sql.upper().split()[:3] == ["EXECUTE", "AS", "USER"]:
+            raise SqlFailed(INVALID_INPUT, "EXECUTE AS USER username quote was not closed") from None
         # Alone in its request such a text reaches the engine, which words the error.
         return Query(sql)
-    words = [token.upper for token in cursor.tokens[:5]] + [""] * 5
     if words[0] in ("SELECT", "WITH") or words[0] == "(":
         return Query(sql)
     if words[0] in ("INSERT", "UPDATE", "DELETE"):
         return Dml(words[0].lower(), sql)
     if words[:3] == ["EXECUTE", "AS", "USER"]:
         return ExecuteAs(*commands.read_execute_as(sql, lambda inner: classify(inner, caller)))
+    cursor = Cursor(sql)
     return _session(words) or _command(cursor, words, caller) or _meta(sql, words, caller) or _unknown(cursor)
 
 
@@ -136,6 +140,9 @@ def _meta(sql: str, words: list[str], caller: Caller) -> Statement | None:
         return EngineMeta(sql)
     if verb in names:
         _admin(caller, names[verb])
+        if verb == "SET":
+            # Sessions end with their request: accepting a setting would mean to ignore it.
+            raise unsupported("SET")
         return EngineMeta(sql)
     return None
 
@@ -157,5 +164,3 @@ def _read(reader: _Reader, cursor: Cursor, prefix: str = "") -> Statement:
         return reader(cursor)
     except SyntaxError as wrong:
         raise invalid_sql(prefix + (wrong.msg or str(wrong))) from None
-    except SqlFailed:
-        raise

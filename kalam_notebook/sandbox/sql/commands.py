@@ -27,7 +27,7 @@ from kalam_notebook.sandbox.sql.statements import (
     SubscribeTo,
     UseNamespace,
 )
-from kalam_notebook.sandbox.sql.tokens import Cursor, UnterminatedError
+from kalam_notebook.sandbox.sql.tokens import Cursor
 
 _ROLES = {
     "user": "user",
@@ -263,10 +263,7 @@ def read_execute_as(sql: str, classify: Callable[[str], Statement]) -> tuple[str
     Raises:
         SqlFailed: INVALID_INPUT, the wrapper is broken.
     """
-    try:
-        cursor = Cursor(sql)
-    except UnterminatedError:
-        raise SqlFailed(INVALID_INPUT, "EXECUTE AS USER username quote was not closed") from None
+    cursor = Cursor(sql)
     cursor.accept("EXECUTE", "AS", "USER")
     if cursor.done:
         raise SqlFailed(INVALID_INPUT, "EXECUTE AS USER requires a username")

@@ -189,10 +189,11 @@ def read_alter_table(cursor: Cursor) -> AlterTable:
     namespace, name = cursor.qualified()
     start = cursor.place
     action, column, definition, argument = _operation(cursor)
+    words = [token.text for token in cursor.tokens[start : cursor.place]]
     if cursor.at(","):
         raise SyntaxError("Only one ALTER TABLE operation is supported per statement")
     cursor.end()
-    text = _repeat(cursor, start, action, argument)
+    text = _repeated(action, words, definition, argument)
     return AlterTable(namespace, name, action, column, definition, argument, text)
 
 
@@ -257,18 +258,17 @@ def _access_level(cursor: Cursor) -> _Operation:
     return "access", None, None, level.title()
 
 
-def _repeat(cursor: Cursor, start: int, action: str, argument: str | None) -> str:
-    """Return the operation as the answer repeats it, for example ``ADD COLUMN note TEXT``."""
+def _repeated(action: str, words: list[str], definition: ColumnDef | None, argument: str | None) -> str:
+    """Return the operation as the answer repeats it, the column as it was written."""
     if action == "access":
         return f"SET ACCESS LEVEL {argument}"
-    words = [token.text for token in cursor.tokens[start:]]
-    upper = [word.upper() for word in words]
-    if upper[0] != "RENAME" and upper[1] != "COLUMN":
-        words.insert(1, "COLUMN")
-    keep = 3 if action in ("add", "modify", "drop") else 2
-    keep = len(words) if action in ("add", "modify", "set_default") else keep
-    spelled = [w.upper() if i < 2 or w.upper() in _LOUD else w for i, w in enumerate(words[: max(keep, len(words))])]
-    return re.sub(r" ?([(),]) ?", lambda m: {"(": "(", ")": ")", ",": ", "}[m[1]], " ".join(spelled)).strip()
-
-
-_LOUD = {"SET", "DROP", "NOT", "NULL", "DEFAULT", "TO", "INT", "TEXT", "BIGINT", "DOUBLE", "BOOLEAN", "TIMESTAMP"}
+    name = words[2] if words[1].upper() == "COLUMN" else words[1]
+    if action in ("add", "modify") and definition is not None:
+        return f"{action.upper()} COLUMN {name} {definition.type.sql}"
+    if action == "set_default" and definition is not None and definition.default is not None:
+        return f"ALTER COLUMN {name} SET DEFAULT {definition.default.sql}"
+    if action == "rename":
+        return f"RENAME COLUMN {name} TO {argument}"
+    if action == "drop":
+        return f"DROP COLUMN {name}"
+    return f"ALTER COLUMN {name} {action.replace('_', ' ').upper()}"

@@ -77,17 +77,18 @@ def tokenize(sql: str) -> list[Token]:
     Raises:
         UnterminatedError: A string, identifier or comment is not closed.
     """
-    return list(_tokens(sql))
+    return list(iterate(sql))
 
 
-def _tokens(sql: str) -> Iterator[Token]:
+def iterate(sql: str) -> Iterator[Token]:
+    """Yield the tokens of a text one by one; raises like `tokenize`."""
     place = 0
     while place < len(sql):
         found = _TOKEN.match(sql, place)
         assert found is not None  # The last alternative takes any character.
         kind = found.lastgroup
         if kind == "comment":
-            place = _comment_end(sql, place)
+            place = comment_end(sql, place)
             continue
         text = found.group()
         if kind == SYMBOL and text == "'":
@@ -100,7 +101,7 @@ def _tokens(sql: str) -> Iterator[Token]:
         place = found.end()
 
 
-def _comment_end(sql: str, start: int) -> int:
+def comment_end(sql: str, start: int) -> int:
     """Return the position behind a block comment; they nest."""
     depth = 0
     for found in re.compile(r"/\*|\*/").finditer(sql, start):

@@ -113,10 +113,11 @@ def apply(
     if operation.kind == "delete" and definition.kind == "stream":
         return _remove(operation, definition, owner, log, next_seq)
     keys = _keys(operation.rows, definition)
-    if operation.kind == "insert":
+    # Uncommitted writes are checked at COMMIT (KalamDB SQL reference, section 6.11).
+    if operation.kind != "delete" and not staged:
         check_not_null(operation.rows, definition)
-        if log.key:
-            _check_keys(keys, log, definition)
+    if operation.kind == "insert" and log.key and not staged:
+        _check_keys(keys, log, definition)
     living = [log.find(key) for key in keys] if operation.kind != "insert" else []
     kept = [place for place, row in enumerate(living) if row is not None]
     rows = operation.rows

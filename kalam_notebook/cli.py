@@ -74,7 +74,12 @@ def _demo(path: Path, out: Path) -> int:
     failure = None
     try:
         NotebookClient(
-            notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(out)}}
+            notebook,
+            timeout=120,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(out)}},
+            # Or the kernel warns on stderr that a front end on this machine talks to it unencrypted.
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
         ).execute()
     except CellExecutionError as exc:
         failure = str(exc)

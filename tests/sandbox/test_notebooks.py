@@ -1,0 +1,63 @@
+"""The notebooks and the examples of README and docs run as they stand."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+EXAMPLES = [
+    pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
+    for page in PAGES
+    for number, block in enumerate(
+        re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S), 1
+    )
+]
+
+
+def execute(notebook, folder):
+    client = NotebookClient(notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client.execute()
+    return notebook
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_runs(path, tmp_path):
+    execute(nbformat.read(path, as_version=4), tmp_path)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_is_committed_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert not [cell for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
+
+
+def test_changing_the_sql_of_the_quickstart_changes_the_result(tmp_path):
+    notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
+    (cell,) = [cell for cell in notebook.cells if cell.source.startswith("%%kalam weather <<")]
+    cell.source += " WHERE id < 7"
+    execute(notebook, tmp_path)
+    (report,) = [cell for cell in notebook.cells if "report" in cell.metadata.get("tags", [])]
+    assert "7 read as a DataFrame" in report.outputs[0]["text"]
+
+
+def test_a_failing_cell_of_the_quickstart_fails_the_run(tmp_path):
+    notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
+    (cell,) = [cell for cell in notebook.cells if cell.source.startswith("%%kalam weather <<")]
+    cell.source += " WHERE nope = 1"
+    with pytest.raises(CellExecutionError, match="No field named nope"):
+        execute(notebook, tmp_path)
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_an_example_runs(code, tmp_path):
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from dataclasses import fields
 from urllib.parse import urlsplit
 
 import pytest
+import websockets
 
 import kalam_notebook.sandbox
 from kalam_notebook.sandbox import SandboxError, start
@@ -140,6 +142,18 @@ def test_signals_end_the_server_cleanly_within_a_second(number):
     assert server._process.wait(DEADLINE) == 0
     assert time.monotonic() - began < 1.0
     server.stop()
+
+
+def test_a_stopping_server_says_good_bye_to_its_sockets():
+    async def hear(server):
+        url = server.url.replace("http", "ws", 1) + "/v1/ws"
+        async with websockets.connect(url) as socket:
+            os.kill(server.pid, signal.SIGTERM)
+            await asyncio.wait_for(socket.wait_closed(), DEADLINE)
+            return socket.close_code, socket.close_reason
+
+    with start() as server:
+        assert asyncio.run(hear(server)) == (1001, "Server shutting down")
 
 
 def test_an_interrupt_of_the_callers_process_group_does_not_reach_the_server():

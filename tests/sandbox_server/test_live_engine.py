@@ -3,33 +3,23 @@
 import asyncio
 import contextlib
 
-import httpx
 import pytest
 import websockets
 from live_doubles import Client
-
-from kalam_notebook.sandbox import start
+from serving import serving
 
 COLUMNS = "id BIGINT PRIMARY KEY, room TEXT, n INT, d DOUBLE"
 
 
 class Live:
-    """A sandbox process, with SQL over HTTP and sockets for live queries."""
+    """A sandbox server, with SQL over HTTP and sockets for live queries."""
 
-    def __init__(self, server):
-        self.url = server.url
-        self.token = self.login("root", server.root_password)
+    def __init__(self, served):
+        self.served = served
         self.number = 0
 
-    def login(self, user, password):
-        answer = httpx.post(f"{self.url}/v1/api/auth/login", json={"user": user, "password": password})
-        return answer.json()["access_token"]
-
-    def sql(self, sql, token=None):
-        headers = {"Authorization": f"Bearer {token or self.token}"}
-        answer = httpx.post(f"{self.url}/v1/api/sql", json={"sql": sql}, headers=headers, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["results"][-1]
+    def sql(self, sql):
+        return self.served.sql(sql)[-1]
 
     def table(self, kind="USER", columns=COLUMNS):
         """Create a table of its own for a test."""
@@ -39,9 +29,9 @@ class Live:
         return name
 
     @contextlib.asynccontextmanager
-    async def connect(self, token=None):
-        headers = {"Authorization": f"Bearer {token or self.token}"}
-        url = self.url.replace("http", "ws", 1) + "/v1/ws"
+    async def connect(self, user="root"):
+        headers = {"Authorization": f"Bearer {self.served.token(user)}"}
+        url = self.served.url.replace("http", "ws", 1) + "/v1/ws"
         async with websockets.connect(
             url, additional_headers=headers, compression=None, max_size=None, max_queue=None
         ) as socket:
@@ -52,8 +42,8 @@ class Live:
 
 @pytest.fixture(scope="module")
 def live():
-    with start() as server:
-        yield Live(server)
+    with serving() as served:
+        yield Live(served)
 
 
 def on_socket(test):
@@ -204,9 +194,7 @@ async def test_system_live_lists_what_runs(live, client):
 async def test_roles(live, client):
     private, public = live.table("SHARED"), live.table("SHARED")
     live.sql(f"ALTER TABLE {public} SET ACCESS LEVEL public")
-    live.sql("CREATE USER 'ann' WITH PASSWORD 'Correct-Horse-9' ROLE user")
-    ann = live.login("ann", "Correct-Horse-9")
-    async with live.connect(ann) as other:
+    async with live.connect(live.served.add_user("ann", "user")) as other:
         assert (await other.subscribe("a", f"SELECT * FROM {private}"))["code"] == "UNAUTHORIZED"
         assert (await other.subscribe("b", "SELECT * FROM system.users"))["code"] == "UNAUTHORIZED"
         assert (await other.subscribe("c", f"SELECT id FROM {public}"))["type"] == "subscription_ack"

@@ -39,6 +39,7 @@ def add_live_routes(app: web.Application, backend: LiveBackend, options: Options
     backend.on_commit(registry.commit)
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        # The size is checked by the driver, since aiohttp would send a close frame.
         socket = web.WebSocketResponse(
             timeout=_CLOSE_TIMEOUT, autoping=False, autoclose=False, compress=False, max_msg_size=0
         )

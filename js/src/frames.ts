@@ -31,6 +31,12 @@ export interface Message {
   readonly columns: readonly Column[] | null;
 }
 
+/** The last message of a view that ends: the kernel exits, or the table was closed. */
+export interface End {
+  readonly kind: "end";
+  readonly text: string;
+}
+
 export interface Rows {
   readonly ids: readonly bigint[];
   /** One array per column. */

@@ -1,6 +1,6 @@
 // The page module of the live table, loaded by anywidget: one session per model, one panel per view.
 
-import type { Message } from "./frames";
+import type { End, Message } from "./frames";
 import { Panel } from "./panel";
 import { Session } from "./session";
 
@@ -18,8 +18,9 @@ function initialize({ model }: { model: Model }): () => void {
   const key = model.get("twin") as string;
   const session = new Session((answer) => model.send(answer));
   sessions.set(key, session);
-  model.on("msg:custom", (message: Message, buffers: DataView[]) => {
+  model.on("msg:custom", (message: Message | End, buffers: DataView[]) => {
     if (message.kind === "frame") session.take(message, buffers);
+    else if (message.kind === "end") session.end(message.text);
   });
   // JupyterLab says so when the kernel restarts, and when a lost connection is back.
   model.on("comm_live_update", () => session.connectionChanged());

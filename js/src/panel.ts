@@ -22,6 +22,7 @@ export class Panel {
   private readonly foot = element("div", "kl-foot");
   private grid: Grid | undefined;
   private columns: readonly Column[] | undefined;
+  private ended = "";
   private scheduled = 0;
 
   constructor(
@@ -39,8 +40,8 @@ export class Panel {
   }
 
   /** Shows the store as it is at the next screen refresh. */
-  refresh(lost: boolean): void {
-    this.root.dataset["lost"] = String(lost);
+  refresh(ended: string): void {
+    this.ended = ended;
     if (this.scheduled) return;
     this.scheduled = requestAnimationFrame(() => {
       this.scheduled = 0;
@@ -60,9 +61,9 @@ export class Panel {
       this.root.hidden = false;
       this.root.append(element("style", "", hideTwin(this.about.twin)));
     }
-    const lost = this.root.dataset["lost"] === "true";
-    this.root.dataset["tone"] = lost ? "failed" : tone(status);
-    setText(this.state, lost ? "stopped: the kernel has gone" : status.text);
+    const text = this.ended || status.text;
+    this.root.dataset["tone"] = tone(text, status.failed);
+    setText(this.state, visible(text));
     setText(this.facts, factsText(status));
     this.facts.title = status.changed_at === null ? "" : new Date(status.changed_at).toISOString();
     setText(this.note, status.notice && `Warning: ${visible(status.notice)}`);
@@ -78,7 +79,7 @@ export class Panel {
 }
 
 /** The colour of the dot. */
-function tone({ text, failed }: Status): "live" | "waiting" | "stopped" | "failed" {
+function tone(text: string, failed: boolean): "live" | "waiting" | "stopped" | "failed" {
   if (failed) return "failed";
   if (text === "live") return "live";
   return text.startsWith("stopped") ? "stopped" : "waiting";

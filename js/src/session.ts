@@ -7,16 +7,18 @@ import { Store } from "./store";
 export type Answer = { readonly kind: "hello" } | { readonly kind: "ack"; readonly frame: number };
 
 export interface View {
-  refresh(lost: boolean): void;
+  /** @param ended Why nothing more comes; "" while the table is followed. */
+  refresh(ended: string): void;
 }
 
+const KERNEL_GONE = "stopped: the kernel has gone";
 const ACK_EVERY = 500; // Milliseconds. An answer costs the kernel as much as a tiny cell.
 
 export class Session {
   readonly store = new Store();
   private readonly views = new Set<View>();
   private readonly assembler = new Assembler();
-  private lost = false;
+  private ended = "";
   private asked = false;
   private acknowledged = -1;
   private newest = -1;
@@ -32,7 +34,7 @@ export class Session {
   }
 
   take(message: Message, buffers: readonly DataView[]): void {
-    this.lost = false;
+    this.ended = "";
     const frame = this.assembler.add(message, buffers);
     if (!frame) return;
     if (frame.base < 0) this.asked = false;
@@ -42,9 +44,15 @@ export class Session {
     if (this.views.size > 0) this.acknowledgeSoon();
   }
 
+  /** The kernel follows the table no longer. */
+  end(text: string): void {
+    this.ended = text;
+    this.refresh();
+  }
+
   /** The connection to the kernel changed; if the kernel is still there, it answers with all rows. */
   connectionChanged(): void {
-    this.lost = true;
+    this.ended ||= KERNEL_GONE;
     this.asked = false;
     this.hello();
     this.refresh();
@@ -52,7 +60,7 @@ export class Session {
 
   attach(view: View): () => void {
     this.views.add(view);
-    view.refresh(this.lost);
+    view.refresh(this.ended);
     if (this.newest > this.acknowledged) this.acknowledgeSoon();
     return () => this.views.delete(view);
   }
@@ -63,7 +71,7 @@ export class Session {
   }
 
   private refresh(): void {
-    for (const view of this.views) view.refresh(this.lost);
+    for (const view of this.views) view.refresh(this.ended);
   }
 
   /** Acknowledges the newest frame. A table that nobody shows is not acknowledged, so that the kernel sends less. */
@@ -80,7 +88,7 @@ export class Session {
     try {
       this.send(answer);
     } catch {
-      this.lost = true; // The channel to the kernel is closed.
+      this.ended ||= KERNEL_GONE; // The channel to it is closed.
     }
   }
 }

@@ -81,8 +81,8 @@ test("frames are acknowledged together, and only while somebody looks", (context
   session.take(message({ frame: 1 }), rows([1n]));
   tick();
   assert.deepEqual(said, []);
-  const refreshed: boolean[] = [];
-  const detach = session.attach({ refresh: (lost) => void refreshed.push(lost) });
+  const refreshed: string[] = [];
+  const detach = session.attach({ refresh: (ended) => void refreshed.push(ended) });
   session.take(message({ frame: 2, base: 1, version: 2 }), rows([1n]));
   session.take(message({ frame: 3, base: 2, version: 3 }), rows([1n]));
   tick();
@@ -94,17 +94,26 @@ test("frames are acknowledged together, and only while somebody looks", (context
   session.attach({ refresh: () => undefined });
   tick();
   assert.deepEqual(said[1], { kind: "ack", frame: 4 });
-  assert.deepEqual(refreshed, [false, false, false]);
+  assert.deepEqual(refreshed, ["", "", ""]);
 });
 
 test("a lost kernel is told to the views until it speaks again", (context) => {
   const { session, said } = start(context);
-  const states: boolean[] = [];
-  session.attach({ refresh: (lost) => void states.push(lost) });
+  const states: string[] = [];
+  session.attach({ refresh: (ended) => void states.push(ended) });
   session.connectionChanged();
   session.take(message({}), rows([1n]));
-  assert.deepEqual(states, [false, true, false]);
+  assert.deepEqual(states, ["", "stopped: the kernel has gone", ""]);
   assert.deepEqual(said, [{ kind: "hello" }]);
+});
+
+test("the end is told with its reason", (context) => {
+  const { session } = start(context);
+  const states: string[] = [];
+  session.attach({ refresh: (ended) => void states.push(ended) });
+  session.end("stopped: closed");
+  session.connectionChanged();
+  assert.deepEqual(states, ["", "stopped: closed", "stopped: closed"]);
 });
 
 test("a closed channel is no exception", () => {

@@ -63,7 +63,8 @@ class Outputs:
     def show(self, copy: StaticCopy, model_id: str) -> None:
         """Create both outputs: the copy first, right after it the widget."""
         self._publish(self._bundle(copy, frozen=False), self._copy_id, False)
-        view = {WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": model_id}}
+        # The empty text is for converters that complain about an output without any form they know.
+        view = {WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": model_id}, "text/plain": ""}
         self._publish(view, self._widget_id, False)
 
     def update(self, copy: StaticCopy) -> int:

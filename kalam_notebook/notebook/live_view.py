@@ -163,9 +163,11 @@ class LiveView:
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(timeout=2.0)
         self._unsubscribe()
-        # The model stays open: a page that was loaded anew since shows the last rows and is out of the outputs' reach.
         self._widget.on_msg(self._heard, remove=True)
         self._outputs.freeze(self._copy())
+        # A page that was loaded anew since the cell ran is out of the outputs' reach. It goes on to show its rows, so
+        # the model stays open, and has to be told that they are the last.
+        self._widget.send({"kind": "end", "text": self._end_text()})
 
     def _changed(self, _: object) -> None:
         """Note that the table changed; called on the table's thread."""
@@ -262,6 +264,11 @@ class LiveView:
             "changes": self._changes,
             "changed_at": None if self._changed_at is None else int(self._changed_at * 1000),
         }
+
+    def _end_text(self) -> str:
+        if self._failure is None and _stopped(self.live):
+            return self.live.status
+        return f"stopped: {self._failure or 'the kernel has ended or the view was frozen'}"
 
     def _copy(self) -> StaticCopy:
         """The last state as html and text."""

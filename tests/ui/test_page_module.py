@@ -144,6 +144,24 @@ def test_who_stands_at_the_end_stays_there(page: Page):
     expect(page.locator("td", has_text=re.compile("^102$"))).to_be_in_viewport()
 
 
+def test_columns_grow_with_their_cells_and_never_shrink(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1, "a" * 30)])
+    expect(page.locator("td").nth(1)).to_have_text("a" * 30)
+
+    def widths() -> list[float]:
+        return page.eval_on_selector_all(".kalam-live th", "heads => heads.map((head) => head.offsetWidth)")
+
+    before = widths()
+    for customer in ("b", "c", "d"):
+        table.change({1: order(1, customer)})
+        expect(page.locator("td").nth(1)).to_have_text(customer)
+    assert widths() == before
+    table.change({1: order(1, "w" * 60)})
+    expect(page.locator("td").nth(1)).to_have_text("w" * 60)
+    assert widths()[1] > before[1]
+
+
 def test_sorting_works_in_the_page_and_stays_while_rows_change(page: Page):
     table = MountedTable(page, ORDERS)
     table.load([order(1, "b", "10.00"), order(2, None, "9.00"), order(3, "a", "-1.00")])
@@ -182,6 +200,8 @@ def test_status_line(page: Page):
     assert page.evaluate("said.at(-1)") == {"kind": "hello"}
     table.tell(text="live", failed=False)
     expect(state).to_have_text("live")
+    table.raw([({"kind": "end", "text": "stopped: closed"}, [])])
+    expect(state).to_have_text("stopped: closed")
 
 
 def test_lost_frames_are_asked_for(page: Page):

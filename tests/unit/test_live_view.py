@@ -24,6 +24,7 @@ class Notebook:
     def __init__(self) -> None:
         self.outputs: dict[str, dict[str, object]] = {}
         self.updates = 0
+        self.end: str | None = None
         self.frames: list[tuple[dict, list[bytes], str]] = []
         self._changed = threading.Condition()
 
@@ -34,9 +35,12 @@ class Notebook:
             self.updates += update
             self._changed.notify_all()
 
-    def send(self, content: dict, buffers: list[bytes]) -> None:
+    def send(self, content: dict, buffers: list[bytes] | None) -> None:
         with self._changed:
-            self.frames.append((content, buffers, threading.current_thread().name))
+            if content["kind"] == "end":
+                self.end = content["text"]
+            else:
+                self.frames.append((content, buffers, threading.current_thread().name))
             self._changed.notify_all()
 
     def wait(self, condition) -> None:
@@ -108,9 +112,8 @@ def test_two_outputs_a_static_copy_and_the_widget(notebook, show):
     assert f'data-kalam-twin="{widget.twin}"' in notebook.copy["text/html"]
     assert "live, as of " in notebook.copy["text/plain"]
     assert "1 row · live" in notebook.copy["text/plain"]
-    assert notebook.widget_output == {
-        WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    }
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    assert notebook.widget_output == {WIDGET_VIEW: view, "text/plain": ""}
 
 
 def test_the_model_holds_no_rows(notebook, show):
@@ -211,6 +214,7 @@ def test_a_closed_table_is_frozen(notebook, show):
     assert "2 rows · live until " in text
     assert notebook.frames[-1][0]["status"]["text"] == "stopped: closed"
     assert live.callbacks == []
+    notebook.wait(lambda: notebook.end == "stopped: closed")
 
 
 def test_an_error_is_frozen_with_its_text(notebook, show):
@@ -231,6 +235,7 @@ def test_freezing_twice_is_freezing_once(notebook, show):
     assert notebook.updates == updates == 2
     assert "live until " in notebook.copy["text/plain"]
     assert not view._thread.is_alive()
+    assert notebook.end == "stopped: the kernel has ended or the view was frozen"
 
 
 def test_a_frozen_view_is_silent_and_lets_go(notebook, show):

@@ -14,7 +14,7 @@ import pyarrow as pa
 from benchmarks import bodies
 from benchmarks.measure import Figure, peak_memory, ratio, without_collector
 from kalam_notebook.frames import to_pandas
-from kalam_notebook.tables import assemble
+from kalam_notebook.reading.exact import assemble
 from kalam_notebook.wire.body import BodyDecoder, ListsDecoder
 
 

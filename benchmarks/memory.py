@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from benchmarks import bodies
-from kalam_notebook.tables import assemble
+from kalam_notebook.reading.exact import assemble
 from kalam_notebook.wire.body import BodyDecoder, ListsDecoder
 
 

@@ -13,7 +13,7 @@ from kalam_notebook._version import __version__
 
 #: Where each public name lives.
 _HOMES = {
-    "AsyncClient": "client",
+    "AsyncClient": "async_client",
     "Client": "client",
     "Column": "wire.types",
     "Completeness": "results",

@@ -1,6 +1,6 @@
 from kalam_notebook import errors as errors
 from kalam_notebook._version import __version__ as __version__
-from kalam_notebook.client import AsyncClient as AsyncClient
+from kalam_notebook.async_client import AsyncClient as AsyncClient
 from kalam_notebook.client import Client as Client
 from kalam_notebook.default import close as close
 from kalam_notebook.default import connect as connect
@@ -10,6 +10,7 @@ from kalam_notebook.results import Completeness as Completeness
 from kalam_notebook.results import IncompleteResultWarning as IncompleteResultWarning
 from kalam_notebook.results import QueryResponse as QueryResponse
 from kalam_notebook.results import QueryResult as QueryResult
+from kalam_notebook.sandbox import launcher as _launcher
 from kalam_notebook.settings import Timeouts as Timeouts
 from kalam_notebook.wire.fileref import FileRef as FileRef
 from kalam_notebook.wire.types import Column as Column
@@ -31,6 +32,7 @@ query_arrow = _default.query_arrow
 query_polars = _default.query_polars
 query_result = _default.query_result
 refresh_access_token = _default.refresh_access_token
+sandbox = _launcher.start
 server_setup = _default.server_setup
 
 def load_ipython_extension(shell: object) -> None: ...

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from kalam_notebook.errors import ConnectError, QueryError, ResultError
-from kalam_notebook.tables import Reader
+from kalam_notebook.reading.reader import Reader
 from kalam_notebook.transport.http import NoAnswerError
 from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.body import BodyDecoder

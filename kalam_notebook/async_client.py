@@ -1,0 +1,197 @@
+"""``AsyncClient``: the calls of ``Client``, to be awaited. A test compares the two name by name."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kalam_notebook.client import Client
+from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
+from kalam_notebook.results import QueryResponse, QueryResult
+from kalam_notebook.settings import Secret, Timeouts
+from kalam_notebook.transport.files import FileSource
+from kalam_notebook.wire.auth import Login, UserInfo
+from kalam_notebook.wire.fileref import FileRef
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from kalam_notebook.live_table import LiveTable
+
+__all__ = ["AsyncClient"]
+
+
+class AsyncClient:
+    """The same calls as ``Client``, to be awaited. Each runs in a worker thread.
+
+    It belongs to no event loop: it works in a notebook cell, in threads and under ``asyncio.run``. Live tables are the
+    same objects as those of ``Client``. The arguments are those of ``Client``.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        user: str | None = None,
+        password: str | Secret | None = None,
+        token: str | Secret | None = None,
+        token_provider: Callable[[], str] | None = None,
+        profile: str | None = None,
+        namespace: str | None = None,
+        timeout: float = 30.0,
+        max_retries: int = 3,
+        timeouts: Timeouts | None = None,
+        compression: bool = True,
+        on_receive: Callable[[str], None] | None = None,
+        on_send: Callable[[str], None] | None = None,
+    ) -> None:
+        # A verbose traceback shows the locals of this frame.
+        password, token = (Secret(value) if isinstance(value, str) else value for value in (password, token))
+        self._client = Client(
+            url,
+            user=user,
+            password=password,
+            token=token,
+            token_provider=token_provider,
+            profile=profile,
+            namespace=namespace,
+            timeout=timeout,
+            max_retries=max_retries,
+            timeouts=timeouts,
+            compression=compression,
+            on_receive=on_receive,
+            on_send=on_send,
+        )
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return self._client.url
+
+    @property
+    def user(self) -> str | None:
+        """The user id, when the client knows it."""
+        return self._client.user
+
+    def __repr__(self) -> str:
+        return repr(self._client)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """See ``Client.close``."""
+        await asyncio.to_thread(self._client.close)
+
+    async def check_login(self) -> None:
+        """See ``Client.check_login``."""
+        await asyncio.to_thread(self._client.check_login)
+
+    async def execute_query(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> QueryResponse:
+        """See ``Client.execute_query``."""
+        return await asyncio.to_thread(self._client.execute_query, sql, params, namespace=namespace)
+
+    async def query(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> pd.DataFrame:
+        """See ``Client.query``."""
+        return await asyncio.to_thread(self._client.query, sql, params, namespace=namespace)
+
+    async def query_arrow(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> pa.Table:
+        """See ``Client.query_arrow``."""
+        return await asyncio.to_thread(self._client.query_arrow, sql, params, namespace=namespace)
+
+    async def query_polars(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> pl.DataFrame:
+        """See ``Client.query_polars``."""
+        return await asyncio.to_thread(self._client.query_polars, sql, params, namespace=namespace)
+
+    async def query_result(
+        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+    ) -> QueryResult:
+        """See ``Client.query_result``."""
+        return await asyncio.to_thread(self._client.query_result, sql, params, namespace=namespace)
+
+    async def execute_with_files(
+        self,
+        sql: str,
+        files: Mapping[str, FileSource],
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+    ) -> QueryResponse:
+        """See ``Client.execute_with_files``."""
+        return await asyncio.to_thread(self._client.execute_with_files, sql, files, params, namespace=namespace)
+
+    async def download_file(
+        self,
+        ref: FileRef,
+        namespace: str,
+        table: str,
+        *,
+        to: str | os.PathLike[str] = ".",
+        target_user_id: str | None = None,
+    ) -> Path:
+        """See ``Client.download_file``."""
+        return await asyncio.to_thread(
+            self._client.download_file, ref, namespace, table, to=to, target_user_id=target_user_id
+        )
+
+    async def download_bound_file(
+        self, ref: FileRef, *, to: str | os.PathLike[str] = ".", target_user_id: str | None = None
+    ) -> Path:
+        """See ``Client.download_bound_file``."""
+        return await asyncio.to_thread(self._client.download_bound_file, ref, to=to, target_user_id=target_user_id)
+
+    async def download(self, ref: FileRef, *, to: str | os.PathLike[str] = ".") -> Path:
+        """See ``Client.download``."""
+        return await asyncio.to_thread(self._client.download, ref, to=to)
+
+    async def login(self, user: str, password: str) -> Login:
+        """See ``Client.login``."""
+        return await asyncio.to_thread(self._client.login, user, password)
+
+    async def refresh_access_token(self, refresh_token: str) -> Login:
+        """See ``Client.refresh_access_token``."""
+        return await asyncio.to_thread(self._client.refresh_access_token, refresh_token)
+
+    async def health_check(self) -> Health:
+        """See ``Client.health_check``."""
+        return await asyncio.to_thread(self._client.health_check)
+
+    async def cluster_health_check(self) -> ClusterHealth:
+        """See ``Client.cluster_health_check``."""
+        return await asyncio.to_thread(self._client.cluster_health_check)
+
+    async def check_setup_status(self) -> SetupStatus:
+        """See ``Client.check_setup_status``."""
+        return await asyncio.to_thread(self._client.check_setup_status)
+
+    async def server_setup(self, user: str, password: str, root_password: str, *, email: str | None = None) -> UserInfo:
+        """See ``Client.server_setup``."""
+        return await asyncio.to_thread(self._client.server_setup, user, password, root_password, email=email)
+
+    async def live(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> LiveTable:
+        """See ``Client.live``."""
+        return await asyncio.to_thread(self._client.live, sql, params, namespace=namespace)
+
+    async def connect(self) -> None:
+        """See ``Client.connect``."""
+        await asyncio.to_thread(self._client.connect)
+
+    async def disconnect(self) -> None:
+        """See ``Client.disconnect``."""
+        await asyncio.to_thread(self._client.disconnect)

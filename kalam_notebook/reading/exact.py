@@ -1,0 +1,201 @@
+"""Exact reading: the whole result as one aggregated row, under its true types (truth R1, R2, R6).
+
+Caps count output rows, so an aggregate of everything escapes them, at one point in time. Lists come aligned but in no
+order; a row number beside them tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kalam_notebook.errors import ProtocolError
+from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
+from kalam_notebook.wire.shape import Shape, rename_duplicates
+from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ExactReader", "Unwrappable", "agrees", "assemble"]
+
+#: A sort without a limit may be planned away inside a sub-query; this limit keeps it (truth R1).
+_NO_LIMIT = 9223372036854775807
+
+
+class Unwrappable(Exception):
+    """The query cannot be read as one aggregated row."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TrueColumn:
+    """A column under its true type: its name, its type as the engine prints it, and as Arrow."""
+
+    name: str
+    type_text: str
+    type: pa.DataType
+
+
+class ExactReader:
+    """Reads queries as one aggregated row.
+
+    Args:
+        endpoint: Runs the SQL.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._types: dict[str, list[str]] = {}  # Arrow types by SQL text.
+
+    def announced(self, shape: Shape, params: Sequence[Any]) -> tuple[Column, ...]:
+        """The columns as the server announces them, without rows."""
+        answer = self._endpoint.execute(f"SELECT * FROM (\n{shape.text}\n) AS q LIMIT 0", params)
+        return answer.results[0].columns
+
+    def true_types(self, shape: Shape, params: Sequence[Any], count: int) -> list[str]:
+        """The Arrow types of the output, also of an empty result (truth R2)."""
+        key = f"{shape.text}\n{[type(value).__name__ for value in params]}"
+        if key not in self._types:
+            names = [f"c{index}" for index in range(count)]
+            asked = ", ".join(f"arrow_typeof(first_value({name})) AS {name}" for name in names)
+            sql = f"SELECT {asked} FROM (\n{_sorted_text(shape)}\n) AS q({', '.join(names)})"
+            row = self._endpoint.execute_row(sql, params)
+            if len(self._types) >= 500:
+                self._types.clear()
+            self._types[key] = [str(value) for value in row]
+        return self._types[key]
+
+    def read(
+        self, shape: Shape, params: Sequence[Any], columns: Sequence[Column]
+    ) -> tuple[pa.Table, tuple[Column, ...]]:
+        """Read the whole result.
+
+        Args:
+            shape: A single SELECT.
+            params: JSON values for ``$1 …``.
+            columns: Its columns as announced.
+
+        Returns:
+            The rows in the user's order, else in order of the primary key if it is there; and the columns under their
+            true types.
+
+        Raises:
+            Unwrappable: The query cannot stand in a sub-query.
+            ServerError: The server refuses, for example for its memory limit.
+        """
+        import pyarrow as pa
+
+        shape = _with_distinct_names(shape, columns)
+        types = self.true_types(shape, params, len(columns))
+        true = [_TrueColumn(c.name, text, _true_type(text)) for c, text in zip(columns, types, strict=True)]
+        names = [f"c{index}" for index in range(len(true))]
+        lists = ", ".join(f"array_agg({_exact(n, t)}) AS {n}" for n, t in zip(names, true, strict=True))
+        inner = f"(\n{_sorted_text(shape)}\n) AS q({', '.join(names)})"
+        sql = f"SELECT array_agg(rn) AS rn, {lists} FROM (SELECT *, row_number() OVER () AS rn FROM {inner}) AS r"
+        try:
+            arrays = self._endpoint.execute_lists(sql, params, [pa.int64(), *(column.type for column in true)])
+        except (ValueError, TypeError, OverflowError) as exc:
+            raise ProtocolError(f"The exact answer has a value that does not fit its type: {exc}") from exc
+        fields = [_field(column, found) for column, found in zip(columns, true, strict=True)]
+        table = assemble(arrays, pa.schema(fields))
+        if shape.order_by == ():
+            table = _sort_by_key(table, columns)
+        return table, tuple(
+            column if agrees(column, text) else column_of(column.name, text)
+            for column, text in zip(columns, types, strict=True)
+        )
+
+
+def _with_distinct_names(shape: Shape, columns: Sequence[Column]) -> Shape:
+    """The query with names that can stand in a sub-query."""
+    if not columns:
+        raise Unwrappable("a result without columns cannot be read as one row")
+    names = [column.name for column in columns]
+    if len(set(names)) == len(names):
+        return shape
+    text = rename_duplicates(shape.text, names)
+    if text is None:
+        raise Unwrappable("columns with equal names cannot be told apart; give them names with AS")
+    return replace(shape, text=text)
+
+
+def agrees(column: Column, type_text: str) -> bool:
+    """Whether the announced type and the true one have the same cells.
+
+    Text holds JSON and FILE; a stored timestamp has no zone in Arrow, and its cells are the same microseconds.
+    """
+    try:
+        true = parse_arrow_type(type_text)
+    except ProtocolError:
+        return False
+    announced = arrow_type(column)
+    if column.type_name in {"Timestamp", "DateTime"}:
+        return str(true).startswith("timestamp[us")
+    return bool(announced == true)
+
+
+def _exact(name: str, column: _TrueColumn) -> str:
+    """The expression that sends a column without loss inside a list (truth R6)."""
+    from pyarrow import types
+
+    kind = column.type
+    if types.is_decimal(kind) or types.is_floating(kind) or column.type_text == "Utf8View":
+        return f"arrow_cast({name}, 'Utf8')"
+    if types.is_timestamp(kind) or types.is_time64(kind) or types.is_date64(kind) or types.is_duration(kind):
+        return f"arrow_cast({name}, 'Int64')"
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        return f"encode({name}, 'base64')"
+    return name
+
+
+def assemble(lists: Sequence[pa.Array | None], schema: pa.Schema) -> pa.Table:
+    """Put the lists of an exact answer together.
+
+    Args:
+        lists: First the row numbers, then one list for each field. They are aligned with each other but in no order;
+            all are None when there are no rows.
+        schema: The fields.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers, *columns = lists
+    if numbers is None:
+        return schema.empty_table()
+    table = pa.Table.from_arrays(columns, schema=schema)
+    is_sorted = pc.all(pc.less(numbers[:-1], numbers[1:])).as_py() is not False
+    return table if is_sorted else table.take(pc.sort_indices(numbers))
+
+
+def _field(column: Column, true: _TrueColumn) -> pa.Field:
+    import pyarrow as pa
+
+    shown = column if agrees(column, true.type_text) else column_of(column.name, true.type_text)
+    return pa.field(column.name, true.type, metadata={KALAM_TYPE: shown.sql_type.encode()})
+
+
+def _true_type(text: str) -> pa.DataType:
+    """The type of a column in results; a timestamp without a zone is UTC, as the server means it."""
+    import pyarrow as pa
+
+    kind = parse_arrow_type(text)
+    if pa.types.is_timestamp(kind) and kind.tz in (None, "+00:00"):
+        return pa.timestamp(kind.unit, "UTC")
+    return kind
+
+
+def _sort_by_key(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
+    """Rows in order of the primary key when it is in the result, as the server sends small results."""
+    keys = [index for index, column in enumerate(columns) if column.is_primary_key]
+    if len(keys) != 1:
+        return table
+    import pyarrow.compute as pc
+
+    return table.take(pc.sort_indices(table.column(keys[0])))
+
+
+def _sorted_text(shape: Shape) -> str:
+    needs_limit = shape.order_by != () and not shape.limits_top
+    return f"{shape.text}\nLIMIT {_NO_LIMIT}" if needs_limit else shape.text

@@ -1,0 +1,56 @@
+"""When a plain answer is final (truth, section 3). Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kalam_notebook.errors import DecodeError, ServerError
+from kalam_notebook.transport.http import NoAnswerError
+from kalam_notebook.wire.body import RawResult
+from kalam_notebook.wire.shape import Shape
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["DEFAULT_CAP", "LIMIT_CAP", "is_unencodable", "suspicion"]
+
+#: Caps of a server with default settings (HTTP reference, section 10).
+DEFAULT_CAP = 50
+LIMIT_CAP = 1000
+
+
+def suspicion(shape: Shape, raw: RawResult, table: pa.Table | None) -> str | None:
+    """Why a plain answer cannot be trusted, or None (truth, section 3)."""
+    cap = LIMIT_CAP if shape.limits_top else DEFAULT_CAP
+    if raw.row_count >= cap:
+        return f"the server cuts results at {cap} rows"
+    unsafe_sort = shape.order_by is None or (shape.order_by and (shape.limits_top or not _in_output(shape, raw)))
+    if raw.row_count > 1 and unsafe_sort:
+        return "the server re-sorts sorted and limited results by the key"
+    if table is not None and _may_lack_sign(table):
+        return "the server drops the sign of decimals between -1 and 0"
+    return None
+
+
+def _in_output(shape: Shape, raw: RawResult) -> bool:
+    names = {column.name for column in raw.columns}
+    return all(name in names for name in shape.order_by or ())
+
+
+def _may_lack_sign(table: pa.Table) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for column in table.columns:
+        if pa.types.is_decimal(column.type):
+            small = pc.and_(pc.greater(column, 0), pc.less(column, 1))
+            if pc.any(small).as_py():
+                return True
+    return False
+
+
+def is_unencodable(error: Exception) -> bool:
+    """Whether a query failed because the server could not encode a value, or under a wrong type."""
+    return isinstance(error, (NoAnswerError, DecodeError)) or (
+        isinstance(error, ServerError) and error.code == "INTERNAL_ERROR"
+    )

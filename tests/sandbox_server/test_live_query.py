@@ -79,6 +79,7 @@ def test_other_shapes_are_refused_in_the_servers_words(sql, message):
         "SELECT id,, n FROM ws.t",
         "SELECT * FROM ws.t a b c",
         "SELECT (id FROM ws.t",
+        "SELECT * FROM ws.t WHERE n = 1) OR (1 = 1",
     ],
 )
 def test_what_is_no_sql_is_a_parse_error(sql):

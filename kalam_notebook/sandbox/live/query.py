@@ -140,6 +140,8 @@ def _clauses(tokens: Sequence[Token]) -> dict[str, list[Token]]:
     current, depth = clauses["SELECT"], 0
     for token in tokens[1:]:
         depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth < 0:
+            raise _BadSql("Expected: end of statement, found: )")
         begins = depth == 0 and token.upper in ("FROM", "WHERE", *_CLAUSES) and token.upper not in clauses
         # ``IS DISTINCT FROM`` may stand in a WHERE.
         if begins and not ("WHERE" in clauses and token.upper in ("DISTINCT", "FROM")):

@@ -135,7 +135,9 @@ def test_every_all_names_what_the_module_has():
             for node in tree.body
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__" and path.name != "__init__.py"
         ]
-        defined = {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+        defined = {
+            node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        }
         defined |= {
             ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
         }

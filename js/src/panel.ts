@@ -66,7 +66,8 @@ export class Panel {
     setText(this.state, visible(text));
     setText(this.facts, factsText(status));
     this.facts.title = status.changed_at === null ? "" : new Date(status.changed_at).toISOString();
-    setText(this.note, status.notice && `Warning: ${visible(status.notice)}`);
+    const notices = status.notice.split("\n").filter(Boolean);
+    setText(this.note, notices.map((notice) => `Warning: ${visible(notice)}`).join("\n"));
     if (this.columns !== this.store.columns) {
       this.columns = this.store.columns;
       this.grid = new Grid(this.columns, this.store);

@@ -13,19 +13,20 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import anywidget
-import pyarrow as pa
 import traitlets
 
 from kalam_notebook.notebook.freeze import Outputs, StaticCopy, register
 from kalam_notebook.notebook.pace import Pace
-from kalam_notebook.notebook.page_rows import Delta, PageRows
+from kalam_notebook.notebook.page_rows import PageRows
 from kalam_notebook.render import render_html, render_text
-from kalam_notebook.wire.types import Column
 
-__all__ = ["Live", "LiveTableWidget", "LiveView", "display_live"]
+if TYPE_CHECKING:
+    from kalam_notebook.live_table import LiveTable
+
+__all__ = ["LiveTableWidget", "LiveView", "display_live"]
 
 logger = logging.getLogger("kalam_notebook")
 
@@ -33,67 +34,6 @@ logger = logging.getLogger("kalam_notebook")
 COPY_INTERVAL = 5.0
 #: Seconds between two new starts that fill the page up after rows went away.
 REFILL_INTERVAL = 5.0
-
-
-class Stats(Protocol):
-    """Counters of a live table."""
-
-    @property
-    def inserted(self) -> int:
-        """Rows that appeared."""
-
-    @property
-    def updated(self) -> int:
-        """Rows that changed."""
-
-    @property
-    def deleted(self) -> int:
-        """Rows that went away."""
-
-
-class Live(Protocol):
-    """What is used of a ``LiveTable``."""
-
-    @property
-    def sql(self) -> str:
-        """The query."""
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """Its columns as the server announced them."""
-
-    @property
-    def notice(self) -> str | None:
-        """A warning to show with the table."""
-
-    @property
-    def error(self) -> Exception | None:
-        """Why it stopped; None while it lives and after an ordinary end."""
-
-    @property
-    def status(self) -> str:
-        """What it is doing, for example ``live`` or ``stopped: closed``."""
-
-    @property
-    def stats(self) -> Stats:
-        """Counters."""
-
-    @property
-    def num_rows(self) -> int:
-        """Rows now."""
-
-    @property
-    def version(self) -> int:
-        """Grows with every change."""
-
-    def arrow(self) -> pa.Table:
-        """All rows now."""
-
-    def delta(self, since: int) -> Delta:
-        """What changed since a version; everything for -1."""
-
-    def on_change(self, callback: Callable[[Any], None]) -> Callable[[], None]:
-        """Call back on every change of rows or status; returns what ends it."""
 
 
 class LiveTableWidget(anywidget.AnyWidget):
@@ -116,7 +56,7 @@ class LiveView:
 
     def __init__(
         self,
-        live: Live,
+        live: LiveTable,
         *,
         widget: LiveTableWidget,
         outputs: Outputs,
@@ -281,7 +221,7 @@ class LiveView:
         ]
         if _stopped(self.live):
             footer.append(self.live.status)
-        notices = [text for text in (self.live.notice, self._failure) if text]
+        notices = [*(self.live.notice or "").splitlines(), *([self._failure] if self._failure else [])]
         if self.live.error is not None:
             notices.append(f"{type(self.live.error).__name__}: {self.live.error}")
         table, columns, title = self.live.arrow(), self.live.columns, self.live.sql
@@ -291,7 +231,7 @@ class LiveView:
         )
 
 
-def display_live(live: Live) -> LiveView | None:
+def display_live(live: LiveTable) -> LiveView | None:
     """Show a live table in the running cell.
 
     Args:
@@ -322,9 +262,9 @@ def display_live(live: Live) -> LiveView | None:
     return view
 
 
-def _changes(live: Live) -> int:
+def _changes(live: LiveTable) -> int:
     return live.stats.inserted + live.stats.updated + live.stats.deleted
 
 
-def _stopped(live: Live) -> bool:
+def _stopped(live: LiveTable) -> bool:
     return live.error is not None or live.status.startswith("stopped")

@@ -9,15 +9,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalam_notebook.cells import BYTES_HEAD, LIST_WHOLE, CellColumn, describe, plain
-from kalam_notebook.wire.types import Column
 
-__all__ = ["MAX_ROWS", "Delta", "Message", "PageRows"]
+if TYPE_CHECKING:
+    from kalam_notebook.live.store import LiveDelta
+    from kalam_notebook.wire.types import Column
+
+__all__ = ["MAX_ROWS", "Message", "PageRows"]
 
 #: Rows that go to the page at most; it says so when there are more.
 MAX_ROWS = 10_000
@@ -26,38 +29,6 @@ MAX_BYTES = 4 * 1024 * 1024
 PART_BYTES = 512 * 1024
 #: Characters of a cell that go to the page; it shows fewer and has the rest in a tooltip.
 TEXT_CHARS = 1_000
-
-
-class Delta(Protocol):
-    """What changed in a live table since a version (``LiveDelta``)."""
-
-    @property
-    def version(self) -> int:
-        """The version that the rows lead to."""
-
-    @property
-    def reset(self) -> bool:
-        """Whether ``rows`` is the whole table."""
-
-    @property
-    def rows(self) -> pa.Table:
-        """The new state of the rows that appeared or changed, in the table's order."""
-
-    @property
-    def row_ids(self) -> tuple[int, ...]:
-        """One id per row of ``rows``."""
-
-    @property
-    def inserted(self) -> frozenset[int]:
-        """Those of ``row_ids`` that were not there before."""
-
-    @property
-    def removed(self) -> tuple[int, ...]:
-        """Ids of rows that are gone."""
-
-    @property
-    def num_rows(self) -> int:
-        """Rows of the whole table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +75,7 @@ class PageRows:
         """Whether the page holds fewer rows than it could, because some went away: only a new start fills it up."""
         return len(self._ids) < min(self._limit, self._rows)
 
-    def messages(self, delta: Delta, status: dict[str, Any]) -> list[Message]:
+    def messages(self, delta: LiveDelta, status: dict[str, Any]) -> list[Message]:
         """Make the frame that brings the page to ``delta.version``.
 
         Args:
@@ -132,7 +103,7 @@ class PageRows:
             for number, (rows_part, gone_part) in enumerate(zip(parts, gone, strict=True))
         ]
 
-    def _first(self, delta: Delta, columns: Sequence[CellColumn]) -> tuple[pa.Table, tuple[int, ...]]:
+    def _first(self, delta: LiveDelta, columns: Sequence[CellColumn]) -> tuple[pa.Table, tuple[int, ...]]:
         """The first rows of the whole table, as many as the page takes."""
         self._limit = MAX_ROWS
         rows = delta.rows.slice(0, MAX_ROWS)
@@ -142,7 +113,7 @@ class PageRows:
             rows = rows.slice(0, self._limit)
         return rows, delta.row_ids[: rows.num_rows]
 
-    def _held(self, delta: Delta) -> tuple[pa.Table, tuple[int, ...]]:
+    def _held(self, delta: LiveDelta) -> tuple[pa.Table, tuple[int, ...]]:
         """The changed rows that the page holds, and new ones while nothing is left out before them."""
         whole = len(self._ids) == self._rows
         room = self._limit - len(self._ids) if whole else 0

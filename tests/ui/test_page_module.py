@@ -192,9 +192,11 @@ def test_status_line(page: Page):
     expect(page.locator(".kl-facts")).to_have_text("1 row · 1 change · last change 10:03:04")
     table.tell(text="stopped: closed")
     expect(root).to_have_attribute("data-tone", "stopped")
-    table.tell(text="stopped: refused", failed=True, notice="Deletes are not told.")
+    table.tell(text="stopped: refused", failed=True, notice="Deletes are not told.\nAnd <more>.")
     expect(root).to_have_attribute("data-tone", "failed")
-    expect(page.get_by_role("note")).to_have_text("Warning: Deletes are not told.")
+    expect(page.get_by_role("note")).to_have_text(
+        "Warning: Deletes are not told.\nWarning: And <more>.", use_inner_text=True
+    )
     page.evaluate("emit('comm_live_update')")
     expect(state).to_have_text("stopped: the kernel has gone")
     assert page.evaluate("said.at(-1)") == {"kind": "hello"}

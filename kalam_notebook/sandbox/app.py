@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
 from kalam_notebook.sandbox.guard import add_cors_headers, guard
@@ -14,6 +17,13 @@ from kalam_notebook.sandbox.routes.health import add_health_routes
 from kalam_notebook.sandbox.routes.sql import add_sql_route
 from kalam_notebook.sandbox.routes.topics import add_topic_routes
 from kalam_notebook.sandbox.server import Sandbox
+
+
+async def _warmed_up(app: web.Application) -> AsyncIterator[None]:
+    """Load what the first query would wait for, while the server answers already."""
+    warming = asyncio.create_task(asyncio.to_thread(app[SANDBOX].warm_up))
+    yield
+    await warming
 
 
 def create_app(options: Options) -> web.Application:
@@ -29,5 +39,6 @@ def create_app(options: Options) -> web.Application:
     add_file_route(app)
     add_topic_routes(app)
     add_live_routes(app, sandbox, options)
+    app.cleanup_ctx.append(_warmed_up)
     sandbox.server.system.live_rows = app[LIVE_REGISTRY].rows
     return app

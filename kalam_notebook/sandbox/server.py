@@ -48,6 +48,10 @@ class Sandbox:
             if table.namespace == "dba":
                 catalog.add_table(table)
 
+    def warm_up(self) -> None:
+        """Run a first query for root; the engine and what it imports take about a second to load."""
+        self.select(Caller("root", "system"), "SELECT 1")
+
     def authenticate(self, token: str) -> Caller:
         """Return who owns an access token; raises PermissionError."""
         user = self.tokens.user_of(token)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kalam_notebook.sandbox.commands.context import Call
 from kalam_notebook.sandbox.commands.tables import not_found
-from kalam_notebook.sandbox.engine.insert import debug_bytes
+from kalam_notebook.sandbox.engine.wording import debug_bytes
 from kalam_notebook.sandbox.errors import execution, invalid_sql
 from kalam_notebook.sandbox.sql.statements import Flush
 from kalam_notebook.sandbox.store.catalog import Table

@@ -11,15 +11,13 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import pyarrow as pa
 from datafusion import SessionContext, col
 
 from kalam_notebook.sandbox.engine.failures import text_of
+from kalam_notebook.sandbox.engine.parameters import Value
 from kalam_notebook.sandbox.store.schema import ColumnDef
-
-Value = bool | int | float | str | None
 
 _INT_RANGE = {"SmallInt": 2**15, "Int": 2**31, "BigInt": 2**63}
 _TEXT = ("Text", "Json", "File")
@@ -157,13 +155,3 @@ def _embedding(value: Value, column: ColumnDef) -> list[float] | None:
             f"Embedding dimension mismatch for column '{column.name}': expected {column.type.first}, got {len(vector)}"
         )
     return vector
-
-
-def parameter_value(value: object) -> Value:
-    """Return a JSON parameter as the server reads it: integers beyond 64 bit become doubles."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return value if -(2**63) <= value < 2**63 else float(value)
-    assert isinstance(value, float | Decimal)  # The route has refused arrays and objects.
-    return float(value)

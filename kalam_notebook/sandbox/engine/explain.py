@@ -11,6 +11,7 @@ from kalam_notebook.sandbox.engine import plan
 from kalam_notebook.sandbox.engine.failures import engine_failure
 from kalam_notebook.sandbox.engine.rewrite import rewrite
 from kalam_notebook.sandbox.engine.select import ArrowRows, Selector
+from kalam_notebook.sandbox.sql.statements import Dml
 from kalam_notebook.sandbox.store.catalog import Catalog
 
 _EXPLAINED = re.compile(
@@ -20,10 +21,10 @@ _EXPLAINED = re.compile(
 _SOURCE = re.compile(r"^( *)DataSourceExec: partitions=\d+, partition_sizes=\[\d+\](.*)$", re.MULTILINE)
 
 
-def explained_dml(sql: str) -> tuple[str, str] | None:
-    """Return kind and text of the INSERT, UPDATE or DELETE behind EXPLAIN."""
+def explained_dml(sql: str) -> Dml | None:
+    """Return the INSERT, UPDATE or DELETE behind EXPLAIN."""
     found = _EXPLAINED.match(sql)
-    return (found[2].lower(), found[1]) if found else None
+    return Dml(found[2].lower(), found[1]) if found else None
 
 
 def run_meta(sql: str, selector: Selector, catalog: Catalog) -> ArrowRows:

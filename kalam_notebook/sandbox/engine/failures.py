@@ -15,6 +15,8 @@ _PACKAGE_PREFIX = "DataFusion error: "
 _PYTHON = re.compile(
     r"""PyErr \{ type: .*?, value: \w+\((?P<quote>['"])(?P<text>.*?)(?P=quote)\), traceback: .*""", re.DOTALL
 )
+# Placeholders other than $n: ? and :name.
+_UNNAMED = re.compile(r"No value found for placeholder with name [^$]")
 _PLACEHOLDER = re.compile(r"No value found for placeholder with name ")
 _ALREADY = re.compile(r"primary key|constraint|already exists|duplicate|\bunique\b", re.IGNORECASE)
 _COLUMN = re.compile(r"no field named|column .* not found|field .* not found", re.IGNORECASE)
@@ -34,8 +36,11 @@ def engine_failure(error: BaseException) -> SqlFailed:
 
 def engine_text(text: str) -> SqlFailed:
     """Return the failure for an engine message, with the prefix of its kind."""
+    if _UNNAMED.search(text):
+        return execution("Parameter binding error: Error during planning: Failed to parse placeholder id")
     if _PLACEHOLDER.search(text):
-        return execution("Parameter binding error: " + _PLACEHOLDER.sub(_with_id, text))
+        told = _PLACEHOLDER.sub("No value found for placeholder with id ", text)
+        return execution(f"Parameter binding error: {told}")
     if _TABLE.search(text):
         return execution(f"Table not found: {text}")
     if _PERMISSION.search(text):
@@ -46,7 +51,3 @@ def engine_text(text: str) -> SqlFailed:
     if _ALREADY.search(text) and not text.startswith("Error during planning: Projections"):
         return execution(f"Already exists: {text}")
     return execution(f"Execution error: {text}")
-
-
-def _with_id(_: re.Match[str]) -> str:
-    return "No value found for placeholder with id "

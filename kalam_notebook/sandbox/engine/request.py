@@ -1,4 +1,4 @@
-"""One SQL request: its statements in order, its transaction, its results.
+"""One SQL request: its statements in order, its namespace, its results.
 
 Rules: KalamDB HTTP reference, sections 6 and 9. Blocking; the route runs it in a worker thread.
 """
@@ -12,25 +12,18 @@ from kalam_notebook.sandbox.backend import Caller, SqlFailed
 from kalam_notebook.sandbox.commands.context import Call, Server
 from kalam_notebook.sandbox.commands.dispatch import carry_out
 from kalam_notebook.sandbox.engine import access, explain
-from kalam_notebook.sandbox.engine.coerce import Value
 from kalam_notebook.sandbox.engine.encode import encode_batches, wire_column
-from kalam_notebook.sandbox.engine.insert import LITERAL_COMMIT, Inserter, commit_failure, named_parameters
+from kalam_notebook.sandbox.engine.parameters import Value, check_parameters, named_parameters
 from kalam_notebook.sandbox.engine.reader import Reader
-from kalam_notebook.sandbox.engine.results import Message, Result, Rows, written
+from kalam_notebook.sandbox.engine.results import Result, Rows
 from kalam_notebook.sandbox.engine.select import ArrowRows, Selector
 from kalam_notebook.sandbox.engine.session import Session
-from kalam_notebook.sandbox.engine.update import Changer
+from kalam_notebook.sandbox.engine.writer import Writer
 from kalam_notebook.sandbox.errors import execution
-from kalam_notebook.sandbox.ids import uuid7
 from kalam_notebook.sandbox.sql import statements as s
 from kalam_notebook.sandbox.sql.classify import ADMINS
-from kalam_notebook.sandbox.sql.inserts import read_insert
-from kalam_notebook.sandbox.store.commit import ConstraintError, Operation
-
-_MAX_PARAMS = 50
-_MAX_PARAM_BYTES = 524_288
-# What the server counts for a text besides its bytes.
-_TEXT_OVERHEAD = 24
+from kalam_notebook.sandbox.sql.runs import on_literal_path
+from kalam_notebook.sandbox.sql.targets import written_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +57,14 @@ class Request:
         params: Sequence[Value] = (),
     ) -> None:
         self._server = server
+        self._session = session
         self._caller = caller
         self._params = params
-        self._reader = Reader(server.catalog, scan_window=server.options.scan_window)
-        self._session = session
         self._namespace = namespace
         # USE reaches the SELECTs behind it, not writes or DDL (HTTP reference, section 6).
         self._select_namespace = namespace
+        self._reader = Reader(server.catalog, scan_window=server.options.scan_window)
+        self._writer = Writer(server.catalog, server.committer, self._reader)
 
     def run(self, planned: Sequence[Planned]) -> list[Result]:
         """Run all statements and return their results in statement order.
@@ -80,127 +74,63 @@ class Request:
             Unencodable: A result holds a value that cannot be sent.
         """
         results: list[Result] = []
-        literal_runs = _literal_runs(planned)
-        for place, item in enumerate(planned):
+        literal_path = on_literal_path([item.statement for item in planned])
+        for number, (item, literal) in enumerate(zip(planned, literal_path, strict=True), 1):
             try:
-                results.append(self._run_one(item, self._caller, literal_runs[place]))
+                results.append(self._run(item.statement, self._caller, literal_path=literal))
             except SqlFailed as failure:
-                raise StatementFailedError(place + 1, item.sql, failure) from None
+                raise StatementFailedError(number, item.sql, failure) from None
         if self._reader.transaction is not None:
-            raise StatementFailedError(
-                None,
-                None,
-                execution("Request completed with an open explicit transaction; rolled back automatically"),
-            )
+            left_open = "Request completed with an open explicit transaction; rolled back automatically"
+            raise StatementFailedError(None, None, execution(left_open))
         return results
 
-    def _run_one(self, item: Planned, caller: Caller, literal_path: bool) -> Result:
-        match item.statement:
+    def _run(self, statement: s.Statement, caller: Caller, *, literal_path: bool) -> Result:
+        match statement:
             case s.Query(sql):
                 check_parameters(self._params)
                 selector = self._selector(caller, self._select_namespace)
-                return self._rows(selector.select(sql, named_parameters(self._params)), caller)
-            case s.Dml(kind, sql):
+                return _rows(selector.select(sql, named_parameters(self._params)), caller)
+            case s.Dml():
                 check_parameters(self._params)
-                return self._write(kind, sql, caller, literal_path)
-            case s.Begin() | s.Commit() | s.Rollback():
-                return self._transaction(item.statement)
+                selector = self._selector(caller, self._namespace)
+                return self._writer.write(statement, selector, self._params, literal_path=literal_path)
+            case s.Begin():
+                return self._writer.begin(self._caller)
+            case s.Commit() | s.Rollback():
+                return self._writer.end(self._caller, commit=isinstance(statement, s.Commit))
             case s.ExecuteAs(target, inner):
-                return self._execute_as(target, inner, literal_path)
+                self._check_impersonation(target, inner)
+                return self._run(inner, Caller(target, "user"), literal_path=literal_path)
             case s.EngineMeta(sql):
                 return self._meta(sql, caller)
             case _:
-                return self._command(item.statement, caller)
+                return self._command(statement, caller)
 
     def _selector(self, caller: Caller, namespace: str) -> Selector:
-        selector = Selector(
+        return Selector(
             catalog=self._server.catalog,
             system=self._server.system,
             options=self._server.options,
             session=self._session,
             reader=self._reader,
             caller=caller,
+            namespace=namespace,
         )
-        selector.namespace = namespace
-        return selector
 
-    def _rows(self, result: ArrowRows, caller: Caller) -> Rows:
-        masked = caller.role not in ADMINS
-        columns = tuple(wire_column(field) for field in result.schema)
-        return Rows(columns, encode_batches(result.schema, result.batches, mask_secrets=masked), caller.user_id)
+    def _check_impersonation(self, target: str, inner: s.Statement) -> None:
+        """Refuse EXECUTE AS USER by role, and writes to SHARED tables under it.
 
-    def _write(self, kind: str, sql: str, caller: Caller, literal_path: bool) -> Message:
-        selector = self._selector(caller, self._namespace)
-        # Evaluating and committing belong together, so that no other write comes between.
-        with self._server.catalog.lock:
-            if kind == "insert":
-                prepared = Inserter(self._server.catalog, selector).prepare(
-                    sql, self._params, literal_path=literal_path
-                )
-                operation, is_literal = prepared.operation, prepared.is_literal
-            else:
-                operation, is_literal = Changer(self._server.catalog, selector).prepare(kind, sql, self._params), True
-            self._commit_or_stage(operation, is_literal=is_literal)
-        return written(kind, operation.rows.num_rows, caller.user_id)
-
-    def _commit_or_stage(self, operation: Operation, *, is_literal: bool) -> None:
-        table = self._server.catalog.tables[operation.table]
-        if self._reader.transaction is not None and table.definition.kind != "stream":
-            self._reader.stage(operation)
-            return
-        if not operation.rows.num_rows:
-            return
-        try:
-            self._server.committer.commit([operation])
-        except ConstraintError as broken:
-            text = f"{broken}"
-            if is_literal:
-                raise execution(LITERAL_COMMIT + text) from None
-            raise execution(_engine_constraint(text, is_shared=table.definition.kind == "shared")) from None
-
-    def _transaction(self, statement: s.Begin | s.Commit | s.Rollback) -> Message:
-        open_one = self._reader.transaction
-        user = self._caller.user_id
-        if isinstance(statement, s.Begin):
-            if open_one is not None:
-                raise execution(
-                    f"Conflict: request owner '{user}' already has an active transaction '{open_one.transaction_id}'"
-                )
-            return Message(f"Transaction started ({self._reader.begin().transaction_id})", user)
-        word = "COMMIT" if isinstance(statement, s.Commit) else "ROLLBACK"
-        if open_one is None:
-            raise execution(f"Invalid operation: {word} requires an active explicit SQL transaction")
-        self._reader.transaction = None
-        if isinstance(statement, s.Rollback):
-            return Message(f"Transaction rolled back ({open_one.transaction_id})", user)
-        kinds = {self._kind_of(operation) for operation in open_one.operations}
-        if len(kinds) > 1:
-            raise execution(
-                commit_failure(open_one.transaction_id, "explicit transactions must remain within one data raft group")
-            )
-        try:
-            self._server.committer.commit(open_one.operations)
-        except ConstraintError as broken:
-            shared = kinds == {"shared"}
-            raise execution(_engine_constraint(f"{broken}", is_shared=shared, owner=open_one.transaction_id)) from None
-        return Message(f"Transaction committed ({open_one.transaction_id})", user)
-
-    def _kind_of(self, operation: Operation) -> str:
-        return "shared" if self._server.catalog.tables[operation.table].definition.kind == "shared" else "user"
-
-    def _execute_as(self, target: str, inner: s.Statement, literal_path: bool) -> Result:
+        Raises:
+            SqlFailed: PERMISSION_DENIED, or the table is SHARED.
+        """
         user = self._server.users.get(target)
         role = user.role if user is not None else "user"
         if not access.may_act_as(self._caller, target, role):
             raise access.not_authorized(self._caller, target, role)
-        caller = Caller(target, "user")
-        if isinstance(inner, s.Dml) and inner.kind == "insert" and (text := read_insert(inner.sql)) is not None:
-            self._refuse_shared((text.namespace or self._namespace, text.table))
-        if isinstance(inner, s.Dml):
-            self._refuse_shared(_written_table(inner.sql, self._namespace))
-        return self._run_one(Planned("", inner), caller, literal_path)
-
-    def _refuse_shared(self, name: tuple[str, str]) -> None:
+        if not isinstance(inner, s.Dml) or (named := written_table(inner.sql)) is None:
+            return
+        name = (named[0] or self._namespace, named[1])
         table = self._server.catalog.tables.get(name)
         if table is not None and table.definition.kind == "shared":
             raise execution(
@@ -210,15 +140,14 @@ class Request:
 
     def _meta(self, sql: str, caller: Caller) -> Rows:
         selector = self._selector(caller, self._select_namespace)
-        inner = explain.explained_dml(sql)
-        if inner is not None:
+        if (inner := explain.explained_dml(sql)) is not None:
             # EXPLAIN of a statement that writes carries it out (truth L26).
-            self._write(inner[0], inner[1], caller, literal_path=False)
-        return self._rows(explain.run_meta(sql, selector, self._server.catalog), caller)
+            self._writer.write(inner, selector, self._params, literal_path=False)
+        return _rows(explain.run_meta(sql, selector, self._server.catalog), caller)
 
     def _command(self, statement: s.Statement, caller: Caller) -> Result:
         transaction = self._reader.transaction
-        if transaction is not None and _is_ddl(statement):
+        if transaction is not None and isinstance(statement, s.DDL):
             raise execution(
                 f"Invalid operation: DDL is not allowed inside explicit transaction '{transaction.transaction_id}'"
             )
@@ -228,75 +157,7 @@ class Request:
         return result
 
 
-def check_parameters(params: Sequence[Value]) -> None:
-    """Refuse too many or too large parameters.
-
-    Raises:
-        SqlFailed: Says how many or which.
-    """
-    if len(params) > _MAX_PARAMS:
-        raise execution(f"Parameter count exceeded: maximum {_MAX_PARAMS} parameters allowed, got {len(params)}")
-    for place, value in enumerate(params):
-        size = len(value.encode()) + _TEXT_OVERHEAD if isinstance(value, str) else 8
-        if size > _MAX_PARAM_BYTES:
-            raise execution(
-                f"Parameter size exceeded: parameter at index {place} is {size} bytes (max {_MAX_PARAM_BYTES} bytes)"
-            )
-
-
-def _engine_constraint(text: str, *, is_shared: bool, owner: str | None = None) -> str:
-    """Return a constraint error as it comes out of a committed transaction."""
-    where = text.replace("in the insert batch", "in the transaction batch")
-    if is_shared and "already exists in column" in where:
-        where += " (hot storage)"
-    many = "Failed to insert batch row: " if "Primary key" in text else "Failed to insert batch rows: "
-    return commit_failure(owner or uuid7(), many + where)
-
-
-def _literal_runs(planned: Sequence[Planned]) -> list[bool]:
-    """Say for each statement whether a plain INSERT goes the literal path.
-
-    Inside BEGIN … COMMIT only runs of two or more INSERTs with the same table and columns do (SQL reference, 6.6).
-    """
-    heads: list[str | None] = []
-    inside = False
-    for item in planned:
-        inside = (inside or isinstance(item.statement, s.Begin)) and not isinstance(
-            item.statement, s.Commit | s.Rollback
-        )
-        is_insert = inside and isinstance(item.statement, s.Dml) and item.statement.kind == "insert"
-        text = read_insert(item.sql) if is_insert else None
-        heads.append(" ".join(text.head.lower().split()) if text is not None else None)
-    runs = []
-    for place, head in enumerate(heads):
-        before = heads[place - 1] if place else None
-        after = heads[place + 1] if place + 1 < len(planned) else None
-        runs.append(head is None or head in (before, after))
-    return runs
-
-
-def _written_table(sql: str, namespace: str) -> tuple[str, str]:
-    words = sql.replace("(", " ").split()
-    name = words[2] if words and words[0].upper() == "DELETE" else words[1] if len(words) > 1 else ""
-    first, dot, second = name.lower().partition(".")
-    return (first, second) if dot else (namespace, first)
-
-
-def _is_ddl(statement: s.Statement) -> bool:
-    return isinstance(
-        statement,
-        s.CreateTable
-        | s.AlterTable
-        | s.DropTable
-        | s.CreateView
-        | s.CreateNamespace
-        | s.DropNamespace
-        | s.AlterNamespace
-        | s.CreateUser
-        | s.AlterUser
-        | s.DropUser
-        | s.CreateTopic
-        | s.AddTopicSource
-        | s.EndTopic
-        | s.Flush,
-    )
+def _rows(result: ArrowRows, caller: Caller) -> Rows:
+    columns = tuple(wire_column(field) for field in result.schema)
+    cells = encode_batches(result.schema, result.batches, mask_secrets=caller.role not in ADMINS)
+    return Rows(columns, cells, caller.user_id)

@@ -18,6 +18,22 @@ _PATH_FUNCTIONS = {
     "json_as_text", "json_get_str", "json_get_int", "json_get_float", "json_get_bool", "json_get_json", "json_contains",
     "json_length", "json_object_keys", "json_get_array",
 }  # fmt: skip
+_KEYWORDS = {
+    "SELECT",
+    "DISTINCT",
+    "WHERE",
+    "AND",
+    "OR",
+    "NOT",
+    "ON",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "BY",
+    "LIKE",
+    "IN",
+    "VALUES",
+}
 _NO_ARGUMENTS = {
     "SNOWFLAKE_ID": "snowflake_id(random())",
     "ULID": "ulid(random())",
@@ -153,7 +169,7 @@ def _operators(pieces: list[_Piece]) -> list[_Piece]:
     place = 0
     while place < len(pieces):
         function = _JSON_OPERATORS.get(pieces[place].text) if pieces[place].kind == SYMBOL else None
-        if function is None or not out or place + 1 >= len(pieces):
+        if function is None or not out or place + 1 >= len(pieces) or not _is_operand(out[-1]):
             out.append(pieces[place])
             place += 1
             continue
@@ -164,6 +180,13 @@ def _operators(pieces: list[_Piece]) -> list[_Piece]:
         out[start:] = [_Piece(WORD, f"{function}({left}, {right})", gap)]
         place = stop + 1
     return out
+
+
+def _is_operand(piece: _Piece) -> bool:
+    """Say whether an operator may stand behind a piece; behind a keyword or symbol ``?`` is a placeholder."""
+    if piece.kind == WORD:
+        return piece.upper not in _KEYWORDS
+    return piece.kind != SYMBOL or piece.text in (")", "]")
 
 
 def _operand(out: list[_Piece]) -> int:

@@ -5,23 +5,30 @@ Rules: KalamDB SQL reference, section 6.9; truth L1 to L4.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 from datafusion import DataFrame, col
 
-from kalam_notebook.sandbox.backend import Caller
+from kalam_notebook.sandbox.backend import Caller, SqlFailed
 from kalam_notebook.sandbox.engine import access, plan
 from kalam_notebook.sandbox.engine.reader import Reader
 from kalam_notebook.sandbox.engine.rewrite import rewrite, server_name
 from kalam_notebook.sandbox.engine.session import Session
-from kalam_notebook.sandbox.errors import execution
+from kalam_notebook.sandbox.errors import execution, unsupported
 from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.sql.tokens import QUOTED, WORD, UnterminatedError, tokenize
 from kalam_notebook.sandbox.store.catalog import Catalog, Name, View
 from kalam_notebook.sandbox.store.schema import DELETED, SEQ, TableDef
 from kalam_notebook.sandbox.system_tables import SystemTables
+
+# System tables of the real server that the sandbox has not.
+_ABSENT_SYSTEM_TABLE = re.compile(
+    r"table 'kalam\.(system\."
+    r"(?:audit_log|job_nodes|manifest|transactions|sessions|server_logs|datatypes|cluster\w*|describe))'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class Selector:
         session: Session,
         reader: Reader,
         caller: Caller,
+        namespace: str,
     ) -> None:
         self._catalog = catalog
         self._system = system
@@ -51,7 +59,7 @@ class Selector:
         self.session = session
         self.reader = reader
         self.caller = caller
-        self.namespace = "default"
+        self.namespace = namespace
 
     def select(self, sql: str, params: Mapping[str, object] | None = None) -> ArrowRows:
         """Run a SELECT.
@@ -77,7 +85,7 @@ class Selector:
         self.session.use(self.namespace)
         fresh = self._mentioned(text)
         self._fill(fresh)
-        frame = self.session.plan(text, params)
+        frame = self._planned(text, params)
         scanned = self._resolve(plan.scanned_tables(frame.logical_plan()))
         for name in scanned:
             self._check_access(name)
@@ -85,6 +93,14 @@ class Selector:
             self._fill(missing)
             frame = self.session.plan(text, params)
         return self._with_hidden_rows(frame, text, params, scanned)
+
+    def _planned(self, text: str, params: Mapping[str, object] | None) -> DataFrame:
+        try:
+            return self.session.plan(text, params)
+        except SqlFailed as failed:
+            if found := _ABSENT_SYSTEM_TABLE.search(failed.message):
+                raise unsupported(found[1]) from None
+            raise
 
     def _declare(self) -> None:
         """Bring the session's tables in step with the catalogue."""

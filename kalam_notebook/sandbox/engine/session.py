@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 
 import pyarrow as pa
 from datafusion import DataFrame, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
+from datafusion.plan import LogicalPlan
 
 from kalam_notebook.sandbox.engine.failures import engine_failure, engine_text
 from kalam_notebook.sandbox.engine.functions import register_functions
@@ -112,6 +113,19 @@ class Session:
         except Exception as failed:
             raise engine_failure(failed) from None
         return schema, batches
+
+    def evaluate(self, logical: LogicalPlan) -> pa.RecordBatch:
+        """Run a part of a plan, such as the rows below a DML node, and return all its rows as one batch.
+
+        Raises:
+            SqlFailed: The plan fails.
+        """
+        try:
+            frame = self.context.create_dataframe_from_logical_plan(logical)
+            batches = frame.collect()
+        except Exception as failed:
+            raise engine_failure(failed) from None
+        return pa.concat_batches(batches) if batches else empty(frame.schema())
 
 
 class SessionPool:

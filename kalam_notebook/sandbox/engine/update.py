@@ -12,11 +12,13 @@ import pyarrow as pa
 from datafusion.plan import LogicalPlan
 
 from kalam_notebook.sandbox.engine import access
-from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError, Value
-from kalam_notebook.sandbox.engine.failures import engine_failure, engine_text
-from kalam_notebook.sandbox.engine.insert import named_parameters
+from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError
+from kalam_notebook.sandbox.engine.failures import engine_text
+from kalam_notebook.sandbox.engine.insert_plain import unchecked_batch
+from kalam_notebook.sandbox.engine.parameters import Value, named_parameters
 from kalam_notebook.sandbox.engine.rewrite import rewrite
 from kalam_notebook.sandbox.engine.select import Selector
+from kalam_notebook.sandbox.engine.wording import literal_coercion
 from kalam_notebook.sandbox.errors import execution
 from kalam_notebook.sandbox.sql.tokens import PARAM, Cursor, Token, UnterminatedError
 from kalam_notebook.sandbox.store.catalog import Catalog, Name
@@ -84,7 +86,8 @@ class Changer:
         rows = self._evaluate(frame.logical_plan())
         if kind == "update":
             rows = self._changed(rows, name, parts, definition)
-        return Operation(kind, name, self._selector.caller.user_id, rows)
+        is_shared = definition.kind == "shared"
+        return Operation(kind, name, self._selector.caller.user_id, rows, is_shared=is_shared)
 
     def _target(self, parts: _Parts | None, kind: str) -> Name | None:
         if parts is None:
@@ -104,7 +107,7 @@ class Changer:
                 try:
                     typed[str(number)] = coercer.column([params[number - 1]], definition.by_name[column])[0]
                 except CoercionError as wrong:
-                    raise execution(f"Invalid operation: Schema coercion failed: {wrong}") from None
+                    raise execution(literal_coercion(f"{wrong}")) from None
         return typed
 
     def _check_condition(self, kind: str, optimized: str, parts: _Parts, definition: TableDef) -> None:
@@ -126,12 +129,7 @@ class Changer:
         while source.display().startswith("Limit:"):
             # DELETE … LIMIT 1 deletes all matches (truth L25).
             source = source.inputs()[0]
-        try:
-            batches = self._selector.session.context.create_dataframe_from_logical_plan(source).collect()
-        except Exception as failed:
-            raise engine_failure(failed) from None
-        table = pa.Table.from_batches(batches) if batches else source_schema(source, self._selector)
-        return table.combine_chunks().to_batches()[0] if table.num_rows else _no_rows(table.schema)
+        return self._selector.session.evaluate(source)
 
     def _changed(self, rows: pa.RecordBatch, name: Name, parts: _Parts, definition: TableDef) -> pa.RecordBatch:
         """Keep the rows whose values differ from what is stored; only these are written and counted."""
@@ -153,20 +151,9 @@ class Changer:
         return new.take(pa.array(places, pa.int64()))
 
 
-def source_schema(source: LogicalPlan, selector: Selector) -> pa.Table:
-    """Return an empty table of a plan's schema."""
-    schema = selector.session.context.create_dataframe_from_logical_plan(source).schema()
-    return schema.empty_table()
-
-
-def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
-
-
 def _conformed(rows: pa.RecordBatch, definition: TableDef) -> pa.RecordBatch:
     arrays = [cast(rows.column(column.name), column.type.arrow) for column in definition.columns]
-    schema = pa.schema([field.with_nullable(True) for field in definition.schema])
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return unchecked_batch(arrays, definition)
 
 
 def _differing(old: pa.RecordBatch, new: pa.RecordBatch, columns: Sequence[str]) -> list[int]:
@@ -201,8 +188,7 @@ def _read(kind: str, sql: str) -> _Parts | None:
     try:
         cursor = Cursor(sql)
         cursor.next()
-        if kind == "delete":
-            cursor.expect("FROM")
+        cursor.accept("FROM")
         table = cursor.qualified()
         setting = _assignments(cursor) if kind == "update" else _Setting((), {}, is_identity=False)
         return _with_condition(cursor, table, setting)

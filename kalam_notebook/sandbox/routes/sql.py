@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from kalam_notebook.sandbox.backend import Caller, SqlFailed, Unencodable
-from kalam_notebook.sandbox.engine.coerce import Value, parameter_value
+from kalam_notebook.sandbox.engine.parameters import Value, read_parameters
 from kalam_notebook.sandbox.engine.request import Planned, Request, StatementFailedError
 from kalam_notebook.sandbox.engine.results import Message, Result, Rows, in_batch_order
 from kalam_notebook.sandbox.errors import INVALID_INPUT, answer_for
@@ -113,7 +113,7 @@ def run_body(sandbox: Sandbox, caller: Caller, body: SqlBody) -> tuple[list[Resu
     if size > _MAX_SQL_BYTES:
         raise SqlFailed("INVALID_SQL", f"SQL query too long: {size} bytes (maximum {_MAX_SQL_BYTES} bytes)")
     planned = [Planned(text, classify(text, caller)) for text in split_statements(body.sql)]
-    params = _parameters(body.params)
+    params = read_parameters(body.params)
     if not body.is_multipart and has_placeholder(body.sql):
         raise SqlFailed(INVALID_INPUT, "FILE placeholders require multipart/form-data")
     if body.params and len(planned) > 1:
@@ -143,14 +143,6 @@ def _run(
 
 def _innermost(statement: s.Statement) -> s.Statement:
     return _innermost(statement.inner) if isinstance(statement, s.ExecuteAs) else statement
-
-
-def _parameters(values: list[object]) -> list[Value]:
-    for number, value in enumerate(values, 1):
-        if isinstance(value, list | dict):
-            kind = "Array" if isinstance(value, list) else "Object"
-            raise SqlFailed("INVALID_PARAMETER", f"Parameter ${number} invalid: {kind} parameters not yet supported")
-    return [parameter_value(value) for value in values]
 
 
 async def _read(request: web.Request) -> SqlBody:

@@ -16,7 +16,7 @@ from kalam_notebook.sandbox.files import FileRef, Upload
 from kalam_notebook.sandbox.server import Sandbox
 from kalam_notebook.sandbox.sql import statements as s
 from kalam_notebook.sandbox.sql.classify import classify
-from kalam_notebook.sandbox.sql.tokens import Cursor
+from kalam_notebook.sandbox.sql.targets import written_table
 
 _PLACEHOLDER = re.compile(r"(?:FILE|file|File)\((?:\"([^\"]+)\"|'([^']+)')\)")
 
@@ -68,17 +68,11 @@ def _target(statement: s.Statement) -> tuple[str, str]:
         INVALID_INPUT,
         "Could not determine target table from SQL. Use fully qualified table name (namespace.table).",
     )
-    if not isinstance(statement, s.Dml):
+    named = written_table(statement.sql) if isinstance(statement, s.Dml) else None
+    if named is None:
         raise refusal
-    try:
-        cursor = Cursor(statement.sql)
-        cursor.next()
-        cursor.accept("INTO") or cursor.accept("FROM")
-        namespace, table = cursor.qualified()
-    except (SyntaxError, ValueError):
-        raise refusal from None
     # `namespace_id` does not reach uploads: unqualified names mean `default`.
-    return namespace or "default", table
+    return named[0] or "default", named[1]
 
 
 def _with_references(sql: str, stored: dict[str, FileRef]) -> str:

@@ -282,3 +282,21 @@ Statement = (
     | Consume
     | Ack
 )
+
+# Statements that a transaction refuses.
+DDL = (
+    CreateTable,
+    AlterTable,
+    DropTable,
+    CreateView,
+    CreateNamespace,
+    DropNamespace,
+    AlterNamespace,
+    CreateUser,
+    AlterUser,
+    DropUser,
+    CreateTopic,
+    AddTopicSource,
+    EndTopic,
+    Flush,
+)

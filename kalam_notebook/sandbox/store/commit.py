@@ -27,12 +27,14 @@ class Operation:
         user_id: Whose rows.
         rows: Complete new rows for an insert or update; for a delete the rows to remove. `_seq` and `_deleted`
             in them do not matter, except that a STREAM delete finds its rows by key.
+        is_shared: Whether the table is SHARED; one transaction may not write both SHARED and other tables.
     """
 
     kind: str
     table: Name
     user_id: str
     rows: pa.RecordBatch
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,21 @@ class Committer:
                 listener(applied)
 
     def _apply(self, operation: Operation) -> Applied:
-        table = self._catalog.tables[operation.table]
+        table = self._table(operation)
         log = table.log(operation.user_id)
         return apply(operation, table, log, self._catalog.sequence.next)
+
+    def _table(self, operation: Operation) -> Table:
+        table = self._catalog.tables.get(operation.table)
+        if table is None:
+            raise ConstraintError(f"Not found: Table '{operation.table[1]}' was dropped before COMMIT")
+        return table
 
     def _rehearse(self, operations: Sequence[Operation]) -> None:
         """Apply to copies first, so that a failing operation leaves nothing behind."""
         copies: dict[tuple[Name, str], VersionLog] = {}
         for operation in operations:
-            table = self._catalog.tables[operation.table]
+            table = self._table(operation)
             place = (operation.table, operation.user_id)
             if place not in copies:
                 log = table.log(operation.user_id)

@@ -29,7 +29,7 @@ class Default:
     """
 
     function: str | None = None
-    value: object = None
+    value: bool | int | float | str | None = None
 
     @property
     def sql(self) -> str:

@@ -188,15 +188,20 @@ class VersionLog:
         return upto
 
     def _scan_newest(self, first: int) -> list[pa.RecordBatch]:
+        """Return the living rows from row `first` on; whole chunks are filtered once and kept."""
         batches = []
         for chunk in self._chunks:
             if chunk.stop <= first:
                 continue
-            if chunk.live is None:
+            if chunk.live is None or chunk.start < first:
                 visible = (self._ended[: self._size] == _NEVER) & ~self._deleted[: self._size]
-                chunk.live = self._filtered(chunk, visible)
-            if chunk.live.num_rows:
-                batches.append(chunk.live)
+                visible[:first] = False
+                live = self._filtered(chunk, visible)
+                chunk.live = live if chunk.start >= first else chunk.live
+            else:
+                live = chunk.live
+            if live.num_rows:
+                batches.append(live)
         return batches
 
     def _filtered(self, chunk: _Chunk, visible: Mask) -> pa.RecordBatch:

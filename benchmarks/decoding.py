@@ -26,10 +26,10 @@ def decode(body: bytes) -> pa.Table:
 
 
 def decode_columns(body: bytes) -> pa.Table:
-    decoder = ListsDecoder(bodies.list_types())
+    decoder = ListsDecoder([bodies.list_types()])
     for chunk in bodies.chunks(body):
         decoder.feed(chunk)
-    return assemble(decoder.finish(), bodies.list_schema())
+    return assemble(decoder.finish()[0], bodies.list_schema())
 
 
 def naive(body: bytes) -> pd.DataFrame:

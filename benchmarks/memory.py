@@ -55,7 +55,7 @@ def drop(path: str) -> int:
 
 
 def keep_columns(path: str) -> pa.Table:
-    decoder = ListsDecoder(bodies.list_types())
+    decoder = ListsDecoder([bodies.list_types()])
     for chunk in _chunks(path):
         decoder.feed(chunk)
-    return assemble(decoder.finish(), bodies.list_schema())
+    return assemble(decoder.finish()[0], bodies.list_schema())

@@ -17,6 +17,7 @@ from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError
 from kalam_notebook.hints import table_hint
 from kalam_notebook.reading.reader import Reader
+from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import IncompleteResultWarning, QueryResponse, QueryResult
 from kalam_notebook.settings import Secret, Settings, Timeouts, resolve
 from kalam_notebook.transport import files, session
@@ -86,7 +87,7 @@ class Client:
         self._http = HttpTransport(settings.url, timeouts=self._timeouts, max_retries=max_retries)
         self._session = session.Session(self._http, settings.credentials, auth_timeout=self._timeouts.auth)
         self._endpoint = SqlEndpoint(self._http, self._session)
-        self._reader = Reader(self._endpoint)
+        self._reader = Reader(self._endpoint, WindowCheck())
         self._namespace = namespace
         self._compression = compression
         self._on_receive, self._on_send = on_receive, on_send

@@ -19,7 +19,7 @@ from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ExactReader", "Unwrappable", "agrees", "assemble"]
+__all__ = ["ExactReader", "Unwrappable", "agrees", "assemble", "exact_text", "sort_by_key"]
 
 #: A sort without a limit may be planned away inside a sub-query; this limit keeps it (truth R1).
 _NO_LIMIT = 9223372036854775807
@@ -39,40 +39,36 @@ class _TrueColumn:
 
 
 class ExactReader:
-    """Reads queries as one aggregated row.
+    """Reads queries as one aggregated row. Keeps the true types of queries that it has seen."""
 
-    Args:
-        endpoint: Runs the SQL.
-    """
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self) -> None:
         self._types: dict[str, list[str]] = {}  # Arrow types by SQL text.
 
-    def announced(self, shape: Shape, params: Sequence[Any]) -> tuple[Column, ...]:
+    def announced(self, endpoint: Endpoint, shape: Shape, params: Sequence[Any]) -> tuple[Column, ...]:
         """The columns as the server announces them, without rows."""
-        answer = self._endpoint.execute(f"SELECT * FROM (\n{shape.text}\n) AS q LIMIT 0", params)
+        answer = endpoint.execute(f"SELECT * FROM (\n{shape.text}\n) AS q LIMIT 0", params)
         return answer.results[0].columns
 
-    def true_types(self, shape: Shape, params: Sequence[Any], count: int) -> list[str]:
+    def true_types(self, endpoint: Endpoint, shape: Shape, params: Sequence[Any], count: int) -> list[str]:
         """The Arrow types of the output, also of an empty result (truth R2)."""
         key = f"{shape.text}\n{[type(value).__name__ for value in params]}"
         if key not in self._types:
             names = [f"c{index}" for index in range(count)]
             asked = ", ".join(f"arrow_typeof(first_value({name})) AS {name}" for name in names)
             sql = f"SELECT {asked} FROM (\n{_sorted_text(shape)}\n) AS q({', '.join(names)})"
-            row = self._endpoint.execute_row(sql, params)
+            row = endpoint.execute_row(sql, params)
             if len(self._types) >= 500:
                 self._types.clear()
             self._types[key] = [str(value) for value in row]
         return self._types[key]
 
     def read(
-        self, shape: Shape, params: Sequence[Any], columns: Sequence[Column]
+        self, endpoint: Endpoint, shape: Shape, params: Sequence[Any], columns: Sequence[Column]
     ) -> tuple[pa.Table, tuple[Column, ...]]:
         """Read the whole result.
 
         Args:
+            endpoint: Runs the SQL.
             shape: A single SELECT.
             params: JSON values for ``$1 …``.
             columns: Its columns as announced.
@@ -88,20 +84,19 @@ class ExactReader:
         import pyarrow as pa
 
         shape = _with_distinct_names(shape, columns)
-        types = self.true_types(shape, params, len(columns))
+        types = self.true_types(endpoint, shape, params, len(columns))
         true = [_TrueColumn(c.name, text, _true_type(text)) for c, text in zip(columns, types, strict=True)]
         names = [f"c{index}" for index in range(len(true))]
-        lists = ", ".join(f"array_agg({_exact(n, t)}) AS {n}" for n, t in zip(names, true, strict=True))
+        lists = ", ".join(
+            f"array_agg({exact_text(n, t.type, t.type_text)}) AS {n}" for n, t in zip(names, true, strict=True)
+        )
         inner = f"(\n{_sorted_text(shape)}\n) AS q({', '.join(names)})"
         sql = f"SELECT array_agg(rn) AS rn, {lists} FROM (SELECT *, row_number() OVER () AS rn FROM {inner}) AS r"
-        try:
-            arrays = self._endpoint.execute_lists(sql, params, [pa.int64(), *(column.type for column in true)])
-        except (ValueError, TypeError, OverflowError) as exc:
-            raise ProtocolError(f"The exact answer has a value that does not fit its type: {exc}") from exc
+        (arrays,) = endpoint.execute_lists(sql, params, [[pa.int64(), *(column.type for column in true)]])
         fields = [_field(column, found) for column, found in zip(columns, true, strict=True)]
         table = assemble(arrays, pa.schema(fields))
         if shape.order_by == ():
-            table = _sort_by_key(table, columns)
+            table = sort_by_key(table, columns)
         return table, tuple(
             column if agrees(column, text) else column_of(column.name, text)
             for column, text in zip(columns, types, strict=True)
@@ -136,18 +131,23 @@ def agrees(column: Column, type_text: str) -> bool:
     return bool(announced == true)
 
 
-def _exact(name: str, column: _TrueColumn) -> str:
-    """The expression that sends a column without loss inside a list (truth R6)."""
+def exact_text(expression: str, kind: pa.DataType, type_text: str = "") -> str:
+    """The expression that sends a column without loss inside a list (truth R6).
+
+    Args:
+        expression: The column.
+        kind: Its Arrow type.
+        type_text: Its type as the engine prints it, where that is known.
+    """
     from pyarrow import types
 
-    kind = column.type
-    if types.is_decimal(kind) or types.is_floating(kind) or column.type_text == "Utf8View":
-        return f"arrow_cast({name}, 'Utf8')"
+    if types.is_decimal(kind) or types.is_floating(kind) or type_text == "Utf8View":
+        return f"arrow_cast({expression}, 'Utf8')"
     if types.is_timestamp(kind) or types.is_time64(kind) or types.is_date64(kind) or types.is_duration(kind):
-        return f"arrow_cast({name}, 'Int64')"
+        return f"arrow_cast({expression}, 'Int64')"
     if types.is_binary(kind) or types.is_large_binary(kind):
-        return f"encode({name}, 'base64')"
-    return name
+        return f"encode({expression}, 'base64')"
+    return expression
 
 
 def assemble(lists: Sequence[pa.Array | None], schema: pa.Schema) -> pa.Table:
@@ -186,7 +186,7 @@ def _true_type(text: str) -> pa.DataType:
     return kind
 
 
-def _sort_by_key(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
+def sort_by_key(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
     """Rows in order of the primary key when it is in the result, as the server sends small results."""
     keys = [index for index, column in enumerate(columns) if column.is_primary_key]
     if len(keys) != 1:

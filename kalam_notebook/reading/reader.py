@@ -8,18 +8,21 @@ same query is read exactly. What could not be made sure is said in the result.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import DecodeError, KalamError, ProtocolError, ResultError, ServerError
-from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.errors import DecodeError, ProtocolError, ResultError, ServerError
+from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint
 from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
 from kalam_notebook.reading.suspicion import DEFAULT_CAP, is_unencodable, suspicion
+from kalam_notebook.reading.walk import Walk, plan_walk
+from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, QueryResult
 from kalam_notebook.transport.http import NoAnswerError
 from kalam_notebook.transport.sql import Answer
-from kalam_notebook.wire.body import RawResult
 from kalam_notebook.wire.shape import Shape, shape_of
-from kalam_notebook.wire.sql import UnreadableSQL, table_names
+from kalam_notebook.wire.sql import UnreadableSQL, quote_name, table_names
+from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,11 +35,13 @@ class Reader:
 
     Args:
         endpoint: Runs the SQL.
+        window: Tells tables that the server scans only in part; None checks none, for tests.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, window: WindowCheck | None = None) -> None:
         self._endpoint = endpoint
-        self._exact = ExactReader(endpoint)
+        self._exact = ExactReader()
+        self._window = window
 
     def read(self, sql: str, params: Sequence[Any] = ()) -> QueryResult:
         """Read a query, completely where that can be had.
@@ -50,79 +55,167 @@ class Reader:
             ResultError: The text returns no rows, or several results with rows.
         """
         shape = shape_of(sql)
-        try:
-            answer = self._endpoint.execute(sql, params)
-        except (NoAnswerError, ServerError, DecodeError) as exc:
-            if shape is None or not shape.is_select or not is_unencodable(exc):
-                raise
-            return self._read_again(shape, params, None, "the server could not encode a value", exc)
-        index = _row_index(answer)
-        raw, table = answer.results[index], answer.tables[index]
-        bind = _table_of(sql)
+        run = _Run(CountingEndpoint(self._endpoint), self._exact, params)
         if shape is None or not shape.is_select:
-            return _result(raw, table, _unchecked(shape, raw), bind)
-        reason = suspicion(shape, raw, table) or self._mislabelled(shape, params, raw)
-        if reason is None:
-            requests = 1 if shape.is_plain else 2
-            return _result(raw, table, Completeness(True, "complete", requests), bind)
-        return self._read_again(shape, params, (raw, table), reason, None)
+            found = run.plain(sql)
+            return run.result(found, _unchecked(shape, found), _table_of(sql))
+        found, doubt = run.select(shape)
+        return self._checked(run, shape, found, doubt)
 
     def read_complete(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
-        """Every row of a SELECT, exactly, at one point in time.
+        """Every row of a SELECT, exactly, at one point in time unless its table is beyond the scan window.
 
         Raises:
-            ResultError: The text is not a single SELECT, or cannot be read as one row.
+            ResultError: The text is not a single SELECT, or it cannot be made sure that all rows are there.
             KalamError: The server refuses, or cannot be reached.
         """
         shape = shape_of(sql)
         if shape is None or not shape.is_select:
             raise ResultError("Only a single SELECT or WITH can be read completely.")
-        try:
-            table, _ = self._exact.read(shape, params, self._exact.announced(shape, params))
-        except Unwrappable as exc:
-            raise ResultError(f"The query cannot be read completely: {exc}.") from exc
-        return table
+        run = _Run(CountingEndpoint(self._endpoint), self._exact, params)
+        result = self._checked(run, shape, run.exact(shape, None), None)
+        if result.completeness is None or not result.completeness.is_complete:
+            raise ResultError(f"The query cannot be read completely: {result.completeness}.")
+        return result.arrow()
 
-    def _read_again(
-        self,
-        shape: Shape,
-        params: Sequence[Any],
-        plain: tuple[RawResult, pa.Table | None] | None,
-        reason: str,
-        cause: Exception | None,
-    ) -> QueryResult:
+    def _checked(self, run: _Run, shape: Shape, found: _Found, doubt: Doubt | None) -> QueryResult:
+        """The result, after a look at the scan window of its tables (truth R7)."""
+        bind = _table_of(shape.text)
+        if doubt is not None and doubt.failure is not None:
+            return run.result(found, Completeness(False, f"not certain: {doubt}", run.requests), bind)
+        told = "complete" if doubt is None else f"complete (read again exactly: {doubt})"
+        for table in _scanned_tables(shape.text):
+            beyond = self._window.is_beyond(run.endpoint, table) if self._window else False
+            if beyond is None:
+                told = f"not certain: {table} cannot be checked for unread rows, it may be a view"
+                return run.result(found, Completeness(False, told, run.requests), bind)
+            if beyond and shape.clauses is None:
+                return run.result(found, Completeness(False, _beyond(table), run.requests), bind)
+            if beyond:
+                return run.result(
+                    run.walk(shape, found.columns), Completeness(True, _walked(table), run.requests), bind
+                )
+        return run.result(found, Completeness(True, told, run.requests), bind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Rows and their columns, with what the plain answer said beside them."""
+
+    columns: tuple[Column, ...]
+    table: pa.Table
+    as_user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a plain answer was not trusted, and why it could not be read again."""
+
+    reason: str
+    failure: str | None = None
+
+    def __str__(self) -> str:
+        return self.reason if self.failure is None else f"{self.reason}; reading it exactly failed: {self.failure}"
+
+
+class _Run:
+    """The requests of one read."""
+
+    def __init__(self, endpoint: CountingEndpoint, exact: ExactReader, params: Sequence[Any]) -> None:
+        self.endpoint = endpoint
+        self._exact = exact
+        self._params = params
+
+    @property
+    def requests(self) -> int:
+        return self.endpoint.requests
+
+    def plain(self, sql: str) -> _Found:
+        answer = self.endpoint.execute(sql, self._params)
+        index = _row_index(answer)
+        raw, table = answer.results[index], answer.tables[index]
+        assert table is not None
+        return _Found(raw.columns, table, raw.as_user)
+
+    def select(self, shape: Shape) -> tuple[_Found, Doubt | None]:
+        """The plain answer when it can be trusted, else the exact one."""
         try:
-            columns = plain[0].columns if plain else self._exact.announced(shape, params)
-            table, shown = self._exact.read(shape, params, columns)
-        except (KalamError, Unwrappable) as exc:
-            if plain is None or (isinstance(exc, KalamError) and not isinstance(exc, (ServerError, ProtocolError))):
-                raise cause or exc from exc
-            why = str(exc).splitlines()[0]
-            text = f"not certain: {reason}; reading it exactly failed: {why}"
-            notice = f"This result is not certain: {reason}. Reading it exactly failed: {why}"
-            return _result(*plain, Completeness(False, text, 3), _table_of(shape.text), notices=(notice,))
-        completeness = Completeness(True, f"complete (read again exactly: {reason})", 3)
+            found = self.plain(shape.text)
+        except (NoAnswerError, ServerError, DecodeError) as exc:
+            if not is_unencodable(exc):
+                raise
+            try:
+                return self.exact(shape, None), Doubt("the server could not encode a value")
+            except (ServerError, ProtocolError, ResultError):
+                raise exc from None
+        reason = suspicion(shape, found.columns, found.table) or self._mislabelled(shape, found.columns)
+        if reason is None:
+            return found, None
+        try:
+            return self.exact(shape, found), Doubt(reason)
+        except (ServerError, ProtocolError, ResultError) as exc:
+            return found, Doubt(reason, str(exc).splitlines()[0])
+
+    def exact(self, shape: Shape, plain: _Found | None) -> _Found:
+        columns = plain.columns if plain else self._exact.announced(self.endpoint, shape, self._params)
+        try:
+            table, shown = self._exact.read(self.endpoint, shape, self._params, columns)
+        except Unwrappable as exc:
+            raise ResultError(f"{exc}.") from exc
+        return _Found(shown, table, plain.as_user if plain else None)
+
+    def walk(self, shape: Shape, columns: Sequence[Column]) -> _Found:
+        plan = plan_walk(self.endpoint, shape, columns, self._params)
+        walk = Walk(plan)
+        walk.run(self.endpoint)
+        return _Found(tuple(columns), walk.result())
+
+    def result(self, found: _Found, completeness: Completeness, bind: tuple[str, str] | None) -> QueryResult:
+        notices = () if completeness.is_complete else (completeness.text,)
         return QueryResult(
-            shown,
-            table.num_rows,
-            as_user=plain[0].as_user if plain else None,
-            completeness=completeness,
-            _table=table,
-            _bind=_table_of(shape.text),
+            found.columns,
+            found.table.num_rows,
+            as_user=found.as_user,
+            completeness=replace(completeness, requests=self.requests),
+            notices=notices,
+            _table=found.table,
+            _bind=bind,
         )
 
-    def _mislabelled(self, shape: Shape, params: Sequence[Any], raw: RawResult) -> str | None:
+    def _mislabelled(self, shape: Shape, columns: Sequence[Column]) -> str | None:
         """Whether a computed column is announced under another type than it has (truth L6, L7)."""
-        if shape.is_plain or not raw.columns:
+        if shape.is_plain or not columns:
             return None
         try:
-            types = self._exact.true_types(shape, params, len(raw.columns))
+            types = self._exact.true_types(self.endpoint, shape, self._params, len(columns))
         except ServerError as exc:
             return f"the true types could not be asked for ({exc.message.splitlines()[0]})"
-        for column, text in zip(raw.columns, types, strict=True):
+        for column, text in zip(columns, types, strict=True):
             if not agrees(column, text):
                 return f"column {column.name!r} is announced as {column.sql_type} and is {text}"
         return None
+
+
+def _beyond(table: str) -> str:
+    return (
+        f"not certain: {table} holds more unflushed row versions than the server scans, so rows may be missing or "
+        f"stale. Run STORAGE FLUSH TABLE {table} (needs dba), or query(..., engine='local')"
+    )
+
+
+def _walked(table: str) -> str:
+    return f"complete (walked by _seq: {table} holds more row versions than the server scans)"
+
+
+def _scanned_tables(sql: str) -> list[str]:
+    """The tables that a query scans, each once, without the server's own."""
+    try:
+        names = table_names(sql)
+    except UnreadableSQL:
+        return []
+    found = {(name.namespace or "default", name.table): None for name in names}
+    own = {"system", "information_schema"}
+    return [f"{quote_name(space)}.{quote_name(table)}" for space, table in found if space not in own]
 
 
 def _row_index(answer: Answer) -> int:
@@ -154,22 +247,9 @@ def _table_of(sql: str) -> tuple[str, str] | None:
     return (namespace or "default", table)
 
 
-def _unchecked(shape: Shape | None, raw: RawResult) -> Completeness:
+def _unchecked(shape: Shape | None, found: _Found) -> Completeness:
     """For texts that cannot be read again: SHOW and DESCRIBE are not cut, anything else may be."""
-    if shape is not None or raw.row_count < DEFAULT_CAP:
+    rows = found.table.num_rows
+    if shape is not None or rows < DEFAULT_CAP:
         return Completeness(True, "complete")
-    return Completeness(False, f"not certain: {raw.row_count} rows, and the server may have cut them without saying so")
-
-
-def _result(
-    raw: RawResult,
-    table: pa.Table | None,
-    completeness: Completeness,
-    bind: tuple[str, str] | None,
-    notices: tuple[str, ...] = (),
-) -> QueryResult:
-    if not completeness.is_complete and not notices:
-        notices = (completeness.text,)
-    return QueryResult(
-        raw.columns, raw.row_count, raw.message, raw.as_user, completeness, notices, _table=table, _bind=bind
-    )
+    return Completeness(False, f"not certain: {rows} rows, and the server may have cut them without saying so")

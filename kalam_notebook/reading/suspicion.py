@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import DecodeError, ServerError
 from kalam_notebook.transport.http import NoAnswerError
-from kalam_notebook.wire.body import RawResult
 from kalam_notebook.wire.shape import Shape
+from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,21 +20,21 @@ DEFAULT_CAP = 50
 LIMIT_CAP = 1000
 
 
-def suspicion(shape: Shape, raw: RawResult, table: pa.Table | None) -> str | None:
+def suspicion(shape: Shape, columns: Sequence[Column], table: pa.Table) -> str | None:
     """Why a plain answer cannot be trusted, or None (truth, section 3)."""
     cap = LIMIT_CAP if shape.limits_top else DEFAULT_CAP
-    if raw.row_count >= cap:
+    if table.num_rows >= cap:
         return f"the server cuts results at {cap} rows"
-    unsafe_sort = shape.order_by is None or (shape.order_by and (shape.limits_top or not _in_output(shape, raw)))
-    if raw.row_count > 1 and unsafe_sort:
+    unsafe_sort = shape.order_by is None or (shape.order_by and (shape.limits_top or not _in_output(shape, columns)))
+    if table.num_rows > 1 and unsafe_sort:
         return "the server re-sorts sorted and limited results by the key"
-    if table is not None and _may_lack_sign(table):
+    if _may_lack_sign(table):
         return "the server drops the sign of decimals between -1 and 0"
     return None
 
 
-def _in_output(shape: Shape, raw: RawResult) -> bool:
-    names = {column.name for column in raw.columns}
+def _in_output(shape: Shape, columns: Sequence[Column]) -> bool:
+    names = {column.name for column in columns}
     return all(name in names for name in shape.order_by or ())
 
 

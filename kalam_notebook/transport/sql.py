@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kalam_notebook.errors import KalamError, QueryError, ServerError
+from kalam_notebook.errors import KalamError, ProtocolError, QueryError, ServerError
 from kalam_notebook.transport.http import HttpTransport, NoAnswerError, Request
 from kalam_notebook.transport.session import Session, is_expired
 from kalam_notebook.wire.body import BodyDecoder, ListsDecoder, RawResult, parse_row
@@ -83,31 +83,36 @@ class SqlEndpoint:
         request = Request("POST", "/v1/api/sql", sql_body(sql, list(params)), _JSON, repeatable=True, sql=sql)
         return self.with_token(lambda token: parse_row(self._http.send(request, token=token).content))
 
-    def execute_lists(self, sql: str, params: Sequence[Any], types: Sequence[pa.DataType]) -> list[pa.Array | None]:
-        """Run a SELECT that returns one row of lists, and give an array for each list.
+    def execute_lists(
+        self, sql: str, params: Sequence[Any], types: Sequence[Sequence[pa.DataType]]
+    ) -> list[list[pa.Array | None]]:
+        """Run SELECTs that return one row of lists each, and give an array for each list.
 
         Args:
-            sql: The statement.
-            params: JSON values for ``$1 …``.
-            types: For each cell the type of its elements.
+            sql: The statements.
+            params: JSON values for ``$1 …``; with a single statement only.
+            types: For each result with rows, for each cell the type of its elements.
 
         Returns:
-            One array per cell; None for NULL.
+            For each result one array per cell; None for NULL.
 
         Raises:
             KalamError: As ``execute``.
-            ValueError: An element does not fit its type.
+            ProtocolError: An element does not fit its type, or there are other results than expected.
         """
         request = Request("POST", "/v1/api/sql", sql_body(sql, list(params)), _JSON, repeatable=True, sql=sql)
 
-        def read(token: str) -> list[pa.Array | None]:
+        def read(token: str) -> list[list[pa.Array | None]]:
             decoder = ListsDecoder(types)
             with self._http.stream(request, token=token) as response:
                 for chunk in response.iter_bytes():
                     decoder.feed(chunk)
             return decoder.finish()
 
-        return self.with_token(read)
+        try:
+            return self.with_token(read)
+        except (ValueError, TypeError, OverflowError) as exc:
+            raise ProtocolError(f"The exact answer has a value that does not fit its type: {exc}") from exc
 
     def upload(self, files: Sequence[tuple[str, Any]], sql: str) -> Answer:
         """Send a multipart request; see ``transport.files``."""

@@ -100,7 +100,7 @@ class BodyDecoder:
                 batch = self._next_batch()
             if batch is not None and batch.num_rows:
                 yield len(self._counts) - 1, batch
-            if len(self._buffer) == size:
+            if self._columns is not None and len(self._buffer) == size:
                 return
 
     def finish(self) -> tuple[list[RawResult], float]:
@@ -252,15 +252,15 @@ class BodyDecoder:
 
 
 class ListsDecoder:
-    """Turns an answer of one row, whose cells are lists, into one array per cell.
+    """Turns results of one row each, whose cells are lists, into one array per cell.
 
     Args:
-        types: For each cell the type of its elements.
+        types: For each result with rows, for each cell the type of its elements.
     """
 
-    def __init__(self, types: Sequence[pa.DataType]) -> None:
-        self._types = types
-        self._arrays: list[pa.Array | None] = []
+    def __init__(self, types: Sequence[Sequence[pa.DataType]]) -> None:
+        self._expected = types
+        self._results: list[list[pa.Array | None]] = []
         self._buffer = bytearray()
         self._in_row = False
         self._scanned = 0  # Where the search for the end of the present cell goes on.
@@ -271,43 +271,62 @@ class ListsDecoder:
 
         Raises:
             ValueError: An element does not fit its type.
+            ProtocolError: There are more results than expected.
         """
         self._buffer += data
-        if not self._in_row:
-            begin = self._buffer.find(_ROWS_BEGIN + b"[")
-            if begin < 0:
-                return
-            del self._buffer[: begin + len(_ROWS_BEGIN) + 1]
-            self._in_row = True
-        while len(self._arrays) < len(self._types) and self._take_cell():
+        while self._step():
             pass
 
-    def finish(self) -> list[pa.Array | None]:
+    def finish(self) -> list[list[pa.Array | None]]:
         """End the body.
 
         Returns:
-            One array per cell, None where the cell is NULL (no rows).
+            For each result one array per cell, None where the cell is NULL (no rows).
 
         Raises:
             ProtocolError: The body ended early, or is not such an answer.
         """
-        if len(self._arrays) < len(self._types) or not self._buffer.startswith(b"]" + _ROWS_END):
+        if self._in_row or len(self._results) < len(self._expected) or not self._buffer.endswith(b"}"):
             raise ProtocolError(_not_an_answer(bytes(self._buffer[:200])))
-        return self._arrays
+        return self._results
+
+    def _step(self) -> bool:
+        """Go on by one mark or cell; False when more bytes are needed."""
+        if not self._in_row:
+            begin = self._buffer.find(_ROWS_BEGIN + b"[")
+            if begin < 0:
+                return False
+            if len(self._results) == len(self._expected):
+                raise ProtocolError("The server sent more results than were asked for.")
+            del self._buffer[: begin + len(_ROWS_BEGIN) + 1]
+            self._results.append([])
+            self._in_row = True
+        if len(self._results[-1]) < len(self._expected[len(self._results) - 1]):
+            return self._take_cell()
+        end = b"]" + _ROWS_END
+        if len(self._buffer) < len(end):
+            return False
+        if not self._buffer.startswith(end):
+            raise ProtocolError("The server sent another number of rows or columns than was asked for.")
+        self._in_row = False
+        return True
 
     def _take_cell(self) -> bool:
         """Decode the cell at the start of the buffer, if it is there whole."""
         if self._buffer[:1] == b",":
             del self._buffer[:1]
+        if self._buffer[:1] == b"]":
+            raise ProtocolError("The server sent fewer columns than were asked for.")
+        done = self._results[-1]
         if self._buffer[:4] == b"null":
-            self._arrays.append(None)
+            done.append(None)
             del self._buffer[:4]
             return True
         cells, end = self._whole_list()
         if cells is None:
             return False
         with _collector_paused():
-            self._arrays.append(decode_array(cells, self._types[len(self._arrays)]))
+            done.append(decode_array(cells, self._expected[len(self._results) - 1][len(done)]))
         del self._buffer[:end]
         self._scanned, self._scanner = 0, None
         return True

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kalam_notebook.wire.sql import Kind, Token, UnreadableSQL, tokenize
 
-__all__ = ["Shape", "rename_duplicates", "shape_of"]
+__all__ = ["Clauses", "Shape", "rename_duplicates", "shape_of"]
 
 _SET_OPERATIONS = {"UNION", "INTERSECT", "EXCEPT"}
 _AFTER_SELECT_LIST = {
@@ -30,6 +30,21 @@ _AFTER_FROM = _AFTER_SELECT_LIST - {"FROM"}
 
 
 @dataclass(frozen=True, slots=True)
+class Clauses:
+    """The parts of ``SELECT columns FROM table [alias] [WHERE condition]``, as written.
+
+    Attributes:
+        columns: Between SELECT and FROM.
+        table: Between FROM and WHERE: the table and perhaps an alias.
+        where: Behind WHERE; empty without one.
+    """
+
+    columns: str
+    table: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """The outside of one statement.
 
@@ -41,6 +56,7 @@ class Shape:
         order_by: The output names it is sorted by at the top; empty when it is not sorted; None when it is sorted by
             something that is not a plain name.
         is_plain: Only columns or ``*`` of one or more tables, so that the announced types are those of the tables.
+        clauses: Of a plain query over one table without sort and limit, else None.
     """
 
     text: str
@@ -48,6 +64,7 @@ class Shape:
     limits_top: bool = False
     order_by: tuple[str, ...] | None = ()
     is_plain: bool = False
+    clauses: Clauses | None = None
 
 
 def shape_of(sql: str) -> Shape | None:
@@ -69,12 +86,29 @@ def shape_of(sql: str) -> Shape | None:
     if tokens[0].word not in {"SELECT", "WITH"}:
         return Shape(text, is_select=False)
     top = list(_top_level(tokens))
+    is_plain = _is_plain(tokens, top)
     return Shape(
         text,
         is_select="INTO" not in {token.word for token in top},
         limits_top=any(token.word in {"LIMIT", "OFFSET"} for token in top),
         order_by=_order_by(top),
-        is_plain=_is_plain(tokens, top),
+        is_plain=is_plain,
+        clauses=_clauses(sql, top) if is_plain else None,
+    )
+
+
+def _clauses(sql: str, top: Sequence[Token]) -> Clauses | None:
+    words = [token.word for token in top]
+    start = words.index("FROM")
+    source = _until(top[start + 1 :], {"WHERE"})
+    allowed = all(token.identifier or token.text == "." for token in source)
+    if not allowed or set(words[start + 1 :]) & {"JOIN", "ON", *_AFTER_FROM - {"WHERE"}}:
+        return None
+    rest = top[start + 1 + len(source) :]
+    return Clauses(
+        sql[top[0].end : top[start].start].strip(),
+        sql[source[0].start : source[-1].end],
+        sql[rest[0].end : top[-1].end].strip() if rest else "",
     )
 
 

@@ -77,6 +77,13 @@ def test_several_results_keep_their_own_schema_and_order():
         assert results[5].message == "Inserted 3 row(s)"
 
 
+def test_several_empty_results():
+    for chunk in (1, 10_000):
+        results, tables, _ = decode(body(result([]), result([]), result([["1", "a", None]]), result([])), chunk)
+        assert [found.row_count for found in results] == [0, 0, 1, 0]
+        assert list(tables) == [2]
+
+
 def test_rows_of_a_result_without_a_schema_are_empty_rows():
     results, tables, _ = decode(body(result([["1", "a", None]]), {"rows": [[], []], "row_count": 2}), 5)
     assert results[1].row_count == 2
@@ -154,23 +161,42 @@ lists_strategy = st.lists(
 @given(lists_strategy, st.integers(1, 60))
 def test_lists_of_one_row_are_decoded_as_they_come(rows, chunk):
     columns = [list(column) for column in zip(*rows, strict=True)]
-    decoder = ListsDecoder([pa.int64(), pa.string(), pa.list_(pa.float64())])
+    decoder = ListsDecoder([[pa.int64(), pa.string(), pa.list_(pa.float64())]])
     data = list_body(*columns)
     for start in range(0, len(data), chunk):
         decoder.feed(data[start : start + chunk])
-    arrays = decoder.finish()
+    (arrays,) = decoder.finish()
     assert [array.to_pylist() for array in arrays] == [[int(value) for value in columns[0]], *columns[1:]]
 
 
 def test_lists_of_no_rows_are_null():
-    decoder = ListsDecoder([pa.int64(), pa.string()])
+    decoder = ListsDecoder([[pa.int64(), pa.string()]])
     decoder.feed(list_body(None, None))
-    assert decoder.finish() == [None, None]
+    assert decoder.finish() == [[None, None]]
 
 
 @pytest.mark.parametrize("cut", [30, 60, 90, 105])
 def test_lists_that_do_not_end(cut):
-    decoder = ListsDecoder([pa.int64(), pa.string()])
+    decoder = ListsDecoder([[pa.int64(), pa.string()]])
     decoder.feed(list_body(["1", "2"], ["a", "b"])[:cut])
     with pytest.raises(ProtocolError):
         decoder.finish()
+
+
+def test_lists_of_several_results():
+    message = {"row_count": 0, "message": "Transaction started (x)", "as_user": "root"}
+    schema = [{"name": "a", "data_type": "Text"}]
+    data = body(message, result([[["1", "2"]]], schema), result([[None]], schema), message)
+    for chunk in (1, 13, 1000):
+        decoder = ListsDecoder([[pa.int64()], [pa.string()]])
+        for start in range(0, len(data), chunk):
+            decoder.feed(data[start : start + chunk])
+        first, second = decoder.finish()
+        assert first[0].to_pylist() == [1, 2]
+        assert second == [None]
+    short = ListsDecoder([[pa.int64()]])
+    with pytest.raises(ProtocolError, match="more results"):
+        short.feed(data)
+    wide = ListsDecoder([[pa.int64(), pa.int64()], [pa.string()]])
+    with pytest.raises(ProtocolError, match="fewer columns"):
+        wide.feed(data)

@@ -48,7 +48,10 @@ class Endpoint:
 
     def execute_lists(self, sql, params, types):
         lists = self.execute(sql, params)
-        return [None if cells is None else decode_array(cells, kind) for cells, kind in zip(lists, types, strict=True)]
+        (kinds,) = types
+        return [
+            [None if cells is None else decode_array(cells, kind) for cells, kind in zip(lists, kinds, strict=True)]
+        ]
 
 
 def test_a_small_plain_answer_is_final():

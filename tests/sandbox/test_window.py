@@ -1,0 +1,76 @@
+"""Tables beyond the window of one scan (truth L3): plain clients are deceived, ours is not."""
+
+import pytest
+
+import kalam_notebook as kalam
+from kalam_notebook.results import IncompleteResultWarning
+from kalam_notebook.sandbox.launcher import start
+
+ROWS = 900
+
+
+@pytest.fixture(scope="module")
+def small_window():
+    """A server whose scans read 300 unflushed row versions, as the real one reads 100,000."""
+    with (
+        start(options=["--scan-window", "300"]) as server,
+        kalam.Client(server.url, user="root", password=server.root_password) as client,
+    ):
+        client.execute_query("CREATE NAMESPACE w")
+        yield client
+
+
+def fill(client, table, kind="SHARED"):
+    client.execute_query(f"CREATE TABLE {table} (id INT PRIMARY KEY, n INT, t TEXT) WITH (TYPE = '{kind}')")
+    for start_id in range(0, ROWS, 100):
+        values = ", ".join(f"({i}, 0, 'text {i}')" for i in range(start_id, start_id + 100))
+        client.execute_query(f"INSERT INTO {table} (id, n, t) VALUES {values}")
+
+
+@pytest.fixture(scope="module", params=["SHARED", "USER"])
+def big(request, small_window):
+    """900 keys, each updated once, 100 of them deleted: 1,900 versions."""
+    table = f"w.big_{request.param.lower()}"
+    fill(small_window, table, request.param)
+    # By key: a range would be scanned, and scans are what is cut.
+    small_window.execute_query(";".join(f"UPDATE {table} SET n = 1 WHERE id = {i}" for i in range(ROWS)))
+    small_window.execute_query(";".join(f"DELETE FROM {table} WHERE id = {i}" for i in range(100)))
+    return table
+
+
+def test_the_server_itself_reads_only_the_oldest_versions(small_window, big):
+    (row,) = small_window.execute_query(f"SELECT sum(n) AS s, count(id) AS n FROM {big}").rows.arrow().to_pylist()
+    assert row["n"] <= 300
+    assert row["s"] == 0
+
+
+def test_a_plain_select_is_walked(small_window, big):
+    result = small_window.query_result(f"SELECT id, n, t FROM {big}")
+    assert result.completeness.is_complete
+    assert "walked by _seq" in result.completeness.text
+    rows = result.arrow().to_pylist()
+    assert [row["id"] for row in rows] == list(range(100, ROWS))
+    assert {row["n"] for row in rows} == {1}
+
+
+def test_a_filter_sees_the_newest_values(small_window, big):
+    assert small_window.query(f"SELECT id FROM {big} WHERE n = 0").empty
+    assert len(small_window.query(f"SELECT id FROM {big} WHERE n = 1 AND id >= 890")) == 10
+    assert len(small_window.query(f"SELECT t, id AS k FROM {big} x WHERE x.n = $1", [1])) == ROWS - 100
+
+
+def test_an_aggregate_says_that_it_is_not_certain(small_window, big):
+    with pytest.warns(IncompleteResultWarning, match=f"{big} holds more unflushed row versions"):
+        result = small_window.query_result(f"SELECT sum(n) AS s FROM {big}")
+    assert not result.completeness.is_complete
+    assert "STORAGE FLUSH TABLE" in result.notices[0]
+    assert "engine='local'" in result.notices[0]
+
+
+def test_a_small_table_on_the_same_server_is_complete(small_window):
+    small_window.execute_query("CREATE TABLE w.small (id INT PRIMARY KEY) WITH (TYPE = 'SHARED')")
+    small_window.execute_query("INSERT INTO w.small (id) VALUES (1), (2)")
+    small_window.execute_query("DELETE FROM w.small WHERE id = 2")
+    first = small_window.query_result("SELECT id FROM w.small")
+    assert first.completeness.text == "complete"
+    assert small_window.query_result("SELECT id FROM w.small").completeness.requests == 1  # Trusted for a minute.

@@ -98,13 +98,22 @@ class Notebook:
         self.page.add_locator_handler(news, lambda: news.click())
 
     def run(self, index: int, *, wait: bool = True) -> None:
-        """Run a cell; without ``wait`` only until it has begun."""
-        self.command("notebook:run-cell", index)
+        """Run a cell, which must not raise; without ``wait`` only until it has begun."""
+        self.start(index)
         prompt = self.cell(index).locator(".jp-InputPrompt")
         condition = r"/^\[\d+\]:$/" if wait else r"/^\[\*\]:$/"
         self.page.wait_for_function(
             f"prompt => {condition}.test(prompt.textContent)", arg=prompt.element_handle(), timeout=60_000
         )
+        outputs = self.page.evaluate(
+            "index => window.jupyterapp.shell.currentWidget.content.widgets[index].model.outputs.toJSON()", index
+        )
+        errors = ["\n".join(output["traceback"]) for output in outputs if output["output_type"] == "error"]
+        assert not errors, errors[0][-2000:]
+
+    def start(self, index: int) -> None:
+        """Start a cell; it waits for those before it."""
+        self.command("notebook:run-cell", index)
 
     def running(self, index: int) -> bool:
         """Whether a cell is still running."""

@@ -101,10 +101,10 @@ class LiveProtocol:
         if Input.CONNECT in TRANSITIONS[self.status.state]:
             self._open(Input.CONNECT, renew=False)
 
-    def stop(self, error: KalamError, now: float) -> None:
-        """End the connection and all live queries, for the reason given."""
+    def stop(self, now: float) -> None:
+        """End the connection and all live queries."""
         self._leave(now)
-        self._stop(error)
+        self._stop(None)
 
     def subscribe(self, key: int, sql: str, now: float) -> None:
         """Add a live query, and connect if that was not wanted before.
@@ -222,8 +222,8 @@ class LiveProtocol:
         self._subscriptions.lost(now)
         self._actions = [Drop()]
 
-    def _stop(self, error: KalamError) -> None:
-        self._go(Input.GIVEN_UP, reason=str(error).splitlines()[0])
+    def _stop(self, error: KalamError | None) -> None:
+        self._go(Input.GIVEN_UP, reason="closed" if error is None else str(error).splitlines()[0])
         self._subscriptions.clear()
         self._events.append(Stopped(error))
 

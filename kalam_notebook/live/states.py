@@ -214,9 +214,13 @@ class StatusChanged:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The connection has ended for good, and all live queries are forgotten."""
+    """The connection has ended for good, and all live queries are forgotten.
 
-    error: KalamError
+    Attributes:
+        error: Why; None when the owner ended it.
+    """
+
+    error: KalamError | None
 
 
 Event = Subscribed | Changed | Interrupted | Refused | StatusChanged | Stopped

@@ -17,7 +17,7 @@ from typing import cast
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from kalam_notebook.errors import KalamError
+from kalam_notebook.errors import KalamError, LiveError
 from kalam_notebook.live.protocol import LiveProtocol
 from kalam_notebook.live.states import (
     Action,
@@ -104,12 +104,14 @@ class Driver:
         """Work until ``close`` is called."""
         await self._closed.wait()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # The senders have been cancelled, and sockets that were aborted tell so in the next turn of the loop.
+        await asyncio.sleep(0)
 
     # Wishes; each is called on the loop's thread.
 
-    def close(self, error: KalamError) -> None:
+    def close(self) -> None:
         """End all live queries and the connection."""
-        self._protocol.stop(error, self._now())
+        self._protocol.stop(self._now())
         self._pump()
         self._closed.set()
 
@@ -176,7 +178,7 @@ class Driver:
                 listeners, self._listeners = self._listeners, {}
                 for listener in listeners.values():
                     listener.stopped(event.error)
-                self._release(event.error)
+                self._release(event.error or LiveError("The connection of this client was closed."))
 
     def _tell_status(self, status: Status) -> None:
         if status.state in {State.WAITING, State.STOPPED}:

@@ -42,6 +42,6 @@ class Listener(Protocol):
         """The connection is somewhere else."""
         ...
 
-    def stopped(self, error: KalamError) -> None:
-        """The live query has ended; nothing more will come."""
+    def stopped(self, error: KalamError | None) -> None:
+        """The live query has ended, without error when the socket was closed; nothing more will come."""
         ...

@@ -148,7 +148,7 @@ class LiveSocket:
             return
         if not was_closed:
             atexit.unregister(self.close)
-            loop.call_soon_threadsafe(self._driver.close, LiveError("The connection of this client was closed."))
+            loop.call_soon_threadsafe(self._driver.close)
         if thread is not threading.current_thread():
             thread.join(_JOIN_TIMEOUT)
 

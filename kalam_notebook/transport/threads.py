@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 __all__ = ["Bell", "Inbox", "call_in_thread"]
 
 _T = TypeVar("_T")
+_K = TypeVar("_K")
 
 
 class Inbox(Generic[_T]):
@@ -38,12 +39,13 @@ class Inbox(Generic[_T]):
                 self._filled.wait()
             return self._items.popleft()
 
-    def take_while(self, is_wanted: Callable[[_T], bool], limit: int) -> list[_T]:
-        """Take the wanted items that are there, up to the first other one, without waiting."""
-        taken: list[_T] = []
+    def take_more(self, kind: type[_K], limit: int) -> list[_K]:
+        """Take the items of a kind that are there, up to the first other one, without waiting."""
+        taken: list[_K] = []
         with self._filled:
-            while self._items and len(taken) < limit and is_wanted(self._items[0]):
-                taken.append(self._items.popleft())
+            while self._items and len(taken) < limit and isinstance(item := self._items[0], kind):
+                self._items.popleft()
+                taken.append(item)
         return taken
 
 

@@ -76,6 +76,11 @@ class SocketServer:
                 await self._stop.wait()
                 for connection in self._connections:
                     connection.transport.abort()
+            # Clients that came in the last moment are in no list yet.
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            for _ in range(3):
+                await asyncio.sleep(0)
 
         self._loop.run_until_complete(main())
         self._loop.close()
@@ -123,10 +128,10 @@ class SocketServer:
             )
             return
         ack = {"type": "subscription_ack", "subscription_id": wire_id, "total_rows": 0}
-        await connection.send(json.dumps({**ack, "batch_control": READY, "schema": self.schema}))
         with self._changed:
             self.active[wire_id] = (connection, sql)
             self._changed.notify_all()
+        await connection.send(json.dumps({**ack, "batch_control": READY, "schema": self.schema}))
 
     def _forget(self, connection: ServerConnection) -> None:
         with self._changed:

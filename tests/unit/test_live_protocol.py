@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kalam_notebook.errors import AuthError, ConnectError, LiveError
+from kalam_notebook.errors import AuthError, ConnectError
 from kalam_notebook.live.protocol import LiveProtocol
 from kalam_notebook.live.states import (
     TRANSITIONS,
@@ -202,12 +202,10 @@ def test_stop_ends_everything_from_any_state():
     protocol.subscribe(1, "a", 0.0)
     acknowledge(protocol)
     protocol.events()
-    error = LiveError("The client was closed.")
-    protocol.stop(error, 1.0)
+    protocol.stop(1.0)
     assert protocol.actions() == [Drop()]
     assert protocol.deadline() == math.inf
-    status = Status(State.STOPPED, "The client was closed.")
-    assert protocol.events() == [StatusChanged(status), Stopped(error)]
+    assert protocol.events() == [StatusChanged(Status(State.STOPPED, "closed")), Stopped(None)]
     assert make_protocol().status.state is State.IDLE
 
 
@@ -506,7 +504,7 @@ class Connection(RuleBasedStateMachine):
 
     @rule()
     def stop(self):
-        self.protocol.stop(LiveError("closed"), self.now)
+        self.protocol.stop(self.now)
         self.take()
 
     @rule()

@@ -1,0 +1,565 @@
+"""Live tables against a socket in the same process and rows in a dict: what a reader sees, whatever happens between."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+import types
+from collections import deque
+from itertools import repeat
+
+import pytest
+from live_socket_server import SCHEMA, SocketServer
+from live_source import RowSource
+
+from kalam_notebook.errors import (
+    ConfigError,
+    ConnectError,
+    DecodeError,
+    LiveError,
+    QueryError,
+    RequestTimeoutError,
+    SubscriptionError,
+)
+from kalam_notebook.live_table import LiveStats, LiveTable
+from kalam_notebook.settings import Timeouts
+from kalam_notebook.transport import follower as follower_module
+from kalam_notebook.transport import rereading
+from kalam_notebook.transport.socket import LiveSocket
+
+SQL = "SELECT * FROM chat.messages"
+
+
+def row(row_id, seq, room="a", n=0):
+    return {"id": str(row_id), "room": room, "n": n, "_seq": str(seq), "_deleted": False}
+
+
+def gone(row_id, seq):
+    return {**row(row_id, seq), "_deleted": True}
+
+
+@pytest.fixture
+def server():
+    with SocketServer() as server:
+        yield server
+
+
+@pytest.fixture
+def source():
+    source = RowSource(SCHEMA)
+    source.put(row(1, 10), row(2, 11))
+    return source
+
+
+@pytest.fixture
+def socket(server, source):
+    socket = LiveSocket(
+        url=server.url, token=source.access_token, timeouts=Timeouts(keepalive=0.05), delays=lambda: repeat(0.01)
+    )
+    yield socket
+    socket.close()
+
+
+@pytest.fixture
+def open_table(source, socket):
+    tables = []
+
+    def open_table(sql=SQL, **options) -> LiveTable:
+        tables.append(LiveTable(sql, source=source, socket=socket, **options))
+        return tables[-1]
+
+    yield open_table
+    for table in tables:
+        table.close()
+
+
+class Gate:
+    """Holds up readings from the n-th on until it is opened."""
+
+    def __init__(self, source: RowSource, number: int) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+        self.number = number
+        source.before_read = self._pass
+
+    def _pass(self, number: int) -> None:
+        if number == self.number:
+            self.reached.set()
+            assert self.opened.wait(20)
+
+
+def held(table):
+    return {cells["id"]: (cells["room"], cells["n"]) for cells in table.arrow().to_pylist()}
+
+
+def ids(table):
+    return table.arrow().column("id").to_pylist()
+
+
+# Reading and following.
+
+
+def test_rows_are_there_at_once_and_follow(server, open_table):
+    table = open_table()
+    assert held(table) == {1: ("a", 0), 2: ("a", 0)}
+    assert (table.status, table.error, table.notice, table.key, table.sql) == ("live", None, None, "id", SQL)
+    assert [column.name for column in table.columns] == table.schema.names == ["id", "room", "n"]
+    server.change("insert", row(3, 12, "b", 7))
+    table.wait_for(3)
+    server.change("update", {"id": "1", "_seq": "13", "n": 5})
+    table.wait_for(lambda t: t.stats.updated)
+    server.change("delete", gone(2, 14))
+    table.wait_for(lambda t: t.stats.deleted)
+    assert held(table) == {1: (None, 5), 3: ("b", 7)}
+    assert table.stats == LiveStats(inserted=1, updated=1, deleted=1, events=3, reconnects=0, rows=2, last_seq=14)
+    assert (len(table), table.num_rows) == (2, 2)
+
+
+def test_statements_that_are_sent(server, source, open_table):
+    table = open_table("SELECT n FROM chat.messages WHERE id = 1 OR id = 2")
+    (subscribed,) = server.active.values()
+    assert subscribed[1] == "SELECT * FROM chat.messages WHERE (id = 1 OR id = 2)"
+    assert source.reads == ['SELECT id, n, "_seq" FROM chat.messages WHERE (id = 1 OR id = 2)']
+    assert (table.schema.names, table.key) == (["n"], "id")
+    server.change("update", row(1, 20, n=9))
+    table.wait_for(lambda t: t.stats.updated)
+    assert sorted(table.arrow().column("n").to_pylist()) == [0, 9]
+
+
+def test_hidden_columns_when_selected_by_name(server, open_table):
+    table = open_table("SELECT _seq, id FROM chat.messages")
+    assert table.arrow().to_pylist() == [{"_seq": 10, "id": 1}, {"_seq": 11, "id": 2}]
+
+
+def test_events_that_come_while_the_rows_are_read(server, source, socket):
+    gate = Gate(source, 1)
+    tables = []
+    thread = threading.Thread(target=lambda: tables.append(LiveTable(SQL, source=source, socket=socket)))
+    thread.start()
+    assert gate.reached.wait(10)
+    # Each of these is newer or older than what the reading will bring.
+    server.change("update", row(1, 9, "late"))
+    server.change("update", row(2, 20, "new"))
+    server.change("insert", row(3, 21))
+    server.change("delete", gone(1, 22))
+    server.change("insert", row(4, 23))
+    server.change("delete", gone(4, 24))
+    server.change("insert", row(4, 23))
+    gate.opened.set()
+    thread.join(10)
+    (table,) = tables
+    table.wait_for(lambda t: t.stats.events == 7)
+    assert held(table) == {2: ("new", 0), 3: ("a", 0)}
+    table.close()
+
+
+def test_a_slow_reading_holds_up_no_other_table(server, source, socket, open_table):
+    quick = open_table()
+    gate = Gate(source, 2)
+    slow: list[LiveTable] = []
+    thread = threading.Thread(target=lambda: slow.append(LiveTable(SQL, source=source, socket=socket)))
+    thread.start()
+    assert gate.reached.wait(10)
+    server.change("insert", row(3, 12))
+    quick.wait_for(3)
+    gate.opened.set()
+    thread.join(10)
+    slow[0].wait_for(3)
+    slow[0].close()
+
+
+def test_stream_rows_go_by_their_seq(server, source, open_table):
+    source.kind = "stream"
+    table = open_table()
+    assert table.key == "_seq"
+    assert "expire" in table.notice
+    server.change("insert", row(1, 30))
+    table.wait_for(3)
+    assert ids(table) == [1, 2, 1]
+    server.change("delete", {"row_id": "root:10"})
+    table.wait_for(lambda t: t.num_rows == 2)
+    assert ids(table) == [2, 1]
+
+
+def test_max_rows(server, open_table):
+    table = open_table(max_rows=2)
+    server.change("insert", row(3, 12))
+    table.wait_for(lambda t: 3 in ids(t))
+    assert ids(table) == [2, 3]
+
+
+@pytest.mark.parametrize("max_rows", [0, -1])
+def test_max_rows_has_to_leave_a_row(open_table, max_rows):
+    with pytest.raises(ConfigError, match="at least 1"):
+        open_table(max_rows=max_rows)
+
+
+def test_frames(server, open_table):
+    table = open_table()
+    server.change("update", {"id": "1", "_seq": "20", "room": "b"})
+    table.wait_for(lambda t: t.stats.updated)
+    assert str(table.df().dtypes["n"]) == "Int32"
+    assert table.df()["n"].isna().tolist() == [True, False]
+    pytest.importorskip("polars")
+    assert table.polars()["room"].to_list() == ["b", "a"]
+
+
+# Deltas.
+
+
+def test_deltas_for_a_view(server, open_table):
+    table = open_table()
+    start = table.delta(-1)
+    assert (start.reset, start.row_ids, start.num_rows, start.version) == (True, (0, 1), 2, table.version)
+    server.change("insert", row(3, 12))
+    server.change("delete", gone(1, 13))
+    table.wait_for(lambda t: t.stats.deleted)
+    delta = table.delta(start.version)
+    assert (delta.reset, delta.row_ids, delta.inserted, delta.removed) == (False, (2,), frozenset({2}), (0,))
+    assert delta.rows.to_pylist() == [{"id": 3, "room": "a", "n": 0}]
+
+
+# Reconnecting.
+
+
+def test_after_a_reconnect_all_rows_are_read_again_and_swapped_in_at_once(server, source, open_table):
+    table = open_table()
+    version = table.version
+    gate = Gate(source, 2)
+    source.remove("2")
+    source.put(row(1, 20, "changed"), row(3, 21))
+    server.cut()
+    assert gate.reached.wait(10)
+    assert (table.status, held(table)) == ("catching up", {1: ("a", 0), 2: ("a", 0)})
+    server.change("insert", row(4, 22))
+    gate.opened.set()
+    table.wait_for(lambda t: t.version > version)
+    assert held(table) == {1: ("changed", 0), 3: ("a", 0), 4: ("a", 0)}
+    delta = table.delta(version)
+    assert (delta.reset, delta.row_ids, delta.removed) == (False, (0, 2, 3), (1,))
+    table.wait_for(lambda t: t.status == "live")
+    assert table.stats.reconnects == 1
+
+
+def test_status_while_the_server_is_away(server, source):
+    source.rows.clear()
+    waiting = threading.Event()
+    socket = LiveSocket(url=server.url, token=source.access_token, delays=lambda: repeat(2.5))
+    with LiveTable(SQL, source=source, socket=socket) as table:
+        statuses = []
+        table.on_change(lambda t: (statuses.append(t.status), waiting.set()))
+        server.cut()
+        table.wait_for(lambda t: t.status.startswith("reconnecting"))
+        assert table.status in {"reconnecting in 3 s", "reconnecting in 2 s"}
+        assert waiting.wait(10)
+    socket.close()
+
+
+def test_a_reading_that_fails_on_the_way_is_repeated(server, source, open_table, monkeypatch):
+    monkeypatch.setattr(rereading, "backoff", lambda random: repeat(0.01))
+    table = open_table()
+
+    def fail(number):
+        if number < 4:
+            raise ConnectError("The server cannot be reached.")
+
+    source.before_read = fail
+    source.put(row(3, 12))
+    server.cut()
+    table.wait_for(3)
+    assert (len(source.reads), table.error) == (4, None)
+
+
+def test_a_reading_that_cannot_succeed_stops_the_table(server, source, open_table):
+    table = open_table()
+
+    def fail(number):
+        raise QueryError("TABLE_NOT_FOUND", "table chat.messages does not exist", 400)
+
+    source.before_read = fail
+    server.cut()
+    table.wait_for(lambda t: t.error)
+    assert isinstance(table.error, QueryError)
+    assert table.status == "stopped: TABLE_NOT_FOUND: table chat.messages does not exist"
+    assert held(table) == {1: ("a", 0), 2: ("a", 0)}
+    server.wait_until(lambda: not server.active)
+    with pytest.raises(QueryError):
+        table.wait_for(3)
+
+
+def test_a_refusal_on_return_stops_the_table(server, open_table):
+    table = open_table()
+    server.refusals["SELECT * FROM chat.messages"] = deque([("NOT_FOUND", "Table not found")])
+    server.cut()
+    table.wait_for(lambda t: t.error)
+    assert isinstance(table.error, SubscriptionError)
+    assert table.error.code == "NOT_FOUND"
+
+
+def test_other_columns_after_a_reconnect(server, source, open_table):
+    table = open_table()
+    version = table.version
+    extra = {"name": "extra", "data_type": "Text", "index": 3}
+    server.schema = [*SCHEMA[:3], extra, *SCHEMA[3:]]
+    source.columns = RowSource(server.schema).columns
+    source.put(row(1, 20) | {"extra": "x"})
+    server.cut()
+    table.wait_for(lambda t: t.version > version)
+    assert table.schema.names == ["id", "room", "n", "extra"]
+    delta = table.delta(version)
+    assert (delta.reset, delta.row_ids) == (True, (2, 3))
+
+
+def test_too_many_waiting_events_are_replaced_by_a_reading(server, source, open_table, monkeypatch):
+    table = open_table()
+    monkeypatch.setattr(follower_module, "_MAX_WAITING", 5)
+    gate = Gate(source, 2)
+    server.cut()
+    assert gate.reached.wait(10)
+    for number in range(3, 23):
+        source.put(row(number, 100 + number))
+        server.change("insert", row(number, 100 + number))
+    table.wait_for(lambda t: t._follower._is_overflowing)
+    gate.opened.set()
+    table.wait_for(22)
+    table.wait_for(lambda t: t.status == "live")
+    assert ids(table) == [*range(1, 23)]
+    assert table.stats.events < 20
+
+
+# Not beginning.
+
+
+def test_a_refused_query_raises(server, open_table):
+    server.refusals["SELECT * FROM chat.messages"] = deque([("SUBSCRIPTION_LIMIT_EXCEEDED", "Maximum reached")])
+    with pytest.raises(SubscriptionError, match="Maximum reached") as caught:
+        open_table()
+    assert "live.close()" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [("SELECT * FROM messages", "INVALID_SQL"), ("SELECT nope FROM chat.messages", "SUBSCRIPTION_FAILED")],
+)
+def test_a_query_of_the_wrong_shape_raises_and_leaves_nothing_behind(server, open_table, sql, code):
+    with pytest.raises(SubscriptionError) as caught:
+        open_table(sql)
+    assert caught.value.code == code
+    server.wait_until(lambda: not server.active)
+
+
+def test_a_table_without_key_raises(server, open_table):
+    server.schema = [{**SCHEMA[0], "flags": []}, *SCHEMA[1:]]
+    with pytest.raises(SubscriptionError, match="no primary key"):
+        open_table()
+
+
+def test_a_first_reading_that_fails_raises(server, source, open_table):
+    def fail(number):
+        raise QueryError("SQL_EXECUTION_ERROR", "no", 400)
+
+    source.before_read = fail
+    with pytest.raises(QueryError, match="no"):
+        open_table()
+    server.wait_until(lambda: not server.active)
+
+
+def test_a_server_that_cannot_be_reached_raises(source):
+    socket = LiveSocket(url="ws://127.0.0.1:1/v1/ws", token=source.access_token, delays=lambda: repeat(0.01))
+    with pytest.raises(ConnectError, match=r"within 0\.2 s: .*Connect call failed"):
+        LiveTable(SQL, source=source, socket=socket, timeout=0.2)
+    socket.close()
+
+
+# Notices.
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        (f"{SQL} WHERE id = 1", None),
+        (f"{SQL} WHERE room = 'a'", "an update of room moves out of the filter"),
+        (f"{SQL} WHERE room IN ('a')", "`room IN ( 'a' )`"),
+        (f"{SQL} WHERE id > -1", "`id > - 1`"),
+    ],
+)
+def test_filters_that_cannot_be_followed_are_told(open_table, sql, words):
+    notice = open_table(sql).notice
+    assert notice is None if words is None else words in notice
+
+
+def test_changed_columns_are_told(server, open_table):
+    table = open_table()
+    server.change("insert", row(3, 12) | {"extra": "x"})
+    table.wait_for(3)
+    assert "columns of the table have changed" in table.notice
+
+
+# The end.
+
+
+def test_a_cell_that_does_not_fit_stops_the_table(server, open_table):
+    table = open_table()
+    server.change("insert", row(3, 12, n="many"))
+    table.wait_for(lambda t: t.error)
+    assert isinstance(table.error, DecodeError)
+    assert table.status.startswith("stopped: Column 'n'")
+    server.wait_until(lambda: not server.active)
+
+
+def test_close_unsubscribes_and_keeps_the_rows(server, open_table):
+    table = open_table()
+    table.close()
+    table.close()
+    server.wait_until(lambda: not server.active)
+    assert (table.status, table.error, held(table)) == ("stopped: closed", None, {1: ("a", 0), 2: ("a", 0)})
+    with pytest.raises(LiveError, match="was closed"):
+        table.wait_for(3)
+    table.wait_for(2)
+
+
+def test_with_block(server, open_table):
+    with open_table() as table:
+        assert table.status == "live"
+    assert table.status == "stopped: closed"
+
+
+@pytest.mark.parametrize("who", ["table", "socket"])
+def test_close_while_another_thread_waits(socket, open_table, who):
+    table = open_table()
+    waiting, errors = threading.Event(), []
+
+    def condition(_):
+        waiting.set()
+
+    def wait():
+        with pytest.raises(LiveError) as caught:
+            table.wait_for(condition, timeout=60)
+        errors.append(caught.value)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert waiting.wait(10)
+    start = time.monotonic()
+    (table if who == "table" else socket).close()
+    thread.join(10)
+    assert time.monotonic() - start < 1.0
+    assert len(errors) == 1
+    assert (table.status, table.error) == ("stopped: closed", None)
+
+
+def test_close_during_a_long_reading(server, source, open_table):
+    table = open_table()
+    gate = Gate(source, 2)
+    server.cut()
+    assert gate.reached.wait(10)
+    start = time.monotonic()
+    table.close()
+    assert time.monotonic() - start < 1.0
+    gate.opened.set()
+
+
+def test_a_forgotten_table_warns_and_unsubscribes(server, source, socket):
+    tables = [LiveTable(SQL, source=source, socket=socket)]
+    tables[0].on_change(lambda t: None)
+    with pytest.warns(ResourceWarning, match="LiveTable chat.messages, 2 rows, live> was not closed"):
+        tables.clear()
+    server.wait_until(lambda: not server.active)
+
+
+def test_wait_for_tells_when_time_is_up(open_table):
+    table = open_table()
+    with pytest.raises(RequestTimeoutError, match=r"within 0\.05 s: 2 rows, live") as caught:
+        table.wait_for(99, timeout=0.05)
+    assert isinstance(caught.value, TimeoutError)
+
+
+# Callbacks.
+
+
+def test_callbacks_run_on_a_thread_of_their_own(server, open_table):
+    table = open_table()
+    seen = []
+    called, release = threading.Event(), threading.Event()
+
+    def callback(live):
+        seen.append((live is table, threading.current_thread().name, live.num_rows))
+        called.set()
+        release.wait(20)
+
+    stop = table.on_change(callback)
+    server.change("insert", row(3, 12))
+    assert called.wait(10)
+    # A callback that does not return holds up nothing.
+    server.change("insert", row(4, 13))
+    table.wait_for(4)
+    assert seen == [(True, "kalam-live-callbacks", 3)]
+    called.clear()
+    release.set()
+    assert called.wait(10)
+    assert seen[-1][2] == 4
+    stop()
+    stop()
+    others = threading.Event()
+    table.on_change(lambda t: others.set())
+    number = len(seen)
+    server.change("insert", row(5, 14))
+    assert others.wait(10)
+    assert len(seen) == number
+
+
+def test_callbacks_hear_of_the_end(open_table):
+    table = open_table()
+    statuses, ended = [], threading.Event()
+
+    def callback(live):
+        statuses.append(live.status)
+        if live.status == "stopped: closed":
+            ended.set()
+
+    table.on_change(callback)
+    table.close()
+    assert ended.wait(10)
+
+
+def test_what_a_callback_raises_is_shown_and_ends_nothing(server, open_table, caplog):
+    table = open_table()
+    called = threading.Semaphore(0)
+    after = threading.Semaphore(0)
+
+    def broken(live):
+        called.release()
+        raise ZeroDivisionError("oops")
+
+    table.on_change(broken)
+    table.on_change(lambda live: after.release())
+
+    def change_and_wait(seq):
+        server.change("update", row(1, seq))
+        assert called.acquire(timeout=10)
+        assert after.acquire(timeout=10)
+
+    for seq in (12, 13):
+        with pytest.warns(RuntimeWarning, match=r"Callback .*broken of a live table raised ZeroDivisionError: oops"):
+            change_and_wait(seq)
+    assert "broken of a live table raised" in caplog.text
+    assert caplog.records[0].levelno == logging.ERROR
+
+
+# In a notebook.
+
+
+def test_repr_is_short_and_without_data(server, open_table):
+    table = open_table()
+    assert repr(table) == "<LiveTable chat.messages, 2 rows, live>"
+
+
+def test_display_goes_to_the_widget(open_table, monkeypatch):
+    shown = []
+    fake = types.ModuleType("kalam_notebook.notebook.live_view")
+    fake.display_live = shown.append
+    monkeypatch.setitem(sys.modules, "kalam_notebook.notebook.live_view", fake)
+    table = open_table()
+    table._ipython_display_()
+    assert shown == [table]

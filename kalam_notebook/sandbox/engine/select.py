@@ -75,8 +75,14 @@ class Selector:
         schema, batches = self.session.run(frame)
         return ArrowRows(pa.schema([field.with_name(server_name(field.name)) for field in schema]), batches)
 
-    def plan(self, text: str, params: Mapping[str, object] | None = None) -> DataFrame:
+    def plan(self, text: str, params: Mapping[str, object] | None = None, *, whole: bool = False) -> DataFrame:
         """Plan a rewritten text over the rows that this caller sees now.
+
+        Args:
+            text: The statement after rewriting.
+            params: Named parameters.
+            whole: Whether the scan window does not apply. The server was not seen to cut what UPDATE and DELETE
+                find, so the sandbox does not.
 
         Raises:
             SqlFailed: The engine refuses the text, or the caller may not read a table.
@@ -92,7 +98,12 @@ class Selector:
         if missing := set(scanned) - fresh:
             self._fill(missing)
             frame = self.session.plan(text, params)
-        return self._with_hidden_rows(frame, text, params, scanned)
+        cut = set() if whole else self._beyond_window(scanned)
+        return self._with_hidden_rows(frame, text, params, scanned, cut)
+
+    def _beyond_window(self, scanned: list[Name]) -> set[Name]:
+        own = [name for name in scanned if name[0] != "system"]
+        return {name for name in own if self.reader.is_beyond_window(name, self.caller.user_id)}
 
     def _planned(self, text: str, params: Mapping[str, object] | None) -> DataFrame:
         try:
@@ -174,11 +185,14 @@ class Selector:
             access.check_read(self.caller, self._catalog.tables[name].definition)
 
     def _with_hidden_rows(
-        self, frame: DataFrame, text: str, params: Mapping[str, object] | None, scanned: list[Name]
+        self,
+        frame: DataFrame,
+        text: str,
+        params: Mapping[str, object] | None,
+        scanned: list[Name],
+        cut: set[Name],
     ) -> DataFrame:
         """Plan again over tombstones or a cut window, where the statement asks for one or runs into the other."""
-        own = [name for name in scanned if name[0] != "system"]
-        cut = {name for name in own if self.reader.is_beyond_window(name, self.caller.user_id)}
         if not cut and DELETED not in text:
             return frame
         try:
@@ -188,7 +202,7 @@ class Selector:
             return frame
         filters = plan.hidden_filters(optimized)
         changed = False
-        for name in own:
+        for name in [name for name in scanned if name[0] != "system"]:
             asked = [f for f in filters if self._resolve([f.table]) == [name]]
             tombstones = any(f.tombstones for f in asked)
             if tombstones and plan.scan_count(optimized, asked[0].table) != sum(f.tombstones for f in asked):

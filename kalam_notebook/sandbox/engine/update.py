@@ -79,7 +79,7 @@ class Changer:
             typed = self._parameters(parts, definition, params)
         else:
             typed = named_parameters(params)
-        frame = self._selector.plan(text, typed)
+        frame = self._selector.plan(text, typed, whole=True)
         if name is None or parts is None:
             raise engine_text("Error during planning: the sandbox does not understand this statement")
         self._check_condition(kind, frame.optimized_logical_plan().display_indent(), parts, definition)

@@ -67,11 +67,9 @@ class Outputs:
         view = {WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": model_id}, "text/plain": ""}
         self._publish(view, self._widget_id, False)
 
-    def update(self, copy: StaticCopy) -> int:
-        """Replace the copy by a newer one; returns its size in bytes."""
-        bundle = self._bundle(copy, frozen=False)
-        self._publish(bundle, self._copy_id, True)
-        return sum(len(text) for text in bundle.values())
+    def update(self, copy: StaticCopy) -> None:
+        """Replace the copy by a newer one."""
+        self._publish(self._bundle(copy, frozen=False), self._copy_id, True)
 
     def freeze(self, copy: StaticCopy) -> None:
         """Replace the copy by the last state and the widget by nothing."""

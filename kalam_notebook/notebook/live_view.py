@@ -85,8 +85,8 @@ class LiveView:
 
     def show(self) -> None:
         """Create the outputs and begin to send. Call once, on the thread of the running cell."""
-        self._outputs.show(self._copy(), self._widget.model_id)
         self._copied_at, self._copied = self._clock(), self._state()
+        self._outputs.show(self._copy(), self._widget.model_id)
         self._widget.on_msg(self._heard)
         register(self)
         self._unsubscribe = self.live.on_change(self._changed)
@@ -161,14 +161,14 @@ class LiveView:
         now = self._clock()
         with self._lock:
             may_send = self._pace.delay(now) == 0
-            self._whole |= self._pace.repeat_in(now) == 0
-        self._whole |= self._refill_in(now) == 0
+            if self._pace.repeat_in(now) == 0 or self._refill_in(now) == 0:
+                self._whole = True
         counting = self.live.status.startswith("reconnecting")
         if may_send and (self._dirty or self._whole or counting):
             self._send()
         if self._copy_in(now) == 0:
-            self._outputs.update(self._copy())
             self._copied_at, self._copied = now, self._state()
+            self._outputs.update(self._copy())
 
     def _send(self) -> None:
         """Send one frame with what changed since the last."""

@@ -91,7 +91,7 @@ def test_null_differs_from_the_text_null():
 
 
 def test_header_shows_type_and_key():
-    columns = [Column("id", "BigInt", flags=("pk", "nn")), Column("price", "Decimal", 10, 2), Column("name", "Text")]
+    columns = (Column("id", "BigInt", flags=("pk", "nn")), Column("price", "Decimal", 10, 2), Column("name", "Text"))
     table = arrow_schema(columns).empty_table()
     page = Page(render_html(table, columns=columns))
     assert page.cells == ["idBIGINT PK", "priceDECIMAL(10, 2)", "nameTEXT"]

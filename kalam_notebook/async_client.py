@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.client import Client
+from kalam_notebook.client import DEFAULT_MAX_ROWS, Client, Engine
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.results import QueryResponse, QueryResult
 from kalam_notebook.settings import Secret, Timeouts
@@ -102,28 +102,64 @@ class AsyncClient:
         return await asyncio.to_thread(self._client.execute_query, sql, params, namespace=namespace)
 
     async def query(
-        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
     ) -> pd.DataFrame:
         """See ``Client.query``."""
-        return await asyncio.to_thread(self._client.query, sql, params, namespace=namespace)
+        return await asyncio.to_thread(
+            self._client.query, sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+        )
 
     async def query_arrow(
-        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
     ) -> pa.Table:
         """See ``Client.query_arrow``."""
-        return await asyncio.to_thread(self._client.query_arrow, sql, params, namespace=namespace)
+        return await asyncio.to_thread(
+            self._client.query_arrow, sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+        )
 
     async def query_polars(
-        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
     ) -> pl.DataFrame:
         """See ``Client.query_polars``."""
-        return await asyncio.to_thread(self._client.query_polars, sql, params, namespace=namespace)
+        return await asyncio.to_thread(
+            self._client.query_polars, sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+        )
 
     async def query_result(
-        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
     ) -> QueryResult:
         """See ``Client.query_result``."""
-        return await asyncio.to_thread(self._client.query_result, sql, params, namespace=namespace)
+        return await asyncio.to_thread(
+            self._client.query_result, sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+        )
 
     async def execute_with_files(
         self,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
 from kalam_notebook import diagnostics
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
-from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError
+from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError, ResultError
 from kalam_notebook.hints import table_hint
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
@@ -37,7 +38,12 @@ if TYPE_CHECKING:
     from kalam_notebook.live_table import LiveTable
     from kalam_notebook.transport.socket import LiveSocket
 
-__all__ = ["Client"]
+__all__ = ["DEFAULT_MAX_ROWS", "Client", "Engine"]
+
+#: A million rows of ten columns are some hundred megabytes: enough for most, and not the end of a notebook.
+DEFAULT_MAX_ROWS = 1_000_000
+
+Engine = Literal["server", "local"]
 
 
 class Client:
@@ -158,16 +164,29 @@ class Client:
         with self._hinting(qualified):
             return _response(self._endpoint.execute(qualified, values))
 
-    def query(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> pd.DataFrame:
+    def query(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
+    ) -> pd.DataFrame:
         """Run one query and return all its rows as a DataFrame.
 
-        The plain answer is checked for what the server does silently (cutting, re-sorting, wrong types); where it is
-        suspicious the query is read again exactly. ``df.attrs["completeness"]`` says what was done.
+        The plain answer is checked for what the server does silently (cutting, re-sorting, wrong types, reading only a
+        part of a large table); where it is suspicious the query is read again exactly. ``df.attrs["completeness"]``
+        says what was done.
 
         Args:
             sql: One statement that returns rows.
             params: Values for ``$1 …``.
             namespace: Namespace of table names that have none; None for the client's.
+            max_rows: Rows after which reading stops, with a visible notice; None for all.
+            engine: ``server``, or ``local`` to copy the tables exactly and run the query in this process.
+            strict: Raise when it cannot be made sure that the result is complete, instead of warning.
 
         Returns:
             A frame with a default index and lossless types: nullable integers and booleans, Arrow-backed decimals,
@@ -178,36 +197,68 @@ class Client:
 
         Raises:
             KalamError: As ``execute_query``.
-            ResultError: The statement returns no rows.
+            ResultError: The statement returns no rows, or ``strict`` and the result may not be complete.
         """
-        result = self.query_result(sql, params, namespace=namespace)
+        result = self.query_result(sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict)
         frame = result.df()
         frame.attrs["completeness"] = str(result.completeness)
         return frame
 
-    def query_arrow(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> pa.Table:
+    def query_arrow(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
+    ) -> pa.Table:
         """Run one query and return all its rows as an Arrow table; otherwise as ``query``."""
-        return self.query_result(sql, params, namespace=namespace).arrow()
+        return self.query_result(
+            sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+        ).arrow()
 
     def query_polars(
-        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
     ) -> pl.DataFrame:
         """Run one query and return all its rows as a polars frame; otherwise as ``query``.
 
         Raises:
             MissingDependencyError: polars is not installed.
         """
-        return self.query_result(sql, params, namespace=namespace).polars()
+        return self.query_result(
+            sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+        ).polars()
 
     def query_result(
-        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
     ) -> QueryResult:
         """Run one query and return all its rows with what is known of their completeness; otherwise as ``query``."""
         qualified, values = self._named(sql, namespace), encode_parameters(params)
         with self._hinting(qualified):
-            result = self._reader.read(qualified, values)
+            if engine == "local":
+                result = self._reader.read_locally(qualified, values)
+            else:
+                result = self._reader.read(qualified, values, max_rows=max_rows)
         if result.completeness is not None and not result.completeness.is_complete:
-            warnings.warn(result.notices[0], IncompleteResultWarning, stacklevel=3)
+            if strict:
+                raise ResultError(f"The result may not be complete: {result.completeness}.")
+            warnings.warn(result.notices[0], IncompleteResultWarning, stacklevel=_outside())
         return result
 
     def execute_with_files(
@@ -491,6 +542,14 @@ class _LiveSource:
                 if (row["namespace_id"], row["table_name"]) == (namespace, name):
                     return str(row["table_type"]).lower()
         raise ConfigError(f"There is no table {quote_name(namespace)}.{quote_name(name)}.")
+
+
+def _outside() -> int:
+    """The stack level of the caller outside of the package, for warnings."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("kalam_notebook."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _hide(value: str | Secret | None) -> Secret | None:

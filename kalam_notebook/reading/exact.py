@@ -63,7 +63,13 @@ class ExactReader:
         return self._types[key]
 
     def read(
-        self, endpoint: Endpoint, shape: Shape, params: Sequence[Any], columns: Sequence[Column]
+        self,
+        endpoint: Endpoint,
+        shape: Shape,
+        params: Sequence[Any],
+        columns: Sequence[Column],
+        *,
+        limit: int | None = None,
     ) -> tuple[pa.Table, tuple[Column, ...]]:
         """Read the whole result.
 
@@ -72,6 +78,7 @@ class ExactReader:
             shape: A single SELECT.
             params: JSON values for ``$1 …``.
             columns: Its columns as announced.
+            limit: Rows to read at most; None for all.
 
         Returns:
             The rows in the user's order, else in order of the primary key if it is there; and the columns under their
@@ -91,6 +98,10 @@ class ExactReader:
             f"array_agg({exact_text(n, t.type, t.type_text)}) AS {n}" for n, t in zip(names, true, strict=True)
         )
         inner = f"(\n{_sorted_text(shape)}\n) AS q({', '.join(names)})"
+        if limit is not None:
+            key = next((name for name, column in zip(names, columns, strict=True) if column.is_primary_key), None)
+            first = f"ORDER BY {key} " if key and shape.order_by == () else ""
+            inner = f"(SELECT * FROM {inner} {first}LIMIT {limit}) AS l"
         sql = f"SELECT array_agg(rn) AS rn, {lists} FROM (SELECT *, row_number() OVER () AS rn FROM {inner}) AS r"
         (arrays,) = endpoint.execute_lists(sql, params, [[pa.int64(), *(column.type for column in true)]])
         fields = [_field(column, found) for column, found in zip(columns, true, strict=True)]

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from kalam_notebook.errors import DecodeError, ProtocolError, ResultError, ServerError
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint
 from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
+from kalam_notebook.reading.local import LocalEngine
 from kalam_notebook.reading.suspicion import DEFAULT_CAP, is_unencodable, suspicion
 from kalam_notebook.reading.walk import Walk, plan_walk
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, QueryResult
 from kalam_notebook.transport.http import NoAnswerError
 from kalam_notebook.transport.sql import Answer
+from kalam_notebook.wire.arrow_names import column_of_arrow
 from kalam_notebook.wire.shape import Shape, shape_of
 from kalam_notebook.wire.sql import UnreadableSQL, quote_name, table_names
 from kalam_notebook.wire.types import Column
@@ -41,26 +43,44 @@ class Reader:
     def __init__(self, endpoint: Endpoint, window: WindowCheck | None = None) -> None:
         self._endpoint = endpoint
         self._exact = ExactReader()
+        self._local = LocalEngine()
         self._window = window
 
-    def read(self, sql: str, params: Sequence[Any] = ()) -> QueryResult:
+    def read(self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None) -> QueryResult:
         """Read a query, completely where that can be had.
 
         Args:
             sql: One statement that returns rows. Names are used as they are.
             params: JSON values for ``$1 …``.
+            max_rows: Rows after which reading stops, with a notice; None for all.
 
         Raises:
             KalamError: The server refuses, or cannot be reached.
             ResultError: The text returns no rows, or several results with rows.
         """
         shape = shape_of(sql)
-        run = _Run(CountingEndpoint(self._endpoint), self._exact, params)
+        run = _Run(CountingEndpoint(self._endpoint), self._exact, params, max_rows)
         if shape is None or not shape.is_select:
             found = run.plain(sql)
             return run.result(found, _unchecked(shape, found), _table_of(sql))
         found, doubt = run.select(shape)
         return self._checked(run, shape, found, doubt)
+
+    def read_locally(self, sql: str, params: Sequence[Any] = ()) -> QueryResult:
+        """Run a SELECT in this process, on exact copies of its tables (see ``local``).
+
+        Raises:
+            KalamError: A table cannot be read, or the engine refuses the query.
+            ResultError: The text is not a single SELECT.
+        """
+        shape = shape_of(sql)
+        if shape is None or not shape.is_select:
+            raise ResultError("engine='local' runs a single SELECT or WITH.")
+        run = _Run(CountingEndpoint(self._endpoint), self._exact, params)
+        table, read = self._local.query(run.endpoint, shape, params)
+        columns = tuple(column_of_arrow(found) for found in table.schema)
+        completeness = Completeness(True, f"complete (run locally on {read})")
+        return run.result(_Found(columns, table), completeness, _table_of(sql))
 
     def read_complete(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         """Every row of a SELECT, exactly, at one point in time unless its table is beyond the scan window.
@@ -121,10 +141,13 @@ class Doubt:
 class _Run:
     """The requests of one read."""
 
-    def __init__(self, endpoint: CountingEndpoint, exact: ExactReader, params: Sequence[Any]) -> None:
+    def __init__(
+        self, endpoint: CountingEndpoint, exact: ExactReader, params: Sequence[Any], max_rows: int | None = None
+    ) -> None:
         self.endpoint = endpoint
         self._exact = exact
         self._params = params
+        self._max_rows = max_rows
 
     @property
     def requests(self) -> int:
@@ -159,7 +182,9 @@ class _Run:
     def exact(self, shape: Shape, plain: _Found | None) -> _Found:
         columns = plain.columns if plain else self._exact.announced(self.endpoint, shape, self._params)
         try:
-            table, shown = self._exact.read(self.endpoint, shape, self._params, columns)
+            # One row more than wanted tells that there are more.
+            limit = None if self._max_rows is None else self._max_rows + 1
+            table, shown = self._exact.read(self.endpoint, shape, self._params, columns, limit=limit)
         except Unwrappable as exc:
             raise ResultError(f"{exc}.") from exc
         return _Found(shown, table, plain.as_user if plain else None)
@@ -171,14 +196,18 @@ class _Run:
         return _Found(tuple(columns), walk.result())
 
     def result(self, found: _Found, completeness: Completeness, bind: tuple[str, str] | None) -> QueryResult:
-        notices = () if completeness.is_complete else (completeness.text,)
+        table = found.table
+        if self._max_rows is not None and table.num_rows > self._max_rows:
+            table = table.slice(0, self._max_rows)
+            text = f"cut at max_rows: there are more than {self._max_rows:,} rows; pass max_rows=None for all"
+            completeness = Completeness(False, text)
         return QueryResult(
             found.columns,
-            found.table.num_rows,
+            table.num_rows,
             as_user=found.as_user,
             completeness=replace(completeness, requests=self.requests),
-            notices=notices,
-            _table=found.table,
+            notices=() if completeness.is_complete else (completeness.text,),
+            _table=table,
             _bind=bind,
         )
 

@@ -88,14 +88,27 @@ class Walk:
         newest = pa.concat_tables(self.keys).group_by("key").aggregate([("seq", "max")]).column("seq_max")
         rows = pa.concat_tables(self.rows)
         count = len(self.plan.fields)
-        seqs = rows.column(count + 1)
-        rows = rows.filter(pc.is_in(seqs, value_set=newest.combine_chunks()))
+        rows = rows.filter(pc.is_in(rows.column("seq"), value_set=newest.combine_chunks()))
         # Pages overlap where rows changed while walking: a version may have come twice.
-        seqs = rows.column(count + 1)
+        seqs = rows.column("seq")
         first = pa.table({"seq": seqs, "row": pa.arange(0, len(seqs))}).group_by("seq").aggregate([("row", "min")])
         rows = rows.take(first.column("row_min"))
-        rows = rows.take(pc.sort_indices(rows.column(count)))
+        rows = rows.take(pc.sort_indices(rows.column("key")))
         return pa.Table.from_arrays(rows.columns[:count], schema=self.plan.fields)
+
+    def compact(self) -> None:
+        """Forget versions that are not the newest of their key, so that a walk can be gone on with for long."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.keys:
+            newest = pa.concat_tables(self.keys).group_by("key").aggregate([("seq", "max")])
+            self.keys = [newest.rename_columns(["key", "seq"])]
+        if self.rows:
+            rows = pa.concat_tables(self.rows)
+            self.rows = [
+                rows.filter(pc.is_in(rows.column("seq"), value_set=self.keys[0].column("seq").combine_chunks()))
+            ]
 
     def _page(self, endpoint: Endpoint) -> bool:
         import pyarrow as pa

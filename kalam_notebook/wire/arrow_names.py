@@ -14,7 +14,7 @@ from kalam_notebook.wire.types import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["column_of", "parse_arrow_type"]
+__all__ = ["column_of", "column_of_arrow", "parse_arrow_type"]
 
 _TIMESTAMP = re.compile(r'Timestamp\((s|ms|µs|ns)(?:, "([^"]*)")?\)')
 _TIME = re.compile(r"Time(32|64)\((s|ms|µs|ns)\)")
@@ -84,3 +84,22 @@ def column_of(name: str, type_text: str) -> Column:
     if _TIME.fullmatch(type_text):
         return Column(name, "Time")
     return Column(name, names.get(type_text, type_text))
+
+
+def column_of_arrow(field: pa.Field) -> Column:
+    """The column that a field of a locally computed result would be announced as."""
+    import pyarrow as pa
+
+    kind = field.type
+    if pa.types.is_decimal(kind):
+        return Column(field.name, "Decimal", kind.precision, kind.scale)
+    if pa.types.is_fixed_size_list(kind) and kind.value_type == pa.float32():
+        return Column(field.name, "Embedding", size=kind.list_size)
+    if pa.types.is_timestamp(kind):
+        return Column(field.name, "Timestamp")
+    names = {
+        pa.bool_(): "Boolean", pa.int16(): "SmallInt", pa.int32(): "Int", pa.int64(): "BigInt", pa.float32(): "Float",
+        pa.float64(): "Double", pa.string(): "Text", pa.large_string(): "Text", pa.binary(): "Bytes",
+        pa.date32(): "Date", pa.time64("us"): "Time", pa.time64("ns"): "Time", pa.binary(16): "Uuid",
+    }  # fmt: skip
+    return Column(field.name, names.get(kind, str(kind)))

@@ -22,6 +22,7 @@ from kalam_notebook.errors import (
     QueryError,
     ResultError,
 )
+from kalam_notebook.results import IncompleteResultWarning
 
 pytestmark = pytest.mark.contract
 
@@ -117,6 +118,33 @@ def test_the_server_cuts_and_the_client_does_not(client, big):
     result = client.query_result(f"SELECT id FROM {big}")
     assert result.completeness.is_complete
     assert "cuts results at 50" in result.completeness.text
+
+
+def test_max_rows_cuts_with_a_notice(client, big):
+    with pytest.warns(IncompleteResultWarning, match="more than 700 rows") as caught:
+        frame = client.query(f"SELECT id FROM {big}", max_rows=700)
+    assert caught[0].filename == __file__
+    assert frame["id"].tolist() == list(range(700))
+    assert client.query_result(f"SELECT id FROM {big}", max_rows=1500).completeness.is_complete
+    with pytest.raises(ResultError, match="cut at max_rows"):
+        client.query(f"SELECT id FROM {big}", max_rows=3, strict=True)
+
+
+def test_the_local_engine_gives_the_same_as_the_server(client, types_table):
+    client.execute_query(
+        f"""INSERT INTO {types_table} ({COLUMNS}) VALUES
+        (1, true, -5, 42, 9007199254740993, 1.5, 3.14, '-0.5', 'text', '{{"a":[1,2]}}', 'bytes',
+         '2024-01-01T00:00:00.123456Z', '2024-01-01', '2024-01-01T02:00:00+02:00', '12:34:56.123456',
+         '550e8400-e29b-41d4-a716-446655440000', '[0.5,-1,2.25]', NULL)"""
+    )
+    sql = f"SELECT {COLUMNS.replace(', u', '')} FROM {types_table} WHERE t = $1"
+    assert (
+        client.query_arrow(sql, ["text"], engine="local").to_pylist() == client.query_arrow(sql, ["text"]).to_pylist()
+    )
+    with pytest.raises(QueryError, match="No field named nope"):
+        client.query(f"SELECT nope FROM {types_table}", engine="local")
+    with pytest.raises(ResultError, match="single SELECT"):
+        client.query("SHOW TABLES", engine="local")
 
 
 def test_a_raw_answer_as_long_as_the_cap_is_marked(client, big):

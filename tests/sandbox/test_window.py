@@ -3,6 +3,7 @@
 import pytest
 
 import kalam_notebook as kalam
+from kalam_notebook.errors import ResultError
 from kalam_notebook.results import IncompleteResultWarning
 from kalam_notebook.sandbox.launcher import start
 
@@ -74,3 +75,20 @@ def test_a_small_table_on_the_same_server_is_complete(small_window):
     first = small_window.query_result("SELECT id FROM w.small")
     assert first.completeness.text == "complete"
     assert small_window.query_result("SELECT id FROM w.small").completeness.requests == 1  # Trusted for a minute.
+
+
+def test_the_local_engine_is_right_where_the_server_is_not(small_window, big):
+    result = small_window.query_result(f"SELECT n, count(*) AS c FROM {big} GROUP BY n", engine="local")
+    assert result.arrow().to_pylist() == [{"n": 1, "c": ROWS - 100}]
+    assert "run locally on" in result.completeness.text
+    small_window.execute_query(f"UPDATE {big} SET n = 5 WHERE id = 500")
+    small_window.execute_query(f"DELETE FROM {big} WHERE id = 501")
+    (row,) = small_window.query_arrow(f"SELECT sum(n) AS s, count(*) AS c FROM {big}", engine="local").to_pylist()
+    assert row == {"s": ROWS - 101 + 4, "c": ROWS - 101}
+    small_window.execute_query(f"INSERT INTO {big} (id, n, t) VALUES (501, 1, 'back')")
+    small_window.execute_query(f"UPDATE {big} SET n = 1 WHERE id = 500")
+
+
+def test_strict_raises_instead_of_warning(small_window, big):
+    with pytest.raises(ResultError, match="may not be complete"):
+        small_window.query(f"SELECT sum(n) AS s FROM {big}", strict=True)

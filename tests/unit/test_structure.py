@@ -162,7 +162,7 @@ def test_both_clients_offer_the_same():
 
 def test_module_functions_have_the_signature_of_the_methods():
     signature = inspect.signature(kalam_notebook.query)
-    assert list(signature.parameters) == ["sql", "params", "namespace"]
+    assert list(signature.parameters) == ["sql", "params", "namespace", "max_rows", "engine", "strict"]
     assert "Run one query" in kalam_notebook.query.__doc__
 
 

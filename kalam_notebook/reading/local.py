@@ -1,0 +1,143 @@
+"""Queries on copies of tables, run by the server's own engine in this process (``engine="local"``).
+
+Each table that a query names is copied exactly by a walk (truth R3) and kept; a later query reads only what changed
+since (truth R4). The `datafusion` package runs the SQL: the same functions, types and NULL order as on the server, but
+no cap, no window and no load for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kalam_notebook.errors import MissingDependencyError, QueryError, ResultError
+from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.walk import Walk, plan_walk
+from kalam_notebook.wire.shape import Shape, shape_of
+from kalam_notebook.wire.sql import quote_name, table_names
+from kalam_notebook.wire.types import KALAM_TYPE, Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["LocalEngine"]
+
+#: Concurrent writers may commit out of order, so a refresh begins this much before the newest version known: two
+#: seconds of ``_seq``, whose upper bits are milliseconds (truth R4).
+OVERLAP = 2000 << 22
+
+
+@dataclass(slots=True)
+class _Copy:
+    """A table as it was when it was last walked."""
+
+    columns: tuple[Column, ...]
+    walk: Walk
+
+
+class LocalEngine:
+    """Copies of tables, and the engine over them."""
+
+    def __init__(self) -> None:
+        self._copies: dict[str, _Copy] = {}
+        self._lock = threading.Lock()
+
+    def query(self, endpoint: Endpoint, shape: Shape, params: Sequence[Any]) -> tuple[pa.Table, str]:
+        """Run a SELECT on copies of its tables.
+
+        Args:
+            endpoint: Reads the tables.
+            shape: A single SELECT.
+            params: JSON values for ``$1 …``.
+
+        Returns:
+            The rows, and in words which tables were read up to which ``_seq``.
+
+        Raises:
+            MissingDependencyError: The package `datafusion` is not installed.
+            QueryError: The engine refuses the query.
+            KalamError: A table cannot be read.
+        """
+        try:
+            from datafusion import SessionConfig, SessionContext
+        except ImportError as exc:
+            raise MissingDependencyError(
+                "engine='local' needs datafusion, which is not installed. Install it with: "
+                "pip install 'kalam-notebook[sandbox]'"
+            ) from exc
+        context = SessionContext(SessionConfig().with_default_catalog_and_schema("kalam", "default"))
+        read = []
+        for namespace, table in dict.fromkeys((n.namespace or "default", n.table) for n in table_names(shape.text)):
+            if namespace in {"system", "information_schema"}:
+                raise ResultError(f"engine='local' cannot read {namespace}.{table}; ask the server itself.")
+            name = f"{quote_name(namespace)}.{quote_name(table)}"
+            copy, up_to = self._fresh(endpoint, name)
+            context.sql(f"CREATE SCHEMA IF NOT EXISTS {quote_name(namespace)}")
+            context.register_record_batches(name, [_batches(_as_on_the_server(copy))])
+            read.append(f"{name} up to _seq {up_to}")
+        values = {str(number): value for number, value in enumerate(params, 1)}
+        try:
+            result = context.sql(shape.text, param_values=values or None).to_arrow_table()
+        except Exception as exc:  # The package raises plain exceptions for every failure of the engine.
+            raise QueryError("LOCAL_ENGINE", str(exc).removeprefix("DataFusion error: "), 0, shape.text) from exc
+        return _in_utc(result), ", ".join(read)
+
+    def _fresh(self, endpoint: Endpoint, name: str) -> tuple[pa.Table, int]:
+        """The table as it is now."""
+        with self._lock:
+            copy = self._copies.get(name)
+            columns = endpoint.execute(f"SELECT * FROM {name} LIMIT 0").results[0].columns
+            if copy is None or copy.columns != columns:
+                shape = shape_of(f"SELECT * FROM {name}")
+                assert shape is not None
+                copy = self._copies[name] = _Copy(columns, Walk(plan_walk(endpoint, shape, columns, ())))
+            copy.walk.after = max(0, copy.walk.after - OVERLAP)
+            copy.walk.run(endpoint)
+            rows = copy.walk.result()
+            counted = int(endpoint.execute_row(f"SELECT count(*) AS n FROM {name}")[0])
+            if counted != rows.num_rows:
+                # A flush has removed tombstones (truth R4), or rows changed just now: read it anew, once.
+                copy.walk = Walk(copy.walk.plan)
+                copy.walk.run(endpoint)
+                rows = copy.walk.result()
+            copy.walk.compact()
+            return rows, copy.walk.after
+
+
+def _as_on_the_server(table: pa.Table) -> pa.Table:
+    """The table under the server's Arrow types: TIMESTAMP has no zone there, a UUID is 16 bytes."""
+    import pyarrow as pa
+
+    fields = []
+    for found in table.schema:
+        kind = found.type
+        if (found.metadata or {}).get(KALAM_TYPE) == b"TIMESTAMP":
+            kind = pa.timestamp("us")
+        elif isinstance(kind, pa.UuidType):
+            kind = pa.binary(16)
+        fields.append(found.with_type(kind))
+    return table.cast(pa.schema(fields))
+
+
+def _in_utc(table: pa.Table) -> pa.Table:
+    """The result as the client gives it: times without a zone are UTC, views of text and bytes are plain."""
+    import pyarrow as pa
+
+    plain = {"string_view": pa.string(), "binary_view": pa.binary()}
+    fields = []
+    for found in table.schema:
+        kind = plain.get(str(found.type), found.type)
+        if pa.types.is_timestamp(kind) and kind.tz is None:
+            kind = pa.timestamp(kind.unit, "UTC")
+        fields.append(found.with_type(kind))
+    return table.cast(pa.schema(fields))
+
+
+def _batches(table: pa.Table) -> list[pa.RecordBatch]:
+    """At least one batch: the engine takes the schema from it."""
+    import pyarrow as pa
+
+    batches = table.to_batches()
+    return batches or [pa.RecordBatch.from_pylist([], schema=table.schema)]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -18,12 +21,29 @@ from kalam_notebook.sandbox.routes.sql import add_sql_route
 from kalam_notebook.sandbox.routes.topics import add_topic_routes
 from kalam_notebook.sandbox.server import Sandbox
 
+_Answer = TypeVar("_Answer")
 
-async def _warmed_up(app: web.Application) -> AsyncIterator[None]:
-    """Load what the first query would wait for, while the server answers already."""
-    warming = asyncio.create_task(asyncio.to_thread(app[SANDBOX].warm_up))
+
+async def _running(app: web.Application) -> AsyncIterator[None]:
+    """Join the live part to the SQL part, and load what the first query would wait for."""
+    loop = asyncio.get_running_loop()
+    system = app[SANDBOX].server.system
+    registry = app[LIVE_REGISTRY]
+    # SQL runs in worker threads, the registry belongs to the loop.
+    system.live_rows = partial(_on_loop, loop, registry.rows)
+    system.kill_live = lambda live_id: _on_loop(loop, partial(registry.kill, live_id))
+    # A daemon, so that stopping the server never waits for it.
+    threading.Thread(target=app[SANDBOX].warm_up, name="warm-up", daemon=True).start()
     yield
-    await warming
+
+
+def _on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], _Answer]) -> _Answer:
+    """Call a function on the loop from another thread and return what it returns."""
+
+    async def called() -> _Answer:
+        return call()
+
+    return asyncio.run_coroutine_threadsafe(called(), loop).result()
 
 
 def create_app(options: Options) -> web.Application:
@@ -39,6 +59,5 @@ def create_app(options: Options) -> web.Application:
     add_file_route(app)
     add_topic_routes(app)
     add_live_routes(app, sandbox, options)
-    app.cleanup_ctx.append(_warmed_up)
-    sandbox.server.system.live_rows = app[LIVE_REGISTRY].rows
+    app.cleanup_ctx.append(_running)
     return app

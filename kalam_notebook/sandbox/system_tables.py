@@ -61,6 +61,8 @@ class SystemTables:
         self._started_ms = now_ms()
         # Rows of `system.live`, one mapping per live query; the WebSocket part puts its own function here.
         self.live_rows: Callable[[], Iterable[Mapping[str, object]]] = lambda: ()
+        # Ends a live query by its id and says whether there was one; set like `live_rows`.
+        self.kill_live: Callable[[str], bool] = lambda live_id: False
         self._stored = [table for table in stored_tables(self._started_ms) if table.namespace == "system"]
         self.schemas = {name: _schema(text) for name, text in _VIEWS.items()}
         self.schemas |= {t.name: _stored_schema(t) for t in self._stored if t.name not in _ABSENT}

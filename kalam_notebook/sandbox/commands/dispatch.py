@@ -55,6 +55,8 @@ def _message(call: Call, statement: s.Statement) -> str:
             return users.alter_user(call, statement)
         case s.DropUser():
             return users.drop_user(call, statement)
+        case s.KillLiveQuery(live_id):
+            return users.kill_live_query(call, live_id)
         case s.CreateTopic():
             return topics.create_topic(call, statement)
         case s.AddTopicSource():

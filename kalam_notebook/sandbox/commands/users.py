@@ -1,4 +1,4 @@
-"""CREATE, ALTER and DROP USER (KalamDB SQL reference, section 6.15)."""
+"""CREATE, ALTER and DROP USER, KILL LIVE QUERY (KalamDB SQL reference, sections 6.14 and 6.15)."""
 
 from __future__ import annotations
 
@@ -52,3 +52,14 @@ def drop_user(call: Call, statement: DropUser) -> str:
     if (user := users.get(name)) is not None:
         user.deleted_ms = now_ms()
     return f"User '{name}' dropped (soft delete)"
+
+
+def kill_live_query(call: Call, live_id: str) -> str:
+    """End somebody's live query and return the message; its client is not told.
+
+    Raises:
+        SqlFailed: There is no such live query.
+    """
+    if not call.server.system.kill_live(live_id):
+        raise execution(f"Not found: Live query '{live_id}' not found")
+    return f"Live query killed: {live_id}"

@@ -111,10 +111,10 @@ def _other_command(cursor: Cursor, words: list[str], caller: Caller) -> Statemen
         if caller.role not in STAFF:
             raise denied("Service, DBA or System role required for storage flush operations")
         return _read(commands.read_flush, cursor)
-    return _absent(words, caller)
+    return _absent(cursor, words, caller)
 
 
-def _absent(words: list[str], caller: Caller) -> Statement | None:
+def _absent(cursor: Cursor, words: list[str], caller: Caller) -> Statement | None:
     """Refuse what the real server has and the sandbox has not, after the role check of the server."""
     verb, what = words[0], words[1]
     groups = {"BACKUP": "backup operations", "RESTORE": "restore operations", "CLUSTER": "cluster operations"}
@@ -122,7 +122,9 @@ def _absent(words: list[str], caller: Caller) -> Statement | None:
         _admin(caller, groups[verb])
         raise unsupported(verb)
     if verb == "KILL":
-        _admin(caller, "job management")
+        _admin(caller, "live query management" if what == "LIVE" else "job management")
+        if what == "LIVE":
+            return _read(commands.read_kill, cursor)
         raise unsupported(f"KILL {what}")
     if (what == "STORAGE" and verb in ("CREATE", "ALTER", "DROP")) or words[:2] == ["STORAGE", "CHECK"]:
         _admin(caller, "storage operations")

@@ -23,6 +23,7 @@ from kalam_notebook.sandbox.sql.statements import (
     DropUser,
     EndTopic,
     Flush,
+    KillLiveQuery,
     Statement,
     SubscribeTo,
     UseNamespace,
@@ -191,6 +192,14 @@ def read_subscribe(cursor: Cursor) -> SubscribeTo:
     if namespace is None:
         raise SyntaxError("Table name must be qualified (namespace.table)")
     return SubscribeTo(f"{namespace}.{name}", f"SELECT * FROM {text}")
+
+
+def read_kill(cursor: Cursor) -> KillLiveQuery:
+    """Read KILL LIVE QUERY."""
+    cursor.expect("KILL", "LIVE", "QUERY")
+    live_id = cursor.string()
+    cursor.end()
+    return KillLiveQuery(live_id)
 
 
 def topic_name(cursor: Cursor) -> str:

@@ -200,6 +200,13 @@ class DropUser:
 
 
 @dataclass(frozen=True, slots=True)
+class KillLiveQuery:
+    """KILL LIVE QUERY 'id'."""
+
+    live_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SubscribeTo:
     """SUBSCRIBE TO: answered with advice, opens nothing."""
 
@@ -275,6 +282,7 @@ Statement = (
     | CreateUser
     | AlterUser
     | DropUser
+    | KillLiveQuery
     | SubscribeTo
     | CreateTopic
     | AddTopicSource

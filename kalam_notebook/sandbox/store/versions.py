@@ -143,12 +143,20 @@ class VersionLog:
 
     def take(self, rows: Sequence[int]) -> pa.RecordBatch:
         """Return rows by number, in that order, as they were stored."""
-        starts = [chunk.start for chunk in self._chunks]
+        if not rows:
+            return empty(self.schema)
+        numbers = np.asarray(rows)
+        order = np.argsort(numbers, kind="stable")
+        ascending = numbers[order]
         pieces = []
-        for row in rows:
-            chunk = self._chunks[bisect_right(starts, row) - 1]
-            pieces.append(aligned(chunk.batch.slice(row - chunk.start, 1), self.schema))
-        return pa.concat_batches(pieces) if pieces else empty(self.schema)
+        for chunk in self._chunks:
+            first, last = np.searchsorted(ascending, (chunk.start, chunk.stop))
+            if first < last:
+                places = pa.array(ascending[first:last] - chunk.start)
+                pieces.append(aligned(chunk.batch.take(places), self.schema))
+        back = np.empty(len(numbers), np.int64)
+        back[order] = np.arange(len(numbers))
+        return pa.concat_batches(pieces).take(pa.array(back))
 
     def scan(self, window: Window) -> list[pa.RecordBatch]:
         """Return the visible rows, chunk by chunk, in an order that means nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pyarrow as pa
-from datafusion.plan import LogicalPlan
+from datafusion import LogicalPlan
 
 from kalam_notebook.sandbox.engine import plan
 from kalam_notebook.sandbox.engine.failures import engine_failure

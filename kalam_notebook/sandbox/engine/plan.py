@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from datafusion.plan import LogicalPlan
+from datafusion import LogicalPlan
 
 _SCAN = re.compile(r"TableScan: ([^\s,]+)")
 _FILTERED_SCAN = re.compile(r"^( *)Filter: (.*)\n +TableScan: ([^\s,]+)", re.MULTILINE)

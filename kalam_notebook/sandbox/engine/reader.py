@@ -15,7 +15,6 @@ from kalam_notebook.sandbox.store.catalog import Catalog, Name, Table, now_ms
 from kalam_notebook.sandbox.store.commit import Operation, apply
 from kalam_notebook.sandbox.store.versions import VersionLog, Window
 
-
 # A scan hands out this many pieces, or few more; slicing copies nothing.
 _SLICES = 16
 

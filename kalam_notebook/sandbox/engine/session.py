@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import pyarrow as pa
-from datafusion import DataFrame, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
-from datafusion.plan import LogicalPlan
+from datafusion import DataFrame, LogicalPlan, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
 
 from kalam_notebook.sandbox.engine.failures import engine_failure, engine_text
 from kalam_notebook.sandbox.engine.functions import register_functions

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from datafusion.plan import LogicalPlan
+from datafusion import LogicalPlan
 
 from kalam_notebook.sandbox.engine import access
 from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError

@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE ?= copy
 
-.PHONY: demo test lint types js bench lab fix clean
+.PHONY: demo test lint types js bench lab docs fix clean
 
 demo: .venv/.synced ## Run the quickstart in a real kernel on the sandbox server; results go to build/.
 	$(BIN)/kalam-notebook demo notebooks/quickstart.ipynb --out build
@@ -31,6 +31,9 @@ bench: .venv/.synced ## Speed and memory against a reference in the same run; fa
 
 lab: .venv/.synced ## Open the quickstart in JupyterLab.
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+docs: .venv/.synced ## The documentation as a site, in build/docs.
+	NO_MKDOCS_2_WARNING=1 $(UV) run --quiet --frozen --all-extras --group docs mkdocs build --quiet --strict --site-dir build/docs
 
 fix: .venv/.synced
 	$(BIN)/ruff check --fix .

@@ -25,6 +25,7 @@ LEVELS = [
     {"transport"},
     {"results"},
     {"reading", "live_table"},
+    {"writing"},
     {"client"},
     {"default", "async_client"},
     {"notebook", "cli"},

@@ -159,7 +159,8 @@ class Driver:
                 self._outgoing.put_nowait(action)
             case Drop():
                 task, self._current = self._current, None
-                if task is not None:
+                # The reader itself sees that it does not count any more; cancelled, it could not close its socket.
+                if task is not None and task is not asyncio.current_task():
                     task.cancel()
 
     def _tell(self, event: Event) -> None:
@@ -212,39 +213,43 @@ class Driver:
     # The socket.
 
     async def _attempt(self, outgoing: asyncio.Queue[Send | Ping], *, renew: bool) -> None:
-        task = asyncio.current_task()
+        """Connect and read to the end; report that before the closing handshake, which nothing may interrupt."""
         try:
-            await self._session(outgoing, renew=renew)
+            # The token is never in a local variable, where a verbose traceback would show it.
+            self._secret = await call_in_thread(lambda: self._token(renew=renew))
+            async with connect(
+                self._url,
+                additional_headers={"Authorization": f"Bearer {self._secret}"},
+                compression=None,
+                open_timeout=self._open_timeout,
+                close_timeout=_CLOSE_TIMEOUT,
+                ping_interval=None,
+                max_size=MAX_MESSAGE_BYTES,
+                logger=_WEBSOCKETS_LOG,
+            ) as socket:
+                try:
+                    await self._read(socket, outgoing)
+                except Exception as exc:
+                    self._report(exc)
         except Exception as exc:
-            if self._current is task:
-                self._current = None
-                self._protocol.lost(describe_failure(exc, url=self._url), self._now())
-                self._pump()
+            self._report(exc)
 
-    async def _session(self, outgoing: asyncio.Queue[Send | Ping], *, renew: bool) -> None:
-        """Connect, read to the end, and raise what ended it."""
-        task = asyncio.current_task()
-        # The token is never in a local variable, where a verbose traceback would show it.
-        self._secret = await call_in_thread(lambda: self._token(renew=renew))
-        async with connect(
-            self._url,
-            additional_headers={"Authorization": f"Bearer {self._secret}"},
-            compression=None,
-            open_timeout=self._open_timeout,
-            close_timeout=_CLOSE_TIMEOUT,
-            ping_interval=None,
-            max_size=MAX_MESSAGE_BYTES,
-            logger=_WEBSOCKETS_LOG,
-        ) as socket:
-            self._protocol.opened(self._now())
+    def _report(self, exc: Exception) -> None:
+        if self._current is asyncio.current_task():
+            self._current = None
+            self._protocol.lost(describe_failure(exc, url=self._url), self._now())
             self._pump()
-            sender = asyncio.create_task(self._send(socket, outgoing))
-            try:
-                # A frame that makes the protocol leave this connection is its last.
-                while self._current is task:
-                    self._receive(await socket.recv())
-            finally:
-                sender.cancel()
+
+    async def _read(self, socket: ClientConnection, outgoing: asyncio.Queue[Send | Ping]) -> None:
+        self._protocol.opened(self._now())
+        self._pump()
+        sender = asyncio.create_task(self._send(socket, outgoing))
+        try:
+            # A frame that makes the protocol leave this connection is its last.
+            while self._current is asyncio.current_task():
+                self._receive(await socket.recv())
+        finally:
+            sender.cancel()
 
     def _receive(self, frame: str | bytes) -> None:
         text = unpack_frame(frame)

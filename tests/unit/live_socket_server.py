@@ -31,7 +31,8 @@ class SocketServer:
     """Accepts tokens of ``tokens``, acknowledges subscriptions, sends what it is told to.
 
     ``http_status`` refuses the next handshakes with these codes; ``refusals`` refuses live queries by their text, once
-    for each entry; ``is_mute`` accepts sockets and then says nothing.
+    for each entry; ``is_mute`` accepts sockets and then says nothing. ``keeps_refused`` leaves the sockets
+    open whose token it refuses.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class SocketServer:
         self.http_status: deque[int] = deque()
         self.refusals: dict[str, deque[tuple[str, str]]] = {}
         self.is_mute = False
+        self.keeps_refused = False
         self.hold_acks = False
         self.received: list[dict] = []
         self.paths: list[str] = []
@@ -101,6 +103,9 @@ class SocketServer:
                 await connection.wait_closed()
             elif token not in self.tokens:
                 await connection.send('{"type":"auth_error","message":"Invalid credentials"}')
+                if self.keeps_refused:
+                    connection.transport.pause_reading()
+                    await connection.wait_closed()
                 await connection.close(1008, "Authentication failed")
             else:
                 await connection.send('{"type":"auth_success","user":"root","role":"system"}')

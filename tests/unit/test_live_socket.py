@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -97,6 +98,7 @@ def make_socket(server):
     for socket in sockets:
         socket.close()
         assert socket._thread is None or not socket._thread.is_alive()
+    gc.collect()  # A transport that was left open warns in the test that left it.
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -275,6 +277,12 @@ def test_a_token_refused_twice_stops(server, make_socket):
     assert token.asked == [False, True]
     with pytest.raises(AuthError):
         socket.connect()
+
+
+def test_a_refused_socket_is_closed_even_if_the_server_does_not(server, make_socket):
+    server.keeps_refused = True
+    with pytest.raises(AuthError):
+        make_socket(token=Token("expired")).connect()
 
 
 def test_a_token_that_cannot_be_had_stops(make_socket):

@@ -31,7 +31,7 @@ class Served:
     url: str
     app: web.Application
     client: httpx.Client
-    tokens: dict = field(default_factory=dict)
+    tokens: dict = field(default_factory=dict, repr=False)
 
     @property
     def sandbox(self):

@@ -121,7 +121,7 @@ def create_view(call: Call, statement: CreateView) -> str:
             raise invalid_sql(f"Execution error: Table '{'.'.join(name)}' already exists")
         query = statement.query
         if statement.columns:
-            query = f"SELECT * FROM ({query}\n) AS v({', '.join(statement.columns)})"
+            query = f"SELECT * FROM ({query}\n) AS view_query({', '.join(statement.columns)})"
         catalog.views[name] = View(*name, query)
         catalog.touch()
     return f"View {'.'.join(name)} created successfully"

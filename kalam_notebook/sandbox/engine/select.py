@@ -127,19 +127,24 @@ class Selector:
             self._put_view(view)
         self.session.catalog_version = version
 
-    def _mentioned(self, text: str) -> set[Name]:
-        """Return tables whose name occurs in the text, and those of the views it mentions."""
+    def _mentioned(self, text: str, inside: frozenset[str] = frozenset()) -> set[Name]:
+        """Return tables whose name occurs in the text, and those of the views it mentions.
+
+        Args:
+            text: A statement or the query of a view.
+            inside: Names of the views whose queries are being looked into.
+        """
         try:
             words = {token.name.lower() for token in tokenize(text) if token.kind in (WORD, QUOTED)}
         except UnterminatedError:
             return set()
         with self._catalog.lock:
-            views = [view for view in self._catalog.views.values() if view.name in words]
+            views = [view for view in self._catalog.views.values() if view.name in words - inside]
             found = {name for name in self._catalog.tables if name[1] in words}
         if "system" in words:
             found |= {("system", name) for name in self._system.schemas if name in words}
         for view in views:
-            below = self._mentioned(rewrite(view.sql, self.caller))
+            below = self._mentioned(rewrite(view.sql, self.caller), inside | {view.name})
             self._fill(below)
             self._put_view(view)
             found |= below

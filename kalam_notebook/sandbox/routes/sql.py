@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ from kalam_notebook.sandbox.sql.classify import ADMINS, classify
 from kalam_notebook.sandbox.sql.split import split_statements
 from kalam_notebook.sandbox.tokens import TokenError
 
+_LOG = logging.getLogger("kalam_notebook.sandbox")
 _MAX_SQL_BYTES = 1_048_576
 
 
@@ -90,6 +92,11 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
         return sql_error(told.status, told.code, told.message, took=_took(started))
     except Unencodable:
         return close_without_answer(request)
+    except Exception as fault:
+        # A fault of the sandbox itself; the trace goes to its log, not to the client.
+        _LOG.exception("SQL request failed")
+        message = f"The sandbox server failed on this request ({type(fault).__name__}); its log says where"
+        return sql_error(500, "INTERNAL_ERROR", message, took=_took(started))
     envelope = {"status": "success", "results": [_result(one) for one in results], "took": _took(started)}
     return await _chunked(request, envelope) if is_single_select else json_answer(envelope)
 

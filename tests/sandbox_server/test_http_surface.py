@@ -1,0 +1,171 @@
+"""Transport rules around the routes: envelopes, limits, the order of checks, headers, health."""
+
+import gzip
+import json
+
+import httpx
+import pytest
+from serving import serving
+
+
+@pytest.fixture(scope="module")
+def served():
+    with serving() as server:
+        yield server
+
+
+def raw(served, content, **headers):
+    headers = {"Authorization": f"Bearer {served.token()}", "Content-Type": "application/json", **headers}
+    return served.client.post("/v1/api/sql", content=content, headers=headers)
+
+
+def test_single_select_is_chunked_and_says_error_null(served):
+    answer = served.post("SELECT 1 AS x")
+    assert answer.headers["transfer-encoding"] == "chunked"
+    assert answer.headers["content-type"] == "application/json"
+    body = answer.json()
+    assert list(body) == ["status", "results", "took", "error"]
+    assert body["error"] is None
+    assert list(body["results"][0]) == ["schema", "rows", "row_count", "as_user"]
+    assert isinstance(body["took"], float)
+
+
+def test_everything_else_is_buffered_without_error(served):
+    for sql in ("CREATE NAMESPACE IF NOT EXISTS app", "SELECT 1; SELECT 2", "BEGIN; COMMIT"):
+        answer = served.post(sql)
+        assert "content-length" in answer.headers
+        assert "error" not in answer.json()
+    assert list(served.sql("USE app")[0]) == ["row_count", "message", "as_user"]
+
+
+def test_headers(served):
+    answer = served.client.get("/health", headers={"Origin": "http://here"})
+    assert set(answer.headers) <= {
+        "content-type", "content-length", "date", "vary", "access-control-allow-origin",
+    }  # fmt: skip
+    assert answer.headers["access-control-allow-origin"] == "http://here"
+    assert answer.headers["vary"] == "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+
+
+def test_preflight(served):
+    headers = {"Origin": "http://here", "Access-Control-Request-Method": "POST"}
+    answer = served.client.options("/v1/api/sql", headers=headers)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["access-control-max-age"] == "3600"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/api/sql"),
+        ("HEAD", "/health"),
+        ("OPTIONS", "/health"),
+        ("GET", "/v1/api/nothing"),
+        ("GET", "/health/"),
+        ("POST", "/v1/api/topics/latest-offsets"),
+    ],
+)
+def test_unknown_paths_and_methods_are_empty_404(served, method, path):
+    answer = served.client.request(method, path)
+    assert (answer.status_code, answer.content) == (404, b"")
+    assert "content-type" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{nope", "key must be a string at line 1 column 2"),
+        (b"", "EOF while parsing a value at line 1 column 0"),
+        (b"[]", "invalid type"),
+        (b"{}", "missing field `sql`"),
+        (b'{"sql": 1}', "invalid type"),
+        (b'{"sql": "SELECT 1", "params": 1}', "invalid type"),
+    ],
+)
+def test_broken_bodies(served, content, message):
+    answer = raw(served, content)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["code"] == "INVALID_INPUT"
+    assert error["message"].startswith(f"Invalid JSON payload: Json deserialize error: {message}")
+
+
+def test_content_types(served):
+    body = json.dumps({"sql": "SELECT 1"}).encode()
+    assert raw(served, body, **{"Content-Type": "application/vnd.x+json"}).status_code == 200
+    refused = raw(served, body, **{"Content-Type": "text/plain"})
+    assert refused.json()["error"]["message"] == "Invalid JSON payload: Content type error"
+
+
+def test_compressed_bodies_are_inflated(served):
+    body = gzip.compress(json.dumps({"sql": "SELECT 7 AS x"}).encode())
+    assert raw(served, body, **{"Content-Encoding": "gzip"}).json()["results"][0]["rows"] == [["7"]]
+
+
+def test_token_is_checked_before_the_body(served):
+    answer = served.client.post("/v1/api/sql", content=b"{nope")
+    assert answer.json()["error"]["code"] == "MISSING_AUTHORIZATION"
+
+
+def test_statements_are_judged_before_parameters(served):
+    assert served.failure("SELECT 1; SELEC 2", [[1]])[0] == "INVALID_SQL"
+    assert served.failure("SELECT 1; SELECT 2", [[1]])[0] == "INVALID_PARAMETER"
+
+
+def test_long_texts_and_bodies(served):
+    spaces = " " * 1_048_576
+    assert served.failure(f"SELECT 1{spaces}")[1] == "SQL query too long: 1048584 bytes (maximum 1048576 bytes)"
+    large = raw(served, json.dumps({"sql": "SELECT 1", "x": "y" * 2_097_152}).encode())
+    assert (large.status_code, large.json()["error"]["code"]) == (400, "INVALID_INPUT")
+    guarded = served.client.post("/nowhere", content=b"x" * 10_485_761)
+    assert (guarded.status_code, guarded.json()["error"]) == (413, "BODY_TOO_LARGE")
+    login = {"user": "root", "password": "x" * 2_097_152}
+    assert served.client.post("/v1/api/auth/login", json=login).status_code == 413
+
+
+def test_empty_namespace_closes_the_connection(served):
+    with pytest.raises(httpx.RemoteProtocolError):
+        served.post("SELECT 1", namespace="")
+
+
+def test_queries_are_counted_per_user():
+    with serving(queries_per_second=3) as served:
+        served.token()
+        codes = [served.post("SELECT 1").status_code for _ in range(6)]
+        assert codes[:3] == [200, 200, 200]
+        assert 429 in codes
+        refused = next(answer for answer in (served.post("SELECT 1") for _ in range(50)) if answer.status_code == 429)
+        assert refused.json()["error"]["message"] == "Too many queries per second. Please slow down."
+        assert "retry-after" not in refused.headers
+
+
+def test_requests_of_remote_callers_are_counted():
+    with serving(requests_per_second=3) as served:
+        headers = {"X-Forwarded-For": "10.0.0.1"}
+        codes = [served.client.get("/health", headers=headers).status_code for _ in range(6)]
+        assert codes[:3] == [403, 403, 403]
+        assert 429 in codes
+        assert served.client.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/api/healthcheck"])
+def test_health_is_for_local_callers(served, path):
+    assert served.client.get(path).json()["status"] == "healthy"
+    refused = served.client.get(path, headers={"X-Forwarded-For": "10.0.0.1"})
+    assert refused.json() == {"error": "Access denied. Health endpoint is localhost-only."}
+    assert refused.status_code == 403
+    # A local name inside the header cannot be claimed by others, and does not shut out those who are local.
+    assert served.client.get(path, headers={"X-Forwarded-For": "localhost"}).status_code == 200
+
+
+def test_cluster_of_one(served):
+    body = served.client.get("/v1/api/cluster/health").json()
+    assert (body["status"], body["is_cluster_mode"], len(body["nodes"])) == ("healthy", True, 1)
+    assert body["nodes"][0]["api_addr"] == served.url.removeprefix("http://")
+
+
+def test_faults_of_the_sandbox_are_told_as_such(served, monkeypatch, caplog):
+    monkeypatch.setattr("kalam_notebook.sandbox.engine.request.on_literal_path", lambda statements: 1 / 0)
+    code, message = served.failure("SELECT 1")
+    assert (code, "ZeroDivisionError" in message) == ("INTERNAL_ERROR", True)
+    assert "SQL request failed" in caplog.text

@@ -16,6 +16,9 @@
     ├─ ProtocolError                the server broke the contract
     ├─ DecodeError                  also ValueError: .column, .row, .type_name, .value
     ├─ ParameterError               also ValueError: a value cannot be sent: .parameter
+    ├─ FrameError                   also ValueError: a frame cannot be written as it is: .column, .row
+    ├─ WriteError                   a request of a write failed: .rows, .kept
+    ├─ UnsafeStatementError         the server would do something else than the statement says: .reason, .safe_form
     ├─ ResultError                  a result cannot be what was asked for
     ├─ DownloadError                a file differs from its FileRef, or could not be written
     ├─ LiveError
@@ -36,6 +39,7 @@ __all__ = [
     "DecodeError",
     "DownloadError",
     "FileRejectedError",
+    "FrameError",
     "KalamError",
     "LiveError",
     "MissingDependencyError",
@@ -53,6 +57,8 @@ __all__ = [
     "SlowConsumerError",
     "SubscriptionError",
     "TransportError",
+    "UnsafeStatementError",
+    "WriteError",
     "server_error",
 ]
 
@@ -190,6 +196,83 @@ class ParameterError(KalamError, ValueError):
 
     def __str__(self) -> str:
         return f"Parameter {self.parameter}: {self.reason}"
+
+
+class FrameError(KalamError, ValueError):
+    """A frame cannot be written as it is; nothing of it was sent.
+
+    Attributes:
+        reason: What is wrong, and what to do.
+        column: Name of the column, or None when it is not about one.
+        row: Row number in the frame, from 0; None when it is not about one.
+        value: The start of the offending value; empty when it is not about one.
+    """
+
+    def __init__(self, reason: str, *, column: str | None = None, row: int | None = None, value: str = "") -> None:
+        super().__init__(reason, column, row, value)
+        self.reason = reason
+        self.column = column
+        self.row = row
+        self.value = value
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _frame_error, (self.reason, self.column, self.row, self.value)
+
+    def __str__(self) -> str:
+        column = "" if self.column is None else f"column {self.column!r}"
+        row = "" if self.row is None else f"row {self.row}"
+        where = ", ".join(part for part in (column, row) if part)
+        value = f"{self.value} " if self.value else ""
+        return f"{where[:1].upper()}{where[1:]}{': ' if where else ''}{value}{self.reason}\nNothing was sent."
+
+
+def _frame_error(reason: str, column: str | None, row: int | None, value: str) -> FrameError:
+    return FrameError(reason, column=column, row=row, value=value)
+
+
+class WriteError(KalamError):
+    """A request of a write failed. The cause is the error of that request.
+
+    Attributes:
+        table: The table.
+        rows: First row of the failed request and the row behind its last one, counted from 0.
+        kept: Whether the failed request's rows were written: False when they were not, None when it is not known.
+        advice: What to do next.
+        failure: First line of the request's error.
+    """
+
+    def __init__(self, table: str, rows: tuple[int, int], kept: bool | None, advice: str, failure: str) -> None:
+        super().__init__(table, rows, kept, advice, failure)
+        self.table = table
+        self.rows = rows
+        self.kept = kept
+        self.advice = advice
+        self.failure = failure
+
+    def __str__(self) -> str:
+        first, behind = self.rows
+        fate = "were not written" if self.kept is False else "may have been written or not"
+        before = f"; the {first:,} rows before them were" if first else ""
+        return f"{self.table}: {self.failure}\nRows {first} to {behind - 1} {fate}{before}.\n{self.advice}"
+
+
+class UnsafeStatementError(KalamError):
+    """A statement was not sent, because the server would do something else than it says.
+
+    Attributes:
+        sql: The statement.
+        reason: What the server would do.
+        safe_form: What to write instead.
+    """
+
+    def __init__(self, sql: str, reason: str, safe_form: str) -> None:
+        super().__init__(sql, reason, safe_form)
+        self.sql = sql
+        self.reason = reason
+        self.safe_form = safe_form
+
+    def __str__(self) -> str:
+        return f"{self.reason}\n{self.safe_form}\nallow_unsafe=True sends it as it is."
 
 
 class ResultError(KalamError):

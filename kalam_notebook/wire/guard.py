@@ -51,8 +51,8 @@ def _check_unreadable(sql: str, problem: UnreadableSQL) -> None:
     if writes and (dropped := _DROPPED.search(sql)):
         raise UnsafeStatementError(
             sql,
-            f"Not sent: the text holds {writes.group().upper()} and {dropped.group().upper()}, and it cannot be read well "
-            f"enough to tell whether they belong together. {problem}",
+            f"Not sent: the text holds {writes.group().upper()} and {dropped.group().upper()}, and it cannot be read "
+            f"well enough to tell whether they belong together. {problem}",
             "Write names without backticks, end every string, and send the statements one by one.",
         )
 

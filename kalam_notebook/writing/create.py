@@ -1,0 +1,136 @@
+"""A CREATE TABLE for a frame: the server's types for Arrow's. Pure."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from kalam_notebook.errors import FrameError
+from kalam_notebook.wire.sql import quote_name
+from kalam_notebook.wire.types import KALAM_TYPE, Column
+from kalam_notebook.writing.target import Target
+
+__all__ = ["create_statement", "derive_target"]
+
+#: SQL reference, section 3.1.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+#: Types that a key works with (SQL reference, section 6.2).
+_KEY_TYPES = {"BigInt", "Int", "SmallInt", "Text"}
+_MAX_EMBEDDING = 8192
+
+
+def derive_target(table: pa.Table, namespace: str, name: str, *, key: str | None, kind: str) -> Target:
+    """Make the table that holds a frame.
+
+    Args:
+        table: The frame.
+        namespace: Namespace of the new table.
+        name: Its name.
+        key: Column that becomes the primary key; None for a STREAM table without one.
+        kind: ``USER``, ``SHARED`` or ``STREAM``.
+
+    Returns:
+        The table as it will be: every column but the key takes NULL.
+
+    Raises:
+        FrameError: A column has no type or name on the server, or the key is missing or of a type that cannot be one.
+    """
+    if key is None and kind != "STREAM":
+        raise FrameError(f"{namespace}.{name} does not exist, and create=True needs its primary key: key='…'.")
+    if key is not None and key not in table.column_names:
+        names = ", ".join(table.column_names)
+        raise FrameError(f"The frame has no column {key!r}, which is to be the key. It has: {names}.")
+    columns = tuple(_column(table, field, is_key=field.name == key) for field in table.schema)
+    return Target(f"{quote_name(namespace)}.{quote_name(name)}", kind.lower(), columns, {})
+
+
+def create_statement(target: Target, *, ttl_seconds: int | None) -> str:
+    """The CREATE TABLE for a derived table.
+
+    Args:
+        target: The table.
+        ttl_seconds: For how many seconds a STREAM table keeps rows; None for other tables.
+
+    Raises:
+        FrameError: A STREAM table without ``ttl_seconds``, or another table with it.
+    """
+    if (target.kind == "stream") != (ttl_seconds is not None):
+        raise FrameError("ttl_seconds says how long a STREAM table keeps its rows; give it with kind='STREAM' only.")
+    columns = [
+        f"    {column.name} {column.sql_type}" + (" PRIMARY KEY" if column.is_primary_key else "")
+        for column in target.columns
+    ]
+    options = f"TYPE = '{target.kind.upper()}'" + (f", TTL_SECONDS = {ttl_seconds}" if ttl_seconds is not None else "")
+    return f"CREATE TABLE {target.name} (\n" + ",\n".join(columns) + f"\n) WITH ({options})"
+
+
+def _column(table: pa.Table, field: pa.Field, *, is_key: bool) -> Column:
+    if not _NAME.fullmatch(field.name):
+        raise FrameError(
+            "is no name for a column on the server: a lower-case letter, then letters, digits and _. Rename it.",
+            column=field.name,
+        )
+    flags = ("pk", "nn", "uq") if is_key else ()
+    column = _typed(table.column(field.name), field, flags)
+    if is_key and column.type_name not in _KEY_TYPES:
+        raise FrameError(
+            f"would be a key of type {column.sql_type}; keys are BIGINT, INT, SMALLINT or TEXT.", column=field.name
+        )
+    return column
+
+
+def _typed(values: pa.ChunkedArray, field: pa.Field, flags: tuple[str, ...]) -> Column:
+    kind = field.type
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
+        kind = kind.value_type
+    known = (field.metadata or {}).get(KALAM_TYPE, b"").decode()
+    if types.is_decimal(kind):
+        if not 0 <= kind.scale <= kind.precision <= 38:
+            raise FrameError(f"is {kind}; the server's decimals have 38 digits at most.", column=field.name)
+        return Column(field.name, "Decimal", kind.precision, kind.scale, flags=flags)
+    if types.is_timestamp(kind):
+        is_zoned = kind.tz is not None and known != "TIMESTAMP"
+        return Column(field.name, "DateTime" if is_zoned else "Timestamp", flags=flags)
+    if size := _embedding_size(values, kind):
+        return Column(field.name, "Embedding", size=size, flags=flags)
+    name = _simple_name(kind)
+    if name == "Text" and known in {"JSON", "FILE"}:
+        name = known.title()
+    if not name:
+        raise FrameError(
+            f"is {kind}, which has no type on the server. Convert it, or leave it out."
+            if not types.is_null(kind)
+            else "has no values, so that its type is not known. Convert it to the type it shall have, or leave it out.",
+            column=field.name,
+        )
+    return Column(field.name, name, flags=flags)
+
+
+def _simple_name(kind: pa.DataType) -> str:
+    """The server's type name for an Arrow type; empty when there is none."""
+    names = {
+        pa.bool_(): "Boolean", pa.int8(): "SmallInt", pa.uint8(): "SmallInt", pa.int16(): "SmallInt",
+        pa.uint16(): "Int", pa.int32(): "Int", pa.uint32(): "BigInt", pa.int64(): "BigInt", pa.uint64(): "BigInt",
+        pa.float16(): "Float", pa.float32(): "Float", pa.float64(): "Double", pa.string(): "Text",
+        pa.large_string(): "Text", pa.string_view(): "Text", pa.binary(): "Bytes", pa.large_binary(): "Bytes",
+        pa.binary_view(): "Bytes", pa.date32(): "Date", pa.date64(): "Date",
+    }  # fmt: skip
+    if isinstance(kind, pa.UuidType):
+        return "Uuid"
+    if types.is_time(kind):
+        return "Time"
+    if types.is_nested(kind) and not types.is_union(kind):
+        return "Json"
+    return "Bytes" if types.is_fixed_size_binary(kind) else names.get(kind, "")
+
+
+def _embedding_size(values: pa.ChunkedArray, kind: pa.DataType) -> int:
+    """The length of lists of floats that are all of one length; 0 for anything else."""
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    if not is_list or not types.is_floating(kind.value_type):
+        return 0
+    sizes = pc.unique(pc.drop_null(pc.list_value_length(values))).to_pylist()
+    return int(sizes[0]) if len(sizes) == 1 and 1 <= sizes[0] <= _MAX_EMBEDDING else 0

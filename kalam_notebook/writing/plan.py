@@ -1,0 +1,112 @@
+"""What is written, put into statements and batches. Pure: what happens on failures and in between is the writer's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from kalam_notebook.errors import FrameError
+from kalam_notebook.writing.requests import batches, cost_of, insert_statements
+from kalam_notebook.writing.rows import Row, Rows
+from kalam_notebook.writing.target import column_name
+
+__all__ = ["Plan"]
+
+#: Statements of a request that were seen to work (HTTP reference, section 9); every UPDATE is one.
+_MAX_STATEMENTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How rows are written.
+
+    Attributes:
+        rows: The checked rows.
+        mode: ``insert``, ``upsert``, ``update`` or ``delete``.
+        chunk_rows: Rows of a statement.
+        atomic: Whether all rows go in one request.
+    """
+
+    rows: Rows
+    mode: str
+    chunk_rows: int
+    atomic: bool
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is a STREAM table, which has no transactions: a statement is whole, a request is not."""
+        return self.rows.target.kind == "stream"
+
+    @property
+    def key_name(self) -> str:
+        """The key's name as it stands in SQL."""
+        assert self.rows.target.key is not None
+        return column_name(self.rows.target.key.name)
+
+    @property
+    def on_conflict(self) -> str:
+        """The clause that makes an INSERT an upsert."""
+        names = [column_name(column.name) for column in self.rows.columns if not column.is_primary_key]
+        action = f"UPDATE SET {', '.join(f'{name} = EXCLUDED.{name}' for name in names)}" if names else "NOTHING"
+        return f" ON CONFLICT ({self.key_name}) DO {action}"
+
+    def check_atomic(self) -> None:
+        """Refuse ``atomic=True`` where it cannot be had.
+
+        Raises:
+            FrameError: The rows do not fit into one request.
+        """
+        if not self.atomic:
+            return
+        first = list(islice(self.batches(), 2))
+        is_split = self.is_stream and self.mode == "insert" and first and len(self.inserts(first[0])) > 1
+        if len(first) < 2 and not is_split:
+            return
+        limit = f"the {self.chunk_rows} rows of a statement of a STREAM table" if self.is_stream else "1 MiB of SQL"
+        raise FrameError(
+            f"atomic=True is not possible: a transaction lives inside one request, and the {len(self.rows):,} rows do "
+            f"not fit into it ({limit}; {len(first[0]):,} rows would). Write fewer rows, or leave atomic out."
+        )
+
+    def batches(self) -> Iterator[list[Row]]:
+        """The rows, cut into what one request takes."""
+        with_changes = self.mode in {"update", "upsert"}
+        max_rows = None if self.mode == "insert" or self.atomic else _MAX_STATEMENTS
+        if self.is_stream:
+            max_rows = self.chunk_rows
+        head = cost_of(self.rows.head + (self.on_conflict if self.mode == "upsert" else ""))
+        rows = self.rows.spelled(with_changes=with_changes)
+        return batches(rows, self._cost, head=head, chunk_rows=self.chunk_rows, max_rows=max_rows)
+
+    def _cost(self, row: Row) -> int:
+        if self.mode == "insert":
+            return cost_of(row.values)
+        # Each row may become a statement of its own.
+        by_key = cost_of(self.rows.target.name) + cost_of(self.key_name) + cost_of(row.key) + cost_of(row.changes) + 50
+        return max(by_key, cost_of(row.values)) if self.mode == "upsert" else by_key
+
+    def inserts(self, batch: Sequence[Row], *, suffix: str = "", at_least: int = 1) -> list[str]:
+        """INSERT statements for a batch; rows that are not plain literals go apart, for they take the other path."""
+        head = self.rows.head
+        plain = [row.values for row in batch if row.is_plain]
+        other = [row.values for row in batch if not row.is_plain]
+        statements = [
+            *insert_statements(head, plain, chunk_rows=self.chunk_rows, at_least=at_least),
+            *insert_statements(head, other, chunk_rows=self.chunk_rows),
+        ]
+        return [statement + suffix for statement in statements]
+
+    def updates(self, batch: Sequence[Row]) -> list[str]:
+        """An UPDATE for each row; none for a table that has nothing but a key."""
+        name = self.rows.target.name
+        return [f"UPDATE {name} SET {row.changes} WHERE {self.key_name} = {row.key}" for row in batch if row.changes]
+
+    def deletes(self, batch: Sequence[Row], *, one_by_one: bool) -> list[str]:
+        """DELETE statements for a batch, of ``chunk_rows`` keys each or of one."""
+        delete = f"DELETE FROM {self.rows.target.name} WHERE {self.key_name}"
+        keys = [row.key for row in batch]
+        if one_by_one:
+            return [f"{delete} = {key}" for key in keys]
+        parts = (keys[start : start + self.chunk_rows] for start in range(0, len(keys), self.chunk_rows))
+        return [f"{delete} IN ({', '.join(part)})" for part in parts]

@@ -1,0 +1,65 @@
+"""What a write did, in numbers and words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["WriteReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    """What a write did.
+
+    Attributes:
+        table: The table, with its namespace.
+        mode: ``insert``, ``upsert``, ``update`` or ``delete``.
+        inserted: Rows that are new.
+        updated: Rows whose values changed.
+        deleted: Rows that are gone.
+        unchanged: Rows that were there already, with the same values.
+        missing: Rows of the frame that an update or delete found no row of the table for.
+        requests: Requests that wrote.
+        seconds: From the first request to the last.
+        created_sql: The CREATE TABLE that was sent, or None.
+        count_before: Rows of the table before; of those that this user sees.
+        count_after: Rows of the table afterwards.
+        notices: Things the caller should know, in words.
+    """
+
+    table: str
+    mode: str
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    created_sql: str | None = None
+    count_before: int | None = None
+    count_after: int | None = None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """One line, for example ``app.t: 100 inserted, 3 updated in 0.12 s (2 requests); 103 rows now``."""
+        names = ("inserted", "updated", "deleted", "unchanged", "missing")
+        counts = [f"{getattr(self, name):,} {name}" for name in names if getattr(self, name)]
+        requests = "1 request" if self.requests == 1 else f"{self.requests} requests"
+        text = f"{self.table}: {', '.join(counts) or 'nothing written'} in {self.seconds:.2f} s ({requests})"
+        if self.count_after is not None:
+            text += f"; {self.count_after:,} {'row' if self.count_after == 1 else 'rows'} now"
+        return text
+
+    def __repr__(self) -> str:
+        lines = [self.summary, *(f"Warning: {notice}" for notice in self.notices)]
+        if self.created_sql is not None:
+            lines.append(self.created_sql)
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from kalam_notebook.render import render_message_html
+
+        message = self.summary if self.created_sql is None else f"{self.summary}\n{self.created_sql}"
+        return render_message_html(message, notices=self.notices)

@@ -1,0 +1,112 @@
+"""Sending the requests of a write, adding up what they did, and saying what was kept when one fails."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from kalam_notebook.errors import KalamError, ServerError, WriteError
+from kalam_notebook.reading.endpoint import Endpoint
+
+__all__ = ["Sender"]
+
+_DONE = {"Inserted": "inserted", "Updated": "updated", "Deleted": "deleted"}
+
+
+class Sender:
+    """Sends the requests of one write.
+
+    Args:
+        endpoint: Runs the SQL.
+        table: The table's name, for messages.
+        total: Rows of the frame.
+        repeatable: Whether a row that is written twice is there once.
+        hint: What makes it so when it is not; may be empty.
+        on_progress: Called with the rows done and the rows of the frame after each request; None for nobody.
+
+    Attributes:
+        counts: ``inserted``, ``updated``, ``deleted``, ``unchanged``, ``missing``: rows so far.
+        requests: Requests that were carried out.
+        done: Rows of the frame that were dealt with.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        table: str,
+        *,
+        total: int,
+        repeatable: bool,
+        hint: str = "",
+        on_progress: Callable[[int, int], object] | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._table = table
+        self._total = total
+        self._repeatable = repeatable
+        self._hint = hint
+        self._on_progress = on_progress
+        self._is_lost = False
+        self._started = time.perf_counter()
+        self.counts: Counter[str] = Counter()
+        self.requests = 0
+        self.done = 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the write began."""
+        return time.perf_counter() - self._started
+
+    @contextmanager
+    def rows(self, count: int) -> Iterator[None]:
+        """Deal with the next ``count`` rows; what fails inside says which rows they were.
+
+        Raises:
+            WriteError: A request failed.
+        """
+        first, before = self.done, self.requests
+        try:
+            yield
+        except KalamError as exc:
+            # An answer that was lost, or an earlier part of these rows that went through.
+            kept = None if self._is_lost or self.requests > before else False
+            failure = str(exc).splitlines()[0]
+            raise WriteError(self._table, (first, first + count), kept, self._advice(first, kept), failure) from exc
+        except KeyboardInterrupt as exc:
+            exc.add_note(
+                f"{self._table}: {first:,} rows were dealt with; of the {count:,} behind them it is not known."
+            )
+            raise
+        self.done += count
+        if self._on_progress is not None:
+            self._on_progress(self.done, self._total)
+
+    def send(self, sql: str) -> Counter[str]:
+        """Send one request that writes.
+
+        Returns:
+            What it did; results of several statements come added up per kind (truth L19).
+        """
+        try:
+            answer = self._endpoint.execute(sql)
+        except KalamError as exc:
+            self._is_lost = not isinstance(exc, ServerError)
+            raise
+        self.requests += 1
+        counts: Counter[str] = Counter()
+        for result in answer.results:
+            word = (result.message or "").partition(" ")[0]
+            if word in _DONE:
+                counts[_DONE[word]] += result.row_count
+        self.counts += counts
+        return counts
+
+    def _advice(self, first: int, kept: bool | None) -> str:
+        rest = f"the frame from row {first} on (frame.iloc[{first}:], or frame.slice({first}))" if first else "it again"
+        if kept is False:
+            return f"Correct what the server names, then write {rest}."
+        if self._repeatable:
+            return f"Write {rest}; repeating does no harm."
+        return f"Look which of them are there before you write {rest}.{self._hint}"

@@ -1,0 +1,234 @@
+"""The road of a write: check everything, then send batches that are all or nothing, then count.
+
+What the server would damage is refused before anything is sent (truth L8 to L11). Inserts go as many statements of few
+rows (truth L20), changes by key, since the server drops other conditions (truth L25).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from kalam_notebook.errors import ConfigError, FrameError, QueryError
+from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.writing.create import create_statement, derive_target
+from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window
+from kalam_notebook.writing.frame import to_arrow
+from kalam_notebook.writing.plan import Plan
+from kalam_notebook.writing.report import WriteReport
+from kalam_notebook.writing.requests import request_text
+from kalam_notebook.writing.rows import Row, checked_rows
+from kalam_notebook.writing.sending import Sender
+from kalam_notebook.writing.target import exists, match_columns, needs_literal_path, read_target, table_parts
+
+__all__ = ["Kind", "Mode", "Nan", "Progress", "Writer"]
+
+Mode = Literal["insert", "upsert", "update", "delete"]
+Kind = Literal["SHARED", "USER", "STREAM"]
+Nan = Literal["refuse", "null"]
+#: Called with the rows done and the rows of the frame.
+Progress = Callable[[int, int], object]
+
+
+class Writer:
+    """Writes frames.
+
+    Args:
+        endpoint: Runs the SQL.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._has_on_conflict: bool | None = None  # None until an upsert has tried.
+
+    def write(
+        self,
+        frame: object,
+        table: str,
+        *,
+        mode: Mode = "insert",
+        key: str | None = None,
+        create: bool = False,
+        kind: Kind = "SHARED",
+        ttl_seconds: int | None = None,
+        atomic: bool = False,
+        nan: Nan = "refuse",
+        chunk_rows: int = 100,
+        on_progress: Progress | None = None,
+    ) -> WriteReport:
+        """Write the rows of a frame into a table.
+
+        Args:
+            frame: A pandas or polars DataFrame, an Arrow table, or anything with ``__arrow_c_stream__``. Its columns
+                are matched by name. All of the table's must be there, but for those that have a default; an update or
+                delete needs the key alone.
+            table: ``namespace.table``.
+            mode: ``insert`` new rows; ``update`` rows by their key; ``upsert``: update those that exist and insert the
+                rest; ``delete`` rows by their key.
+            key: The primary key; needed when the table is created.
+            create: Whether to create the table if there is none.
+            kind: Of a table that is created.
+            ttl_seconds: For how long a STREAM table that is created keeps its rows.
+            atomic: Whether all rows are written or none; they must fit into one request then (1 MiB of SQL). Otherwise
+                each request is all or nothing.
+            nan: ``refuse`` NaN in floating-point columns, or store ``null``.
+            chunk_rows: Rows of a statement; the server is fastest with 50 to 200.
+            on_progress: Called with the rows done and the rows of the frame after each request.
+
+        Returns:
+            What was done, with the number of rows before and after.
+
+        Raises:
+            FrameError: The frame cannot be written as it is; nothing was sent.
+            WriteError: A request failed; says what was written.
+            KalamError: The table does not exist, or the server cannot be reached.
+        """
+        _check_options(mode, kind, nan, chunk_rows)
+        given = to_arrow(frame)
+        namespace, name = table_parts(table)
+        create_sql = None
+        if create and not exists(self._endpoint, namespace, name):
+            target = derive_target(given, namespace, name, key=key, kind=kind)
+            create_sql = create_statement(target, ttl_seconds=ttl_seconds)
+        else:
+            target = read_target(self._endpoint, namespace, name)
+        columns = match_columns(target, given.column_names, mode=mode, key=key)
+        rows = checked_rows(given, target, columns, mode=mode, nan=nan)
+        plan = Plan(rows, mode, chunk_rows, atomic)
+        plan.check_atomic()
+        if create_sql is not None:
+            self._endpoint.execute(create_sql)
+        return self._carry_out(plan, create_sql, on_progress)
+
+    def _carry_out(self, plan: Plan, create_sql: str | None, on_progress: Progress | None) -> WriteReport:
+        target = plan.rows.target
+        before = count_rows(self._endpoint, target)
+        has_upsert = target.key is not None and not plan.is_stream
+        sender = Sender(
+            self._endpoint,
+            target.name,
+            total=len(plan.rows),
+            repeatable=plan.mode != "insert",
+            hint=" mode='upsert' writes none of them twice." if has_upsert else "",
+            on_progress=on_progress,
+        )
+        steps = {"insert": self._insert, "delete": self._delete, "update": self._change, "upsert": self._change}
+        for batch in plan.batches():
+            with sender.rows(len(batch)):
+                steps[plan.mode](plan, batch, sender)
+        after = count_rows(self._endpoint, target)
+        return WriteReport(
+            target.name,
+            plan.mode,
+            inserted=sender.counts["inserted"],
+            updated=sender.counts["updated"],
+            deleted=sender.counts["deleted"],
+            unchanged=sender.counts["unchanged"],
+            missing=sender.counts["missing"],
+            requests=sender.requests,
+            seconds=sender.seconds,
+            created_sql=create_sql,
+            count_before=before,
+            count_after=after,
+            notices=(*plan.rows.notices, *_notices(plan, sender, before, after)),
+        )
+
+    def _insert(self, plan: Plan, batch: Sequence[Row], sender: Sender) -> None:
+        target = plan.rows.target
+        if target.replaces_silently and batch[0].key:
+            taken = existing_keys(self._endpoint, target, [row.key for row in batch])
+            if taken:
+                raise FrameError(
+                    f"{target.name} has {len(taken)} of the keys already, for example {next(iter(taken))!r}, and the "
+                    "server would replace those rows. Use mode='upsert' to do that."
+                )
+        statements = plan.inserts(batch)
+        for part in [[statement] for statement in statements] if plan.is_stream else [statements]:
+            sender.send(request_text(part))
+
+    def _delete(self, plan: Plan, batch: Sequence[Row], sender: Sender) -> None:
+        one_by_one = not plan.is_stream and is_beyond_window(self._endpoint, plan.rows.target)
+        done = sender.send(request_text(plan.deletes(batch, one_by_one=one_by_one)))
+        sender.counts["missing"] += max(0, len(batch) - done["deleted"])
+
+    def _change(self, plan: Plan, batch: Sequence[Row], sender: Sender) -> None:
+        """Update the rows that exist; the others are inserted by an upsert, and missing for an update."""
+        found = existing_keys(self._endpoint, plan.rows.target, [row.key for row in batch])
+        keys = plan.rows.keys[sender.done : sender.done + len(batch)].to_pylist()
+        old = [row for row, key in zip(batch, keys, strict=True) if key in found]
+        new = [row for row, key in zip(batch, keys, strict=True) if key not in found]
+        if plan.mode == "update":
+            sender.counts["missing"] += len(new)
+            new = []
+        elif self._has_on_conflict is not False and self._upsert_by_server(plan, batch, sender, len(old)):
+            return
+        changed = _update_and_insert(plan, old, new, sender)
+        sender.counts["unchanged"] += max(0, len(old) - changed)
+        if plan.mode == "upsert" and self._has_on_conflict is None:
+            self._has_on_conflict = False
+
+    def _upsert_by_server(self, plan: Plan, batch: Sequence[Row], sender: Sender, old: int) -> bool:
+        """Let the server decide, if it can: before 0.5.4 it refuses ON CONFLICT.
+
+        A refusal may have another reason. Then the statements that do the same are refused as well, and say why.
+        """
+        try:
+            done = sender.send(request_text(plan.inserts(batch, suffix=plan.on_conflict)))
+        except QueryError:
+            if self._has_on_conflict:
+                raise
+            return False
+        self._has_on_conflict = True
+        # How the server counts rows that were there is not known; those that were are.
+        sender.counts.subtract(done)
+        sender.counts.update(inserted=len(batch) - old, updated=old)
+        return True
+
+
+def _update_and_insert(plan: Plan, old: Sequence[Row], new: Sequence[Row], sender: Sender) -> int:
+    """Send both in one transaction, if both can stand in one.
+
+    Returns:
+        How many of the old rows have other values now.
+    """
+    updates, inserts = plan.updates(old), plan.inserts(new, at_least=2)
+    # A single INSERT in a transaction goes the engine's path (SQL reference, section 6.6).
+    is_apart = bool(updates) and len(inserts) == 1 and needs_literal_path(plan.rows.target, plan.rows.columns)
+    if is_apart and plan.atomic:
+        raise FrameError(
+            "One row is new among rows to update, and columns of the types UUID, EMBEDDING or BYTES or with a default "
+            "keep the server from taking both in one transaction. Leave atomic out."
+        )
+    requests = [updates, inserts] if is_apart else [[*updates, *inserts]]
+    return sum(sender.send(request_text(statements))["updated"] for statements in requests if statements)
+
+
+def _check_options(mode: str, kind: str, nan: str, chunk_rows: int) -> None:
+    for name, value, allowed in (
+        ("mode", mode, ("insert", "upsert", "update", "delete")),
+        ("kind", kind, ("SHARED", "USER", "STREAM")),
+        ("nan", nan, ("refuse", "null")),
+    ):
+        if value not in allowed:
+            raise ConfigError(f"{name}={value!r} is not possible. Choose one of: {', '.join(allowed)}.")
+    if chunk_rows < 1:
+        raise ConfigError(f"chunk_rows={chunk_rows} is not possible. The server is fastest with 50 to 200.")
+
+
+def _notices(plan: Plan, sender: Sender, before: int, after: int) -> Iterator[str]:
+    """What does not fit, in words."""
+    target, counts = plan.rows.target, sender.counts
+    left_out = sorted(set(target.defaults) - {column.name for column in plan.rows.columns})
+    if counts["inserted"] and left_out:
+        yield f"The server filled {', '.join(left_out)} with their defaults."
+    if counts["missing"]:
+        yield f"{counts['missing']:,} rows of the frame have no row in {target.name}; nothing was done for them."
+    if plan.mode == "insert" and counts["inserted"] != len(plan.rows):
+        yield f"The server says that it inserted {counts['inserted']:,} rows of {len(plan.rows):,}. Look at the table."
+    expected = before + counts["inserted"] - counts["deleted"]
+    # Rows of a STREAM table go by themselves.
+    if not plan.is_stream and after != expected:
+        yield (
+            f"{target.name} has {after:,} rows where {expected:,} were expected ({before:,} before). Someone else may "
+            "have written; if not, look at the table."
+        )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import MissingDependencyError, ResultError
 from kalam_notebook.wire.fileref import FileRef, parse_file_ref
@@ -35,42 +34,33 @@ def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None) -> pd.Dat
     """
     import pandas as pd
 
-    columns = [_series(table.column(index), table.schema.field(index), bind) for index in range(table.num_columns)]
-    frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=pd.RangeIndex(table.num_rows))
-    frame.columns = pd.Index(table.column_names, dtype=object if not columns else None)
+    # Names may repeat, which Arrow's conversion refuses; numbers do not.
+    plain = table.rename_columns([str(index) for index in range(table.num_columns)])
+    frame: pd.DataFrame = plain.to_pandas(types_mapper=_dtype)
+    for index, found in enumerate(table.schema):
+        column = table.column(index)
+        if _kalam_type(found) == "FILE":
+            frame[str(index)] = pd.Series([_file(cell, bind) for cell in column.to_pylist()], dtype=object)
+        elif str(found.type) == "extension<arrow.uuid>":
+            frame[str(index)] = pd.Series(column.to_pylist(), dtype=object)
+        elif _has_null_and_nan(column):
+            frame[str(index)] = column.to_pandas(types_mapper=pd.ArrowDtype)
+    frame.columns = pd.Index(table.column_names, dtype=None if table.num_columns else object)
     return frame
 
 
-def _series(column: pa.ChunkedArray, field: pa.Field, bind: tuple[str, str] | None) -> pd.Series[Any]:
-    import pandas as pd
-    import pyarrow as pa
-
-    kind = column.type
-    if _kalam_type(field) == "FILE":
-        return pd.Series([_file(cell, bind) for cell in column.to_pylist()], dtype=object)
-    if isinstance(kind, pa.UuidType):
-        return pd.Series(column.to_pylist(), dtype=object)
-    mapper = _dtype_mapper(column)
-    series: pd.Series[Any] = column.to_pandas(types_mapper=mapper) if mapper else column.to_pandas()
-    return series
-
-
-def _dtype_mapper(column: pa.ChunkedArray) -> Callable[[pa.DataType], Any] | None:
-    """How pandas shall hold a column that its default would damage or turn into objects."""
+def _dtype(kind: pa.DataType) -> object:
+    """How pandas shall hold a type that its default would damage or turn into objects; None for its default."""
     import pandas as pd
     from pyarrow import types
 
-    kind = column.type
     if types.is_boolean(kind):
-        return {kind: pd.BooleanDtype()}.get
+        return pd.BooleanDtype()
     if types.is_integer(kind):
         # "int64" is "Int64" in pandas' nullable family, "uint8" is "UInt8".
-        return {kind: pd.api.types.pandas_dtype(str(kind).replace("u", "U").replace("i", "I"))}.get
-    arrow_backed = (
-        types.is_decimal(kind) or types.is_date(kind) or types.is_time(kind) or types.is_duration(kind)
-        or types.is_null(kind) or (types.is_floating(kind) and _has_null_and_nan(column))
-    )  # fmt: skip
-    return pd.ArrowDtype if arrow_backed else None
+        return pd.api.types.pandas_dtype(str(kind).replace("u", "U").replace("i", "I"))
+    objects = types.is_decimal(kind) or types.is_date(kind) or types.is_time(kind) or types.is_duration(kind)
+    return pd.ArrowDtype(kind) if objects or types.is_null(kind) else None
 
 
 def _kalam_type(field: pa.Field) -> str:
@@ -86,9 +76,12 @@ def _file(cell: str | None, bind: tuple[str, str] | None) -> FileRef | str | Non
 
 
 def _has_null_and_nan(column: pa.ChunkedArray) -> bool:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    return column.null_count > 0 and bool(pc.any(pc.is_nan(column)).as_py())
+    if not pa.types.is_floating(column.type) or column.null_count == 0:
+        return False
+    return bool(pc.any(pc.is_nan(column)).as_py())
 
 
 def to_polars(table: pa.Table) -> pl.DataFrame:

@@ -39,6 +39,7 @@ GROUP_BYTES = 1 << 20
 _ROWS_BEGIN = b'"rows":['
 _ROWS_END = b'],"row_count":'
 _SCHEMA_BEGIN = b'{"schema":['
+_OPEN, _COMMA, _CLOSE = b"[,]"
 #: A string, whose group is empty when it has not ended yet, or a bracket.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+("?)|[\[\]]', re.DOTALL)
 _LIST_END = re.compile(rb"\][,\]]")
@@ -80,6 +81,7 @@ class BodyDecoder:
         self._columns: tuple[Column, ...] | None = None  # Of the rows being read; None outside of rows.
         self._counts: list[int] = []  # Rows decoded of each result that has rows.
         self._searched = 0  # Up to here the buffer holds no end of rows.
+        self._wanted = group_bytes  # Bytes after which a group is cut; more while one row fills the buffer.
 
     def feed(self, data: bytes) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Take the next bytes of the body.
@@ -154,7 +156,9 @@ class BodyDecoder:
             return False
         end = begin + len(_ROWS_BEGIN)
         self._skeleton += self._buffer[:end]
-        self._drop(end)
+        self._drop(
+            end - 1
+        )  # The buffer of rows begins with the bracket of the list, so that it can be parsed in place.
         self._columns = self._announced_columns()
         self._counts.append(0)
         return True
@@ -176,13 +180,16 @@ class BodyDecoder:
             self._columns = None
             self._drop(end)
             return batch
-        if len(self._buffer) < self._group_bytes:
+        if len(self._buffer) < self._wanted:
             return None
         cut, rows = self._cut_group()
         if rows is None:
+            self._wanted = 2 * len(self._buffer)
             return None
+        self._wanted = self._group_bytes
         batch = self._decode(rows)
-        self._drop(cut + 2)  # The group and "],": what follows begins with "[".
+        self._buffer[cut] = _OPEN
+        self._drop(cut)  # What follows is a list again.
         return batch
 
     def _drop(self, count: int) -> None:
@@ -190,37 +197,45 @@ class BodyDecoder:
         self._searched = 0
 
     def _find_end(self) -> tuple[int, list[list[Any]] | None]:
-        """Where the rows end and the rows before it; no rows when the end has not come yet.
+        """Where the list of rows ends and its rows; no rows when the end has not come yet.
 
         A mark that is not the end (a nested object with these members) is told by the parser.
         """
         end = self._buffer.find(_ROWS_END, self._searched)
         while end >= 0:
-            rows = self._parse(0, end)
+            rows = self._parse(end + 1)
             if rows is not None:
                 return end, rows
             end = self._buffer.find(_ROWS_END, end + 1)
         self._searched = max(0, len(self._buffer) - len(_ROWS_END))
         return end, None
 
-    def _parse(self, start: int, end: int) -> list[list[Any]] | None:
-        """The rows between two borders, or None when these are not borders."""
-        try:
-            rows: list[list[Any]] = orjson.loads(b"[" + self._buffer[start:end] + b"]")
-        except orjson.JSONDecodeError:
-            return None
+    def _parse(self, end: int) -> list[list[Any]] | None:
+        """The list at the start of the buffer, or None when it does not end there."""
+        with memoryview(self._buffer) as view, view[:end] as text:
+            try:
+                rows: list[list[Any]] = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                return None
         return rows
 
     def _cut_group(self) -> tuple[int, list[list[Any]] | None]:
-        """The last border in the buffer and the rows before it; no rows when one row fills the buffer."""
-        cut = self._buffer.rfind(b"],[")
-        if cut < 0:
-            return 0, None
-        rows = self._parse(0, cut + 1)
-        if rows is None:  # The mark stands in a cell. Find the real borders by reading strings and brackets.
-            cut = self._last_border()
-            rows = self._parse(0, cut + 1) if cut >= 0 else None
+        """The last comma between two rows and the rows before it; no rows when one row fills the buffer."""
+        cut = self._buffer.rfind(b"],[") + 1
+        rows = self._parse_until(cut)
+        if rows is None and cut > 0:  # It stands in a cell. Find the real borders by reading strings and brackets.
+            cut = self._last_border() + 1
+            rows = self._parse_until(cut)
         return cut, rows
+
+    def _parse_until(self, comma: int) -> list[list[Any]] | None:
+        """The rows before a comma, which is overwritten by the bracket that makes them a list."""
+        if comma <= 0:
+            return None
+        self._buffer[comma] = _CLOSE
+        rows = self._parse(comma + 1)
+        self._buffer[comma] = _COMMA
+        return rows
 
     def _last_border(self) -> int:
         depth, border = 0, -1
@@ -233,7 +248,7 @@ class BodyDecoder:
                 depth += 1
             elif mark == b"]":
                 depth -= 1
-                if depth == 0 and buffer[match.end() : match.end() + 2] == b",[":
+                if depth == 1 and buffer[match.end() : match.end() + 2] == b",[":
                     border = match.start()
         return border
 

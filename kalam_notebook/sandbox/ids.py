@@ -37,11 +37,6 @@ class Snowflakes:
         return self._last
 
 
-def millis_of(snowflake: int) -> int:
-    """Return the Unix time in milliseconds that a `_seq` carries."""
-    return (snowflake >> _SHIFT) + EPOCH_MS
-
-
 def uuid7() -> str:
     """Return a time-ordered UUID text, as used for transaction ids."""
     value = (time.time_ns() // 1_000_000) << 80 | 0x7 << 76 | secrets.randbits(12) << 64

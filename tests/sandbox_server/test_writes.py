@@ -301,3 +301,9 @@ def test_first_failure_ends_a_batch_and_keeps_what_was_done(notes):
     code, message = notes.failure("INSERT INTO app.notes (id, body) VALUES (20, 'x'); SELECT * FROM app.nope; SELECT 1")
     assert (code, message[:19]) == ("SQL_EXECUTION_ERROR", "Statement 2 failed:")
     assert notes.rows("SELECT body FROM app.notes WHERE id = 20") == [["x"]]
+
+
+def test_value_that_cannot_be_sent_stops_no_later_statement(notes):
+    code, _ = notes.failure("SELECT CAST('NaN' AS DOUBLE) AS x; INSERT INTO app.notes (id, body) VALUES (30, 'x')")
+    assert code == "INTERNAL_ERROR"
+    assert notes.rows("SELECT body FROM app.notes WHERE id = 30") == [["x"]]

@@ -44,6 +44,21 @@ class StatementFailedError(Exception):
         self.failure = failure
 
 
+@dataclass(frozen=True, slots=True)
+class _Unencoded:
+    """A row set that waits for the end of the request before it is encoded."""
+
+    result: ArrowRows
+    caller: Caller
+
+    def encoded(self) -> Rows:
+        """Return the row set with its cells; raises Unencodable."""
+        masked = self.caller.role not in ADMINS
+        columns = tuple(wire_column(field) for field in self.result.schema)
+        cells = encode_batches(self.result.schema, self.result.batches, mask_secrets=masked)
+        return Rows(columns, cells, self.caller.user_id)
+
+
 class Request:
     """Run the statements of one request for one caller."""
 
@@ -73,7 +88,7 @@ class Request:
             StatementFailedError: A statement failed; earlier effects outside a transaction stay.
             Unencodable: A result holds a value that cannot be sent.
         """
-        results: list[Result] = []
+        results: list[Result | _Unencoded] = []
         literal_path = on_literal_path([item.statement for item in planned])
         for number, (item, literal) in enumerate(zip(planned, literal_path, strict=True), 1):
             try:
@@ -83,14 +98,15 @@ class Request:
         if self._reader.transaction is not None:
             left_open = "Request completed with an open explicit transaction; rolled back automatically"
             raise StatementFailedError(None, None, execution(left_open))
-        return results
+        # A value that cannot be sent stops no later statement.
+        return [one.encoded() if isinstance(one, _Unencoded) else one for one in results]
 
-    def _run(self, statement: s.Statement, caller: Caller, *, literal_path: bool) -> Result:
+    def _run(self, statement: s.Statement, caller: Caller, *, literal_path: bool) -> Result | _Unencoded:
         match statement:
             case s.Query(sql):
                 check_parameters(self._params)
                 selector = self._selector(caller, self._select_namespace)
-                return _rows(selector.select(sql, named_parameters(self._params)), caller)
+                return _Unencoded(selector.select(sql, named_parameters(self._params)), caller)
             case s.Dml():
                 check_parameters(self._params)
                 selector = self._selector(caller, self._namespace)
@@ -138,12 +154,12 @@ class Request:
                 "only supported for USER and STREAM tables."
             )
 
-    def _meta(self, sql: str, caller: Caller) -> Rows:
+    def _meta(self, sql: str, caller: Caller) -> _Unencoded:
         selector = self._selector(caller, self._select_namespace)
         if (inner := explain.explained_dml(sql)) is not None:
             # EXPLAIN of a statement that writes carries it out (truth L26).
             self._writer.write(inner, selector, self._params, literal_path=False)
-        return _rows(explain.run_meta(sql, selector, self._server.catalog), caller)
+        return _Unencoded(explain.run_meta(sql, selector, self._server.catalog), caller)
 
     def _command(self, statement: s.Statement, caller: Caller) -> Result:
         transaction = self._reader.transaction
@@ -155,9 +171,3 @@ class Request:
         if isinstance(statement, s.UseNamespace):
             self._select_namespace = statement.name
         return result
-
-
-def _rows(result: ArrowRows, caller: Caller) -> Rows:
-    columns = tuple(wire_column(field) for field in result.schema)
-    cells = encode_batches(result.schema, result.batches, mask_secrets=caller.role not in ADMINS)
-    return Rows(columns, cells, caller.user_id)

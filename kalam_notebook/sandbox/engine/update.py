@@ -1,12 +1,8 @@
-"""UPDATE and DELETE: DataFusion evaluates, the store applies (SQL reference, 6.7 and 6.8).
-
-The server drops sub-queries and LIMIT from the condition (truth L25); so does this, by rewriting the text.
-"""
+"""UPDATE and DELETE: DataFusion evaluates the rows, the store applies them (KalamDB SQL reference, 6.7 and 6.8)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 from datafusion import LogicalPlan
@@ -20,7 +16,7 @@ from kalam_notebook.sandbox.engine.rewrite import rewrite
 from kalam_notebook.sandbox.engine.select import Selector
 from kalam_notebook.sandbox.engine.wording import literal_coercion
 from kalam_notebook.sandbox.errors import execution
-from kalam_notebook.sandbox.sql.tokens import PARAM, Cursor, Token, UnterminatedError
+from kalam_notebook.sandbox.sql.changes import ChangeText, read_change
 from kalam_notebook.sandbox.store.catalog import Catalog, Name
 from kalam_notebook.sandbox.store.commit import Operation
 from kalam_notebook.sandbox.store.schema import SYSTEM_COLUMNS, TableDef
@@ -28,28 +24,6 @@ from kalam_notebook.sandbox.store.versions import cast
 
 # NOT NULL columns of these types must be set by every UPDATE (KalamDB SQL reference, section 6.7).
 _FRAGILE = ("Decimal", "Time", "Bytes", "Uuid", "Embedding")
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """An UPDATE or DELETE as far as rules need it.
-
-    Attributes:
-        sql: The statement with sub-queries dropped from its condition.
-        assigned: Columns that SET names, in order.
-        values: Parameter number per assigned column whose value is a bare ``$n``.
-        is_identity: Whether every column is set to itself.
-        has_where: Whether the statement as written has a condition.
-        lost_condition: Whether nothing of the condition is left.
-    """
-
-    sql: str
-    table: tuple[str | None, str]
-    assigned: tuple[str, ...]
-    values: dict[str, int]
-    is_identity: bool
-    has_where: bool
-    lost_condition: bool
 
 
 class Changer:
@@ -65,7 +39,7 @@ class Changer:
         Raises:
             SqlFailed: The statement is refused or fails.
         """
-        parts = _read(kind, sql)
+        parts = read_change(kind, sql)
         name = self._target(parts, kind)
         text = rewrite(parts.sql if parts else sql, self._selector.caller)
         if name is not None and parts is not None:
@@ -89,7 +63,7 @@ class Changer:
         is_shared = definition.kind == "shared"
         return Operation(kind, name, self._selector.caller.user_id, rows, is_shared=is_shared)
 
-    def _target(self, parts: _Parts | None, kind: str) -> Name | None:
+    def _target(self, parts: ChangeText | None, kind: str) -> Name | None:
         if parts is None:
             return None
         namespace, table = parts.table
@@ -98,11 +72,11 @@ class Changer:
         name = (namespace or self._selector.namespace, table)
         return name if name in self._catalog.tables else None
 
-    def _parameters(self, parts: _Parts, definition: TableDef, params: Sequence[Value]) -> dict[str, object]:
+    def _parameters(self, parts: ChangeText, definition: TableDef, params: Sequence[Value]) -> dict[str, object]:
         """Give parameters that are whole assigned values the type of their column."""
         typed = named_parameters(params)
         coercer = Coercer(self._selector.session.context)
-        for column, number in parts.values.items():
+        for column, number in parts.parameters.items():
             if column in definition.by_name and number <= len(params):
                 try:
                     typed[str(number)] = coercer.column([params[number - 1]], definition.by_name[column])[0]
@@ -110,7 +84,7 @@ class Changer:
                     raise execution(literal_coercion(f"{wrong}")) from None
         return typed
 
-    def _check_condition(self, kind: str, optimized: str, parts: _Parts, definition: TableDef) -> None:
+    def _check_condition(self, kind: str, optimized: str, parts: ChangeText, definition: TableDef) -> None:
         """Refuse a statement whose condition says nothing: none, true, 1 = 1, IS NOT NULL on a NOT NULL column."""
         empty = "Filter:" not in optimized or "EmptyRelation" in optimized
         if not parts.has_where or (empty and not parts.lost_condition):
@@ -131,7 +105,7 @@ class Changer:
             source = source.inputs()[0]
         return self._selector.session.evaluate(source)
 
-    def _changed(self, rows: pa.RecordBatch, name: Name, parts: _Parts, definition: TableDef) -> pa.RecordBatch:
+    def _changed(self, rows: pa.RecordBatch, name: Name, parts: ChangeText, definition: TableDef) -> pa.RecordBatch:
         """Keep the rows whose values differ from what is stored; only these are written and counted."""
         fragile = [
             column.name
@@ -171,7 +145,7 @@ def _operation(kind: str, definition: TableDef) -> str:
     return f"{kind.upper()} operation on table '{definition.full_name}'\ncaused by\n"
 
 
-def _check(kind: str, parts: _Parts, definition: TableDef) -> None:
+def _check(kind: str, parts: ChangeText, definition: TableDef) -> None:
     if kind == "delete":
         return
     if definition.kind == "stream":
@@ -182,85 +156,3 @@ def _check(kind: str, parts: _Parts, definition: TableDef) -> None:
             f"Already exists: {_operation(kind, definition)}Error during planning: "
             f"UPDATE cannot modify primary key column '{key.name}'"
         )
-
-
-def _read(kind: str, sql: str) -> _Parts | None:
-    try:
-        cursor = Cursor(sql)
-        cursor.next()
-        cursor.accept("FROM")
-        table = cursor.qualified()
-        setting = _assignments(cursor) if kind == "update" else _Setting((), {}, is_identity=False)
-        return _with_condition(cursor, table, setting)
-    except (SyntaxError, UnterminatedError):
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """The SET list: columns, bare parameters, and whether it changes nothing."""
-
-    assigned: tuple[str, ...]
-    values: dict[str, int]
-    is_identity: bool
-
-
-def _assignments(cursor: Cursor) -> _Setting:
-    while not cursor.accept("SET"):
-        cursor.next()
-    assigned: list[str] = []
-    values: dict[str, int] = {}
-    is_identity = True
-    while True:
-        name = cursor.qualified()[1]
-        cursor.expect("=")
-        expression = _until(cursor, (",", "WHERE", "FROM", "LIMIT", "RETURNING"))
-        assigned.append(name)
-        if len(expression) == 1 and expression[0].kind == PARAM:
-            values[name] = int(expression[0].text[1:])
-        is_identity = is_identity and [token.text.lower() for token in expression] == [name]
-        if not cursor.accept(","):
-            return _Setting(tuple(assigned), values, is_identity)
-
-
-def _until(cursor: Cursor, stops: Sequence[str]) -> list[Token]:
-    found: list[Token] = []
-    depth = 0
-    while (token := cursor.peek()) is not None and (depth or token.upper not in stops):
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
-        found.append(cursor.next())
-    return found
-
-
-def _with_condition(cursor: Cursor, table: tuple[str | None, str], setting: _Setting) -> _Parts:
-    _until(cursor, ("WHERE",))
-    where = cursor.peek()
-    told = (table, setting.assigned, setting.values, setting.is_identity)
-    if where is None:
-        return _Parts(cursor.sql, *told, has_where=False, lost_condition=False)
-    cursor.next()
-    condition = _until(cursor, ("LIMIT", "RETURNING"))
-    parts = _conjuncts(condition)
-    kept = [part for part in parts if not any(token.upper == "SELECT" for token in part)]
-    if len(kept) == len(parts):
-        return _Parts(cursor.sql, *told, has_where=True, lost_condition=False)
-    head = cursor.sql[: where.start]
-    text = " AND ".join(cursor.sql[part[0].start : part[-1].end] for part in kept)
-    sql = f"{head}WHERE {text}" if kept else head
-    return _Parts(sql, *told, has_where=True, lost_condition=not kept)
-
-
-def _conjuncts(tokens: list[Token]) -> list[list[Token]]:
-    """Split a condition at its outermost ANDs; BETWEEN keeps its own, an outermost OR keeps all together."""
-    parts: list[list[Token]] = [[]]
-    depth, between = 0, False
-    for token in tokens:
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
-        if depth == 0 and token.upper == "OR":
-            return [tokens]
-        if depth == 0 and token.upper == "AND" and not between:
-            parts.append([])
-            continue
-        between = (between or token.upper == "BETWEEN") and not (between and token.upper == "AND" and depth == 0)
-        parts[-1].append(token)
-    return [part for part in parts if part]

@@ -10,6 +10,7 @@ from kalam_notebook.sandbox.backend import Caller
 from kalam_notebook.sandbox.server import Sandbox
 from kalam_notebook.sandbox.tokens import TokenError
 
+JSON = "application/json"
 SANDBOX = web.AppKey("sandbox", Sandbox)
 
 _AUTH_MESSAGES = {"MISSING_AUTHORIZATION": "Authentication required"}
@@ -22,7 +23,7 @@ def encoded(body: object) -> bytes:
 
 def json_answer(body: object, status: int = 200) -> web.Response:
     """Return a JSON answer with exactly the content type of the server."""
-    return web.Response(body=encoded(body), status=status, content_type="application/json")
+    return web.Response(body=encoded(body), status=status, content_type=JSON)
 
 
 def plain_answer(text: str, status: int = 400) -> web.Response:

@@ -6,11 +6,9 @@ KalamDB HTTP reference, sections 6, 7 and 13.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -19,19 +17,17 @@ from kalam_notebook.sandbox.engine.parameters import Value, read_parameters
 from kalam_notebook.sandbox.engine.request import Planned, Request, StatementFailedError
 from kalam_notebook.sandbox.engine.results import Message, Result, Rows, in_batch_order
 from kalam_notebook.sandbox.errors import INVALID_INPUT, answer_for
-from kalam_notebook.sandbox.files import Upload
 from kalam_notebook.sandbox.limits import RateLimiter
 from kalam_notebook.sandbox.routes.answers import (
+    JSON,
     SANDBOX,
     bearer_caller,
     close_without_answer,
     encoded,
-    json_answer,
     sql_error,
     token_refused,
 )
-from kalam_notebook.sandbox.routes.bodies import is_json_type
-from kalam_notebook.sandbox.routes.multipart import read_multipart
+from kalam_notebook.sandbox.routes.sql_body import SqlBody, read_body
 from kalam_notebook.sandbox.routes.uploads import has_placeholder, stored_uploads
 from kalam_notebook.sandbox.server import Sandbox
 from kalam_notebook.sandbox.sql import statements as s
@@ -41,17 +37,6 @@ from kalam_notebook.sandbox.tokens import TokenError
 
 _LOG = logging.getLogger("kalam_notebook.sandbox")
 _MAX_SQL_BYTES = 1_048_576
-
-
-@dataclass(frozen=True, slots=True)
-class SqlBody:
-    """What a request asks: the text, its parameters, its namespace, its files."""
-
-    sql: str
-    params: list[object] = field(default_factory=list)
-    namespace: str | None = None
-    uploads: tuple[Upload, ...] = ()
-    is_multipart: bool = False
 
 
 def add_sql_route(app: web.Application) -> None:
@@ -75,11 +60,11 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
     sandbox = request.app[SANDBOX]
     is_admin = caller.role in ADMINS
     try:
-        body = await _read(request)
+        body = await read_body(request)
         if body.namespace == "":
             # An empty identifier kills the request (HTTP reference, section 2.3).
             return close_without_answer(request)
-        results, is_single_select = await asyncio.to_thread(run_body, sandbox, caller, body)
+        content, is_streamed = await asyncio.to_thread(_content, sandbox, caller, body, started)
     except StatementFailedError as failed:
         told = answer_for(failed.failure, is_admin=is_admin, statement=failed.number, sql=failed.sql)
         return sql_error(told.status, told.code, told.message, took=_took(started), details=told.details)
@@ -97,8 +82,16 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
         _LOG.exception("SQL request failed")
         message = f"The sandbox server failed on this request ({type(fault).__name__}); its log says where"
         return sql_error(500, "INTERNAL_ERROR", message, took=_took(started))
-    envelope = {"status": "success", "results": [_result(one) for one in results], "took": _took(started)}
-    return await _chunked(request, envelope) if is_single_select else json_answer(envelope)
+    return await _chunked(request, content) if is_streamed else web.Response(body=content, content_type=JSON)
+
+
+def _content(sandbox: Sandbox, caller: Caller, body: SqlBody, started: float) -> tuple[bytes, bool]:
+    """Return the bytes of a successful answer, and whether the server would stream them; blocking."""
+    results, is_single_select = run_body(sandbox, caller, body)
+    envelope: dict[str, object] = {"status": "success", "results": [_result(one) for one in results]}
+    envelope["took"] = _took(started)
+    # Only the answer that the server streams has the member.
+    return encoded({**envelope, "error": None} if is_single_select else envelope), is_single_select
 
 
 class _UnencodableBatchError(Exception):
@@ -152,74 +145,6 @@ def _innermost(statement: s.Statement) -> s.Statement:
     return _innermost(statement.inner) if isinstance(statement, s.ExecuteAs) else statement
 
 
-async def _read(request: web.Request) -> SqlBody:
-    """Read the body, JSON or multipart.
-
-    Raises:
-        SqlFailed: INVALID_INPUT and the multipart codes.
-    """
-    if request.headers.get("Content-Type", "").lower().startswith("multipart/form-data"):
-        return await _read_multipart(request)
-    if not is_json_type(request):
-        raise SqlFailed(INVALID_INPUT, "Invalid JSON payload: Content type error")
-    raw = await request.read()
-    limit = request.app[SANDBOX].options.json_body_limit_bytes
-    if len(raw) > limit:
-        raise SqlFailed(
-            INVALID_INPUT,
-            f"Invalid JSON payload: JSON payload ({len(raw)} bytes) is larger than allowed (limit: {limit} bytes).",
-        )
-    try:
-        told = json.loads(raw)
-    except ValueError as wrong:
-        raise SqlFailed(INVALID_INPUT, f"Invalid JSON payload: {json_complaint(raw, wrong)}") from None
-    return _body(told, len(raw))
-
-
-def json_complaint(raw: bytes, wrong: ValueError) -> str:
-    """Return what the server's JSON reader says about a broken text, as far as it can be told."""
-    place = getattr(wrong, "pos", 0)
-    line = raw[:place].count(b"\n") + 1
-    column = place - (raw[:place].rfind(b"\n") + 1) + 1
-    if isinstance(wrong, json.JSONDecodeError) and wrong.msg.startswith("Expecting property name"):
-        return f"Json deserialize error: key must be a string at line {line} column {column}"
-    if place >= len(raw.rstrip()):
-        return f"Json deserialize error: EOF while parsing a value at line {line} column {column - 1}"
-    return f"Json deserialize error: expected value at line {line} column {column}"
-
-
-def _body(told: object, end: int) -> SqlBody:
-    where = f"at line 1 column {end}"
-    if not isinstance(told, dict) or not isinstance(told.get("sql"), str):
-        missing = isinstance(told, dict) and "sql" not in told
-        what = "missing field `sql`" if missing else "invalid type"
-        raise SqlFailed(INVALID_INPUT, f"Invalid JSON payload: Json deserialize error: {what} {where}")
-    params, namespace = told.get("params"), told.get("namespace_id")
-    if not isinstance(params, list | None) or not isinstance(namespace, str | None):
-        raise SqlFailed(INVALID_INPUT, f"Invalid JSON payload: Json deserialize error: invalid type {where}")
-    return SqlBody(told["sql"], params or [], namespace)
-
-
-async def _read_multipart(request: web.Request) -> SqlBody:
-    options = request.app[SANDBOX].options
-    parts = await read_multipart(
-        request, max_file_bytes=options.file_size_limit_bytes, max_files=options.files_per_request
-    )
-    sql = parts.texts.get("sql", "").strip()
-    if not sql:
-        raise SqlFailed("EMPTY_SQL", "SQL statement is required")
-    params: object = []
-    if "params" in parts.texts:
-        try:
-            params = json.loads(parts.texts["params"])
-        except ValueError as wrong:
-            raise SqlFailed("INVALID_PARAMETER", f"Invalid params JSON: {wrong}") from None
-        if not isinstance(params, list):
-            raise SqlFailed("INVALID_PARAMETER", "Params must be a JSON array")
-    assert isinstance(params, list)
-    return SqlBody(sql, params, parts.texts.get("namespace_id"), parts.uploads, is_multipart=True)
-
-
 def _took(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 3)
 
@@ -241,11 +166,11 @@ def _rows(result: Rows) -> dict[str, object]:
     return body | {"rows": result.rows, "row_count": len(result.rows), "as_user": result.as_user}
 
 
-async def _chunked(request: web.Request, envelope: dict[str, object]) -> web.StreamResponse:
-    """Send a row result the way the server streams it: chunked, with `"error": null`."""
-    answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+async def _chunked(request: web.Request, content: bytes) -> web.StreamResponse:
+    """Send a row result the way the server does, in chunks."""
+    answer = web.StreamResponse(headers={"Content-Type": JSON})
     answer.enable_chunked_encoding()
     await answer.prepare(request)
-    await answer.write(encoded({**envelope, "error": None}))
+    await answer.write(content)
     await answer.write_eof()
     return answer

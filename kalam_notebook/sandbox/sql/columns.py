@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from kalam_notebook.sandbox.sql.tokens import NUMBER, QUOTED, STRING, WORD, Cursor, Token
+from kalam_notebook.sandbox.sql.tokens import NUMBER, STRING, WORD, Cursor, Token
 from kalam_notebook.sandbox.store.schema import ColumnDef, Default
 from kalam_notebook.sandbox.store.types import ColumnType
 
@@ -203,8 +203,3 @@ def skip_parentheses(cursor: Cursor) -> None:
     depth = 1
     while depth:
         depth += {"(": 1, ")": -1}.get(cursor.next().text, 0)
-
-
-def is_name(token: Token | None) -> bool:
-    """Say whether a token may be an identifier."""
-    return token is not None and token.kind in (WORD, QUOTED)

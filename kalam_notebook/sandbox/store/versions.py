@@ -88,10 +88,6 @@ class VersionLog:
         row = self._index.get(key)
         return None if row is None or self._deleted[row] else row
 
-    def knows(self, key: object) -> bool:
-        """Say whether any version of the key, a tombstone included, is newest in the log."""
-        return key in self._index
-
     def rows_where(self, column: str, values: Iterable[object]) -> list[int]:
         """Return the living rows whose `column` has one of `values`, by scanning."""
         wanted = set(values)

@@ -124,9 +124,6 @@ class LiveTable:
     def __repr__(self) -> str:
         return f"<LiveTable {self._follower.query.table_name}, {self.num_rows:,} rows, {self.status}>"
 
-    def __len__(self) -> int:
-        return self.num_rows
-
     def __enter__(self) -> LiveTable:
         return self
 
@@ -134,7 +131,7 @@ class LiveTable:
         self.close()
 
     def __del__(self) -> None:
-        if self._is_open and not self._follower.is_over:
+        if self._is_open and not self._follower.is_over and not self._follower.is_forked:
             text = f"{self!r} was not closed. Call close(), or use it in a with block."
             self.close()
             warnings.warn(text, ResourceWarning, stacklevel=2, source=self)

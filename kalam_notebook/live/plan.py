@@ -57,6 +57,11 @@ def plan_table(query: LiveQuery, columns: tuple[Column, ...], *, kind: str) -> T
     key = _key_of(query, columns, kind)
     held = tuple(column for column in columns if column.name in {*visible, key, "_seq"})
     notices = tuple(_filter_notices(query, columns, key, kind))
+    if kind == "stream" and query.filter_sql:
+        notices += (
+            "Rows that are deleted stay in this table until it is read again: the server sends no event for the delete "
+            "of a STREAM row under a filter. Leave the filter out and filter the frame.",
+        )
     if kind == "stream":
         notices += (
             "Rows that expire stay in this table until it is read again: the server sends no event when the time of a "

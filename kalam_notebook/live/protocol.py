@@ -39,6 +39,7 @@ from kalam_notebook.live.states import (
     StatusChanged,
     Stopped,
     Timing,
+    first_line,
 )
 from kalam_notebook.live.subscriptions import Subscriptions
 from kalam_notebook.wire.live import AuthErrorMessage, AuthSuccess, Change, ErrorMessage, Message, SubscriptionAck
@@ -223,7 +224,7 @@ class LiveProtocol:
         self._actions = [Drop()]
 
     def _stop(self, error: KalamError | None) -> None:
-        self._go(Input.GIVEN_UP, reason="closed" if error is None else str(error).splitlines()[0])
+        self._go(Input.GIVEN_UP, reason="closed" if error is None else first_line(error))
         self._subscriptions.clear()
         self._events.append(Stopped(error))
 

@@ -31,7 +31,15 @@ __all__ = [
     "Stopped",
     "Subscribed",
     "Timing",
+    "first_line",
 ]
+
+
+def first_line(error: BaseException) -> str:
+    """Return an error in one line, at most 200 characters."""
+    text = str(error) or type(error).__name__
+    line = text.splitlines()[0]
+    return line if len(line) <= 200 else f"{line[:197]}..."
 
 
 class State(Enum):

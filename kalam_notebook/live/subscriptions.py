@@ -17,8 +17,8 @@ from kalam_notebook.wire.live import Change, ErrorMessage, SubscriptionAck, subs
 
 __all__ = ["Subscriptions"]
 
-#: Refusals that pass when the server has missed the old connection.
-_PASSING_CODES = frozenset({"SUBSCRIPTION_LIMIT_EXCEEDED", "RATE_LIMIT_EXCEEDED"})
+#: A refusal that passes when the server has missed the old connection.
+_LIMIT_CODE = "SUBSCRIPTION_LIMIT_EXCEEDED"
 
 
 class _Phase(Enum):
@@ -162,7 +162,7 @@ class Subscriptions:
 
     def _may_pass(self, subscription: _Subscription, code: str, now: float) -> bool:
         lost_at = subscription.lost_at
-        return code in _PASSING_CODES and lost_at is not None and now - lost_at < self._timing.retry_for
+        return code == _LIMIT_CODE and lost_at is not None and now - lost_at < self._timing.retry_for
 
     def _next_turn(self) -> float:
         is_full = len(self._sent_at) == self._timing.messages_per_second

@@ -39,12 +39,7 @@ from kalam_notebook.live.states import (
 from kalam_notebook.transport.failures import describe_failure, subscription_error
 from kalam_notebook.transport.listener import FrameHook, Listener, TokenSource
 from kalam_notebook.transport.threads import call_in_thread
-from kalam_notebook.wire.live import (
-    MAX_MESSAGE_BYTES,
-    Unknown,
-    parse_message,
-    unpack_frame,
-)
+from kalam_notebook.wire.live import MAX_MESSAGE_BYTES, Unknown, parse_message, unpack_frame
 
 __all__ = ["Driver"]
 
@@ -281,7 +276,7 @@ class Driver:
     def _show(self, hook: FrameHook | None, text: str | bytes) -> None:
         if hook is None:
             return
-        shown = text if isinstance(text, str) else text.decode()
+        shown = text if isinstance(text, str) else text.decode(errors="backslashreplace")
         try:
             hook(shown.replace(self._secret, "<secret>") if self._secret else shown)
         except Exception:

@@ -20,7 +20,7 @@ from kalam_notebook.errors import (
     SubscriptionError,
     TransportError,
 )
-from kalam_notebook.live.states import Failure, Refused
+from kalam_notebook.live.states import Failure, Refused, first_line
 
 __all__ = ["describe_failure", "subscription_error"]
 
@@ -47,7 +47,7 @@ def describe_failure(exc: Exception, *, url: str) -> Failure:
         case ServerError() if exc.status < 500 and exc.status != 429:
             return _final(exc)
         case ServerError() | TransportError() | ProtocolError():
-            return Failure(_first_line(exc))
+            return Failure(first_line(exc))
         case KalamError():
             return _final(exc)
         case ssl.SSLCertVerificationError():
@@ -55,7 +55,7 @@ def describe_failure(exc: Exception, *, url: str) -> Failure:
         case TimeoutError():
             return Failure("the server did not answer in time")
         case OSError() | InvalidHandshake():
-            return Failure(_first_line(exc))
+            return Failure(first_line(exc))
         case _:
             error = LiveError(f"The live connection broke in an unexpected way: {type(exc).__name__}: {exc}")
             error.__cause__ = exc
@@ -82,7 +82,7 @@ _HINTS = {
 
 def _closed(exc: ConnectionClosed) -> Failure:
     if exc.rcvd is None:
-        return Failure("the connection was cut")
+        return Failure("the connection was cut" if exc.sent is None else f"a frame was refused ({exc.sent.reason})")
     code, text = exc.rcvd.code, exc.rcvd.reason
     reason = f"the server closed the connection ({code}{f' {text}' if text else ''})"
     return Failure(text or reason, is_refusal=True) if code == _POLICY_VIOLATION else Failure(reason)
@@ -98,10 +98,4 @@ def _status(status: int, phrase: str, url: str) -> Failure:
 
 
 def _final(error: KalamError) -> Failure:
-    return Failure(_first_line(error), error=error)
-
-
-def _first_line(exc: Exception) -> str:
-    text = str(exc) or type(exc).__name__
-    line = text.splitlines()[0]
-    return line if len(line) <= 200 else f"{line[:197]}..."
+    return Failure(first_line(error), error=error)

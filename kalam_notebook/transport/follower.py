@@ -7,6 +7,7 @@ that neither a long reading nor a slow consumer holds up the socket. What an eve
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from kalam_notebook.errors import ConnectError, KalamError, LiveError
 from kalam_notebook.live.counters import Counters
 from kalam_notebook.live.plan import DOUBTFUL_DECIMALS, OTHER_COLUMNS, TablePlan, plan_table
 from kalam_notebook.live.query import LiveQuery
-from kalam_notebook.live.states import State, Status
+from kalam_notebook.live.states import State, Status, first_line
 from kalam_notebook.live.store import KeyedStore
 from kalam_notebook.transport.rereading import read_patiently
 from kalam_notebook.transport.socket import LiveSocket
@@ -100,6 +101,8 @@ class Follower:
         self._read_in_turn = -1
         self._acknowledgements = 0
         self._is_overflowing = False
+        # In a forked child there is no worker, and the lock may be held for ever.
+        self._pid = os.getpid()
 
     def start(self, socket: LiveSocket, *, timeout: float) -> None:
         """Subscribe, and wait until the rows have been read for the first time.
@@ -129,6 +132,8 @@ class Follower:
 
     def close(self) -> None:
         """Unsubscribe and end the thread; the rows stay. May be called twice, and from any thread."""
+        if self.is_forked:
+            return
         self._ending.set()
         if self._unsubscribe is not None:
             self._unsubscribe()
@@ -178,7 +183,7 @@ class Follower:
     def status(self) -> str:
         """Where the live query is, for people."""
         if self.is_over:
-            return f"stopped: {'closed' if self.error is None else str(self.error).splitlines()[0]}"
+            return f"stopped: {'closed' if self.error is None else first_line(self.error)}"
         if self._connection.state is not State.OPEN:
             return self._connection.text(time.monotonic())
         follows = self._read_in_turn == self._turn and not self._is_overflowing
@@ -203,7 +208,12 @@ class Follower:
         return (*notices, OTHER_COLUMNS) if self._has_other_columns else notices
 
     def look(self, view: Callable[[KeyedStore, TablePlan], _T]) -> _T:
-        """Return what a function makes of the rows at one point in time; only after ``start``."""
+        """Return what a function makes of the rows at one point in time; only after ``start``.
+
+        Raises:
+            LiveError: This is a forked child of the process that made the live table.
+        """
+        self._check_process()
         with self._lock:
             assert self._store is not None
             assert self._plan is not None
@@ -213,10 +223,20 @@ class Follower:
         """Raise why the live query has ended, if it has.
 
         Raises:
-            KalamError: The reason; ``LiveError`` when it was closed.
+            KalamError: The reason; ``LiveError`` when it was closed, or lives in another process.
         """
+        self._check_process()
         if self.is_over:
             raise self.error or LiveError(f"The live query of {self.query.table_name} was closed.")
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether this is a forked child of the process that made it."""
+        return os.getpid() != self._pid
+
+    def _check_process(self) -> None:
+        if self.is_forked:
+            raise LiveError("This live table belongs to the process that forked this one. Make a new one here.")
 
     # The worker.
 
@@ -265,6 +285,8 @@ class Follower:
         if rows is None:
             return
         with self._lock:
+            if self.is_over:
+                return
             store = self._store_for(plan)
             store.load(rows)
             self._store, self._plan, self._has_other_columns = store, plan, False
@@ -287,9 +309,9 @@ class Follower:
         )
 
     def _take_in(self, changes: Sequence[Change]) -> None:
-        if self._store is None:
-            return  # The first reading has been given up, and the end is on its way.
         with self._lock:
+            if self.is_over or self._store is None:
+                return
             self._apply(self._store, changes)
         self.bell.ring()
 

@@ -24,6 +24,7 @@ _HOMES = {
     "QueryResult": "results",
     "Timeouts": "settings",
     "allow_nested_run": "notebook.nested",
+    "WriteReport": "writing.report",
     "close": "default",
     "connect": "default",
 }
@@ -31,7 +32,7 @@ _HOMES = {
 _METHODS = (
     "check_setup_status", "cluster_health_check", "download", "download_bound_file", "download_file", "execute_query",
     "execute_with_files", "health_check", "live", "login", "query", "query_arrow", "query_polars", "query_result",
-    "refresh_access_token", "server_setup",
+    "refresh_access_token", "server_setup", "write",
 )  # fmt: skip
 
 __all__ = ["__version__", "errors", "sandbox", *sorted((*_HOMES, *_METHODS))]

@@ -14,6 +14,7 @@ from kalam_notebook.sandbox import launcher as _launcher
 from kalam_notebook.settings import Timeouts as Timeouts
 from kalam_notebook.wire.fileref import FileRef as FileRef
 from kalam_notebook.wire.types import Column as Column
+from kalam_notebook.writing.report import WriteReport as WriteReport
 
 _default: Client
 
@@ -34,6 +35,7 @@ query_result = _default.query_result
 refresh_access_token = _default.refresh_access_token
 sandbox = _launcher.start
 server_setup = _default.server_setup
+write = _default.write
 
 def load_ipython_extension(shell: object) -> None: ...
 def unload_ipython_extension(shell: object) -> None: ...

@@ -15,6 +15,8 @@ from kalam_notebook.settings import Secret, Timeouts
 from kalam_notebook.transport.files import FileSource
 from kalam_notebook.wire.auth import Login, UserInfo
 from kalam_notebook.wire.fileref import FileRef
+from kalam_notebook.writing.report import WriteReport
+from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,10 +98,17 @@ class AsyncClient:
         await asyncio.to_thread(self._client.check_login)
 
     async def execute_query(
-        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        allow_unsafe: bool = False,
     ) -> QueryResponse:
         """See ``Client.execute_query``."""
-        return await asyncio.to_thread(self._client.execute_query, sql, params, namespace=namespace)
+        return await asyncio.to_thread(
+            self._client.execute_query, sql, params, namespace=namespace, allow_unsafe=allow_unsafe
+        )
 
     async def query(
         self,
@@ -171,6 +180,37 @@ class AsyncClient:
     ) -> QueryResponse:
         """See ``Client.execute_with_files``."""
         return await asyncio.to_thread(self._client.execute_with_files, sql, files, params, namespace=namespace)
+
+    async def write(
+        self,
+        frame: object,
+        table: str,
+        *,
+        mode: Mode = "insert",
+        key: str | None = None,
+        create: bool = False,
+        kind: Kind = "SHARED",
+        ttl_seconds: int | None = None,
+        atomic: bool = False,
+        nan: Nan = "refuse",
+        chunk_rows: int = 100,
+        on_progress: Progress | None = None,
+    ) -> WriteReport:
+        """See ``Client.write``."""
+        return await asyncio.to_thread(
+            self._client.write,
+            frame,
+            table,
+            mode=mode,
+            key=key,
+            create=create,
+            kind=kind,
+            ttl_seconds=ttl_seconds,
+            atomic=atomic,
+            nan=nan,
+            chunk_rows=chunk_rows,
+            on_progress=on_progress,
+        )
 
     async def download_file(
         self,

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
-
-from kalam_notebook import diagnostics
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError, ResultError
 from kalam_notebook.hints import table_hint
@@ -27,14 +25,18 @@ from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.sql import Answer, SqlEndpoint
 from kalam_notebook.wire.auth import Login, UserInfo, parse_user
 from kalam_notebook.wire.fileref import FileRef
+from kalam_notebook.wire.guard import check_statements
 from kalam_notebook.wire.params import encode_parameters
 from kalam_notebook.wire.sql import UnreadableSQL, qualify, quote_name
+from kalam_notebook.writing.report import WriteReport
+from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
+
+from kalam_notebook import diagnostics
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
-
     from kalam_notebook.live_table import LiveTable
     from kalam_notebook.transport.socket import LiveSocket
 
@@ -94,6 +96,7 @@ class Client:
         self._session = session.Session(self._http, settings.credentials, auth_timeout=self._timeouts.auth)
         self._endpoint = SqlEndpoint(self._http, self._session)
         self._reader = Reader(self._endpoint, WindowCheck())
+        self._writer = Writer(self._endpoint)
         self._namespace = namespace
         self._compression = compression
         self._on_receive, self._on_send = on_receive, on_send
@@ -141,7 +144,12 @@ class Client:
     # SQL ------------------------------------------------------------------------------------------------------------
 
     def execute_query(
-        self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        allow_unsafe: bool = False,
     ) -> QueryResponse:
         """Run statements and return the server's answer as it sent it: with its caps, its order and its types.
 
@@ -149,11 +157,14 @@ class Client:
             sql: One or more statements, separated by semicolons.
             params: Values for ``$1 …``; with a single statement only.
             namespace: Namespace of table names that have none; None for the client's.
+            allow_unsafe: Send also statements that the server carries out otherwise than they are written: a sub-query
+                in the WHERE of UPDATE or DELETE, ``DELETE … LIMIT``, EXPLAIN of a change.
 
         Returns:
             One ``QueryResult`` per result.
 
         Raises:
+            UnsafeStatementError: Such a statement, and not ``allow_unsafe``; nothing was sent.
             QueryError: The server refuses a statement, or it failed; earlier statements may have taken effect.
             ParameterError: A value cannot be sent exactly.
             KalamError: Other errors of the server, the login and the connection.
@@ -161,6 +172,8 @@ class Client:
         Source: KalamDB HTTP reference, sections 6 to 9.
         """
         qualified, values = self._named(sql, namespace), encode_parameters(params)
+        if not allow_unsafe:
+            check_statements(qualified)
         with self._hinting(qualified):
             return _response(self._endpoint.execute(qualified, values))
 
@@ -250,6 +263,7 @@ class Client:
     ) -> QueryResult:
         """Run one query and return all its rows with what is known of their completeness; otherwise as ``query``."""
         qualified, values = self._named(sql, namespace), encode_parameters(params)
+        check_statements(qualified)
         with self._hinting(qualified):
             if engine == "local":
                 result = self._reader.read_locally(qualified, values)
@@ -287,6 +301,63 @@ class Client:
         qualified, values = self._named(sql, namespace), encode_parameters(params)
         with self._hinting(qualified):
             return _response(_upload(self._endpoint, qualified, files, values))
+
+    def write(
+        self,
+        frame: object,
+        table: str,
+        *,
+        mode: Mode = "insert",
+        key: str | None = None,
+        create: bool = False,
+        kind: Kind = "SHARED",
+        ttl_seconds: int | None = None,
+        atomic: bool = False,
+        nan: Nan = "refuse",
+        chunk_rows: int = 100,
+        on_progress: Progress | None = None,
+    ) -> WriteReport:
+        """Write the rows of a frame into a table. What the server would damage is refused before anything is sent.
+
+        Args:
+            frame: A pandas or polars DataFrame, an Arrow table, or anything with ``__arrow_c_stream__``. Columns are
+                matched by name; all of the table's must be there, but for those that have a default. An update or
+                delete needs the key alone.
+            table: ``namespace.table``.
+            mode: ``insert`` new rows; ``update`` rows by their key; ``upsert``: update those that exist and insert the
+                rest; ``delete`` rows by their key.
+            key: The primary key; needed when the table is created.
+            create: Whether to create the table if there is none.
+            kind: Of a table that is created.
+            ttl_seconds: For how long a STREAM table that is created keeps its rows.
+            atomic: Whether all rows are written or none; they must fit into one request then (1 MiB of SQL). Otherwise
+                each request is all or nothing.
+            nan: ``refuse`` NaN in floating-point columns, or store ``null``.
+            chunk_rows: Rows of a statement; the server is fastest with 50 to 200.
+            on_progress: Called with the rows done and the rows of the frame after each request.
+
+        Returns:
+            What was done, with the number of rows before and after.
+
+        Raises:
+            FrameError: The frame cannot be written as it is; nothing was sent.
+            WriteError: A request failed; says what was written and how to go on.
+            KalamError: The table does not exist, or the server cannot be reached.
+        """
+        self._check_open()
+        return self._writer.write(
+            frame,
+            table,
+            mode=mode,
+            key=key,
+            create=create,
+            kind=kind,
+            ttl_seconds=ttl_seconds,
+            atomic=atomic,
+            nan=nan,
+            chunk_rows=chunk_rows,
+            on_progress=on_progress,
+        )
 
     # Files ----------------------------------------------------------------------------------------------------------
 

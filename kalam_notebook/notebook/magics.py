@@ -126,7 +126,7 @@ def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
     if options.live:
         live = client.live(cell.strip().rstrip(";"), params, namespace=options.namespace)
         return _keep(shell, options, live, live)
-    results = _run_statements(client, cell, params, options.namespace)
+    results = _run_statements(client, cell, params, options)
     with_rows = [result for result in results if result.has_rows]
     if options.variable and not with_rows:
         raise ConfigError(
@@ -168,9 +168,7 @@ def _summary(variable: str, result: QueryResult) -> str:
     return f"{variable}: {shape} · {result.completeness or 'as the server sent it'}"
 
 
-def _run_statements(
-    client: Client, cell: str, params: Sequence[Any] | None, namespace: str | None
-) -> list[QueryResult]:
+def _run_statements(client: Client, cell: str, params: Sequence[Any] | None, options: CellOptions) -> list[QueryResult]:
     """Run the cell one statement at a time, so that each has its own result; a transaction goes in one piece."""
     try:
         statements = split_statements(cell)
@@ -180,13 +178,13 @@ def _run_statements(
     if not statements:
         raise ConfigError("The cell holds no SQL. Write a statement below the %%kalam line.")
     if len(statements) > 1 and ("BEGIN" in words or "START" in words):
-        return list(client.execute_query(cell, params, namespace=namespace))
+        return _execute(client, cell, params, options)
     if len(statements) > 1 and params:
         raise ConfigError("--params belongs to one statement, and the cell holds several. Use one cell for each.")
     results: list[QueryResult] = []
     for number, statement in enumerate(statements, 1):
         try:
-            results.extend(_run_one(client, statement, params, namespace))
+            results.extend(_run_one(client, statement, params, options))
         except KalamError as exc:
             if number > 1:
                 exc.add_note(f"This was statement {number} of {len(statements)}; those before it have taken effect.")
@@ -194,8 +192,12 @@ def _run_statements(
     return results
 
 
-def _run_one(client: Client, statement: str, params: Sequence[Any] | None, namespace: str | None) -> list[QueryResult]:
+def _run_one(client: Client, statement: str, params: Sequence[Any] | None, options: CellOptions) -> list[QueryResult]:
     shape = shape_of(statement)
     if shape is not None and shape.is_select:
-        return [client.query_result(statement, params, namespace=namespace)]
-    return list(client.execute_query(statement, params, namespace=namespace))
+        return [client.query_result(statement, params, namespace=options.namespace)]
+    return _execute(client, statement, params, options)
+
+
+def _execute(client: Client, sql: str, params: Sequence[Any] | None, options: CellOptions) -> list[QueryResult]:
+    return list(client.execute_query(sql, params, namespace=options.namespace, allow_unsafe=options.allow_unsafe))

@@ -28,6 +28,7 @@ class CellOptions:
         params: Python source of the values for ``$1 …``, or None.
         namespace: Namespace of table names that have none, or None.
         format: What the variable gets: ``pandas``, ``arrow`` or ``polars``.
+        allow_unsafe: Send statements that the server carries out otherwise than they are written.
     """
 
     variable: str | None = None
@@ -35,6 +36,7 @@ class CellOptions:
     params: str | None = None
     namespace: str | None = None
     format: str = "pandas"
+    allow_unsafe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +61,23 @@ _CELL_HELP = {
     "--params": "values for $1, $2 …: a list such as [\"open\", 3], or a variable that holds one",
     "--namespace": "namespace of table names that have none",
     "--format": "what the variable gets: pandas (default), arrow or polars",
+    "--allow-unsafe": "send statements that the server carries out otherwise than they are written",
 }  # fmt: skip
 _CONNECT_HELP = {
     "--user": "user id; its password is asked for",
     "--profile": "login saved by the KalamDB CLI",
     "--namespace": "namespace of table names that have none",
 }
-_FLAGS = {"--live"}
+_FLAGS = {"--allow-unsafe", "--live"}
 
 
 def help_text() -> str:
     """How the magics are used."""
     lines = ["%kalam connect [URL | sandbox] [options]"]
-    lines += [f"    {name:12} {text}" for name, text in _CONNECT_HELP.items()]
+    lines += [f"    {name:14} {text}" for name, text in _CONNECT_HELP.items()]
     lines += ["%kalam tables [namespace]", "%kalam status", "%kalam close", ""]
     lines += ["%%kalam [variable <<] [options]", "SELECT …"]
-    lines += [f"    {name:12} {text}" for name, text in _CELL_HELP.items()]
+    lines += [f"    {name:14} {text}" for name, text in _CELL_HELP.items()]
     return "\n".join(lines)
 
 
@@ -96,7 +99,14 @@ def parse_cell_line(line: str) -> CellOptions:
     chosen = given.get("--format", "pandas")
     if chosen not in {"pandas", "arrow", "polars"}:
         raise ConfigError(f"--format is pandas, arrow or polars, not {chosen!r}.")
-    return CellOptions(variable, "--live" in given, given.get("--params"), given.get("--namespace"), chosen)
+    return CellOptions(
+        variable,
+        "--live" in given,
+        given.get("--params"),
+        given.get("--namespace"),
+        chosen,
+        "--allow-unsafe" in given,
+    )
 
 
 def parse_connect_line(line: str) -> ConnectOptions:

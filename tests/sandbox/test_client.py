@@ -211,6 +211,27 @@ def test_a_namespace_is_written_into_the_sql(client, namespace, big):
         client.query("SELECT 'open FROM big", namespace=namespace)
 
 
+def test_a_frame_is_written_and_read_back(client, namespace):
+    times = pd.to_datetime(["2026-01-01"] * 3, utc=True)
+    frame = pd.DataFrame({"id": [1, 2, 3], "name": ["Ada", "O'Neil", None], "at": times})
+    report = client.write(frame, f"{namespace}.people", create=True, key="id")
+    assert report.inserted == 3
+    back = client.query(f"SELECT id, name, at FROM {namespace}.people")
+    assert back["name"].tolist()[:2] == ["Ada", "O'Neil"]
+    assert back["at"].tolist() == frame["at"].tolist()
+    assert client.write(frame.head(2), f"{namespace}.people", mode="delete").deleted == 2
+
+    async def main():
+        async with kalam.AsyncClient(client.url, token=client.login("root", _password(client)).access_token) as other:
+            return await other.write(frame.head(1), f"{namespace}.people")
+
+    assert asyncio.run(main()).inserted == 1
+
+
+def _password(client):
+    return client._settings.credentials.password.reveal()
+
+
 # Errors -------------------------------------------------------------------------------------------------------------
 
 

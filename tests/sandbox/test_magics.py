@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import kalam_notebook as kalam
-from kalam_notebook.errors import AuthError, ConfigError, KalamError, QueryError
+from kalam_notebook.errors import AuthError, ConfigError, KalamError, QueryError, UnsafeStatementError
 
 
 class Shell:
@@ -146,6 +146,16 @@ def test_a_variable_for_a_statement_without_rows(shell, people):
     error = shell.error(f"%%kalam x <<\nDELETE FROM {people} WHERE id = 99")
     assert isinstance(error, ConfigError)
     assert "x" not in shell.ip.user_ns
+
+
+def test_a_dangerous_statement_is_refused_unless_wanted(shell, people):
+    cell = f"DELETE FROM {people} WHERE id = (SELECT max(id) FROM {people})"
+    error = shell.error(f"%%kalam\n{cell}")
+    assert isinstance(error, UnsafeStatementError)
+    assert len(shell.text.strip().splitlines()) <= 3
+    assert shell.value(f"%%kalam\nSELECT id FROM {people}").row_count == 3
+    shell.value(f"%%kalam --allow-unsafe\n{cell}")
+    assert shell.value(f"%%kalam\nSELECT id FROM {people}").row_count == 0  # The server drops the condition.
 
 
 def test_a_failing_statement_says_that_earlier_ones_took_effect(shell, people):

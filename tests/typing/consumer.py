@@ -17,6 +17,7 @@ def sync() -> None:
     assert_type(client.query_result("SELECT 1"), kalam.QueryResult)
     assert_type(client.execute_query("SELECT 1"), kalam.QueryResponse)
     assert_type(kalam.execute_query("SELECT 1")[0].message, str | None)
+    assert_type(kalam.write(pd.DataFrame(), "app.t", mode="upsert"), kalam.WriteReport)
     ref = kalam.FileRef("1", "f0001", "a", 1, "text/plain", "00")
     assert_type(kalam.download(ref, to=Path()), Path)
     assert_type(client.health_check().version, str | None)

@@ -6,6 +6,7 @@ embedded sandbox server for a user; client and sandbox know nothing of each othe
 
 from __future__ import annotations
 
+import atexit
 import functools
 import inspect
 import threading
@@ -89,6 +90,8 @@ def connect(
         raise
     with _lock:
         _client = client
+    atexit.unregister(close)
+    atexit.register(close)
     return client
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 
-from kalam_notebook.wire.sql import UnreadableSQL, table_names
+from kalam_notebook.wire.sql import UnreadableSQL, table_names, tokenize
 
 __all__ = ["table_hint"]
 
@@ -22,7 +22,10 @@ def table_hint(sql: str, known: Collection[tuple[str, str]]) -> str:
     """
     try:
         names = table_names(sql)
+        creates = any(token.word == "CREATE" for token in tokenize(sql))
     except UnreadableSQL:
+        return ""
+    if creates:  # What it names need not exist.
         return ""
     everywhere = {table: f"{namespace}.{table}" for namespace, table in known}
     for name in names:

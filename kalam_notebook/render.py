@@ -128,7 +128,7 @@ def render_message_html(message: str, *, notices: Sequence[str] = ()) -> str:
     """Render the answer of a statement without rows, for example ``Inserted 1 row(s)``, as a block of html."""
     text = escape("\n".join(_one_line(line) for line in message.splitlines()))
     notes = "".join(map(_note_html, notices))
-    return f'{_OPEN}{notes}<div class="kalam-foot">{text}</div></div>'
+    return f'{_OPEN}{notes}<div class="kalam-foot" style="white-space: pre-wrap">{text}</div></div>'
 
 
 def render_text(

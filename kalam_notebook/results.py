@@ -107,7 +107,9 @@ class QueryResult:
         if self.completeness is None:
             return ("as the server sent it",)
         requests = self.completeness.requests
-        return (self.completeness.text, "1 request" if requests == 1 else f"{requests} requests")
+        # What a notice says at length is not said twice.
+        text = self.completeness.text.partition(":")[0] if self.notices else self.completeness.text
+        return (text, "1 request" if requests == 1 else f"{requests} requests")
 
     def _repr_html_(self) -> str:
         from kalam_notebook.render import render_html, render_message_html

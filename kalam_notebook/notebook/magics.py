@@ -7,6 +7,7 @@ without a traceback; the exception keeps its class, so that ``%tb`` and ``try`` 
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any
@@ -18,7 +19,7 @@ from kalam_notebook.client import Client
 from kalam_notebook.errors import ConfigError, KalamError
 from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line
 from kalam_notebook.render import render_message_html
-from kalam_notebook.results import QueryResult
+from kalam_notebook.results import IncompleteResultWarning, QueryResult
 from kalam_notebook.wire.shape import shape_of
 from kalam_notebook.wire.sql import UnreadableSQL, first_word, split_statements
 
@@ -195,7 +196,10 @@ def _run_statements(client: Client, cell: str, params: Sequence[Any] | None, opt
 def _run_one(client: Client, statement: str, params: Sequence[Any] | None, options: CellOptions) -> list[QueryResult]:
     shape = shape_of(statement)
     if shape is not None and shape.is_select:
-        return [client.query_result(statement, params, namespace=options.namespace)]
+        with warnings.catch_warnings():
+            # The preview shows it.
+            warnings.simplefilter("ignore", IncompleteResultWarning)
+            return [client.query_result(statement, params, namespace=options.namespace)]
     return _execute(client, statement, params, options)
 
 

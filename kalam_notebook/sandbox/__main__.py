@@ -54,9 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     texts = dict(re.findall(r"^ {4,8}(\w+): ([^\n]*)", Options.__doc__ or "", re.MULTILINE))
     for field in fields(Options):
+        flag = "--" + field.name.replace("_", "-")
+        if isinstance(field.default, bool):
+            action = argparse.BooleanOptionalAction
+            parser.add_argument(flag, action=action, default=argparse.SUPPRESS, help=texts[field.name])
+            continue
         default = "random" if field.name == "root_password" else field.default
         parser.add_argument(
-            "--" + field.name.replace("_", "-"),
+            flag,
             type=type(field.default),
             default=argparse.SUPPRESS,
             help=f"{texts[field.name]} Default: {default}.",

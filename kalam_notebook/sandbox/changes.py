@@ -6,18 +6,19 @@ import pyarrow as pa
 
 from kalam_notebook.sandbox.backend import Change, Unencodable
 from kalam_notebook.sandbox.engine.encode import encode_array
+from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.store.catalog import Catalog
 from kalam_notebook.sandbox.store.commit import Applied
 from kalam_notebook.sandbox.store.schema import SEQ
 
 
-def changes_of(applied: Applied) -> list[Change]:
+def changes_of(applied: Applied, options: Options) -> list[Change]:
     """Return one change per row version of an applied operation, in its order.
 
     A row with a value that cannot be sent makes no change: the server drops such events (live reference, 4.3).
     """
-    before = _cells(applied.old)
-    after = _cells(applied.new)
+    before = _cells(applied.old, options)
+    after = _cells(applied.new, options)
     # A STREAM delete leaves no tombstone: the change carries the removed row's `_seq`.
     seqs = (applied.new if applied.new is not None else applied.old).column(SEQ).to_pylist()  # type: ignore[union-attr]
     changes = []
@@ -40,19 +41,19 @@ def changes_of(applied: Applied) -> list[Change]:
     return changes
 
 
-def _cells(batch: pa.RecordBatch | None) -> list[dict[str, object] | None]:
+def _cells(batch: pa.RecordBatch | None, options: Options) -> list[dict[str, object] | None]:
     if batch is None:
         return []
     try:
-        columns = [encode_array(batch.column(name)) for name in batch.schema.names]
+        columns = [encode_array(batch.column(name), options) for name in batch.schema.names]
         return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
     except Unencodable:
-        return [_one(batch.slice(place, 1)) for place in range(batch.num_rows)]
+        return [_one(batch.slice(place, 1), options) for place in range(batch.num_rows)]
 
 
-def _one(row: pa.RecordBatch) -> dict[str, object] | None:
+def _one(row: pa.RecordBatch, options: Options) -> dict[str, object] | None:
     try:
-        return {name: encode_array(row.column(name))[0] for name in row.schema.names}
+        return {name: encode_array(row.column(name), options)[0] for name in row.schema.names}
     except Unencodable:
         return None
 

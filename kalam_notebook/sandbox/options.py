@@ -1,6 +1,8 @@
-"""Every number the sandbox obeys silently, in one frozen value.
+"""Every number the sandbox obeys silently and every habit it has, in one frozen value.
 
-The defaults are those of KalamDB 0.4.3-rc.4. Nothing here acts; routes, guard, engine and socket read it.
+The defaults are those of KalamDB 0.4.3-rc.4. A habit is a lie of truth, section 1; switched off, the sandbox does what
+a plain reader expects, so that a repaired server can be played. Nothing here acts; routes, guard, engine and socket
+read it.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ class Options:
         host: Address to listen on.
         port: TCP port; 0 lets the system choose.
         root_password: Password of ``root``; empty means that the server asks for its first set-up.
-        default_query_limit: Rows of a SELECT without LIMIT.
-        max_query_limit: Rows of a SELECT with LIMIT, at most.
-        scan_window: Unflushed row versions that a scan reads, oldest first.
+        default_query_limit: Rows of a SELECT without LIMIT (truth L1); 0 for all.
+        max_query_limit: Rows of a SELECT with LIMIT, at most (truth L2); 0 for all.
+        scan_window: Unflushed row versions that a scan reads, oldest first (truth L3); 0 for all.
         query_memory_bytes: Memory of one query; beyond it ``Resources exhausted``.
         queries_per_second: SQL requests per user and second; burst equals rate.
         auth_per_second: Login, refresh and set-up requests per client address and second.
@@ -39,6 +41,23 @@ class Options:
         client_timeout: Seconds of silence after which a socket is closed.
         notification_queue: Events that wait for one subscription, at most; later ones are dropped.
         snapshot_buffer: Events kept while a snapshot is being read.
+        resort_by_key: Sort results by the key unless ORDER BY stands last (truth L4).
+        drop_decimal_sign: Send decimals between -1 and 0 without their sign (truth L5).
+        declare_source_types: Announce an expression under the type of its column (truth L6).
+        mix_time_units: Send computed times in the unit that they happen to have, not in microseconds (truth L7).
+        hang_up_on_unencodable: Close the connection over NaN or a struct instead of answering an error (truth L8).
+        zero_left_out_embeddings: Store zeros for an embedding that an INSERT with parameters leaves out (truth L9).
+        store_debug_bytes: Store a debug text for bytes that come from an expression (truth L10).
+        round_literals: Let decimal literals go through a double, and cut fractions for integers (truth L11).
+        separate_snapshots: Let each SELECT of a request see another state (truth L18).
+        add_up_writes: Tell what a batch wrote last and added up, not statement by statement (truth L19).
+        insert_square_ns: Nanoseconds that an INSERT of n rows takes for each of n * n (truth L20); KalamDB some 320.
+        forget_namespaces: Let namespace_id reach only a part of the statements (truth L23).
+        spoil_flushed_columns: Make a flush spoil BYTES and EMBEDDING (truth L24).
+        ignore_subqueries: Ignore sub-queries in the WHERE of UPDATE and DELETE, and the LIMIT of DELETE (truth L25).
+        explain_carries_out: Carry out the INSERT, UPDATE or DELETE behind EXPLAIN (truth L26).
+        return_deleted_rows: Bring deleted rows back at a flush that writes other rows of the table (truth L27).
+        compare_decimals_as_text: Compare DECIMAL with a text parameter as text (truth L28).
     """
 
     host: str = "127.0.0.1"
@@ -67,3 +86,21 @@ class Options:
     client_timeout: float = 10.0
     notification_queue: int = 128
     snapshot_buffer: int = 1024
+    resort_by_key: bool = True
+    drop_decimal_sign: bool = True
+    declare_source_types: bool = True
+    mix_time_units: bool = True
+    hang_up_on_unencodable: bool = True
+    zero_left_out_embeddings: bool = True
+    store_debug_bytes: bool = True
+    round_literals: bool = True
+    separate_snapshots: bool = True
+    add_up_writes: bool = True
+    # Off: whoever tries the sandbox would wait, and nothing in an answer depends on it.
+    insert_square_ns: int = 0
+    forget_namespaces: bool = True
+    spoil_flushed_columns: bool = True
+    ignore_subqueries: bool = True
+    explain_carries_out: bool = True
+    return_deleted_rows: bool = True
+    compare_decimals_as_text: bool = True

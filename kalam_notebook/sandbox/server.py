@@ -9,6 +9,7 @@ from kalam_notebook.sandbox.catalogue import stored_tables
 from kalam_notebook.sandbox.changes import changes_of, key_text
 from kalam_notebook.sandbox.commands.context import Server
 from kalam_notebook.sandbox.engine import access
+from kalam_notebook.sandbox.engine.plan_cache import PlanCache
 from kalam_notebook.sandbox.engine.request import Planned, Request, StatementFailedError
 from kalam_notebook.sandbox.engine.results import Rows
 from kalam_notebook.sandbox.engine.session import SessionPool
@@ -38,7 +39,9 @@ class Sandbox:
         topics = Topics(visibility_seconds=options.topic_visibility_seconds)
         jobs = Jobs()
         system = SystemTables(catalog=catalog, users=users, topics=topics, jobs=jobs, options=options)
-        self.server = Server(options, catalog, Committer(catalog), users, topics, jobs, FileStore(), system)
+        self.server = Server(
+            options, catalog, Committer(catalog), users, topics, jobs, FileStore(), system, PlanCache()
+        )
         self.options = options
         self.tokens = Tokens(users, access_seconds=options.access_token_seconds)
         self.sessions = SessionPool(memory_bytes=options.query_memory_bytes)
@@ -84,7 +87,7 @@ class Sandbox:
         self._listeners.append(listener)
 
     def _tell(self, applied: Sequence[Applied]) -> None:
-        changes = [change for item in applied for change in changes_of(item)]
+        changes = [change for item in applied for change in changes_of(item, self.options)]
         if not changes:
             return
         self.server.topics.publish(changes, lambda change: key_text(self.server.catalog, change))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kalam_notebook.sandbox.backend import Caller
+from kalam_notebook.sandbox.engine.plan_cache import PlanCache
 from kalam_notebook.sandbox.files import FileStore
 from kalam_notebook.sandbox.jobs import Jobs
 from kalam_notebook.sandbox.options import Options
@@ -27,6 +28,7 @@ class Server:
     jobs: Jobs
     files: FileStore
     system: SystemTables
+    plans: PlanCache
 
 
 @dataclass(frozen=True, slots=True)

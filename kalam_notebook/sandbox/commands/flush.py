@@ -6,11 +6,13 @@ The flush happens at once, while the server's job needs a moment; the job is lis
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.sandbox.commands.context import Call
 from kalam_notebook.sandbox.commands.tables import not_found
 from kalam_notebook.sandbox.engine.wording import debug_bytes
 from kalam_notebook.sandbox.errors import execution, invalid_sql
+from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.sql.statements import Flush
 from kalam_notebook.sandbox.store.catalog import Table
 from kalam_notebook.sandbox.store.schema import SEQ, TableDef
@@ -57,31 +59,42 @@ def _pending(table: Table) -> bool:
 def _flush_table(call: Call, table: Table) -> str:
     for owner, log in table.logs.items():
         if log.unflushed:
-            table.logs[owner] = flushed(log, table.definition)
+            table.logs[owner] = flushed(log, table.definition, call.server.options)
     definition = table.definition
     name = f"{definition.namespace}:{definition.name}"
     return call.server.jobs.done("FL", "flush", {"table_id": name}, f"Flushed {definition.full_name}").job_id
 
 
-def flushed(log: VersionLog, definition: TableDef) -> VersionLog:
-    """Return the log after a flush: the living rows only, without tombstones, bytes and vectors spoilt (truth L24)."""
+def flushed(log: VersionLog, definition: TableDef, options: Options) -> VersionLog:
+    """Return the log after a flush: without tombstones, bytes and vectors spoilt (truth L24).
+
+    Files are only ever added to. So a row that was flushed before it was deleted is in them still, and the next flush
+    that writes any row makes it visible again (truth L27).
+    """
     copy = VersionLog(definition.schema, log.key)
-    batches = log.scan(Window())
-    if batches:
-        rows = pa.Table.from_batches(batches).sort_by(SEQ).combine_chunks().to_batches()[0]
-        rows = _spoilt(rows, definition)
-        copy.append(rows, rows.column(log.key).to_pylist() if log.key else ())
+    living = pa.Table.from_batches(log.scan(Window()), definition.schema)
+    is_new = pc.greater(living.column(SEQ), log.flushed_seq)
+    new, old, buried = living.filter(is_new), living.filter(pc.invert(is_new)), pa.table(log.buried())
+    if options.spoil_flushed_columns:
+        new = _spoilt(new, definition)
+    rows = pa.concat_tables([old, new, buried]).sort_by(SEQ).combine_chunks().to_batches()
+    for batch in rows:
+        copy.append(batch, batch.column(log.key).to_pylist())
+    if not new.num_rows:
+        copy.hide(buried.column(log.key).to_pylist())
     copy.flushed = len(copy)
+    if options.return_deleted_rows:
+        copy.filed = frozenset(key for batch in rows for key in batch.column(log.key).to_pylist())
     return copy
 
 
-def _spoilt(rows: pa.RecordBatch, definition: TableDef) -> pa.RecordBatch:
+def _spoilt(rows: pa.Table, definition: TableDef) -> pa.Table:
     arrays = []
     for column in definition.columns:
         cells = rows.column(column.name)
         if column.type.name == "Bytes":
             cells = pa.array([debug_bytes(value) for value in cells.to_pylist()], pa.binary())
         elif column.type.name == "Embedding":
-            cells = pa.nulls(len(cells), column.type.arrow)
+            cells = pa.nulls(rows.num_rows, column.type.arrow)
         arrays.append(cells)
-    return pa.RecordBatch.from_arrays(arrays, schema=definition.schema)
+    return pa.Table.from_arrays(arrays, schema=definition.schema)

@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pyarrow as pa
 from datafusion import SessionContext, col
@@ -32,16 +33,29 @@ class CoercionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Coercer:
-    """Convert values of one statement; the context evaluates casts."""
+    """Convert values of one statement.
+
+    Attributes:
+        context: Evaluates casts.
+        rounds: Whether fractions are cut for integer columns (truth L11).
+    """
 
     context: SessionContext
+    rounds: bool = True
 
-    def column(self, values: Sequence[Value], column: ColumnDef) -> pa.Array:
+    def column(self, values: Sequence[Value | Decimal], column: ColumnDef) -> pa.Array:
         """Return values as the column stores them.
+
+        Decimals come only where literals are exact (`Options.round_literals`).
 
         Raises:
             CoercionError: A value cannot be converted; names the column and the value.
         """
+        if not self.rounds:
+            values = [_exact(value, column) for value in values]
+        return self._column([float(v) if isinstance(v, Decimal) else v for v in values], column)
+
+    def _column(self, values: Sequence[Value], column: ColumnDef) -> pa.Array:
         name = column.type.name
         if name == "Uuid":
             return pa.array([_uuid(value, column) for value in values], column.type.arrow)
@@ -61,7 +75,7 @@ class Coercer:
         cells: list[object] = [None] * len(values)
         for kind in kinds:
             places = [i for i, value in enumerate(values) if type(value) is kind]
-            part = self.column([values[i] for i in places], column).to_pylist()
+            part = self._column([values[i] for i in places], column).to_pylist()
             for place, cell in zip(places, part, strict=True):
                 cells[place] = cell
         return pa.array(cells, column.type.arrow)
@@ -78,6 +92,17 @@ class Coercer:
             ) from None
         parts = [batch.column(0).cast(column.type.arrow) for batch in batches]
         return pa.concat_arrays(parts) if parts else pa.array([], column.type.arrow)
+
+
+def _exact(value: Value | Decimal, column: ColumnDef) -> Value | Decimal:
+    """Return a number as the column can hold it without loss.
+
+    Raises:
+        CoercionError: A fraction for an integer column.
+    """
+    if isinstance(value, float | Decimal) and column.type.name in _INT_RANGE and value % 1:
+        raise CoercionError(f"Unable to cast value {value} to an integer for column '{column.name}': it has a fraction")
+    return str(value) if isinstance(value, Decimal) and column.type.name == "Decimal" else value
 
 
 def _source_type(kind: type) -> pa.DataType:

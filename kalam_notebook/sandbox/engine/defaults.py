@@ -23,10 +23,11 @@ _LITERAL_IDS = Snowflakes()
 class Defaults:
     """Values for left-out columns, on one of the two paths."""
 
-    def __init__(self, coercer: Coercer, *, user_id: str, is_literal: bool) -> None:
+    def __init__(self, coercer: Coercer, *, user_id: str, is_literal: bool, zero_embeddings: bool) -> None:
         self._coercer = coercer
         self._user_id = user_id
         self._is_literal = is_literal
+        self._zero_embeddings = zero_embeddings
 
     def column(self, column: ColumnDef, count: int) -> pa.Array:
         """Return `count` values for a column.
@@ -42,7 +43,7 @@ class Defaults:
                 raise execution(literal_coercion(f"{wrong}")) from None
         if self._is_literal and not column.nullable:
             return pa.array([zero_value(column.type.arrow)] * count, column.type.arrow)
-        if not self._is_literal and column.type.name == "Embedding":
+        if not self._is_literal and column.type.name == "Embedding" and self._zero_embeddings:
             # Left out on the engine path, an embedding becomes zeros (truth L9).
             return pa.array([[0.0] * column.type.first] * count, column.type.arrow)
         if not self._is_literal and column.is_key:

@@ -11,11 +11,14 @@ import math
 import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.types as pt
 
 from kalam_notebook.sandbox.backend import Column, Unencodable
+from kalam_notebook.sandbox.options import Options
+from kalam_notebook.sandbox.store.types import from_wire
 
 _DECLARED: dict[pa.DataType, str] = {
     pa.bool_(): "Boolean",
@@ -29,12 +32,15 @@ _DECLARED: dict[pa.DataType, str] = {
 }
 # Roles that see what these columns hold.
 _SECRET_COLUMNS = ("credentials", "password_hash")
+_DEFAULTS = Options()
 
 
-def wire_column(field: pa.Field) -> Column:
-    """Return how a result column is announced."""
+def wire_column(field: pa.Field, options: Options = _DEFAULTS) -> Column:
+    """Return how a result column is announced: by the column that it was made from (truth L6)."""
     metadata = field.metadata or {}
     declared = metadata.get(b"kalam_data_type")
+    if declared and not options.declare_source_types and not from_wire(json.loads(declared)).arrow.equals(field.type):
+        return Column(field.name, _declared(field.type), ())
     flags = json.loads(metadata.get(b"kalam_column_flags", b"[]"))
     data_type = json.loads(declared) if declared else _declared(field.type)
     return Column(field.name, data_type, tuple(flags))
@@ -57,13 +63,18 @@ def _declared(kind: pa.DataType) -> str | dict[str, object]:
 
 
 def encode_batches(
-    schema: pa.Schema, batches: Sequence[pa.RecordBatch], *, mask_secrets: bool = False
+    schema: pa.Schema,
+    batches: Sequence[pa.RecordBatch],
+    options: Options = _DEFAULTS,
+    *,
+    mask_secrets: bool = False,
 ) -> list[list[object]]:
     """Return the rows of a result as cells.
 
     Args:
         schema: Announced schema; names decide what is secret.
         batches: The result.
+        options: Habits of the server.
         mask_secrets: Whether password hashes and credentials are hidden, as from non-administrators.
 
     Raises:
@@ -76,21 +87,25 @@ def encode_batches(
             if mask_secrets and field.name in _SECRET_COLUMNS:
                 columns.append(["***" for _ in range(batch.num_rows)])
             else:
-                columns.append(encode_array(batch.column(place)))
+                columns.append(encode_array(batch.column(place), options))
         rows += [list(row) for row in zip(*columns, strict=True)] if columns else [[]] * batch.num_rows
     return rows
 
 
-def encode_array(array: pa.Array) -> list[object]:
+def encode_array(array: pa.Array, options: Options = _DEFAULTS) -> list[object]:
     """Return the cells of one column.
+
+    Args:
+        array: The column.
+        options: Habits of the server.
 
     Raises:
         Unencodable: A value has no JSON form on this wire.
     """
     kind = array.type
     if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
-        return _lists(array)
-    encoder = _encoder(kind)
+        return _lists(array, options)
+    encoder = _encoder(kind, options)
     if encoder is None:
         if array.null_count == len(array):
             return [None] * len(array)
@@ -102,7 +117,7 @@ def encode_array(array: pa.Array) -> list[object]:
 _Encoder = Callable[[pa.Array], list[object]]
 
 
-def _encoder(kind: pa.DataType) -> _Encoder | None:
+def _encoder(kind: pa.DataType, options: Options) -> _Encoder | None:
     if pt.is_boolean(kind) or pt.is_string(kind) or pt.is_large_string(kind) or pt.is_null(kind):
         return _plain
     if pt.is_integer(kind):
@@ -110,7 +125,9 @@ def _encoder(kind: pa.DataType) -> _Encoder | None:
     if pt.is_float32(kind) or pt.is_float64(kind):
         return _floats
     if pt.is_decimal128(kind):
-        return _decimals
+        return partial(_decimals, drop_sign=options.drop_decimal_sign)
+    if not options.mix_time_units and (pt.is_time(kind) or pt.is_timestamp(kind)):
+        return _microseconds
     if pt.is_date(kind) or pt.is_time(kind) or (pt.is_timestamp(kind) and kind.unit != "s"):
         return _raw_numbers
     if pt.is_fixed_size_binary(kind):
@@ -136,19 +153,26 @@ def _floats(array: pa.Array) -> list[object]:
     return list(values)
 
 
-def _decimals(array: pa.Array) -> list[object]:
-    return [None if value is None else _decimal(value, array.type.scale) for value in array.to_pylist()]
+def _decimals(array: pa.Array, *, drop_sign: bool) -> list[object]:
+    scale = array.type.scale
+    return [None if value is None else _decimal(value, scale, drop_sign=drop_sign) for value in array.to_pylist()]
 
 
-def _decimal(value: Decimal, scale: int) -> str:
+def _decimal(value: Decimal, scale: int, *, drop_sign: bool) -> str:
     text = f"{value:.{max(scale, 0)}f}"
     # The server prints the whole part alone and so loses the sign between -1 and 0 (truth L5).
-    return text.removeprefix("-") if -1 < value < 0 else text
+    return text.removeprefix("-") if drop_sign and -1 < value < 0 else text
 
 
 def _raw_numbers(array: pa.Array) -> list[object]:
     """Return the numbers as stored, whatever their unit (truth L7)."""
     return list(array.cast(pa.int32() if array.type.bit_width == 32 else pa.int64()).to_pylist())
+
+
+def _microseconds(array: pa.Array) -> list[object]:
+    kind = array.type
+    target = pa.timestamp("us", kind.tz) if pt.is_timestamp(kind) else pa.time64("us")
+    return _raw_numbers(array.cast(target, safe=False))
 
 
 def _uuids(array: pa.Array) -> list[object]:
@@ -159,10 +183,10 @@ def _bytes(array: pa.Array) -> list[object]:
     return [None if value is None else list(value) for value in array.to_pylist()]
 
 
-def _lists(array: pa.Array) -> list[object]:
+def _lists(array: pa.Array, options: Options) -> list[object]:
     """Return a list of cells for each value; all elements are encoded in one go."""
     cells: list[object] = []
-    flat = encode_array(array.flatten())
+    flat = encode_array(array.flatten(), options)
     place = 0
     lengths = array.value_lengths().to_pylist()
     for length in lengths:

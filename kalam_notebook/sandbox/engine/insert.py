@@ -50,7 +50,8 @@ class Inserter:
         Raises:
             SqlFailed: The statement is refused or fails.
         """
-        text = read_insert(sql)
+        options = self._selector.options
+        text = read_insert(sql, rounds=options.round_literals)
         plain = text is not None and text.rows is not None and not text.has_expressions
         name = self._target(text, is_plain=plain and not params) if text is not None else None
         if text is None or name is None:
@@ -60,12 +61,17 @@ class Inserter:
         definition = self._catalog.tables[name].definition
         is_literal = literal_path and plain and not params and not text.has_placeholders
         access.check_write(self._caller, definition, before="" if is_literal else "Error during planning: ")
-        coercer = Coercer(self._selector.session.context)
-        defaults = Defaults(coercer, user_id=self._caller.user_id, is_literal=is_literal)
+        coercer = Coercer(self._selector.session.context, rounds=options.round_literals)
+        defaults = Defaults(
+            coercer,
+            user_id=self._caller.user_id,
+            is_literal=is_literal,
+            zero_embeddings=options.zero_left_out_embeddings,
+        )
         if is_literal:
-            rows = PlainRows(definition, coercer, defaults).literal(text)
+            rows = PlainRows(definition, coercer, defaults, options).literal(text)
         elif plain and text.columns and _has_all(text, params):
-            rows = PlainRows(definition, coercer, defaults).with_parameters(text, params)
+            rows = PlainRows(definition, coercer, defaults, options).with_parameters(text, params)
         else:
             rows = EvaluatedRows(definition, self._selector, coercer, defaults).build(sql, text, params)
         operation = Operation("insert", name, self._caller.user_id, rows, is_shared=definition.kind == "shared")
@@ -77,7 +83,8 @@ class Inserter:
         if namespace == "system":
             raise execution(f"Invalid operation: Cannot insert system table 'system.{text.table}'")
         here = self._selector.namespace
-        places = [namespace] if namespace is not None else ["default", here] if is_plain else [here]
+        forgets = is_plain and self._selector.options.forget_namespaces
+        places = [namespace] if namespace is not None else ["default", here] if forgets else [here]
         return next(((place, text.table) for place in places if (place, text.table) in self._catalog.tables), None)
 
 

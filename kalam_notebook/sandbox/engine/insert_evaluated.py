@@ -77,10 +77,15 @@ class EvaluatedRows:
 
     def _stored(self, array: pa.Array, column: ColumnDef) -> pa.Array:
         """Return an evaluated column as it is stored."""
-        if column.type.name == "Bytes" and not pa.types.is_string(array.type):
+        options = self._selector.options
+        if column.type.name == "Bytes" and not pa.types.is_string(array.type) and options.store_debug_bytes:
             # The engine path stores a debug text instead of the bytes (truth L10).
             return pa.array([debug_bytes(value) for value in array.to_pylist()], pa.binary())
-        if column.type.name == "Embedding" and array.type.equals(column.type.arrow):
+        if (
+            column.type.name == "Embedding"
+            and array.type.equals(column.type.arrow)
+            and options.zero_left_out_embeddings
+        ):
             return without_null_vectors(array, column)
         try:
             return cast(array, column.type.arrow)
@@ -125,4 +130,4 @@ def _as_sql(item: Item) -> str:
         return "'" + item.replace("'", "''") + "'"
     if item is None:
         return "NULL"
-    return str(item).upper() if isinstance(item, bool) else repr(item)
+    return str(item).upper() if isinstance(item, bool) else str(item)

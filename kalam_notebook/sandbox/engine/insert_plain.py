@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 import pyarrow as pa
 
@@ -12,6 +13,7 @@ from kalam_notebook.sandbox.engine.failures import engine_text
 from kalam_notebook.sandbox.engine.parameters import Value
 from kalam_notebook.sandbox.engine.wording import debug_bytes, engine_coercion, literal_coercion
 from kalam_notebook.sandbox.errors import execution
+from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.sql.inserts import Expression, InsertText, Item, Placeholder
 from kalam_notebook.sandbox.store.schema import ColumnDef, TableDef
 
@@ -21,10 +23,11 @@ _Build = Callable[[Sequence[Item], ColumnDef], pa.Array]
 class PlainRows:
     """Build the rows of one INSERT."""
 
-    def __init__(self, definition: TableDef, coercer: Coercer, defaults: Defaults) -> None:
+    def __init__(self, definition: TableDef, coercer: Coercer, defaults: Defaults, options: Options) -> None:
         self._definition = definition
         self._coercer = coercer
         self._defaults = defaults
+        self._options = options
 
     def literal(self, text: InsertText) -> pa.RecordBatch:
         """Return the rows of the literal path; without a column list all declared columns are meant.
@@ -79,7 +82,7 @@ class PlainRows:
             array = self._coercer.column([_value(item, params) for item in items], column)
         except CoercionError as wrong:
             raise execution(engine_coercion(f"{wrong}")) from None
-        if column.type.name != "Bytes":
+        if column.type.name != "Bytes" or not self._options.store_debug_bytes:
             return array
         # Literal texts for BYTES store debug text on this path, parameters do not (truth L10).
         cells = [
@@ -89,7 +92,7 @@ class PlainRows:
         return pa.array(cells, pa.binary())
 
 
-def _value(item: Item, params: Sequence[Value]) -> Value:
+def _value(item: Item, params: Sequence[Value]) -> Value | Decimal:
     if isinstance(item, Placeholder):
         return params[item.number - 1]
     assert not isinstance(item, Expression)  # Rows with expressions are evaluated by the engine.

@@ -69,7 +69,7 @@ class Reader:
     def is_beyond_window(self, name: Name, user_id: str) -> bool:
         """Say whether a table has more unflushed versions than a scan reads (truth L3)."""
         table = self._catalog.tables[name]
-        return self._log(name, table, user_id).unflushed > self._scan_window
+        return self._log(name, table, user_id).unflushed > self._scan_window > 0
 
     def scan(
         self,
@@ -94,7 +94,7 @@ class Reader:
             log = self._log(name, table, user_id)
             staged = self.transaction is not None and (name, user_id) in self.transaction.staged
             upto = self.transaction.upto if self.transaction and not staged else None
-            limit = None if whole else self._scan_window
+            limit = None if whole or not self._scan_window else self._scan_window
             after = _alive_after(table, after)
             return _in_no_order(log.scan(Window(upto=upto, after=after, limit=limit, tombstones=tombstones)))
 

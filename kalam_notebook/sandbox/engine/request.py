@@ -5,7 +5,8 @@ Rules: KalamDB HTTP reference, sections 6 and 9. Blocking; the route runs it in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from kalam_notebook.sandbox.backend import Caller, SqlFailed
@@ -20,6 +21,7 @@ from kalam_notebook.sandbox.engine.select import ArrowRows, Selector
 from kalam_notebook.sandbox.engine.session import Session
 from kalam_notebook.sandbox.engine.writer import Writer
 from kalam_notebook.sandbox.errors import execution
+from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.sql import statements as s
 from kalam_notebook.sandbox.sql.classify import ADMINS
 from kalam_notebook.sandbox.sql.runs import on_literal_path
@@ -50,12 +52,13 @@ class _Unencoded:
 
     result: ArrowRows
     caller: Caller
+    options: Options
 
     def encoded(self) -> Rows:
         """Return the row set with its cells; raises Unencodable."""
         masked = self.caller.role not in ADMINS
-        columns = tuple(wire_column(field) for field in self.result.schema)
-        cells = encode_batches(self.result.schema, self.result.batches, mask_secrets=masked)
+        columns = tuple(wire_column(field, self.options) for field in self.result.schema)
+        cells = encode_batches(self.result.schema, self.result.batches, self.options, mask_secrets=masked)
         return Rows(columns, cells, self.caller.user_id)
 
 
@@ -79,7 +82,7 @@ class Request:
         # USE reaches the SELECTs behind it, not writes or DDL (HTTP reference, section 6).
         self._select_namespace = namespace
         self._reader = Reader(server.catalog, scan_window=server.options.scan_window)
-        self._writer = Writer(server.catalog, server.committer, self._reader)
+        self._writer = Writer(server.catalog, server.committer, self._reader, server.options)
 
     def run(self, planned: Sequence[Planned]) -> list[Result]:
         """Run all statements and return their results in statement order.
@@ -88,6 +91,13 @@ class Request:
             StatementFailedError: A statement failed; earlier effects outside a transaction stay.
             Unencodable: A result holds a value that cannot be sent.
         """
+        # Each statement takes the lock by itself, so that other requests write between them (truth L18).
+        with nullcontext() if self._server.options.separate_snapshots else self._server.catalog.lock:
+            results = self._run_all(planned)
+        # A value that cannot be sent stops no later statement.
+        return [one.encoded() if isinstance(one, _Unencoded) else one for one in results]
+
+    def _run_all(self, planned: Sequence[Planned]) -> list[Result | _Unencoded]:
         results: list[Result | _Unencoded] = []
         literal_path = on_literal_path([item.statement for item in planned])
         for number, (item, literal) in enumerate(zip(planned, literal_path, strict=True), 1):
@@ -98,19 +108,21 @@ class Request:
         if self._reader.transaction is not None:
             left_open = "Request completed with an open explicit transaction; rolled back automatically"
             raise StatementFailedError(None, None, execution(left_open))
-        # A value that cannot be sent stops no later statement.
-        return [one.encoded() if isinstance(one, _Unencoded) else one for one in results]
+        return results
 
     def _run(self, statement: s.Statement, caller: Caller, *, literal_path: bool) -> Result | _Unencoded:
         match statement:
             case s.Query(sql):
                 check_parameters(self._params)
-                selector = self._selector(caller, self._select_namespace)
-                return _Unencoded(selector.select(sql, named_parameters(self._params)), caller)
+                with self._planned(
+                    caller, sql, self._select_namespace, keep=bool(self._reader.transaction)
+                ) as selector:
+                    rows = selector.select(sql, named_parameters(self._params))
+                return _Unencoded(rows, caller, self._server.options)
             case s.Dml():
                 check_parameters(self._params)
-                selector = self._selector(caller, self._namespace)
-                return self._writer.write(statement, selector, self._params, literal_path=literal_path)
+                with self._planned(caller, statement.sql, self._namespace, keep=bool(self._params)) as selector:
+                    return self._writer.write(statement, selector, self._params, literal_path=literal_path)
             case s.Begin():
                 return self._writer.begin(self._caller)
             case s.Commit() | s.Rollback():
@@ -122,6 +134,22 @@ class Request:
                 return self._meta(sql, caller)
             case _:
                 return self._command(statement, caller)
+
+    @contextmanager
+    def _planned(self, caller: Caller, sql: str, namespace: str, *, keep: bool) -> Iterator[Selector]:
+        """Give a selector in the namespace that a statement will really use, and keep its plan if it works.
+
+        Args:
+            caller: Whose role the plan is kept for.
+            sql: The statement.
+            namespace: The namespace asked for.
+            keep: Whether the server caches the plan: writes with parameters, SELECT in a transaction (truth L23).
+        """
+        plans = self._server.plans
+        used = plans.namespace(caller.role, sql, namespace) if self._server.options.forget_namespaces else namespace
+        yield self._selector(caller, used)
+        if keep:
+            plans.keep(caller.role, sql, used)
 
     def _selector(self, caller: Caller, namespace: str) -> Selector:
         return Selector(
@@ -156,10 +184,11 @@ class Request:
 
     def _meta(self, sql: str, caller: Caller) -> _Unencoded:
         selector = self._selector(caller, self._select_namespace)
-        if (inner := explain.explained_dml(sql)) is not None:
+        inner = explain.explained_dml(sql)
+        if inner is not None and self._server.options.explain_carries_out:
             # EXPLAIN of a statement that writes carries it out (truth L26).
             self._writer.write(inner, selector, self._params, literal_path=False)
-        return _Unencoded(explain.run_meta(sql, selector, self._server.catalog), caller)
+        return _Unencoded(explain.run_meta(sql, selector, self._server.catalog), caller, self._server.options)
 
     def _command(self, statement: s.Statement, caller: Caller) -> Result:
         transaction = self._reader.transaction
@@ -170,4 +199,6 @@ class Request:
         result = carry_out(Call(self._server, caller), statement)
         if isinstance(statement, s.UseNamespace):
             self._select_namespace = statement.name
+            if not self._server.options.forget_namespaces:
+                self._namespace = statement.name
         return result

@@ -14,6 +14,7 @@ from datafusion import DataFrame, col
 
 from kalam_notebook.sandbox.backend import Caller, SqlFailed
 from kalam_notebook.sandbox.engine import access, plan
+from kalam_notebook.sandbox.engine.decimals import as_decimals
 from kalam_notebook.sandbox.engine.reader import Reader
 from kalam_notebook.sandbox.engine.rewrite import rewrite, server_name
 from kalam_notebook.sandbox.engine.session import Session
@@ -55,7 +56,7 @@ class Selector:
     ) -> None:
         self._catalog = catalog
         self._system = system
-        self._options = options
+        self.options = options
         self.session = session
         self.reader = reader
         self.caller = caller
@@ -69,9 +70,11 @@ class Selector:
         """
         frame = self.plan(rewrite(sql, self.caller), params)
         logical = frame.logical_plan()
-        frame = self._in_default_order(frame)
+        if self.options.resort_by_key:
+            frame = self._in_default_order(frame)
         limited = plan.has_limit(logical)
-        frame = frame.limit(self._options.max_query_limit if limited else self._options.default_query_limit)
+        if cap := self.options.max_query_limit if limited else self.options.default_query_limit:
+            frame = frame.limit(cap)
         schema, batches = self.session.run(frame)
         return ArrowRows(pa.schema([field.with_name(server_name(field.name)) for field in schema]), batches)
 
@@ -90,6 +93,9 @@ class Selector:
         self._declare()
         self.session.use(self.namespace)
         fresh = self._mentioned(text)
+        if params and not self.options.compare_decimals_as_text:
+            tables = [self._catalog.tables[name].definition for name in fresh if name[0] != "system"]
+            params = as_decimals(text, params, tables)
         self._fill(fresh)
         frame = self._planned(text, params)
         scanned = self._resolve(plan.scanned_tables(frame.logical_plan()))

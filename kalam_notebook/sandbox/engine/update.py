@@ -39,7 +39,8 @@ class Changer:
         Raises:
             SqlFailed: The statement is refused or fails.
         """
-        parts = read_change(kind, sql)
+        options = self._selector.options
+        parts = read_change(kind, sql, keep_subqueries=not options.ignore_subqueries)
         name = self._target(parts, kind)
         text = rewrite(parts.sql if parts else sql, self._selector.caller)
         if name is not None and parts is not None:
@@ -86,7 +87,9 @@ class Changer:
 
     def _check_condition(self, kind: str, optimized: str, parts: ChangeText, definition: TableDef) -> None:
         """Refuse a statement whose condition says nothing: none, true, 1 = 1, IS NOT NULL on a NOT NULL column."""
-        empty = "Filter:" not in optimized or "EmptyRelation" in optimized
+        # A sub-query that is not ignored becomes a join.
+        is_filtered = "Filter:" in optimized or " Join:" in optimized
+        empty = not is_filtered or "EmptyRelation" in optimized
         if not parts.has_where or (empty and not parts.lost_condition):
             word = kind.upper()
             raise execution(
@@ -100,7 +103,7 @@ class Changer:
 
     def _evaluate(self, logical: LogicalPlan) -> pa.RecordBatch:
         source = logical.inputs()[0]
-        while source.display().startswith("Limit:"):
+        while source.display().startswith("Limit:") and self._selector.options.ignore_subqueries:
             # DELETE … LIMIT 1 deletes all matches (truth L25).
             source = source.inputs()[0]
         return self._selector.session.evaluate(source)

@@ -5,6 +5,7 @@ Rules: KalamDB SQL reference, sections 6.6 to 6.8 and 6.11.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from kalam_notebook.sandbox.backend import Caller
@@ -16,6 +17,7 @@ from kalam_notebook.sandbox.engine.select import Selector
 from kalam_notebook.sandbox.engine.update import Changer
 from kalam_notebook.sandbox.engine.wording import commit_failure, engine_constraint, literal_constraint
 from kalam_notebook.sandbox.errors import execution
+from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.sql import statements as s
 from kalam_notebook.sandbox.store.catalog import Catalog
 from kalam_notebook.sandbox.store.commit import Committer, ConstraintError, Operation
@@ -24,10 +26,11 @@ from kalam_notebook.sandbox.store.commit import Committer, ConstraintError, Oper
 class Writer:
     """Carry out INSERT, UPDATE, DELETE, BEGIN, COMMIT and ROLLBACK of one request."""
 
-    def __init__(self, catalog: Catalog, committer: Committer, reader: Reader) -> None:
+    def __init__(self, catalog: Catalog, committer: Committer, reader: Reader, options: Options) -> None:
         self._catalog = catalog
         self._committer = committer
         self._reader = reader
+        self._options = options
 
     def write(self, dml: s.Dml, selector: Selector, params: Sequence[Value], *, literal_path: bool) -> Message:
         """Carry out one INSERT, UPDATE or DELETE.
@@ -44,6 +47,9 @@ class Writer:
             else:
                 operation = Changer(self._catalog, selector).prepare(dml.kind, dml.sql, params)
                 self._commit_or_stage(operation, is_literal=True)
+        if dml.kind == "insert":
+            # The cost grows with the square of the rows (truth L20).
+            time.sleep(operation.rows.num_rows**2 * self._options.insert_square_ns / 1e9)
         return written(dml.kind, operation.rows.num_rows, selector.caller.user_id)
 
     def _commit_or_stage(self, operation: Operation, *, is_literal: bool) -> None:

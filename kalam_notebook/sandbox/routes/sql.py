@@ -37,6 +37,7 @@ from kalam_notebook.sandbox.tokens import TokenError
 
 _LOG = logging.getLogger("kalam_notebook.sandbox")
 _MAX_SQL_BYTES = 1_048_576
+_UNSENDABLE = "Failed to serialize SQL result: Failed to convert batch to JSON: "
 
 
 def add_sql_route(app: web.Application) -> None:
@@ -72,10 +73,12 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
         told = answer_for(failure, is_admin=is_admin, statement=None, sql=None)
         return sql_error(told.status, told.code, told.message, took=_took(started))
     except _UnencodableBatchError as broken:
-        message = f"Failed to serialize SQL result: Failed to convert batch to JSON: {broken}"
+        message = f"{_UNSENDABLE}{broken}"
         told = answer_for(SqlFailed("INTERNAL_ERROR", message), is_admin=is_admin, statement=None, sql=None)
         return sql_error(told.status, told.code, told.message, took=_took(started))
-    except Unencodable:
+    except Unencodable as broken:
+        if not sandbox.options.hang_up_on_unencodable:
+            return sql_error(500, "INTERNAL_ERROR", f"{_UNSENDABLE}{broken.message}", took=_took(started))
         return close_without_answer(request)
     except Exception as fault:
         # A fault of the sandbox itself; the trace goes to its log, not to the client.
@@ -136,9 +139,11 @@ def _run(
             if is_single:
                 raise
             raise _UnencodableBatchError(broken.message) from None
-    if not is_single:
+    if not is_single and sandbox.options.add_up_writes:
         return in_batch_order(results, caller.user_id), False
-    return results, isinstance(_innermost(planned[0].statement), s.Query | s.Show | s.DescribeTable | s.EngineMeta)
+    return results, is_single and isinstance(
+        _innermost(planned[0].statement), s.Query | s.Show | s.DescribeTable | s.EngineMeta
+    )
 
 
 def _innermost(statement: s.Statement) -> s.Statement:

@@ -34,15 +34,21 @@ class ChangeText:
     lost_condition: bool
 
 
-def read_change(kind: str, sql: str) -> ChangeText | None:
-    """Read an UPDATE or DELETE; None when it cannot be read, which the engine will explain."""
+def read_change(kind: str, sql: str, *, keep_subqueries: bool = False) -> ChangeText | None:
+    """Read an UPDATE or DELETE; None when it cannot be read, which the engine will explain.
+
+    Args:
+        kind: ``update`` or ``delete``.
+        sql: The statement.
+        keep_subqueries: Whether sub-queries stay in the condition.
+    """
     try:
         cursor = Cursor(sql)
         cursor.next()
         cursor.accept("FROM")
         table = cursor.qualified()
         assigned = _assignments(cursor) if kind == "update" else {}
-        return _with_condition(cursor, table, assigned)
+        return _with_condition(cursor, table, assigned, keep_subqueries=keep_subqueries)
     except (SyntaxError, UnterminatedError):
         return None
 
@@ -69,7 +75,9 @@ def _until(cursor: Cursor, stops: Sequence[str]) -> list[Token]:
     return found
 
 
-def _with_condition(cursor: Cursor, table: tuple[str | None, str], assigned: dict[str, list[Token]]) -> ChangeText:
+def _with_condition(
+    cursor: Cursor, table: tuple[str | None, str], assigned: dict[str, list[Token]], *, keep_subqueries: bool
+) -> ChangeText:
     _until(cursor, ("WHERE",))
     where = cursor.peek()
     sql, lost_condition = cursor.sql, False
@@ -77,7 +85,7 @@ def _with_condition(cursor: Cursor, table: tuple[str | None, str], assigned: dic
         cursor.next()
         parts = _conjuncts(_until(cursor, ("LIMIT", "RETURNING")))
         kept = [part for part in parts if not any(token.upper == "SELECT" for token in part)]
-        if len(kept) < len(parts):
+        if len(kept) < len(parts) and not keep_subqueries:
             sql = _rebuilt(cursor.sql, where, kept)
             lost_condition = not kept
     bare = {name: tokens[0] for name, tokens in assigned.items() if len(tokens) == 1}

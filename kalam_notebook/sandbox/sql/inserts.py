@@ -6,13 +6,15 @@ Anything else (a query, expressions, broken syntax) is left to the engine, which
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from kalam_notebook.sandbox.sql.tokens import NUMBER, PARAM, Cursor, Token, UnterminatedError
 
 _WHOLE = re.compile(r"\d+$")
 _CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
-Literal = bool | int | float | str | None
+Literal = bool | int | float | Decimal | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Expression:
 
 
 Item = Literal | Placeholder | Expression
+_Fraction = Callable[[str], float | Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,13 @@ class InsertText:
     head: str = ""
 
 
-def read_insert(sql: str) -> InsertText | None:
-    """Read an INSERT; None when not even the table can be read."""
+def read_insert(sql: str, *, rounds: bool = True) -> InsertText | None:
+    """Read an INSERT; None when not even the table can be read.
+
+    Args:
+        sql: The statement.
+        rounds: Whether decimal literals are doubles (truth L11); else they are read as `Decimal`.
+    """
     try:
         cursor = Cursor(sql)
         cursor.expect("INSERT")
@@ -72,7 +80,7 @@ def read_insert(sql: str) -> InsertText | None:
     unread = InsertText(namespace, table, columns, None, head=head)
     if not cursor.accept("VALUES"):
         return unread
-    rows = _rows(cursor)
+    rows = _rows(cursor, float if rounds else Decimal)
     if rows is None:
         return unread
     kinds = {type(item) for row in rows for item in row}
@@ -90,12 +98,12 @@ def _columns(cursor: Cursor) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _rows(cursor: Cursor) -> list[list[Item]] | None:
+def _rows(cursor: Cursor, fraction: _Fraction) -> list[list[Item]] | None:
     """Read all rows up to the end; None when something else follows or a row is broken."""
     tokens, place = cursor.tokens, cursor.place
     rows: list[list[Item]] = []
     while place < len(tokens) and tokens[place].text == "(":
-        row, place = _row(cursor.sql, tokens, place + 1)
+        row, place = _row(cursor.sql, tokens, place + 1, fraction)
         if row is None:
             return None
         rows.append(row)
@@ -106,7 +114,7 @@ def _rows(cursor: Cursor) -> list[list[Item]] | None:
     return rows if place == len(tokens) and rows else None
 
 
-def _row(sql: str, tokens: list[Token], place: int) -> tuple[list[Item] | None, int]:
+def _row(sql: str, tokens: list[Token], place: int, fraction: _Fraction) -> tuple[list[Item] | None, int]:
     row: list[Item] = []
     start, depth = place, 0
     while place < len(tokens):
@@ -114,7 +122,7 @@ def _row(sql: str, tokens: list[Token], place: int) -> tuple[list[Item] | None, 
         if depth == 0 and text in (",", ")"):
             if place == start:
                 return None, place
-            row.append(_item(sql, tokens, start, place))
+            row.append(_item(sql, tokens, start, place, fraction))
             if text == ")":
                 return row, place + 1
             start = place + 1
@@ -126,12 +134,12 @@ def _row(sql: str, tokens: list[Token], place: int) -> tuple[list[Item] | None, 
     return None, place
 
 
-def _item(sql: str, tokens: list[Token], start: int, stop: int) -> Item:
+def _item(sql: str, tokens: list[Token], start: int, stop: int, fraction: _Fraction) -> Item:
     first = tokens[start]
     count = stop - start
     if count == 1:
         if first.kind == NUMBER:
-            return _number(first.text)
+            return _number(first.text, fraction)
         if first.is_plain_string:
             return first.value
         if first.kind == PARAM:
@@ -139,13 +147,13 @@ def _item(sql: str, tokens: list[Token], start: int, stop: int) -> Item:
         if first.upper in _CONSTANTS:
             return _CONSTANTS[first.upper]
     if count == 2 and first.text in ("-", "+") and tokens[start + 1].kind == NUMBER:
-        return _number(first.text + tokens[start + 1].text)
+        return _number(first.text + tokens[start + 1].text, fraction)
     return Expression(sql[first.start : tokens[stop - 1].end])
 
 
-def _number(text: str) -> int | float:
+def _number(text: str, fraction: _Fraction) -> int | float | Decimal:
     if _WHOLE.match(text.lstrip("+-")):
         value = int(text)
         # Numbers beyond 64 bit are doubles to the engine.
         return value if -(2**63) <= value < 2**64 else float(value)
-    return float(text)
+    return fraction(text)

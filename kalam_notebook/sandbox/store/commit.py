@@ -163,7 +163,8 @@ def _check_keys(keys: Sequence[object], log: VersionLog, definition: TableDef) -
         # Such keys are not checked: a new row replaces the old one (KalamDB SQL reference, section 6.6).
         return
     for value in keys:
-        if log.find(value) is not None:
+        # A deleted key in a file is taken still, though no SELECT shows it (KalamDB SQL reference, section 6.17).
+        if value in log.filed or log.find(value) is not None:
             raise ConstraintError(
                 f"Already exists: Primary key violation: value '{value}' already exists in column '{key.name}'"
             )

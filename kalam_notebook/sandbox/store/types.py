@@ -76,6 +76,22 @@ class ColumnType:
         return _ARROW[self.name]
 
 
+def from_wire(told: str | dict[str, object]) -> ColumnType:
+    """Return a type for its wire form.
+
+    >>> from_wire({"Decimal": {"precision": 10, "scale": 2}}).sql
+    'DECIMAL(10, 2)'
+    """
+    match told:
+        case {"Decimal": {"precision": int(precision), "scale": int(scale)}}:
+            return ColumnType("Decimal", precision, scale)
+        case {"Embedding": int(size)}:
+            return ColumnType("Embedding", size)
+        case str():
+            return ColumnType(told)
+    raise ValueError(f"no column type: {told}")
+
+
 BIGINT = ColumnType("BigInt")
 BOOLEAN = ColumnType("Boolean")
 INT = ColumnType("Int")

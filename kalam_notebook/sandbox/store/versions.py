@@ -63,6 +63,8 @@ class VersionLog:
         self.schema = schema
         # Rows before this number are flushed: no tombstones among them, and no limit on reading them.
         self.flushed = 0
+        # Keys of all rows in files, deleted ones included: files are only ever added to (truth L27).
+        self.filed: frozenset[object] = frozenset()
         self._chunks: list[_Chunk] = []
         self._index: dict[object, int] = {}
         self._size = 0
@@ -82,6 +84,24 @@ class VersionLog:
     def unflushed(self) -> int:
         """Number of versions that no flush has taken yet."""
         return self._size - self.flushed
+
+    @property
+    def flushed_seq(self) -> int:
+        """`_seq` of the newest flushed version, 0 without any."""
+        return int(self._seq[self.flushed - 1]) if self.flushed else 0
+
+    def buried(self) -> pa.RecordBatch:
+        """Return the rows in files whose key was deleted."""
+        ended = np.flatnonzero(self._ended[: self.flushed] != _NEVER).tolist()
+        rows = self.take(ended)
+        keys = rows.column(self.key).to_pylist()
+        return rows.filter(pa.array([key in self.filed and self.find(key) is None for key in keys], pa.bool_()))
+
+    def hide(self, keys: Iterable[object]) -> None:
+        """Make rows invisible without a tombstone."""
+        for key in keys:
+            row = self._index.pop(key)
+            self._end(row, int(self._seq[row]))
 
     def find(self, key: object) -> int | None:
         """Return the row number of the key's living version, None when there is none."""
@@ -175,6 +195,7 @@ class VersionLog:
             rows = batch.sort_by(SEQ)
             copy.append(rows, rows.column(self.key).to_pylist() if self.key else ())
         copy.flushed = min(self.flushed, len(copy))
+        copy.filed = self.filed
         return copy
 
     def with_schema(self, schema: pa.Schema) -> None:

@@ -9,7 +9,8 @@ by the live engine; finding cells in a body is ``wire.body``'s work.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
@@ -75,28 +76,33 @@ def decode_array(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
     Raises:
         ValueError: A cell does not fit; also Arrow's own errors, TypeError and OverflowError.
     """
+    return _converter(target)(cells)
+
+
+@lru_cache(maxsize=256)  # Asking a type what it is costs more than converting a short column.
+def _converter(target: pa.DataType) -> Callable[[Sequence[Any]], pa.Array]:
     import pyarrow as pa
     from pyarrow import types
 
     if types.is_integer(target):
-        return _numbers(cells, target, target)
+        return partial(_numbers, storage=target, target=target)
     if types.is_floating(target):
-        return _floats(cells, target)
+        return partial(_floats, target=target)
     if types.is_string(target) or types.is_large_string(target):
-        return _texts(cells, target)
-    if types.is_timestamp(target) or types.is_time64(target) or types.is_date64(target):
-        return _numbers(cells, pa.int64(), target)
+        return partial(_texts, target=target)
+    if types.is_timestamp(target) or types.is_time64(target) or types.is_date64(target) or types.is_duration(target):
+        return partial(_numbers, storage=pa.int64(), target=target)
     if types.is_date32(target) or types.is_time32(target):
-        return _numbers(cells, pa.int32(), target)
+        return partial(_numbers, storage=pa.int32(), target=target)
     if types.is_decimal(target):
-        return _decimals(cells, target)
+        return partial(_decimals, target=target)
     if isinstance(target, pa.UuidType):
-        return _uuids(cells, target)
-    if types.is_binary(target) or types.is_large_binary(target):
-        return pa.array([None if cell is None else _bytes(cell) for cell in cells], target)
+        return partial(_uuids, target=target)
+    if types.is_binary(target) or types.is_large_binary(target) or types.is_fixed_size_binary(target):
+        return partial(_binaries, target=target)
     if types.is_list(target) or types.is_large_list(target):
-        return _lists(cells, target)
-    return pa.array(cells, target)
+        return partial(_lists, target=target)
+    return partial(pa.array, type=target)
 
 
 def _numbers(cells: Sequence[Any], storage: pa.DataType, target: pa.DataType) -> pa.Array:
@@ -106,8 +112,10 @@ def _numbers(cells: Sequence[Any], storage: pa.DataType, target: pa.DataType) ->
     """
     import pyarrow as pa
 
-    array = pa.array(cells).cast(storage)
-    return array if target is storage else array.cast(target)
+    array = pa.array(cells)
+    if array.type != storage:
+        array = array.cast(storage)
+    return array if target is storage else array.view(target)  # A time is its integer: nothing is copied.
 
 
 def _floats(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
@@ -143,6 +151,12 @@ def _decimals(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
     except pa.ArrowTypeError:
         texts = [repr(cell) if type(cell) in (int, float) else cell for cell in cells]
         return pa.array(texts, pa.string()).cast(target)
+
+
+def _binaries(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array([None if cell is None else _bytes(cell) for cell in cells], target)
 
 
 def _bytes(cell: str | list[int]) -> bytes:

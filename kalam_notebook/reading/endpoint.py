@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kalam_notebook.transport.sql import Answer
+from kalam_notebook.wire.sql import split_statements
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CountingEndpoint", "Endpoint"]
+__all__ = ["CountingEndpoint", "Endpoint", "ImpersonatingEndpoint"]
 
 
 class Endpoint(Protocol):
@@ -26,6 +27,38 @@ class Endpoint(Protocol):
         self, sql: str, params: Sequence[Any], types: Sequence[Sequence[pa.DataType]]
     ) -> list[list[pa.Array | None]]:
         """Run SELECTs that return one row of lists each, and give an array for each; None for NULL."""
+
+
+class ImpersonatingEndpoint:
+    """An endpoint that runs every statement as another user.
+
+    Args:
+        endpoint: Runs the SQL.
+        envelope: ``EXECUTE AS USER name``; the server wants each statement in parentheses behind it (SQL reference,
+            section 6.12).
+    """
+
+    def __init__(self, endpoint: Endpoint, envelope: str) -> None:
+        self._endpoint = endpoint
+        self._envelope = envelope
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> Answer:
+        """See ``Endpoint``."""
+        return self._endpoint.execute(self._wrapped(sql), params)
+
+    def execute_row(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        """See ``Endpoint``."""
+        return self._endpoint.execute_row(self._wrapped(sql), params)
+
+    def execute_lists(
+        self, sql: str, params: Sequence[Any], types: Sequence[Sequence[pa.DataType]]
+    ) -> list[list[pa.Array | None]]:
+        """See ``Endpoint``."""
+        return self._endpoint.execute_lists(self._wrapped(sql), params, types)
+
+    def _wrapped(self, sql: str) -> str:
+        statements = split_statements(sql)
+        return ";\n".join(one if one in {"BEGIN", "COMMIT"} else f"{self._envelope} (\n{one}\n)" for one in statements)
 
 
 class CountingEndpoint:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kalam_notebook.errors import ProtocolError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
-from kalam_notebook.wire.shape import Shape, rename_duplicates
+from kalam_notebook.wire.shape import Shape, bare_branches, rename_duplicates
 from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ExactReader", "Unwrappable", "agrees", "assemble", "exact_text", "sort_by_key"]
 
-#: A sort without a limit may be planned away inside a sub-query; this limit keeps it (truth R1).
+#: A sort without a limit may be planned away inside a sub-query; a limit keeps it (truth R1).
 _NO_LIMIT = 9223372036854775807
+#: The engine makes room for as many groups as the limit says before it sorts them, and fails on a greater number.
+_GROUP_LIMITS = (100_000, 1_000_000, 10_000_000)
 
 
 class Unwrappable(Exception):
@@ -49,13 +51,15 @@ class ExactReader:
         answer = endpoint.execute(f"SELECT * FROM (\n{shape.text}\n) AS q LIMIT 0", params)
         return answer.results[0].columns
 
-    def true_types(self, endpoint: Endpoint, shape: Shape, params: Sequence[Any], count: int) -> list[str]:
+    def true_types(
+        self, endpoint: Endpoint, shape: Shape, params: Sequence[Any], columns: Sequence[Column]
+    ) -> list[str]:
         """The Arrow types of the output, also of an empty result (truth R2)."""
         key = f"{shape.text}\n{[type(value).__name__ for value in params]}"
         if key not in self._types:
-            names = [f"c{index}" for index in range(count)]
+            names = [f"c{index}" for index in range(len(columns))]
             asked = ", ".join(f"arrow_typeof(first_value({name})) AS {name}" for name in names)
-            sql = f"SELECT {asked} FROM (\n{_sorted_text(shape)}\n) AS q({', '.join(names)})"
+            sql = f"SELECT {asked} FROM (\n{_typed_text(shape, columns)}\n) AS q({', '.join(names)})"
             row = endpoint.execute_row(sql, params)
             if len(self._types) >= 500:
                 self._types.clear()
@@ -90,20 +94,25 @@ class ExactReader:
         """
         import pyarrow as pa
 
-        shape = _with_distinct_names(shape, columns)
-        types = self.true_types(endpoint, shape, params, len(columns))
+        shape = _wrappable(shape, columns)
+        types = self.true_types(endpoint, shape, params, columns)
         true = [_TrueColumn(c.name, text, _true_type(text)) for c, text in zip(columns, types, strict=True)]
         names = [f"c{index}" for index in range(len(true))]
         lists = ", ".join(
             f"array_agg({exact_text(n, t.type, t.type_text)}) AS {n}" for n, t in zip(names, true, strict=True)
         )
-        inner = f"(\n{_sorted_text(shape)}\n) AS q({', '.join(names)})"
-        if limit is not None:
-            key = next((name for name, column in zip(names, columns, strict=True) if column.is_primary_key), None)
-            first = f"ORDER BY {key} " if key and shape.order_by == () else ""
-            inner = f"(SELECT * FROM {inner} {first}LIMIT {limit}) AS l"
-        sql = f"SELECT array_agg(rn) AS rn, {lists} FROM (SELECT *, row_number() OVER () AS rn FROM {inner}) AS r"
-        (arrays,) = endpoint.execute_lists(sql, params, [[pa.int64(), *(column.type for column in true)]])
+        key = next((name for name, column in zip(names, columns, strict=True) if column.is_primary_key), None)
+        first = f"ORDER BY {key} " if key and shape.order_by == () else ""
+        for text, most in _sorted_texts(shape):
+            inner = f"(\n{text}\n) AS q({', '.join(names)})"
+            if limit is not None:
+                inner = f"(SELECT * FROM {inner} {first}LIMIT {limit}) AS l"
+            sql = f"SELECT array_agg(rn) AS rn, {lists} FROM (SELECT *, row_number() OVER () AS rn FROM {inner}) AS r"
+            (arrays,) = endpoint.execute_lists(sql, params, [[pa.int64(), *(column.type for column in true)]])
+            if arrays[0] is None or len(arrays[0]) < most:
+                break
+        else:
+            raise Unwrappable(f"a sorted result of more than {most:,} groups cannot be read as one row")
         fields = [_field(column, found) for column, found in zip(columns, true, strict=True)]
         table = assemble(arrays, pa.schema(fields))
         if shape.order_by == ():
@@ -114,8 +123,21 @@ class ExactReader:
         )
 
 
+def _wrappable(shape: Shape, columns: Sequence[Column]) -> Shape:
+    """The query in a form that can stand in a sub-query."""
+    shape = _with_distinct_names(shape, columns)
+    return replace(shape, text=bare_branches(shape.text, [column.name for column in columns]))
+
+
+def _typed_text(shape: Shape, columns: Sequence[Column]) -> str:
+    """The text whose types are asked for; equal names are no hindrance to that where they come from two tables."""
+    try:
+        return _wrappable(shape, columns).text
+    except Unwrappable:
+        return shape.text
+
+
 def _with_distinct_names(shape: Shape, columns: Sequence[Column]) -> Shape:
-    """The query with names that can stand in a sub-query."""
     if not columns:
         raise Unwrappable("a result without columns cannot be read as one row")
     names = [column.name for column in columns]
@@ -207,6 +229,8 @@ def sort_by_key(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
     return table.take(pc.sort_indices(table.column(keys[0])))
 
 
-def _sorted_text(shape: Shape) -> str:
-    needs_limit = shape.order_by != () and not shape.limits_top
-    return f"{shape.text}\nLIMIT {_NO_LIMIT}" if needs_limit else shape.text
+def _sorted_texts(shape: Shape) -> list[tuple[str, int]]:
+    """The query with a limit that keeps its sort, and how many rows that limit lets through; to be tried in turn."""
+    if shape.order_by == () or shape.limits_top:
+        return [(shape.text, _NO_LIMIT)]
+    return [(f"{shape.text}\nLIMIT {most}", most) for most in (_GROUP_LIMITS if shape.is_grouped else (_NO_LIMIT,))]

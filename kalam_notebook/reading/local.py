@@ -31,10 +31,17 @@ OVERLAP = 2000 << 22
 
 @dataclass(slots=True)
 class _Copy:
-    """A table as it was when it was last walked."""
+    """A table as it was when it was last walked.
+
+    Attributes:
+        columns: Its columns; others mean another table of the same name.
+        walk: What was read.
+        returned: Rows that were seen deleted and that a flush has brought back.
+    """
 
     columns: tuple[Column, ...]
     walk: Walk
+    returned: int = 0
 
 
 class LocalEngine:
@@ -73,10 +80,10 @@ class LocalEngine:
             if namespace in {"system", "information_schema"}:
                 raise ResultError(f"engine='local' cannot read {namespace}.{table}; ask the server itself.")
             name = f"{quote_name(namespace)}.{quote_name(table)}"
-            copy, up_to = self._fresh(endpoint, name)
+            rows, note = self._fresh(endpoint, name)
             context.sql(f"CREATE SCHEMA IF NOT EXISTS {quote_name(namespace)}")
-            context.register_record_batches(name, [_batches(_as_on_the_server(copy))])
-            read.append(f"{name} up to _seq {up_to}")
+            context.register_record_batches(name, [_batches(_as_on_the_server(rows))])
+            read.append(f"{name} {note}")
         values = {str(number): value for number, value in enumerate(params, 1)}
         try:
             result = context.sql(shape.text, param_values=values or None).to_arrow_table()
@@ -84,8 +91,8 @@ class LocalEngine:
             raise QueryError("LOCAL_ENGINE", str(exc).removeprefix("DataFusion error: "), 0, shape.text) from exc
         return _in_utc(result), ", ".join(read)
 
-    def _fresh(self, endpoint: Endpoint, name: str) -> tuple[pa.Table, int]:
-        """The table as it is now."""
+    def _fresh(self, endpoint: Endpoint, name: str) -> tuple[pa.Table, str]:
+        """The table as it is now, and in words what was read."""
         with self._lock:
             copy = self._copies.get(name)
             columns = endpoint.execute(f"SELECT * FROM {name} LIMIT 0").results[0].columns
@@ -97,13 +104,20 @@ class LocalEngine:
             copy.walk.run(endpoint)
             rows = copy.walk.result()
             counted = int(endpoint.execute_row(f"SELECT count(*) AS n FROM {name}")[0])
-            if counted != rows.num_rows:
+            if counted != rows.num_rows + copy.returned:
                 # A flush has removed tombstones (truth R4), or rows changed just now: read it anew, once.
-                copy.walk = Walk(copy.walk.plan)
+                known, copy.walk = copy.walk.keys, Walk(copy.walk.plan)
                 copy.walk.run(endpoint)
+                found = copy.walk.result().num_rows
+                # Versions known to be outdated are left out: a flush brings deleted rows back (truth L27).
+                copy.walk.keys += known
                 rows = copy.walk.result()
+                copy.returned = found - rows.num_rows
             copy.walk.compact()
-            return rows, copy.walk.after
+            note = f"up to _seq {copy.walk.after}"
+            if copy.returned:
+                note += f", without {copy.returned} deleted rows that the server has brought back at a flush"
+            return rows, note
 
 
 def _as_on_the_server(table: pa.Table) -> pa.Table:

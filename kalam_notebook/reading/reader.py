@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import DecodeError, ProtocolError, ResultError, ServerError
-from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint
+from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint
 from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
 from kalam_notebook.reading.local import LocalEngine
-from kalam_notebook.reading.suspicion import DEFAULT_CAP, is_unencodable, suspicion
+from kalam_notebook.reading.suspicion import DEFAULT_CAP, is_unencodable, spoilt, suspicion
 from kalam_notebook.reading.walk import Walk, plan_walk
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, QueryResult
 from kalam_notebook.transport.http import NoAnswerError
 from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.arrow_names import column_of_arrow
-from kalam_notebook.wire.shape import Shape, shape_of
+from kalam_notebook.wire.shape import Shape, impersonation, shape_of
 from kalam_notebook.wire.sql import UnreadableSQL, quote_name, table_names
 from kalam_notebook.wire.types import Column
 
@@ -58,13 +58,18 @@ class Reader:
             KalamError: The server refuses, or cannot be reached.
             ResultError: The text returns no rows, or several results with rows.
         """
+        endpoint: Endpoint = self._endpoint
+        user: str | None = None
+        if (envelope := impersonation(sql)) is not None:
+            user, sql = envelope
+            endpoint = ImpersonatingEndpoint(endpoint, user)
         shape = shape_of(sql)
-        run = _Run(CountingEndpoint(self._endpoint), self._exact, params, max_rows)
+        run = _Run(CountingEndpoint(endpoint), self._exact, params, max_rows)
         if shape is None or not shape.is_select:
             found = run.plain(sql)
             return run.result(found, _unchecked(shape, found), _table_of(sql))
         found, doubt = run.select(shape)
-        return self._checked(run, shape, found, doubt)
+        return self._checked(run, shape, found, doubt, user)
 
     def read_locally(self, sql: str, params: Sequence[Any] = ()) -> QueryResult:
         """Run a SELECT in this process, on exact copies of its tables (see ``local``).
@@ -98,14 +103,16 @@ class Reader:
             raise ResultError(f"The query cannot be read completely: {result.completeness}.")
         return result.arrow()
 
-    def _checked(self, run: _Run, shape: Shape, found: _Found, doubt: Doubt | None) -> QueryResult:
+    def _checked(
+        self, run: _Run, shape: Shape, found: _Found, doubt: Doubt | None, user: str | None = None
+    ) -> QueryResult:
         """The result, after a look at the scan window of its tables (truth R7)."""
         bind = _table_of(shape.text)
         if doubt is not None and doubt.failure is not None:
             return run.result(found, Completeness(False, f"not certain: {doubt}", run.requests), bind)
         told = "complete" if doubt is None else f"complete (read again exactly: {doubt})"
         for table in _scanned_tables(shape.text):
-            beyond = self._window.is_beyond(run.endpoint, table) if self._window else False
+            beyond = self._window.is_beyond(run.endpoint, table, user) if self._window else False
             if beyond is None:
                 told = f"not certain: {table} cannot be checked for unread rows, it may be a view"
                 return run.result(found, Completeness(False, told, run.requests), bind)
@@ -176,7 +183,7 @@ class _Run:
             return found, None
         try:
             return self.exact(shape, found), Doubt(reason)
-        except (ServerError, ProtocolError, ResultError) as exc:
+        except (NoAnswerError, ServerError, ProtocolError, ResultError) as exc:
             return found, Doubt(reason, str(exc).splitlines()[0])
 
     def exact(self, shape: Shape, plain: _Found | None) -> _Found:
@@ -197,6 +204,8 @@ class _Run:
 
     def result(self, found: _Found, completeness: Completeness, bind: tuple[str, str] | None) -> QueryResult:
         table = found.table
+        if completeness.is_complete and (damage := spoilt(found.columns, table)) is not None:
+            completeness = Completeness(False, f"not certain: {damage}")
         if self._max_rows is not None and table.num_rows > self._max_rows:
             table = table.slice(0, self._max_rows)
             text = f"cut at max_rows: there are more than {self._max_rows:,} rows; pass max_rows=None for all"
@@ -216,9 +225,9 @@ class _Run:
         if shape.is_plain or not columns:
             return None
         try:
-            types = self._exact.true_types(self.endpoint, shape, self._params, len(columns))
-        except ServerError as exc:
-            return f"the true types could not be asked for ({exc.message.splitlines()[0]})"
+            types = self._exact.true_types(self.endpoint, shape, self._params, columns)
+        except (NoAnswerError, ServerError) as exc:
+            return f"the true types could not be asked for ({str(exc).splitlines()[0]})"
         for column, text in zip(columns, types, strict=True):
             if not agrees(column, text):
                 return f"column {column.name!r} is announced as {column.sql_type} and is {text}"
@@ -279,6 +288,6 @@ def _table_of(sql: str) -> tuple[str, str] | None:
 def _unchecked(shape: Shape | None, found: _Found) -> Completeness:
     """For texts that cannot be read again: SHOW and DESCRIBE are not cut, anything else may be."""
     rows = found.table.num_rows
-    if shape is not None or rows < DEFAULT_CAP:
+    if rows < DEFAULT_CAP or (shape is not None and shape.is_told_whole):
         return Completeness(True, "complete")
     return Completeness(False, f"not certain: {rows} rows, and the server may have cut them without saying so")

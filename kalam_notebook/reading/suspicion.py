@@ -1,4 +1,4 @@
-"""When a plain answer is final (truth, section 3). Pure."""
+"""When a plain answer is final (truth, section 3), and which columns no reading can mend. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from kalam_notebook.wire.types import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["DEFAULT_CAP", "LIMIT_CAP", "is_unencodable", "suspicion"]
+__all__ = ["DEFAULT_CAP", "LIMIT_CAP", "is_unencodable", "spoilt", "suspicion"]
 
 #: Caps of a server with default settings (HTTP reference, section 10).
 DEFAULT_CAP = 50
 LIMIT_CAP = 1000
+#: How the debug text begins that the server puts in the place of bytes.
+_DEBUG_BYTES = b"BinaryArray\n[\n  ["
 
 
 def suspicion(shape: Shape, columns: Sequence[Column], table: pa.Table) -> str | None:
@@ -48,6 +50,29 @@ def _may_lack_sign(table: pa.Table) -> bool:
             if pc.any(small).as_py():
                 return True
     return False
+
+
+def spoilt(columns: Sequence[Column], table: pa.Table) -> str | None:
+    """Which column a flush or a write has spoilt on the server, or None (truth L10, L24).
+
+    Bytes are recognised by the debug text in their place. Embeddings are read as NULL, so a column that holds nothing
+    else is suspicious.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for column, cells in zip(columns, table.columns, strict=True):
+        if pa.types.is_binary(cells.type) and pc.any(pc.starts_with(cells, _DEBUG_BYTES)).as_py():
+            return (
+                f"column {column.name!r} holds debug text in the place of bytes, as the server does it after a flush "
+                "or an INSERT of X'…'. Keep bytes in a FILE column, or as base64 in TEXT"
+            )
+        if column.type_name == "Embedding" and 0 < len(cells) == cells.null_count:
+            return (
+                f"column {column.name!r} is NULL in every row, and the server reads embeddings as NULL once they are "
+                "flushed. Rows found by their key (WHERE key = …) show what is stored"
+            )
+    return None
 
 
 def is_unencodable(error: Exception) -> bool:

@@ -31,19 +31,20 @@ class WindowCheck:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._within: dict[str, float] = {}
+        self._within: dict[tuple[str | None, str], float] = {}
 
-    def is_beyond(self, endpoint: Endpoint, table: str) -> bool | None:
+    def is_beyond(self, endpoint: Endpoint, table: str, user: str | None = None) -> bool | None:
         """Whether scans of a table are cut.
 
         Args:
             endpoint: Runs the SQL.
             table: Qualified name, as it can stand in SQL.
+            user: As whom the endpoint runs it, where that is not the client's own user.
 
         Returns:
             True or False; None when it cannot be told (a view has no versions of its own).
         """
-        checked = self._within.get(table)
+        checked = self._within.get((user, table))
         if checked is not None and self._now() - checked < TRUSTED_S:
             return False
         try:
@@ -51,7 +52,7 @@ class WindowCheck:
         except ServerError:
             return None
         if not beyond:
-            self._within[table] = self._now()
+            self._within[user, table] = self._now()
         return beyond
 
     def _ask(self, endpoint: Endpoint, table: str) -> bool:

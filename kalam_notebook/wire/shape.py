@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kalam_notebook.wire.sql import Kind, Token, UnreadableSQL, tokenize
+from kalam_notebook.wire.sql import Kind, Token, UnreadableSQL, quote_name, tokenize
 
-__all__ = ["Clauses", "Shape", "rename_duplicates", "shape_of"]
+__all__ = ["Clauses", "Shape", "bare_branches", "impersonation", "rename_duplicates", "shape_of"]
 
 _SET_OPERATIONS = {"UNION", "INTERSECT", "EXCEPT"}
 _AFTER_SELECT_LIST = {
@@ -50,20 +50,24 @@ class Shape:
 
     Attributes:
         text: The statement without semicolon; comments are kept.
-        is_select: A SELECT or WITH that can stand in a sub-query.
+        is_select: A SELECT or WITH, perhaps in parentheses, that can stand in a sub-query.
+        is_told_whole: SHOW, DESCRIBE or EXPLAIN, whose rows are never cut.
         limits_top: LIMIT or OFFSET ends the statement itself: the cap is 1000 then. One inside IN or EXISTS does not
             count for the server, so elsewhere 50 is assumed.
         order_by: The output names it is sorted by at the top; empty when it is not sorted; None when it is sorted by
             something that is not a plain name.
         is_plain: Only columns or ``*`` of one or more tables, so that the announced types are those of the tables.
+        is_grouped: DISTINCT, GROUP BY or a set operation stands somewhere in it.
         clauses: Of a plain query over one table without sort and limit, else None.
     """
 
     text: str
     is_select: bool
+    is_told_whole: bool = False
     limits_top: bool = False
     order_by: tuple[str, ...] | None = ()
     is_plain: bool = False
+    is_grouped: bool = False
     clauses: Clauses | None = None
 
 
@@ -83,8 +87,11 @@ def shape_of(sql: str) -> Shape | None:
     if not tokens or any(token.text == ";" for token in tokens):
         return None
     text = sql[:end].strip()
-    if tokens[0].word not in {"SELECT", "WITH"}:
-        return Shape(text, is_select=False)
+    while _is_enclosed(tokens):
+        text, tokens = sql[tokens[0].end : tokens[-1].start].strip(), tokens[1:-1]
+    first = next((token.word for token in tokens if token.text != "("), "")
+    if first not in {"SELECT", "WITH"}:
+        return Shape(text, is_select=False, is_told_whole=first in {"SHOW", "DESCRIBE", "DESC", "EXPLAIN"})
     top = list(_top_level(tokens))
     is_plain = _is_plain(tokens, top)
     return Shape(
@@ -93,8 +100,71 @@ def shape_of(sql: str) -> Shape | None:
         limits_top=any(token.word in {"LIMIT", "OFFSET"} for token in top),
         order_by=_order_by(top),
         is_plain=is_plain,
+        is_grouped=any(token.word in {"DISTINCT", "GROUP", *_SET_OPERATIONS} for token in tokens),
         clauses=_clauses(sql, top) if is_plain else None,
     )
+
+
+def _is_enclosed(tokens: Sequence[Token]) -> bool:
+    """Whether one pair of parentheses is around everything."""
+    return len(tokens) > 2 and tokens[0].text == "(" and [token.text for token in _top_level(tokens)] == ["(", ")"]
+
+
+def impersonation(sql: str) -> tuple[str, str] | None:
+    """Take the envelope from ``EXECUTE AS USER name (statement)``.
+
+    Returns:
+        ``EXECUTE AS USER name`` as written, and the statement; None for any other text.
+    """
+    try:
+        tokens = tokenize(sql)
+    except UnreadableSQL:
+        return None
+    while tokens and tokens[-1].text == ";":
+        tokens.pop()
+    words = [token.word for token in tokens[:3]]
+    if words != ["EXECUTE", "AS", "USER"] or len(tokens) < 7 or tokens[4].text != "(" or tokens[-1].text != ")":
+        return None
+    return sql[tokens[0].start : tokens[3].end], sql[tokens[4].end : tokens[-1].start].strip()
+
+
+def bare_branches(sql: str, names: Sequence[str]) -> str:
+    """Make the sides of UNION, INTERSECT and EXCEPT equal in all but their values.
+
+    The server's engine knows columns of tables by more than their type, and cannot put a set operation of different
+    ones into a sub-query (truth R1). The element of a list has a type alone.
+
+    Args:
+        sql: A single SELECT without a semicolon.
+        names: Its output names, all different.
+
+    Returns:
+        The text with each side wrapped; as it is without a set operation outside parentheses.
+    """
+    top = list(_top_level(tokenize(sql)))
+    cuts = [index for index, token in enumerate(top) if token.word in _SET_OPERATIONS]
+    if not cuts:
+        return sql
+    start = next(index for index, token in enumerate(top) if token.word == "SELECT" or token.text == "(")
+    if top[0].word == "WITH":
+        start = next((index for index, token in enumerate(top) if token.word == "SELECT"), start)
+    tail = next((i for i in range(cuts[-1], len(top)) if top[i].word in {"ORDER", "LIMIT", "OFFSET"}), len(top))
+    quoted = [quote_name(name) for name in names]
+    columns = ", ".join(f"[{name}][1] AS {name}" for name in quoted)
+    parts, last = [], 0
+    for begin, end in zip([start, *(_behind(top, cut) for cut in cuts)], [*cuts, tail], strict=True):
+        first, stop = top[begin].start, top[end - 1].end
+        parts += [sql[last:first], f"SELECT {columns} FROM (\n{sql[first:stop]}\n) AS kalam_side({', '.join(quoted)})"]
+        last = stop
+    return "".join([*parts, sql[last:]])
+
+
+def _behind(top: Sequence[Token], cut: int) -> int:
+    """Where the side behind ``UNION [ALL | DISTINCT] [BY NAME]`` begins."""
+    index = cut + 1
+    while top[index].word in {"ALL", "DISTINCT", "BY", "NAME"}:
+        index += 1
+    return index
 
 
 def _clauses(sql: str, top: Sequence[Token]) -> Clauses | None:

@@ -200,6 +200,12 @@ def test_failures_are_worded_as_by_the_server(big, sql, message):
     assert big.failure(sql)[1].startswith(f"Statement 1 failed: {message}")
 
 
+def test_a_fault_inside_the_engine_is_an_error_and_the_server_lives(big):
+    sql = "SELECT array_agg(n) FROM (SELECT DISTINCT score AS n FROM app.t ORDER BY n LIMIT 9223372036854775807) AS q"
+    assert "task panicked" in big.failure(sql)[1]
+    assert big.rows("SELECT count(*) FROM app.t") == [["1500"]]
+
+
 def test_parameters(big):
     assert big.rows("SELECT $1 AS a, $2 AS b", [1, "two"]) == [["1", "two"]]
     assert big.rows("SELECT $1 AS p", [2**63]) == [[9.223372036854775808e18]]

@@ -111,6 +111,11 @@ class Session:
             schema = batches[0].schema if batches else optimized.schema()
         except Exception as failed:
             raise engine_failure(failed) from None
+        except BaseException as panic:
+            # A fault inside the engine comes as no ordinary exception; DISTINCT with an enormous LIMIT is one.
+            if type(panic).__name__ != "PanicException":
+                raise
+            raise engine_text(f"Execution error: task panicked: {panic}") from None
         return schema, batches
 
     def evaluate(self, logical: LogicalPlan) -> pa.RecordBatch:

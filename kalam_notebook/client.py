@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
+
+from kalam_notebook import diagnostics
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError, ResultError
 from kalam_notebook.hints import table_hint
@@ -31,12 +33,11 @@ from kalam_notebook.wire.sql import UnreadableSQL, qualify, quote_name
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
 
-from kalam_notebook import diagnostics
-
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+
     from kalam_notebook.live_table import LiveTable
     from kalam_notebook.transport.socket import LiveSocket
 

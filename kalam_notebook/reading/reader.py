@@ -22,6 +22,7 @@ from kalam_notebook.results import Completeness, QueryResult
 from kalam_notebook.transport.http import NoAnswerError
 from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.arrow_names import column_of_arrow
+from kalam_notebook.wire.decimals import cast_decimals
 from kalam_notebook.wire.shape import Shape, impersonation, shape_of
 from kalam_notebook.wire.sql import UnreadableSQL, quote_name, table_names
 from kalam_notebook.wire.types import Column
@@ -63,7 +64,7 @@ class Reader:
         if (envelope := impersonation(sql)) is not None:
             user, sql = envelope
             endpoint = ImpersonatingEndpoint(endpoint, user)
-        shape = shape_of(sql)
+        shape = shape_of(cast_decimals(sql, params))
         run = _Run(CountingEndpoint(endpoint), self._exact, params, max_rows)
         if shape is None or not shape.is_select:
             found = run.plain(sql)
@@ -78,7 +79,7 @@ class Reader:
             KalamError: A table cannot be read, or the engine refuses the query.
             ResultError: The text is not a single SELECT.
         """
-        shape = shape_of(sql)
+        shape = shape_of(cast_decimals(sql, params))
         if shape is None or not shape.is_select:
             raise ResultError("engine='local' runs a single SELECT or WITH.")
         run = _Run(CountingEndpoint(self._endpoint), self._exact, params)
@@ -94,7 +95,7 @@ class Reader:
             ResultError: The text is not a single SELECT, or it cannot be made sure that all rows are there.
             KalamError: The server refuses, or cannot be reached.
         """
-        shape = shape_of(sql)
+        shape = shape_of(cast_decimals(sql, params))
         if shape is None or not shape.is_select:
             raise ResultError("Only a single SELECT or WITH can be read completely.")
         run = _Run(CountingEndpoint(self._endpoint), self._exact, params)

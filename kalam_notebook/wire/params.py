@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kalam_notebook.errors import ParameterError
+from kalam_notebook.wire.decimals import DecimalText
 from kalam_notebook.wire.fileref import FileRef
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _encode_scalar(name: str, value: object) -> object:
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ParameterError(name, f"{value} is not a number. Use None for NULL.")
-        return format(value, "f")
+        return DecimalText(format(value, "f"))
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
         return _encode_time(name, value)
     if isinstance(value, uuid.UUID):

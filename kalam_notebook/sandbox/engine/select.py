@@ -68,7 +68,9 @@ class Selector:
         Raises:
             SqlFailed: The statement is refused or fails.
         """
-        frame = self.plan(rewrite(sql, self.caller), params)
+        # All tables of a statement are seen at one moment; what is filled in then does not change any more.
+        with self._catalog.lock:
+            frame = self.plan(rewrite(sql, self.caller), params)
         logical = frame.logical_plan()
         if self.options.resort_by_key:
             frame = self._in_default_order(frame)

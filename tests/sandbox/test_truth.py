@@ -1,0 +1,381 @@
+"""What KalamDB does not tell (truth, section 1): each lie twice, once to a plain client and once to ours.
+
+The plain client is httpx and JSON, as a careful reader of the API would write it. With ``KALAM_TEST_URL`` the same
+pairs run against a real server. L12 to L17, L21 and L22 are lies of live queries and are tested with those.
+"""
+
+import contextlib
+import datetime as dt
+import math
+import os
+import threading
+import time
+import uuid
+from decimal import Decimal
+from types import SimpleNamespace
+
+import httpx
+import pyarrow as pa
+import pytest
+
+import kalam_notebook as kalam
+from kalam_notebook.errors import FrameError, UnsafeStatementError
+from kalam_notebook.notebook.magics import _run_statements
+from kalam_notebook.notebook.options import parse_cell_line
+from kalam_notebook.results import IncompleteResultWarning
+
+pytestmark = pytest.mark.contract
+
+IS_REAL = "KALAM_TEST_URL" in os.environ
+DEADLINE_S = 30.0
+
+
+class Plain:
+    """A client that believes what it reads."""
+
+    def __init__(self, server):
+        self.http = httpx.Client(base_url=server.url, timeout=60)
+        login = {"user": "root", "password": server.root_password}
+        token = self.http.post("/v1/api/auth/login", json=login).json()["access_token"]
+        self.http.cookies.clear()
+        self.http.headers["Authorization"] = f"Bearer {token}"
+
+    def results(self, sql, params=None, **more):
+        body = {"sql": sql, **({} if params is None else {"params": params}), **more}
+        answer = self.http.post("/v1/api/sql", json=body).json()
+        assert answer["status"] == "success", answer
+        return answer["results"]
+
+    def rows(self, sql, params=None, **more):
+        return self.results(sql, params, **more)[0]["rows"]
+
+
+@contextlib.contextmanager
+def plain_client(server):
+    plain = Plain(server)
+    with contextlib.closing(plain.http):
+        yield plain
+
+
+@pytest.fixture
+def plain(server):
+    with plain_client(server) as plain:
+        yield plain
+
+
+@contextlib.contextmanager
+def server_with(*flags):
+    """The real server, or a sandbox with flags of its own: its namespace, the plain client and ours."""
+    with contextlib.ExitStack() as stack:
+        if IS_REAL:
+            password = os.environ["KALAM_TEST_ROOT_PASSWORD"]
+            server = SimpleNamespace(url=os.environ["KALAM_TEST_URL"], root_password=password)
+        else:
+            server = stack.enter_context(kalam.sandbox(options=flags))
+        client = stack.enter_context(kalam.Client(server.url, user="root", password=server.root_password))
+        name = f"t{uuid.uuid4().hex[:12]}"
+        client.execute_query(f"CREATE NAMESPACE {name}")
+        yield name, stack.enter_context(plain_client(server)), client
+        client.execute_query(f"DROP NAMESPACE {name}")
+
+
+@pytest.fixture
+def make(client, namespace):
+    """Make a table, perhaps with one INSERT, and give its name."""
+
+    def run(columns, *rows, name="t", kind="SHARED"):
+        client.execute_query(f"CREATE TABLE {namespace}.{name} ({columns}) WITH (TYPE = '{kind}')")
+        for start in range(0, len(rows), 100):
+            client.execute_query(f"INSERT INTO {namespace}.{name} VALUES {', '.join(rows[start : start + 100])}")
+        return f"{namespace}.{name}"
+
+    return run
+
+
+def flush(client, table):
+    """Flush a table and wait for the job."""
+    (result,) = client.execute_query(f"STORAGE FLUSH TABLE {table}")
+    job = result.message.split("Job ID: ")[1]
+    end = time.monotonic() + DEADLINE_S
+    while client.query("SELECT status FROM system.jobs WHERE job_id = $1", [job])["status"].tolist() != ["completed"]:
+        assert time.monotonic() < end, "the flush does not end"
+
+
+def column(rows, index=0):
+    return [row[index] for row in rows]
+
+
+def test_l01_fifty_rows(plain, client, make):
+    table = make("id BIGINT PRIMARY KEY", *[f"({n})" for n in range(120)])
+    assert len(plain.rows(f"SELECT id FROM {table}")) == 50
+    assert client.query(f"SELECT id FROM {table}")["id"].tolist() == list(range(120))
+
+
+def test_l02_a_thousand_rows(plain, client, make):
+    table = make("id BIGINT PRIMARY KEY", *[f"({n})" for n in range(1100)])
+    assert len(plain.rows(f"SELECT id FROM {table} LIMIT 1050")) == 1000
+    assert len(client.query(f"SELECT id FROM {table} LIMIT 1050")) == 1050
+
+
+@pytest.fixture(scope="module")
+def beyond():
+    """A table with more row versions than the server scans; the last update of a quarter of its rows is out of sight.
+
+    The sandbox's window is small, KalamDB's holds 100,000 versions.
+    """
+    count = 80_000 if IS_REAL else 600
+    with server_with("--scan-window", "1000") as (space, plain, client):
+        client.execute_query(f"CREATE TABLE {space}.t (id BIGINT PRIMARY KEY, n INT) WITH (TYPE = 'SHARED')")
+        client.write(pa.table({"id": range(count), "n": [0] * count}), f"{space}.t")
+        client.execute_query(f"UPDATE {space}.t SET n = 1 WHERE id >= 0")
+        yield f"{space}.t", plain, client, count
+
+
+def test_l03_rows_beyond_the_window(beyond):
+    table, plain, client, count = beyond
+    counts = {n: int(c) for n, c in plain.rows(f"SELECT n, count(id) AS c FROM {table} GROUP BY n")}
+    assert counts.get(0, 0) > 0
+    assert len(client.query(f"SELECT id FROM {table} WHERE n = 1", max_rows=None)) == count
+    with pytest.warns(IncompleteResultWarning, match=f"{table} holds more unflushed row versions"):
+        client.query(f"SELECT n, count(id) AS c FROM {table} GROUP BY n")
+    frame = client.query(f"SELECT n, count(id) AS c FROM {table} GROUP BY n", engine="local")
+    assert frame.to_numpy().tolist() == [[1, count]]
+
+
+def test_l04_order_and_limit(plain, client, make):
+    table = make("id BIGINT PRIMARY KEY, score INT", *[f"({n}, {n * 7919 % 200})" for n in range(200)])
+    best = [199, 198, 197, 196, 195]
+    sql = f"SELECT id, score FROM {table} ORDER BY score DESC LIMIT 5"
+    assert column(plain.rows(sql), 1) != best
+    assert client.query(sql)["score"].tolist() == best
+    hidden = f"SELECT id FROM {table} ORDER BY score DESC"
+    wanted = [key for _, key in sorted(((n * 7919 % 200, n) for n in range(200)), reverse=True)]
+    assert column(plain.rows(hidden)) == [str(n) for n in range(50)]
+    assert client.query(hidden)["id"].tolist() == wanted
+
+
+def test_l05_the_sign_of_a_decimal(plain, client, make):
+    table = make("id INT PRIMARY KEY, d DECIMAL(10, 2)", "(1, '-0.50')")
+    assert plain.rows(f"SELECT d FROM {table}") == [["0.50"]]
+    assert client.query_arrow(f"SELECT d FROM {table}").to_pylist() == [{"d": Decimal("-0.50")}]
+
+
+def test_l06_the_type_of_an_expression(plain, client, make):
+    table = make("id INT PRIMARY KEY, ts TIMESTAMP, d DOUBLE", "(1, '2026-01-01T12:00:00Z', 1.5)")
+    sql = f"SELECT CAST(ts AS DATE) AS day, arrow_cast(d, 'Utf8') AS text FROM {table}"
+    (result,) = plain.results(sql)
+    assert column(result["schema"], "data_type") == ["Timestamp", "Double"]
+    assert result["rows"] == [[20454, "1.5"]]
+    assert client.query_arrow(sql).to_pylist() == [{"day": dt.date(2026, 1, 1), "text": "1.5"}]
+
+
+def test_l07_the_unit_of_a_time(plain, client):
+    sql = "SELECT CAST('2026-01-01T00:00:00Z' AS TIMESTAMP) AS a, CAST('2026-01-01T00:00:00Z' AS TIMESTAMP(3)) AS b"
+    (result,) = plain.results(sql)
+    assert column(result["schema"], "data_type") == ["Timestamp", "Timestamp"]
+    first, second = result["rows"][0]
+    assert first == second * 1_000_000
+    (row,) = client.query_arrow(sql).to_pylist()
+    assert row["a"] == row["b"] == dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def test_l08_not_a_number(plain, client, make):
+    table = make("id INT PRIMARY KEY, d DOUBLE", "(1, 'NaN')", "(2, '-Infinity')", "(3, 0.5)")
+    with pytest.raises(httpx.RemoteProtocolError):
+        plain.rows(f"SELECT id, d FROM {table}")
+    values = client.query_arrow(f"SELECT id, d FROM {table} ORDER BY id").column("d").to_pylist()
+    assert math.isnan(values[0])
+    assert values[1:] == [-math.inf, 0.5]
+    with pytest.raises(FrameError, match=r"(?i)nan"):
+        client.write(pa.table({"id": [4], "d": [math.nan]}), table)
+
+
+def vectors(values):
+    return pa.array(values, pa.list_(pa.float32(), 3))
+
+
+def test_l09_an_embedding_that_was_left_out(plain, client, make):
+    table = make("id INT PRIMARY KEY, t TEXT, e EMBEDDING(3)")
+    plain.results(f"INSERT INTO {table} (id, t) VALUES ($1, $2)", [1, "x"])
+    assert plain.rows(f"SELECT e FROM {table}") == [[[0.0, 0.0, 0.0]]]
+    frame = pa.table({"id": pa.array([2, 3], pa.int32()), "t": ["y", "z"]})
+    with pytest.raises(FrameError, match=r"\be\b"):
+        client.write(frame, table)
+    client.write(frame.append_column("e", vectors([None, [1, 2, 3]])), table)
+    rows = client.query_arrow(f"SELECT e FROM {table} WHERE id > 1 ORDER BY id").to_pylist()
+    assert rows == [{"e": None}, {"e": [1.0, 2.0, 3.0]}]
+
+
+def test_l10_bytes_from_an_expression(plain, client, make):
+    table = make("id INT PRIMARY KEY, by BYTES")
+    plain.results(f"INSERT INTO {table} (id, by) VALUES (1, X'DEADBEEF')")
+    assert bytes(plain.rows(f"SELECT by FROM {table}")[0][0]).startswith(b"BinaryArray")
+    with pytest.warns(IncompleteResultWarning, match="column 'by' holds debug text"):
+        client.query(f"SELECT by FROM {table}")
+    with pytest.raises(FrameError, match="UTF-8"):
+        client.write(pa.table({"id": [2], "by": [b"\xde\xad\xbe\xef"]}), table)
+    client.write(pa.table({"id": [3], "by": ["grüße".encode()]}), table)
+    assert client.query_arrow(f"SELECT by FROM {table} WHERE id = 3").to_pylist() == [{"by": "grüße".encode()}]
+
+
+def test_l11_number_literals(plain, client, make):
+    table = make("id INT PRIMARY KEY, d DECIMAL(20, 4), n SMALLINT")
+    exact = Decimal("1234567890123456.7891")
+    plain.results(f"INSERT INTO {table} (id, d, n) VALUES (1, {exact}, 1.5)")
+    ((told, number),) = plain.rows(f"SELECT d, n FROM {table}")
+    assert Decimal(told) != exact
+    assert number == 1
+    with pytest.raises(FrameError, match=r"1\.5"):
+        client.write(pa.table({"id": [2], "d": [exact], "n": [1.5]}), table)
+    client.write(pa.table({"id": [2], "d": [exact], "n": [1]}), table)
+    assert client.query_arrow(f"SELECT d FROM {table} WHERE id = 2").to_pylist() == [{"d": exact}]
+
+
+def test_l18_several_states_in_one_request(plain, client, make):
+    table = make("id INT PRIMARY KEY")
+    counts = [f"SELECT count(*) AS n FROM {table}"] * 40
+    stop, progress = threading.Event(), threading.Semaphore(0)
+
+    def write():
+        number = 0
+        with kalam.Client(client.url, token=client.login("root", _password(client)).access_token) as writer:
+            while not stop.is_set():
+                number += 1
+                writer.execute_query(f"INSERT INTO {table} (id) VALUES ({number})")
+                progress.release()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        end = time.monotonic() + DEADLINE_S
+        while len({result["rows"][0][0] for result in plain.results("; ".join(counts))}) == 1:
+            assert time.monotonic() < end, "every request saw one state"
+        for _ in range(5):
+            assert progress.acquire(timeout=DEADLINE_S)
+            response = client.execute_query("; ".join(["BEGIN", *counts, "COMMIT"]))
+            assert len({result.arrow().column(0)[0].as_py() for result in response if result.has_rows}) == 1
+            row = client.query(f"SELECT a.n - b.n AS d FROM ({counts[0]}) AS a, ({counts[0]}) AS b")
+            assert row["d"].tolist() == [0]
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _password(client):
+    return client._settings.credentials.password.reveal()
+
+
+def test_l19_results_of_writes_come_last(plain, client, make):
+    table = make("id INT PRIMARY KEY")
+    sql = (
+        f"INSERT INTO {table} (id) VALUES (1); SELECT count(*) AS n FROM {table}; INSERT INTO {table} (id) VALUES (2); "
+        f"DELETE FROM {table} WHERE id > 0"
+    )
+    told = [result.get("message", result.get("rows")) for result in plain.results(sql)]
+    assert told == [[["1"]], "Inserted 2 row(s)", "Deleted 2 row(s)"]
+    results = _run_statements(client, sql, None, parse_cell_line(""))
+    assert [r.arrow().to_pylist() if r.has_rows else r.message for r in results] == [
+        "Inserted 1 row(s)",
+        [{"n": 1}],
+        "Inserted 1 row(s)",
+        "Deleted 2 row(s)",
+    ]
+
+
+def test_l20_the_cost_of_large_inserts():
+    with server_with("--insert-square-ns", "320") as (space, plain, client):
+        client.execute_query(f"CREATE TABLE {space}.t (id BIGINT PRIMARY KEY) WITH (TYPE = 'SHARED')")
+        started = time.perf_counter()
+        plain.results(f"INSERT INTO {space}.t (id) VALUES {', '.join(f'({n})' for n in range(2000))}")
+        together = time.perf_counter() - started
+        report = client.write(pa.table({"id": range(2000, 4000)}), f"{space}.t")
+        assert (report.inserted, report.count_after) == (2000, 4000)
+        assert report.seconds < together / 2
+
+
+def test_l23_names_without_a_namespace(plain, client, namespace, make):
+    """The second of two equal statements writes to the table of the first; a plain INSERT prefers ``default``."""
+    other = f"{namespace}b"
+    name = f"t{uuid.uuid4().hex[:8]}"
+    make("id INT PRIMARY KEY", name=name)
+    client.execute_query(f"CREATE NAMESPACE {other}")
+    for space in (other, "default"):
+        client.execute_query(f"CREATE TABLE {space}.{name} (id INT PRIMARY KEY) WITH (TYPE = 'SHARED')")
+    try:
+        sql = f"INSERT INTO {name} (id) VALUES ($1)"
+        plain.results(sql, [1], namespace_id=namespace)
+        plain.results(sql, [2], namespace_id=other)
+        plain.results(f"INSERT INTO {name} (id) VALUES (3)", namespace_id=other)
+        assert sorted(column(plain.rows(f"SELECT id FROM {namespace}.{name}"))) == [1, 2]
+        assert column(plain.rows(f"SELECT id FROM default.{name}")) == [3]
+        client.execute_query(sql, [4], namespace=other)
+        client.execute_query(f"INSERT INTO {name} (id) VALUES (5)", namespace=other)
+        assert client.query(f"SELECT id FROM {name}", namespace=other)["id"].tolist() == [4, 5]
+    finally:
+        client.execute_query(f"DROP TABLE default.{name}")
+        client.execute_query(f"DROP NAMESPACE {other}")
+
+
+def test_l24_bytes_and_embeddings_after_a_flush(plain, client, make):
+    table = make("id INT PRIMARY KEY, by BYTES, e EMBEDDING(3), t TEXT", "(1, 'hi', '[1, 2, 3]', 'text')")
+    assert plain.rows(f"SELECT by, e FROM {table}") == [[[104, 105], [1.0, 2.0, 3.0]]]
+    flush(client, table)
+    ((by, vector),) = plain.rows(f"SELECT by, e FROM {table}")
+    assert bytes(by) == b"BinaryArray\n[\n  [104, 105],\n]"
+    assert vector is None
+    for name, reason in (("by", "holds debug text"), ("e", "is NULL in every row")):
+        with pytest.warns(IncompleteResultWarning, match=f"column '{name}' {reason}"):
+            result = client.query_result(f"SELECT {name} FROM {table}")
+        assert not result.completeness.is_complete
+    assert client.query_result(f"SELECT t FROM {table}").completeness.is_complete
+
+
+def test_l25_conditions_that_are_ignored(plain, client, make):
+    table = make("id INT PRIMARY KEY", *[f"({n})" for n in range(10)])
+    for sql in (
+        f"DELETE FROM {table} WHERE id = (SELECT max(id) FROM {table})",
+        f"DELETE FROM {table} WHERE id > 4 LIMIT 1",
+    ):
+        with pytest.raises(UnsafeStatementError, match="ignores"):
+            client.execute_query(sql)
+    assert len(client.query(f"SELECT id FROM {table}")) == 10
+    plain.results(f"DELETE FROM {table} WHERE id > 4 LIMIT 1")
+    assert len(plain.rows(f"SELECT id FROM {table}")) == 5
+    plain.results(f"DELETE FROM {table} WHERE id = (SELECT max(id) FROM {table})")
+    assert plain.rows(f"SELECT id FROM {table}") == []
+
+
+def test_l26_explain_carries_out(plain, client, make):
+    table = make("id INT PRIMARY KEY", "(1)", "(2)")
+    with pytest.raises(UnsafeStatementError, match="carries out the DELETE"):
+        client.execute_query(f"EXPLAIN DELETE FROM {table} WHERE id = 1")
+    assert client.query(f"SELECT id FROM {table}")["id"].tolist() == [1, 2]
+    plain.results(f"EXPLAIN DELETE FROM {table} WHERE id = 1")
+    assert column(plain.rows(f"SELECT id FROM {table}")) == [2]
+
+
+def test_l27_deleted_rows_that_come_back(plain, client, make):
+    """Nothing on the server tells it afterwards; who has read the table locally knows what was deleted."""
+    table = make("id INT PRIMARY KEY", "(1)", "(2)", "(3)")
+    sql = f"SELECT id FROM {table} ORDER BY id"
+    flush(client, table)
+    assert plain.results(f"DELETE FROM {table} WHERE id = 2")[0]["message"] == "Deleted 1 row(s)"
+    assert column(plain.rows(sql)) == [1, 3]
+    assert client.query(sql, engine="local")["id"].tolist() == [1, 3]
+    client.execute_query(f"INSERT INTO {table} (id) VALUES (4)")
+    flush(client, table)
+    assert column(plain.rows(sql)) == [1, 2, 3, 4]
+    for _ in range(2):
+        result = client.query_result(sql, engine="local")
+        assert result.arrow().column("id").to_pylist() == [1, 3, 4]
+        assert "without 1 deleted rows that the server has brought back" in result.completeness.text
+
+
+def test_l28_a_decimal_as_a_parameter(plain, client, make):
+    table = make("id INT PRIMARY KEY, d DECIMAL(20, 4)", "(1, '12.5')", "(2, '-0.5')", "(3, '100')")
+    assert plain.rows(f"SELECT id FROM {table} WHERE d = $1", ["12.5"]) == []
+    assert column(plain.rows(f"SELECT id FROM {table} WHERE d > $1 ORDER BY id", ["2"])) == []
+    assert client.query(f"SELECT id FROM {table} WHERE d = $1", [Decimal("12.5")])["id"].tolist() == [1]
+    assert client.query(f"SELECT id FROM {table} WHERE d > $1", [Decimal("-1.00")])["id"].tolist() == [1, 2, 3]
+    local = client.query(f"SELECT id FROM {table} WHERE d = $1", [Decimal("12.50")], engine="local")
+    assert local["id"].tolist() == [1]

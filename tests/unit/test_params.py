@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from kalam_notebook.errors import ParameterError
+from kalam_notebook.wire.decimals import DecimalText
 from kalam_notebook.wire.fileref import FileRef
 from kalam_notebook.wire.params import encode_parameters
 
@@ -29,8 +30,8 @@ REF = FileRef("1", "f0001", "a.txt", 3, "text/plain", "aa")
         (-(2**63) - 1, "-9223372036854775809"),
         (1.5, 1.5),
         ("naïve 🎌", "naïve 🎌"),
-        (Decimal("-0.50"), "-0.50"),
-        (Decimal("1E+3"), "1000"),
+        (Decimal("-0.50"), DecimalText("-0.50")),
+        (Decimal("1E+3"), DecimalText("1000")),
         (dt.datetime(2026, 1, 2, 3, 4, 5, 6, BERLIN), "2026-01-02T01:04:05.000006Z"),
         (dt.datetime(2026, 1, 2, 3, 4, 5), "2026-01-02T03:04:05.000000"),
         (dt.datetime(1, 1, 1, tzinfo=dt.UTC), "0001-01-01T00:00:00.000000Z"),

@@ -137,10 +137,9 @@ class Client:
         Raises:
             AuthError: The server refuses the login.
             ConnectError: The server cannot be reached.
+            KalamError: Something else than a KalamDB server answers.
         """
-        self._check_open()
-        me = Request("GET", "/v1/api/auth/me", repeatable=True)
-        self._endpoint.with_token(lambda token: self._http.send(me, token=token))
+        self._endpoint.check()
 
     # SQL ------------------------------------------------------------------------------------------------------------
 
@@ -584,8 +583,7 @@ class Client:
             raise ConfigError(f"The namespace cannot be put into this SQL: {exc} Write namespace.table.") from exc
 
     def _check_open(self) -> None:
-        if self._closed:
-            raise ConfigError("This connection is closed. Open a new one: kalam.connect(...).")
+        self._http.check_usable()
 
 
 class _LiveSource:

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import DecodeError, ProtocolError, ResultError, ServerError
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint
-from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
+from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees, sort_by_key
 from kalam_notebook.reading.local import LocalEngine
 from kalam_notebook.reading.suspicion import DEFAULT_CAP, is_unencodable, spoilt, suspicion
 from kalam_notebook.reading.walk import Walk, plan_walk
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, QueryResult
-from kalam_notebook.transport.http import NoAnswerError
+from kalam_notebook.transport.http_failures import NoAnswerError
 from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.arrow_names import column_of_arrow
 from kalam_notebook.wire.decimals import cast_decimals
 from kalam_notebook.wire.shape import Shape, impersonation, shape_of
 from kalam_notebook.wire.sql import UnreadableSQL, quote_name, table_names
-from kalam_notebook.wire.types import Column
+from kalam_notebook.wire.types import Column, is_known
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -133,6 +133,7 @@ class _Found:
     columns: tuple[Column, ...]
     table: pa.Table
     as_user: str | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class _Run:
         index = _row_index(answer)
         raw, table = answer.results[index], answer.tables[index]
         assert table is not None
-        return _Found(raw.columns, table, raw.as_user)
+        return _Found(raw.columns, table, raw.as_user, _unknown_types(raw.columns))
 
     def select(self, shape: Shape) -> tuple[_Found, Doubt | None]:
         """The plain answer when it can be trusted, else the exact one."""
@@ -201,7 +202,8 @@ class _Run:
         plan = plan_walk(self.endpoint, shape, columns, self._params)
         walk = Walk(plan)
         walk.run(self.endpoint)
-        return _Found(tuple(columns), walk.result())
+        # A walk goes by _seq where keys repeat (STREAM).
+        return _Found(tuple(columns), sort_by_key(walk.result(), columns))
 
     def result(self, found: _Found, completeness: Completeness, bind: tuple[str, str] | None) -> QueryResult:
         table = found.table
@@ -216,7 +218,7 @@ class _Run:
             table.num_rows,
             as_user=found.as_user,
             completeness=replace(completeness, requests=self.requests),
-            notices=() if completeness.is_complete else (completeness.text,),
+            notices=(*(() if completeness.is_complete else (completeness.text,)), *found.notices),
             _table=table,
             _bind=bind,
         )
@@ -233,6 +235,16 @@ class _Run:
             if not agrees(column, text):
                 return f"column {column.name!r} is announced as {column.sql_type} and is {text}"
         return None
+
+
+def _unknown_types(columns: Sequence[Column]) -> tuple[str, ...]:
+    """A sentence for each column of a type that this version does not know."""
+    return tuple(
+        f"Column {column.name!r} has the type {column.type_name!r}, which this version does not know; its values are "
+        "shown as text."
+        for column in columns
+        if not is_known(column)
+    )
 
 
 def _beyond(table: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import DecodeError, ServerError
-from kalam_notebook.transport.http import NoAnswerError
+from kalam_notebook.transport.http_failures import NoAnswerError
 from kalam_notebook.wire.shape import Shape
 from kalam_notebook.wire.types import Column
 

@@ -7,7 +7,9 @@ before it did anything (429, no connection).
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +21,8 @@ import httpx
 
 from kalam_notebook._version import __version__
 from kalam_notebook.errors import (
+    AuthError,
+    ConfigError,
     ConnectError,
     KalamError,
     ProtocolError,
@@ -27,16 +31,17 @@ from kalam_notebook.errors import (
     TransportError,
 )
 from kalam_notebook.settings import Timeouts
+from kalam_notebook.transport.http_failures import describe_failure
+from kalam_notebook.transport.open_sockets import OpenSockets
 from kalam_notebook.wire.envelope import raise_for_answer
 
-__all__ = ["HttpTransport", "NoAnswerError", "Request"]
+__all__ = ["HttpTransport", "Request"]
 
 #: A longer ``Retry-After`` is told to the caller instead of being waited for: bans last 300 s.
 LONGEST_WAIT_S = 10.0
 
-
-class NoAnswerError(TransportError):
-    """The server closed the connection without an answer. It does so when it cannot encode a value."""
+#: What a header takes. httpx would show the whole header, and with it the token, when it refuses one.
+_TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,9 @@ class HttpTransport:
         self._max_retries = max_retries
         self._wait = wait
         self._timeouts = timeouts
+        self._process = os.getpid()
+        self._is_closed = False
+        self._sockets = OpenSockets()
         self._client = httpx.Client(
             base_url=url,
             timeout=self._timeout(None),
@@ -101,8 +109,23 @@ class HttpTransport:
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def close(self) -> None:
-        """Close the connections; may be called twice."""
+        """Close the connections, also under a request that another thread waits for; may be called twice."""
+        if os.getpid() != self._process:  # A fork shares the sockets with the process that it came from.
+            return
+        self._is_closed = True
+        self._sockets.shut_down()
         self._client.close()
+
+    def check_usable(self) -> None:
+        """See that this is the process that opened the connection, and that it is open.
+
+        Raises:
+            ConfigError: It is not.
+        """
+        if self._is_closed:
+            raise ConfigError("This connection is closed. Open a new one: kalam.connect(...).")
+        if os.getpid() != self._process:
+            raise ConfigError("This client was made before the process forked. Make a new one: kalam.connect(...).")
 
     def send(self, request: Request, *, token: str | None = None) -> httpx.Response:
         """Send a request and read the whole answer.
@@ -121,19 +144,19 @@ class HttpTransport:
         """
         response = self._with_retries(request, lambda: self._open_once(request, token))
         try:
-            with mapped_errors(self.url):
+            with self._mapped_errors(request):
                 yield response
         finally:
             response.close()
 
     def _send_once(self, request: Request, token: str | None) -> httpx.Response:
-        with mapped_errors(self.url):
+        with self._mapped_errors(request):
             response = self._client.send(self._build(request, token))
         self._check(response, request)
         return response
 
     def _open_once(self, request: Request, token: str | None) -> httpx.Response:
-        with mapped_errors(self.url):
+        with self._mapped_errors(request):
             response = self._client.send(self._build(request, token), stream=True)
             if response.status_code >= 300:
                 response.read()
@@ -147,6 +170,11 @@ class HttpTransport:
     def _build(self, request: Request, token: str | None) -> httpx.Request:
         headers = dict(request.headers)
         if token is not None:
+            if not _TOKEN.fullmatch(token):
+                raise AuthError(
+                    "The token is empty, or holds a blank, a line break or another character that no token has.\n"
+                    "Pass it as it was issued; token.strip() takes blanks off its ends."
+                )
             headers["Authorization"] = f"Bearer {token}"
         return self._client.build_request(
             request.method,
@@ -156,6 +184,7 @@ class HttpTransport:
             params=request.params,
             headers=headers,
             timeout=self._timeout(request.timeout),
+            extensions={"trace": self._sockets.trace},
         )
 
     def _timeout(self, receive: float | None) -> httpx.Timeout:
@@ -178,6 +207,29 @@ class HttpTransport:
             sql=request.sql,
             path=request.path,
         )
+
+    @contextmanager
+    def _mapped_errors(self, request: Request) -> Iterator[None]:
+        """Turn httpx's errors into the package's."""
+        self.check_usable()
+        try:
+            yield
+        except Exception as exc:
+            if self._is_closed:
+                raise ConfigError(
+                    "The connection was closed while it waited for an answer; nothing of the answer was used.\n"
+                    "Open a new one: kalam.connect(...)."
+                ) from exc
+            if not isinstance(exc, httpx.TransportError):
+                raise
+            raise describe_failure(
+                exc,
+                url=self.url,
+                is_sql=request.sql is not None,
+                is_repeatable=request.repeatable,
+                seconds=self._timeouts.receive if request.timeout is None else request.timeout,
+                is_login=request.timeout is not None,
+            ) from exc
 
     def _with_retries(self, request: Request, attempt: Callable[[], httpx.Response]) -> httpx.Response:
         for tries in range(self._max_retries + 1):
@@ -212,42 +264,3 @@ def retry_pause(error: KalamError, repeatable: bool, tries: int, jitter: float) 
     if isinstance(error, RequestTimeoutError) or type(error) is TransportError:
         return back_off if repeatable else None
     return None
-
-
-@contextmanager
-def mapped_errors(url: str) -> Iterator[None]:
-    """Turn httpx's errors into the package's, most specific first."""
-    try:
-        yield
-    except (httpx.ConnectTimeout, httpx.ConnectError) as exc:
-        raise ConnectError(
-            f"Cannot reach {url}: {_reason(exc)}.\n"
-            "Start the server or correct the URL. To try without a server: kalam.connect('sandbox')."
-        ) from exc
-    except httpx.TimeoutException as exc:
-        raise RequestTimeoutError(
-            f"{url} did not answer in time ({type(exc).__name__}).\n"
-            "The statement may still be running. Allow more: kalam.connect(url, timeout=120)."
-        ) from exc
-    except httpx.RemoteProtocolError as exc:
-        if "without sending a response" in str(exc):
-            raise NoAnswerError(
-                f"{url} closed the connection without an answer.\n"
-                "The server does this when it cannot encode a value of the result (NaN, infinity, a struct), "
-                "or when it stops.\nRead doubtful columns as text: arrow_cast(column, 'Utf8')."
-            ) from exc
-        raise TransportError(
-            f"The connection to {url} broke in the middle of the answer: {_reason(exc)}.\nNothing of it was used."
-        ) from exc
-    except httpx.TransportError as exc:
-        raise TransportError(
-            f"The connection to {url} broke: {_reason(exc)}.\nNothing of the answer was used."
-        ) from exc
-
-
-def _reason(exc: Exception) -> str:
-    cause: BaseException = exc
-    while cause.__cause__ is not None or cause.__context__ is not None:
-        cause = cause.__cause__ or cause.__context__ or cause
-    text = str(cause) or str(exc) or type(exc).__name__
-    return text.rstrip(".").splitlines()[0]

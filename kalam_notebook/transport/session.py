@@ -126,16 +126,23 @@ class Session:
         """Get a new token: from the provider, by the refresh token, or by a login."""
         credentials = self._credentials
         if credentials.token_provider is not None:
-            self._token = Secret(credentials.token_provider())
-            self._expires_at = token_expiry(self._token.reveal())
+            token = credentials.token_provider()
+            if not isinstance(token, str):
+                raise AuthError(f"token_provider returned {type(token).__name__}; it has to return a token as text.")
+            self._token = Secret(token)
+            self._expires_at = token_expiry(token)
             return
         if self._refresh_token is not None:
             try:
                 self._adopt(refresh(self._http, self._refresh_token, timeout=self._timeout))
-            except AuthError:
+            except AuthError as exc:
                 self._refresh_token = None
                 if credentials.password is None:
-                    raise
+                    raise AuthError(
+                        "The saved login has expired, and the server does not renew it.\n"
+                        "Log in again with: kalam login, or pass user=... and password=....",
+                        exc.code,
+                    ) from exc
             else:
                 return
         if credentials.password is None or credentials.user is None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalam_notebook.errors import KalamError, ProtocolError, QueryError, ServerError
-from kalam_notebook.transport.http import HttpTransport, NoAnswerError, Request
+from kalam_notebook.transport.http import HttpTransport, Request
+from kalam_notebook.transport.http_failures import NoAnswerError
 from kalam_notebook.transport.session import Session, is_expired
 from kalam_notebook.wire.body import BodyDecoder, ListsDecoder, RawResult, parse_row
 from kalam_notebook.wire.envelope import sql_body
@@ -113,6 +114,16 @@ class SqlEndpoint:
             return self.with_token(read)
         except (ValueError, TypeError, OverflowError) as exc:
             raise ProtocolError(f"The exact answer has a value that does not fit its type: {exc}") from exc
+
+    def check(self) -> None:
+        """See that a KalamDB server answers and accepts the token, without anything that a table could spoil.
+
+        Raises:
+            KalamError: As ``execute``; ProtocolError when something else answers.
+        """
+        # The route that tells who one is answers to an expired token as to a wrong one (HTTP reference, section 4.3).
+        request = Request("POST", "/v1/api/sql", sql_body("SELECT 1", []), _JSON, repeatable=True)
+        self.with_token(lambda token: parse_row(self._http.send(request, token=token).content))
 
     def upload(self, files: Sequence[tuple[str, Any]], sql: str) -> Answer:
         """Send a multipart request; see ``transport.files``."""

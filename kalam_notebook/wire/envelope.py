@@ -6,14 +6,22 @@ status and text. Called by the HTTP transport.
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from kalam_notebook.errors import AuthError, KalamError, RateLimitError, server_error
+from kalam_notebook.errors import AuthError, KalamError, RateLimitError, ServerError, server_error
 
-__all__ = ["error_code", "raise_for_answer", "sql_body"]
+__all__ = ["error_code", "one_line", "raise_for_answer", "sql_body"]
+
+#: Longer texts of a server are cut in messages.
+_MESSAGE_CHARS = 2000
+_PAGE_HINT = "KalamDB sends no pages: check the URL, and proxies between."
+_PROXY_HINT = "A proxy could not reach the server. Start the server, or try again."
+_TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
 
 
 def sql_body(sql: str, params: list[Any]) -> bytes:
@@ -44,7 +52,28 @@ def raise_for_answer(
     if status < 300:
         return
     code, message, details = _code_message_details(body)
-    raise answer_error(status, code, message, headers, sql=details or sql, path=path)
+    hint = ""
+    if not code and message.startswith("<"):
+        code, message = f"HTTP_{status}", _page_text(message, path)
+        hint = _PROXY_HINT if status >= 502 else _PAGE_HINT
+    error = answer_error(status, one_line(code), one_line(message), headers, sql=details or sql, path=path)
+    if isinstance(error, ServerError) and hint:
+        error.hint = hint
+    raise error
+
+
+def one_line(text: str) -> str:
+    """A text of the server or of SQL as one line of a message, with control characters made visible."""
+    joined = " ".join(text.split())
+    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in joined[:_MESSAGE_CHARS])
+    return shown if len(joined) <= _MESSAGE_CHARS else f"{shown}…"
+
+
+def _page_text(page: str, path: str) -> str:
+    """What a web page says: who answers is a proxy before the server, or no KalamDB at all."""
+    found = _TITLE.search(page)
+    title = one_line(html.unescape(re.sub("<[^>]*>", " ", found[2])))[:100] if found else ""
+    return f"{path or 'the request'} was answered with a web page{f' ({title})' if title else ''}"
 
 
 def answer_error(
@@ -69,6 +98,7 @@ def _auth_text(status: int, code: str, message: str) -> str:
         "setup_required": "root has no password yet. Call client.server_setup(user, password, root_password).",
         "TOKEN_EXPIRED": "The token has expired. Connect again, with a user and password or a fresh token.",
         "INVALID_CREDENTIALS": "The server does not accept the token. Connect again with a valid one.",
+        "HTTP_401": _PAGE_HINT,
         "MISSING_AUTHORIZATION": "Connect with a user and password, or a token.",
     }.get(code, "Connect again with valid credentials.")
     text = f"{code}: {message}" if code else f"The server refused the login (status {status})."

@@ -16,7 +16,7 @@ from kalam_notebook.errors import ProtocolError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Column", "arrow_field", "arrow_schema", "parse_schema"]
+__all__ = ["Column", "arrow_field", "arrow_schema", "is_known", "parse_schema"]
 
 #: Metadata key of an Arrow field: the server's type name, for types that share one Arrow type (Text, Json, File).
 KALAM_TYPE = b"kalam:data_type"
@@ -107,6 +107,11 @@ def _simple_types() -> dict[str, pa.DataType]:
         "Date": pa.date32(),
         "Time": pa.time64("us"),
     }
+
+
+def is_known(column: Column) -> bool:
+    """Whether the announced type is one of the seventeen that KalamDB 0.4 has."""
+    return column.type_name in {*_simple_types(), "Decimal", "Embedding"}
 
 
 def arrow_type(column: Column) -> pa.DataType:

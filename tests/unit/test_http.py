@@ -113,7 +113,7 @@ def test_details_name_the_failing_statement():
         (httpx.ReadTimeout("slow"), RequestTimeoutError, "did not answer in time"),
         (httpx.ReadError("reset"), TransportError, "broke: reset"),
         (httpx.RemoteProtocolError("peer closed connection"), TransportError, "middle of the answer"),
-        (httpx.RemoteProtocolError("Server disconnected without sending a response."), TransportError, "arrow_cast"),
+        (httpx.RemoteProtocolError("Server disconnected without sending a response."), TransportError, "stopping"),
     ],
     ids=str,
 )

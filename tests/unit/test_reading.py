@@ -9,7 +9,7 @@ import pytest
 
 from kalam_notebook.errors import ConnectError, QueryError, ResultError
 from kalam_notebook.reading.reader import Reader
-from kalam_notebook.transport.http import NoAnswerError
+from kalam_notebook.transport.http_failures import NoAnswerError
 from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.body import BodyDecoder
 from kalam_notebook.wire.decode import decode_array

@@ -1,0 +1,63 @@
+"""What went wrong with an HTTP request, in words: the one place where httpx's errors are told apart."""
+
+from __future__ import annotations
+
+import httpx
+
+from kalam_notebook.errors import ConnectError, RequestTimeoutError, TransportError
+
+__all__ = ["NoAnswerError", "describe_failure"]
+
+
+class NoAnswerError(TransportError):
+    """The server closed the connection without an answer. It does so when it cannot encode a value."""
+
+
+def describe_failure(
+    exc: httpx.TransportError, *, url: str, is_sql: bool, is_repeatable: bool, is_login: bool, seconds: float
+) -> TransportError:
+    """Make the error for a request that got no whole answer, most specific first.
+
+    Args:
+        exc: What httpx says.
+        url: The server.
+        is_sql: Whether the request was a statement.
+        is_repeatable: Whether it may be sent again without a second thought.
+        is_login: Whether it has the shorter timeout of logins.
+        seconds: Silence that was allowed.
+    """
+    match exc:
+        case httpx.ConnectTimeout() | httpx.ConnectError():
+            return ConnectError(
+                f"Cannot reach {url}: {_reason(exc)}.\n"
+                "Start the server or correct the URL. To try without a server: kalam.connect('sandbox')."
+            )
+        case httpx.TimeoutException():
+            running = "The statement may still be running. " if is_sql else ""
+            what = f"nothing came for {seconds:g} s" if isinstance(exc, httpx.ReadTimeout) else "the request got stuck"
+            more = "timeouts=kalam.Timeouts(auth=30)" if is_login else "timeout=120"
+            return RequestTimeoutError(
+                f"{url} did not answer in time: {what}.\n{running}Allow more: kalam.connect(url, {more})."
+            )
+        case httpx.RemoteProtocolError() if "without sending a response" in str(exc):
+            why = (
+                "The server does this when it cannot encode a value of the result (NaN, infinity, a struct), "
+                "or when it stops.\nRead doubtful columns as text: arrow_cast(column, 'Utf8')."
+                if is_sql
+                else "The server is stopping, or something else than KalamDB listens there. Check the URL."
+            )
+            return NoAnswerError(f"{url} closed the connection without an answer.\n{why}")
+        case _:
+            advice = "Send it again." if is_repeatable else "It may have taken effect: look before you send it again."
+            where = " in the middle of the answer" if isinstance(exc, httpx.RemoteProtocolError) else ""
+            return TransportError(
+                f"The connection to {url} broke{where}: {_reason(exc)}.\nNothing of the answer was used. {advice}"
+            )
+
+
+def _reason(exc: Exception) -> str:
+    cause: BaseException = exc
+    while cause.__cause__ is not None or cause.__context__ is not None:
+        cause = cause.__cause__ or cause.__context__ or cause
+    text = str(cause) or str(exc) or type(exc).__name__
+    return text.rstrip(".").splitlines()[0]

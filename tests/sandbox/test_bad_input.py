@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 
-import httpx
 import pytest
 from scripted_server import ScriptedServer, answer, sql_answer
 
@@ -20,7 +19,6 @@ from kalam_notebook.errors import (
     ServerError,
     TransportError,
 )
-from kalam_notebook.sandbox.launcher import start
 
 INT = b'[{"name":"n","data_type":"Int","index":0}]'
 HALF = b'{"status":"success","results":[{"schema":%s,"rows":[[1],[2],[3' % INT
@@ -131,14 +129,29 @@ def test_an_interrupt_leaves_the_client_usable(sandbox_server):
         assert client.execute_query("SELECT n FROM app.t").rows.arrow().to_pylist() == [{"n": 7}]
 
 
-def test_a_token_is_renewed_when_it_expires_and_a_bare_one_says_so():
-    with start(options=["--access-token-seconds", "1"]) as server:
-        with kalam.Client(server.url, user="root", password=server.root_password) as client:
-            assert client.query("SELECT 1 AS one")["one"].tolist() == [1]
-            old = client.login("root", server.root_password).access_token
-            assert client.query("SELECT 2 AS two")["two"].tolist() == [2]
-        expired = httpx.get(f"{server.url}/v1/api/auth/me", headers={"Authorization": f"Bearer {old}"})
-        assert expired.status_code in {200, 401}
+EXPIRED = b'{"error":{"code":"TOKEN_EXPIRED","message":"Invalid credentials"},"results":[],"status":"error","took":0.1}'
+
+
+def test_a_bare_token_that_expired_says_so():
+    with ScriptedServer(answer(EXPIRED, "401 Unauthorized")) as server:
+        with kalam.Client(server.url, token="a.b.c") as client, pytest.raises(AuthError) as caught:
+            client.query("SELECT 1")
+        assert "Connect again" in message(caught.value)
+        assert len(server.requests) == 1
+
+
+def test_an_expired_token_is_renewed_once_and_not_for_ever():
+    with ScriptedServer(answer(EXPIRED, "401 Unauthorized")) as server, client_of(server) as client:
+        with pytest.raises(AuthError):
+            client.query("SELECT 1")
+        paths = [request.split(b" ")[1] for request in server.requests]
+        assert paths == [
+            b"/v1/api/auth/login",
+            b"/v1/api/sql",
+            b"/v1/api/auth/refresh",
+            b"/v1/api/auth/login",
+            b"/v1/api/sql",
+        ]
 
 
 def test_a_token_that_cannot_be_one(sandbox_server):

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import ServerError
+from kalam_notebook.errors import PermissionDeniedError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.exact import exact_text
 from kalam_notebook.wire.shape import Clauses, Shape
-from kalam_notebook.wire.sql import quote_name
+from kalam_notebook.wire.sql import quote_name, table_names
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 
 if TYPE_CHECKING:
@@ -159,12 +159,12 @@ class Walk:
         where = f"{window} AND (\n{plan.clauses.where}\n)" if plan.clauses.where else window
         inner = f"SELECT {plan.clauses.columns}, {plan.key} AS kalam_key, _seq AS kalam_seq FROM {table} WHERE {where}"
         page = f"LIMIT {self.page_rows}"
-        keys = f"SELECT {pair} FROM (SELECT {plan.key}, _seq FROM {table} WHERE {window}"
+        keys = f"SELECT {pair} FROM (SELECT {plan.key} AS kalam_key, _seq AS kalam_seq FROM {table} WHERE {window}"
         return [
             f"SELECT {', '.join(lists)}, {pair} FROM (SELECT * FROM ({inner}) AS p ORDER BY kalam_seq {page}) "
             f"AS q({', '.join(names)}, k, s)",
-            f"{keys} ORDER BY _seq {page}) AS q(k, s)",
-            f"{keys} AND _deleted = true ORDER BY _seq {page}) AS q(k, s)",
+            f"{keys} ORDER BY kalam_seq {page}) AS q(k, s)",
+            f"{keys} AND _deleted = true ORDER BY kalam_seq {page}) AS q(k, s)",
         ]
 
 
@@ -180,6 +180,21 @@ def plan_walk(endpoint: Endpoint, shape: Shape, columns: Sequence[Column], param
     assert shape.clauses is not None
     announced = endpoint.execute(f"SELECT * FROM {shape.clauses.table} LIMIT 0").results[0].columns
     keys = [column for column in announced if column.is_primary_key]
-    # The key of a STREAM table is not unique; a table of another kind always has one, and its rows have tombstones.
-    key = keys[0] if len(keys) == 1 else next(column for column in announced if column.name == "_seq")
+    # Every other table has a key, and its rows have tombstones; a STREAM table has neither, its deleted rows just go.
+    is_unique = len(keys) == 1 and not _is_stream(endpoint, shape.clauses.table)
+    key = keys[0] if is_unique else next(column for column in announced if column.name == "_seq")
     return WalkPlan(shape.clauses, arrow_schema(tuple(columns)), quote_name(key.name), arrow_type(key), params)
+
+
+def _is_stream(endpoint: Endpoint, named: str) -> bool:
+    """Whether a table's keys may repeat; only the list of tables tells."""
+    (name,) = table_names(f"SELECT * FROM {named}")
+    try:
+        rows = endpoint.execute("SHOW TABLES").tables[0]
+    except PermissionDeniedError:
+        # Ordinary users may not list tables from 0.5 on (SQL reference, section 14.1); most tables are no streams.
+        return False
+    assert rows is not None
+    wanted = (name.namespace or "default", name.table, "stream")
+    listed = rows.select(["namespace_id", "table_name", "table_type"]).to_pylist()
+    return any((row["namespace_id"], row["table_name"], row["table_type"].lower()) == wanted for row in listed)

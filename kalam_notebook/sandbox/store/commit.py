@@ -119,7 +119,7 @@ def apply(
     definition = table.definition
     owner = table.owner_of(operation.user_id)
     if operation.kind == "delete" and definition.kind == "stream":
-        return _remove(operation, definition, owner, log, next_seq)
+        return _remove(operation, definition, owner, log)
     keys = _keys(operation.rows, definition)
     # Uncommitted writes are checked at COMMIT (KalamDB SQL reference, section 6.11).
     if operation.kind != "delete" and not staged:
@@ -176,18 +176,12 @@ def _check_keys(keys: Sequence[object], log: VersionLog, definition: TableDef) -
         )
 
 
-def _remove(
-    operation: Operation,
-    definition: TableDef,
-    owner: str | None,
-    log: VersionLog,
-    next_seq: Callable[[int], int],
-) -> Applied:
+def _remove(operation: Operation, definition: TableDef, owner: str | None, log: VersionLog) -> Applied:
     """Delete from a STREAM table: all rows with the same key value vanish, without a key none does."""
     key = definition.key
     rows = log.rows_where(key.name, operation.rows.column(key.name).to_pylist()) if key else []
     old = log.take(rows)
-    log.remove(rows, next_seq(1))
+    log.remove(rows)
     return Applied("delete", definition, owner, old, None)
 
 

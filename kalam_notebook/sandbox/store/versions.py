@@ -99,9 +99,7 @@ class VersionLog:
 
     def hide(self, keys: Iterable[object]) -> None:
         """Make rows invisible without a tombstone."""
-        for key in keys:
-            row = self._index.pop(key)
-            self._end(row, int(self._seq[row]))
+        self.remove(self._index.pop(key) for key in keys)
 
     def find(self, key: object) -> int | None:
         """Return the row number of the key's living version, None when there is none."""
@@ -152,10 +150,10 @@ class VersionLog:
         last.batch = last.batch.set_column(place, last.batch.schema.field(place), cells)
         last.live = None
 
-    def remove(self, rows: Iterable[int], seq: int) -> None:
-        """End rows without a tombstone, as a STREAM table does."""
+    def remove(self, rows: Iterable[int]) -> None:
+        """Take rows away for good, also for whoever reads an older state, as a STREAM table does."""
         for row in rows:
-            self._end(row, seq)
+            self._end(row, int(self._seq[row]))
 
     def take(self, rows: Sequence[int]) -> pa.RecordBatch:
         """Return rows by number, in that order, as they were stored."""

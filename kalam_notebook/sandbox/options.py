@@ -1,8 +1,8 @@
-"""Every number the sandbox obeys silently and every habit it has, in one frozen value.
+"""Every number the sandbox obeys silently, every habit and every fault it has, in one frozen value.
 
 The defaults are those of KalamDB 0.4.3-rc.4. A habit is a lie of truth, section 1; switched off, the sandbox does what
-a plain reader expects, so that a repaired server can be played. Nothing here acts; routes, guard, engine and socket
-read it.
+a plain reader expects, so that a repaired server can be played. A fault is something that no server does by itself, to
+see what a client makes of it; all are off. Nothing here acts; routes, guard, engine and socket read it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,13 @@ class Options:
         client_timeout: Seconds of silence after which a socket is closed.
         notification_queue: Events that wait for one subscription, at most; later ones are dropped.
         snapshot_buffer: Events kept while a snapshot is being read.
+        drop_events: Probability that an event of a live query is not sent.
+        double_events: Probability that an event is sent twice.
+        swap_events: Probability that an event is sent after the one that follows it.
+        late_events: Probability that an event is sent only after ``late_by_events`` others.
+        late_by_events: How many events go before one that is late.
+        late_by_ms: Milliseconds after which swapped and late events are sent in any case.
+        fault_seed: Decides which events the four probabilities hit; the same seed hits the same ones.
         resort_by_key: Sort results by the key unless ORDER BY stands last (truth L4).
         drop_decimal_sign: Send decimals between -1 and 0 without their sign (truth L5).
         declare_source_types: Announce an expression under the type of its column (truth L6).
@@ -86,6 +93,13 @@ class Options:
     client_timeout: float = 10.0
     notification_queue: int = 128
     snapshot_buffer: int = 1024
+    drop_events: float = 0.0
+    double_events: float = 0.0
+    swap_events: float = 0.0
+    late_events: float = 0.0
+    late_by_events: int = 10
+    late_by_ms: float = 200.0
+    fault_seed: int = 0
     resort_by_key: bool = True
     drop_decimal_sign: bool = True
     declare_source_types: bool = True

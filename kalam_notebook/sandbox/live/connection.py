@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kalam_notebook.sandbox.backend import Caller, Change
+from kalam_notebook.sandbox.live.faults import EventFaults
 from kalam_notebook.sandbox.live.frames import Message
 from kalam_notebook.sandbox.live.subscription import Subscription
 
@@ -28,6 +29,13 @@ class Ending:
 class Connection:
     """One WebSocket connection.
 
+    Args:
+        queue_size: Events that may wait for the socket.
+        faults: What becomes of each event before it is queued.
+        wake: Called when an event has been queued.
+        end: Called when the server wants to close the connection.
+        later: Calls a function when events that are held back have waited long enough.
+
     Attributes:
         id: Identifier without dashes, part of the ids of its live queries.
         caller: Who it is, None before authentication.
@@ -38,7 +46,15 @@ class Connection:
         subscriptions: Live queries by the client's id.
     """
 
-    def __init__(self, *, queue_size: int, wake: Callable[[], None], end: Callable[[Ending], None]) -> None:
+    def __init__(
+        self,
+        *,
+        queue_size: int,
+        faults: EventFaults[tuple[Subscription, Message]],
+        wake: Callable[[], None],
+        end: Callable[[Ending], None],
+        later: Callable[[Callable[[], None]], object],
+    ) -> None:
         self.id = secrets.token_hex(8)
         self.caller: Caller | None = None
         self.auth_started = False
@@ -47,7 +63,10 @@ class Connection:
         self.subscriptions: dict[str, Subscription] = {}
         self.end = end
         self._queue_size = queue_size
+        self._faults = faults
         self._wake = wake
+        self._later = later
+        self._will_release = False
         # By table as well, since an id used again for another table leaves the old query behind as a
         # ghost: it keeps sending until the socket closes (live reference 6.5).
         self._receivers: dict[tuple[tuple[str, str], str], Subscription] = {}
@@ -83,13 +102,26 @@ class Connection:
             if subscription.is_loading:
                 subscription.hold(change.seq, message)
             else:
-                self._offer(subscription, message)
+                self._pass_on(subscription, message)
 
     def finish_loading(self, subscription: Subscription) -> None:
         """Let a live query send its changes; what was held goes out until the queue is full once."""
         for message in subscription.finish_loading():
             if not self._offer(subscription, message):
                 return
+
+    def _pass_on(self, subscription: Subscription, message: Message) -> None:
+        """Queue an event, if the faults let it; what they hold back is queued a while later at the latest."""
+        for event in self._faults.pass_on((subscription, message)):
+            self._offer(*event)
+        if self._faults.is_holding and not self._will_release:
+            self._will_release = True
+            self._later(self._release)
+
+    def _release(self) -> None:
+        self._will_release = False
+        for event in self._faults.release_all():
+            self._offer(*event)
 
     def _offer(self, subscription: Subscription, message: Message) -> bool:
         """Queue an event; a full queue drops it without a sign (live reference 6.4)."""

@@ -10,9 +10,11 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import count
 
 from kalam_notebook.sandbox.backend import Change
 from kalam_notebook.sandbox.live.connection import Connection, Ending
+from kalam_notebook.sandbox.live.faults import EventFaults
 from kalam_notebook.sandbox.live.frames import auth_error
 from kalam_notebook.sandbox.live.subscription import Subscription
 from kalam_notebook.sandbox.options import Options
@@ -52,6 +54,7 @@ class LiveRegistry:
         self.counter = SubscriptionCounter()
         self._options = options
         self._connections: dict[str, Connection] = {}
+        self._numbers = count(1)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
@@ -72,7 +75,14 @@ class LiveRegistry:
 
     def open(self, *, wake: Callable[[], None], end: Callable[[Ending], None]) -> Connection:
         """Register a new connection; `end` is called when the server wants to close it."""
-        connection = Connection(queue_size=self._options.notification_queue, wake=wake, end=end)
+        late_by = self._options.late_by_ms / 1000
+        connection = Connection(
+            queue_size=self._options.notification_queue,
+            faults=EventFaults(self._options, next(self._numbers)),
+            wake=wake,
+            end=end,
+            later=lambda release: asyncio.get_running_loop().call_later(late_by, release),
+        )
         self._connections[connection.id] = connection
         return connection
 

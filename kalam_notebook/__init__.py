@@ -7,6 +7,8 @@ Types stand in ``__init__.pyi``; a test compares the two.
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
 from kalam_notebook._version import __version__
@@ -51,6 +53,17 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name.
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+class _Package(ModuleType):
+    """Keeps ``kalam.live`` the function: importing the package of that name would put itself in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _METHODS or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,9 @@ The rules (live reference, sections 2, 3, 6 and 9.3):
   read them again after each acknowledgement.
 - 50 messages a second are accepted and the others dropped without effect, so messages leave at most 40 a second.
 - Errors of the connection as a whole (``rate_limit``, ``protocol``, …) do not tell what was lost: connect anew.
+- Rows are asked for page by page, each when the owner has taken the one before. An error before the last page ends the
+  live query: asked again, the server would fail again.
+- While the owner does not listen (``hold``), silence means nothing; pings go out all the same.
 - A live query that is refused as it comes back may find its old self still counted, on a connection that the server has
   not missed yet: it is tried again for a while.
 
@@ -24,6 +27,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from kalam_notebook.errors import AuthError, KalamError
+from kalam_notebook.live.cursor import Cursor
 from kalam_notebook.live.states import (
     TRANSITIONS,
     Action,
@@ -42,7 +46,16 @@ from kalam_notebook.live.states import (
     first_line,
 )
 from kalam_notebook.live.subscriptions import Subscriptions
-from kalam_notebook.wire.live import AuthErrorMessage, AuthSuccess, Change, ErrorMessage, Message, SubscriptionAck
+from kalam_notebook.wire.live import (
+    AuthErrorMessage,
+    AuthSuccess,
+    Change,
+    ErrorMessage,
+    InitialDataBatch,
+    Message,
+    SubscriptionAck,
+    Unknown,
+)
 
 __all__ = ["LiveProtocol"]
 
@@ -72,6 +85,8 @@ class LiveProtocol:
         self._next_ping = math.inf
         # The ping that nothing has followed yet.
         self._unanswered_ping: float | None = None
+        # Whether the owner reads nothing for now.
+        self._is_held = False
 
     # Results.
 
@@ -92,6 +107,8 @@ class LiveProtocol:
         if self.status.state is State.AUTHENTICATING:
             return self._auth_deadline
         if self.status.state is State.OPEN:
+            if self._is_held:
+                return min(self._next_ping, self._subscriptions.turn())
             return min(self._next_ping, self._pong_deadline(), self._subscriptions.deadline())
         return math.inf
 
@@ -107,15 +124,16 @@ class LiveProtocol:
         self._leave(now)
         self._stop(None)
 
-    def subscribe(self, key: int, sql: str, now: float) -> None:
+    def subscribe(self, key: int, sql: str, now: float, cursor: Cursor | None = None) -> None:
         """Add a live query, and connect if that was not wanted before.
 
         Args:
             key: Names it in events; never used before.
             sql: As the server gets it.
             now: The time.
+            cursor: Says at each attempt which rows to ask for, and hears what came; None for changes only.
         """
-        self._subscriptions.add(key, sql, is_open=self.status.state is State.OPEN)
+        self._subscriptions.add(key, sql, is_open=self.status.state is State.OPEN, cursor=cursor)
         if self.status.state in {State.IDLE, State.STOPPED}:
             self.connect()
         self._send_due(now)
@@ -124,6 +142,27 @@ class LiveProtocol:
         """Remove a live query; unknown keys are ignored."""
         self._subscriptions.remove(key)
         self._send_due(now)
+
+    def next_batch(self, key: int, wire_id: str, now: float) -> None:
+        """Ask for the rows behind those that were told last.
+
+        Args:
+            key: The live query.
+            wire_id: The ``subscription_id`` of the batch that was taken; another than the present one is ignored.
+            now: The time.
+        """
+        self._subscriptions.fetch(key, wire_id)
+        self._send_due(now)
+
+    def hold(self) -> None:
+        """Take note that nothing is read for now, so that nothing can be heard."""
+        self._is_held = True
+
+    def go_on(self, now: float) -> None:
+        """Take note that reading goes on; whoever was not heard meanwhile gets all their time again."""
+        self._is_held = False
+        self._unanswered_ping = None
+        self._subscriptions.be_patient(now)
 
     # What happened.
 
@@ -143,7 +182,10 @@ class LiveProtocol:
             case Change():
                 self._events.extend(self._subscriptions.changed(message))
             case SubscriptionAck():
-                self._events.extend(self._subscriptions.acknowledged(message))
+                self._events.extend(self._subscriptions.acknowledged(message, now))
+            case InitialDataBatch():
+                self._events.extend(self._subscriptions.loaded(message))
+                self._send_due(now)
             case AuthSuccess() if self.status.state is State.AUTHENTICATING:
                 self._authenticated(now)
             case AuthErrorMessage():
@@ -153,8 +195,10 @@ class LiveProtocol:
             case ErrorMessage():
                 self._events.extend(self._subscriptions.failed(message, now))
                 self._send_due(now)
-            case _:
-                pass  # Snapshots are never asked for, and unknown messages may come from newer servers.
+            case Unknown():  # Newer servers may send some.
+                self._events.extend(self._subscriptions.puzzled(message))
+            case AuthSuccess():
+                pass
 
     def lost(self, failure: Failure, now: float) -> None:
         """The connection, or the attempt, ended by itself."""
@@ -171,9 +215,9 @@ class LiveProtocol:
             self._tick_open(now)
 
     def _tick_open(self, now: float) -> None:
-        if now >= self._pong_deadline():
+        if not self._is_held and now >= self._pong_deadline():
             self._lose(Failure("the server is silent"), now)
-        elif self._subscriptions.is_overdue(now):
+        elif not self._is_held and self._subscriptions.is_overdue(now):
             self._lose(Failure("the server did not answer a live query"), now)
         else:
             if now >= self._next_ping:
@@ -184,7 +228,9 @@ class LiveProtocol:
             self._send_due(now)
 
     def _pong_deadline(self) -> float:
-        return math.inf if self._unanswered_ping is None else self._unanswered_ping + self._timing.pong_timeout
+        if self._unanswered_ping is None or self._subscriptions.awaits_rows:
+            return math.inf
+        return self._unanswered_ping + self._timing.pong_timeout
 
     def _authenticated(self, now: float) -> None:
         self._opened_at = now
@@ -220,6 +266,7 @@ class LiveProtocol:
             self._delays, self._is_renewed = self._new_delays(), False
         self._opened_at = self._auth_deadline = self._next_ping = math.inf
         self._unanswered_ping = None
+        self._is_held = False
         self._subscriptions.lost(now)
         self._actions = [Drop()]
 

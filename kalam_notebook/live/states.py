@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from kalam_notebook.errors import KalamError
-from kalam_notebook.wire.live import Change, SubscriptionAck
+from kalam_notebook.wire.live import Change, InitialDataBatch, SubscribeOptions, SubscriptionAck, Unknown
 
 __all__ = [
     "TRANSITIONS",
@@ -21,6 +21,7 @@ __all__ = [
     "Failure",
     "Input",
     "Interrupted",
+    "Loaded",
     "Open",
     "Ping",
     "Refused",
@@ -31,6 +32,7 @@ __all__ = [
     "Stopped",
     "Subscribed",
     "Timing",
+    "Unexplained",
     "first_line",
 ]
 
@@ -181,10 +183,25 @@ Action = Open | Send | Ping | Drop
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """A live query is established, for the first time or again: read the rows now."""
+    """A live query is established, for the first time or again: read the rows now.
+
+    Attributes:
+        key: The live query.
+        ack: The server's answer.
+        options: The rows that were asked for, and will be told; None for none.
+    """
 
     key: int
     ack: SubscriptionAck
+    options: SubscribeOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Rows that were asked for came; if there are more, ``next_batch`` gets them."""
+
+    key: int
+    batch: InitialDataBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +217,26 @@ class Interrupted:
     """A live query gets no events for now, though the connection stands; ``Subscribed`` or ``Refused`` will follow."""
 
     key: int
-    reason: str
+    code: str
+    message: str
+
+    @property
+    def reason(self) -> str:
+        """What the server said."""
+        return f"{self.code}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unexplained:
+    """The server sent a message about a live query that this client does not know."""
+
+    key: int
+    message: Unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The server does not accept a live query; it is forgotten."""
+    """The server does not accept a live query, or cannot send its rows; it is forgotten."""
 
     key: int
     sql: str
@@ -231,4 +262,4 @@ class Stopped:
     error: KalamError | None
 
 
-Event = Subscribed | Changed | Interrupted | Refused | StatusChanged | Stopped
+Event = Subscribed | Loaded | Changed | Interrupted | Unexplained | Refused | StatusChanged | Stopped

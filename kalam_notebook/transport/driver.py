@@ -18,13 +18,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from kalam_notebook.errors import KalamError, LiveError
+from kalam_notebook.live.cursor import Cursor
 from kalam_notebook.live.protocol import LiveProtocol
 from kalam_notebook.live.states import (
     Action,
-    Changed,
     Drop,
     Event,
-    Interrupted,
     Open,
     Ping,
     Refused,
@@ -33,12 +32,12 @@ from kalam_notebook.live.states import (
     Status,
     StatusChanged,
     Stopped,
-    Subscribed,
     Timing,
 )
-from kalam_notebook.transport.failures import describe_failure, subscription_error
-from kalam_notebook.transport.listener import FrameHook, Listener, TokenSource
+from kalam_notebook.transport.failures import describe_failure
+from kalam_notebook.transport.listener import FrameHook, Hearing, TokenSource
 from kalam_notebook.transport.threads import call_in_thread
+from kalam_notebook.transport.waiting import Gate
 from kalam_notebook.wire.live import MAX_MESSAGE_BYTES, Unknown, parse_message, unpack_frame
 
 __all__ = ["Driver"]
@@ -63,6 +62,7 @@ class Driver:
         open_timeout: Seconds for the opening handshake; None for ever.
         delays: Delays before attempts to connect again.
         hooks: Called with every frame received and sent.
+        gate: While it is shut, nothing is read.
     """
 
     def __init__(
@@ -74,13 +74,17 @@ class Driver:
         open_timeout: float | None,
         delays: Callable[[], Iterator[float]],
         hooks: tuple[FrameHook | None, FrameHook | None],
+        gate: Gate,
     ) -> None:
         self._url = url
         self._token = token
         self._open_timeout = open_timeout
         self._on_receive, self._on_send = hooks
         self._protocol = LiveProtocol(delays=delays, timing=timing)
-        self._listeners: dict[int, Listener] = {}
+        self._gate = gate
+        self._hearings: dict[int, Hearing] = {}
+        # Bytes of the frame that is being told.
+        self._size = 0
         self._waiting: list[Future[None]] = []
         self._closed = asyncio.Event()
         self._secret = ""
@@ -118,16 +122,21 @@ class Driver:
         if self.status.state is State.OPEN:
             self._release(None)
 
-    def subscribe(self, key: int, sql: str, listener: Listener) -> None:
+    def subscribe(self, key: int, sql: str, hear: Hearing, cursor: Cursor | None = None) -> None:
         """Start a live query."""
-        self._listeners[key] = listener
-        listener.status_changed(self.status)
-        self._protocol.subscribe(key, sql, self._now())
+        self._hearings[key] = hear
+        hear(StatusChanged(self.status), 0)
+        self._protocol.subscribe(key, sql, self._now(), cursor)
+        self._pump()
+
+    def next_batch(self, key: int, wire_id: str) -> None:
+        """Ask for more rows of a live query."""
+        self._protocol.next_batch(key, wire_id, self._now())
         self._pump()
 
     def unsubscribe(self, key: int) -> None:
-        """End a live query; its listener hears nothing more."""
-        self._listeners.pop(key, None)
+        """End a live query; it hears nothing more."""
+        self._hearings.pop(key, None)
         self._protocol.unsubscribe(key, self._now())
         self._pump()
 
@@ -160,27 +169,24 @@ class Driver:
 
     def _tell(self, event: Event) -> None:
         match event:
-            case Changed():
-                self._listeners[event.key].changed(event.change)
-            case Subscribed():
-                self._listeners[event.key].subscribed(event.ack)
-            case Interrupted():
-                self._listeners[event.key].interrupted(event.reason)
-            case Refused():
-                self._listeners.pop(event.key).stopped(subscription_error(event))
             case StatusChanged():
-                self._tell_status(event.status)
+                self._tell_status(event)
             case Stopped():
-                listeners, self._listeners = self._listeners, {}
-                for listener in listeners.values():
-                    listener.stopped(event.error)
+                hearings, self._hearings = self._hearings, {}
+                for hear in hearings.values():
+                    hear(event, 0)
                 self._release(event.error or LiveError("The connection of this client was closed."))
+            case Refused():
+                self._hearings.pop(event.key)(event, self._size)
+            case _:
+                self._hearings[event.key](event, self._size)
 
-    def _tell_status(self, status: Status) -> None:
+    def _tell_status(self, event: StatusChanged) -> None:
+        status = event.status
         if status.state in {State.WAITING, State.STOPPED}:
             _LOG.info("live connection %s: %s", status.state.value, status.reason)
-        for listener in self._listeners.values():
-            listener.status_changed(status)
+        for hear in self._hearings.values():
+            hear(event, 0)
         if status.state is State.OPEN:
             self._release(None)
 
@@ -242,11 +248,21 @@ class Driver:
         try:
             # A frame that makes the protocol leave this connection is its last.
             while self._current is asyncio.current_task():
+                if not self._gate.is_open:
+                    await self._hold()
                 self._receive(await socket.recv())
         finally:
             sender.cancel()
 
+    async def _hold(self) -> None:
+        """Read nothing until the gate is open; timers go on, and with them the pings."""
+        self._protocol.hold()
+        await self._gate.passed()
+        self._protocol.go_on(self._now())
+        self._pump()
+
     def _receive(self, frame: str | bytes) -> None:
+        self._size = len(frame) if isinstance(frame, bytes) or frame.isascii() else len(frame.encode())
         text = unpack_frame(frame)
         self._show(self._on_receive, text)
         message = parse_message(text)

@@ -6,13 +6,27 @@ from collections.abc import Callable
 from typing import Protocol
 
 from kalam_notebook.errors import KalamError
-from kalam_notebook.live.states import Status
+from kalam_notebook.live.states import (
+    Changed,
+    Event,
+    Interrupted,
+    Refused,
+    Status,
+    StatusChanged,
+    Stopped,
+    Subscribed,
+)
+from kalam_notebook.transport.failures import subscription_error
 from kalam_notebook.wire.live import Change, SubscriptionAck
 
-__all__ = ["FrameHook", "Listener", "TokenSource"]
+__all__ = ["FrameHook", "Hearing", "Listener", "TokenSource", "hearing_of"]
 
 #: Gets the text of a frame.
 FrameHook = Callable[[str], None]
+
+#: Hears every event of one live query and of its connection, with the bytes of the frame that brought it, on the
+#: socket's thread: return at once, and raise nothing. After ``Refused`` or ``Stopped`` it hears nothing more.
+Hearing = Callable[[Event, int], None]
 
 
 class TokenSource(Protocol):
@@ -45,3 +59,24 @@ class Listener(Protocol):
     def stopped(self, error: KalamError | None) -> None:
         """The live query has ended, without error when the socket was closed; nothing more will come."""
         ...
+
+
+def hearing_of(listener: Listener) -> Hearing:
+    """Return a function that tells a listener what is of interest to it."""
+
+    def hear(event: Event, size: int) -> None:
+        match event:
+            case Changed():
+                listener.changed(event.change)
+            case Subscribed():
+                listener.subscribed(event.ack)
+            case Interrupted():
+                listener.interrupted(event.reason)
+            case StatusChanged():
+                listener.status_changed(event.status)
+            case Refused():
+                listener.stopped(subscription_error(event))
+            case Stopped():
+                listener.stopped(event.error)
+
+    return hear

@@ -13,23 +13,30 @@ import os
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from itertools import count
 from typing import ParamSpec
 
 from kalam_notebook.errors import ConnectError, LiveError, SubscriptionError
 from kalam_notebook.live.backoff import backoff
+from kalam_notebook.live.cursor import Cursor
 from kalam_notebook.live.states import Timing
 from kalam_notebook.settings import Timeouts
 from kalam_notebook.transport.driver import Driver
-from kalam_notebook.transport.listener import FrameHook, Listener, TokenSource
-from kalam_notebook.wire.live import MAX_CLIENT_MESSAGE_BYTES, subscribe_message
+from kalam_notebook.transport.listener import FrameHook, Hearing, Listener, TokenSource, hearing_of
+from kalam_notebook.transport.waiting import Gate
+from kalam_notebook.wire.live import MAX_BATCH_SIZE, MAX_CLIENT_MESSAGE_BYTES, SubscribeOptions, subscribe_message
 
 __all__ = ["LiveSocket"]
 
 #: Seconds that ``close`` waits for the thread.
 _JOIN_TIMEOUT = 1.0
+
+#: Has as many digits as any cursor, to measure messages with.
+_LONGEST = 2**63 - 1
 
 _P = ParamSpec("_P")
 
@@ -51,6 +58,11 @@ class LiveSocket:
             to half a minute, with jitter.
         on_receive: Called with the text of every frame received, without secrets, on the socket's thread: return soon.
         on_send: The same for every frame sent; a ping is shown as ``[ping]``.
+
+    Attributes:
+        url: The address.
+        gate: While it is shut nothing is read, though the pings go out. Shut it only where no other live query shares
+            the connection.
     """
 
     def __init__(
@@ -66,6 +78,7 @@ class LiveSocket:
     ) -> None:
         timeouts = timeouts or Timeouts()
         self.url = url
+        self.gate = Gate()
         self._driver = Driver(
             url=url if compression else f"{url}?compress=false",
             token=token,
@@ -73,7 +86,19 @@ class LiveSocket:
             open_timeout=timeouts.connect or None,
             delays=delays,
             hooks=(on_receive, on_send),
+            gate=self.gate,
         )
+        self._new_sibling = partial(
+            LiveSocket,
+            url=url,
+            token=token,
+            compression=compression,
+            timeouts=timeouts,
+            delays=delays,
+            on_receive=on_receive,
+            on_send=on_send,
+        )
+        self._siblings: weakref.WeakSet[LiveSocket] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -124,13 +149,42 @@ class LiveSocket:
             SubscriptionError: The text is longer than the server reads.
             LiveError: The socket is closed.
         """
-        key = next(self._keys)
-        size = len(subscribe_message(f"live-{key:09}", sql).encode())
-        if size > MAX_CLIENT_MESSAGE_BYTES:
-            message = f"The live query has {size:,} bytes; the server reads {MAX_CLIENT_MESSAGE_BYTES:,} at most."
-            raise SubscriptionError("MESSAGE_TOO_LARGE", message, sql, "Shorten the filter.")
-        self._post(self._driver.subscribe, key, sql, listener)
-        return key
+        return self._subscribe(sql, hearing_of(listener), None)
+
+    def stream(self, sql: str, hear: Hearing, cursor: Cursor) -> int:
+        """Start a live query whose rows come over the connection too, before the changes.
+
+        Args:
+            sql: The query as the server gets it.
+            hear: Hears what comes, on the socket's thread.
+            cursor: Which rows to ask for, now and whenever the connection comes back.
+
+        Returns:
+            A key for ``next_batch`` and ``unsubscribe``.
+
+        Raises:
+            SubscriptionError: The text is longer than the server reads.
+            LiveError: The socket is closed.
+        """
+        return self._subscribe(sql, hear, cursor)
+
+    def next_batch(self, key: int, wire_id: str) -> None:
+        """Ask for the rows that follow a batch; nothing happens when it is of the past, or the socket is closed."""
+        with contextlib.suppress(LiveError):
+            self._post(self._driver.next_batch, key, wire_id)
+
+    def sibling(self) -> LiveSocket:
+        """Return a socket of the same kind, not connected yet, that is closed with this one at the latest.
+
+        Raises:
+            LiveError: The socket is closed.
+        """
+        self._check_process()
+        with self._lock:
+            self._check_open()
+            sibling = self._new_sibling()
+            self._siblings.add(sibling)
+            return sibling
 
     def unsubscribe(self, key: int) -> None:
         """End a live query; nothing happens when it has ended already or the socket is closed."""
@@ -141,24 +195,38 @@ class LiveSocket:
         """End all live queries, close the connection and end the thread, within a second; may be called twice."""
         if os.getpid() != self._pid:
             return
+        deadline = time.monotonic() + _JOIN_TIMEOUT
+        with self._lock:
+            closing = [self, *self._siblings]
+        threads = [socket._end() for socket in closing]
+        for thread in threads:
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _end(self) -> threading.Thread | None:
+        """Have everything ended; return the thread that does it."""
         with self._lock:
             was_closed, self._is_closed = self._is_closed, True
-            loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
-            return
-        if not was_closed:
-            atexit.unregister(self.close)
-            loop.call_soon_threadsafe(self._driver.close)
-        if thread is not threading.current_thread():
-            thread.join(_JOIN_TIMEOUT)
+            if self._loop is not None and not was_closed:
+                atexit.unregister(self.close)
+                self._loop.call_soon_threadsafe(self._driver.close)
+            return self._thread
+
+    def _subscribe(self, sql: str, hear: Hearing, cursor: Cursor | None) -> int:
+        key = next(self._keys)
+        options = None if cursor is None else SubscribeOptions(MAX_BATCH_SIZE, None, _LONGEST)
+        size = len(subscribe_message(f"live-{key:09}", sql, options).encode())
+        if size > MAX_CLIENT_MESSAGE_BYTES:
+            message = f"The live query has {size:,} bytes; the server reads {MAX_CLIENT_MESSAGE_BYTES:,} at most."
+            raise SubscriptionError("MESSAGE_TOO_LARGE", message, sql, "Shorten the filter.")
+        self._post(self._driver.subscribe, key, sql, hear, cursor)
+        return key
 
     def _post(self, call: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
         """Have the driver called on the loop, which is started by the first call."""
-        if os.getpid() != self._pid:
-            raise LiveError("This client was made before the process forked. Make a new one: kalam.connect(…).")
+        self._check_process()
         with self._lock:
-            if self._is_closed:
-                raise LiveError("The connection of this client was closed. Open it again: kalam.connect(…).")
+            self._check_open()
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._run, args=(self._loop,), name="kalam-live", daemon=True)
@@ -166,6 +234,15 @@ class LiveSocket:
                 # A daemon thread that is killed at the end of the process would leave its socket to the garbage.
                 atexit.register(self.close)
             self._loop.call_soon_threadsafe(lambda: call(*args, **kwargs))
+
+    def _check_process(self) -> None:
+        # Before the lock, which may be held for ever in a forked child.
+        if os.getpid() != self._pid:
+            raise LiveError("This client was made before the process forked. Make a new one: kalam.connect(…).")
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise LiveError("The connection of this client was closed. Open it again: kalam.connect(…).")
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)

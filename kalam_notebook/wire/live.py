@@ -7,7 +7,7 @@ message in a binary frame (live reference, section 3.1). MessagePack is never as
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from kalam_notebook.errors import ProtocolError
 from kalam_notebook.wire.types import Column, parse_schema
 
 __all__ = [
+    "MAX_BATCH_SIZE",
     "MAX_CLIENT_MESSAGE_BYTES",
     "MAX_MESSAGE_BYTES",
     "AuthErrorMessage",
@@ -27,8 +28,10 @@ __all__ = [
     "InitialDataBatch",
     "Message",
     "Row",
+    "SubscribeOptions",
     "SubscriptionAck",
     "Unknown",
+    "greatest_seq",
     "next_batch_message",
     "parse_message",
     "ping_message",
@@ -43,6 +46,9 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 #: A larger frame from the client ends the connection without a word (live reference, section 3.2).
 MAX_CLIENT_MESSAGE_BYTES = 65_536
+
+#: With 1000 or more the server ends the snapshot after 1000 rows and says ``ready`` (live reference, section 6.2).
+MAX_BATCH_SIZE = 999
 
 #: Cells of one row by column name, as the JSON parser made them.
 Row = Mapping[str, Any]
@@ -148,6 +154,22 @@ class Unknown:
 
 Message = AuthSuccess | AuthErrorMessage | SubscriptionAck | InitialDataBatch | Change | ErrorMessage | Unknown
 
+
+@dataclass(frozen=True, slots=True)
+class SubscribeOptions:
+    """``options`` of ``subscribe``: which rows come before the changes (live reference, section 4.1).
+
+    Attributes:
+        batch_size: Rows of one ``initial_data_batch``; None leaves it to the server.
+        last_rows: Only so many rows, meant to be the newest.
+        from_seq: Only rows with a greater ``_seq``; beats ``last_rows``.
+    """
+
+    batch_size: int | None = None
+    last_rows: int | None = None
+    from_seq: int | None = None
+
+
 _CHANGE_TYPES = frozenset({"insert", "update", "delete"})
 
 
@@ -214,9 +236,29 @@ def row_seq(row: Row) -> int | None:
     raise ProtocolError(f"The server sent a row whose _seq is not an integer: {_shorten(repr(value))}")
 
 
-def subscribe_message(subscription_id: str, sql: str) -> str:
-    """Ask for the changes of a query, without its present rows (``options`` null; live reference, section 4.1)."""
-    return _dump({"type": "subscribe", "subscription": {"id": subscription_id, "sql": sql, "options": None}})
+def greatest_seq(rows: Iterable[Row]) -> int | None:
+    """Return the greatest ``_seq`` of some rows, or None when they have none.
+
+    Raises:
+        ProtocolError: One is neither an integer nor the text of one.
+    """
+    return max((seq for seq in map(row_seq, rows) if seq is not None), default=None)
+
+
+def subscribe_message(subscription_id: str, sql: str, options: SubscribeOptions | None = None) -> str:
+    """Ask for the changes of a query.
+
+    Args:
+        subscription_id: The client's name for it, never used before on the connection.
+        sql: The query.
+        options: Which of its present rows come first; None for none.
+    """
+    if options is None:
+        wanted = None
+    else:
+        named = {"batch_size": options.batch_size, "last_rows": options.last_rows, "from": options.from_seq}
+        wanted = {name: value for name, value in named.items() if value is not None}
+    return _dump({"type": "subscribe", "subscription": {"id": subscription_id, "sql": sql, "options": wanted}})
 
 
 def next_batch_message(subscription_id: str, last_seq_id: int | None) -> str:

@@ -368,7 +368,7 @@ def test_an_error_of_an_established_live_query_starts_it_anew():
     (old,) = acknowledge(protocol)
     protocol.events()
     protocol.received(ErrorMessage(old, "CURSOR_EXPIRED", "gap"), 5.0)
-    assert protocol.events() == [Interrupted(1, "CURSOR_EXPIRED: gap")]
+    assert protocol.events() == [Interrupted(1, "CURSOR_EXPIRED", "gap")]
     assert sent(protocol) == [{"type": "unsubscribe", "subscription_id": old}]
     protocol.received(change(old), 5.1)
     assert protocol.events() == []

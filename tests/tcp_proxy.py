@@ -58,6 +58,7 @@ class TcpProxy:
         stall: Seconds of silence before each chunk; the chunks behind it wait too.
         fragment: Size of the pieces that bytes are sent in; 0 for as they come.
         bytes_per_second: Bound of the speed of each connection; 0 for none.
+        sockets: WebSockets that were forwarded.
         refused: Connections that were ended because the proxy is down.
         fired: How many of the named points have been reached.
     """
@@ -66,7 +67,7 @@ class TcpProxy:
         self.retarget(url)
         self.delay = self.stall = 0.0
         self.fragment = self.bytes_per_second = 0
-        self.refused = self.fired = 0
+        self.sockets = self.refused = self.fired = 0
         self._is_down = self._only_sockets = False
         self._links: set[_Link] = set()
         self._after: list[_Trigger] = []
@@ -220,11 +221,14 @@ class TcpProxy:
             if self._is_down and (link.is_socket or not self._only_sockets):
                 self.refused += 1
                 return
+            self.sockets += link.is_socket
             far_reader, link.far = await asyncio.open_connection(*self._target)
             up, down = _requests(first, reader), _answers(far_reader, link)
             await asyncio.gather(self._carry(link, "up", up, link.far), self._carry(link, "down", down, writer))
         except _GONE:
             pass  # The server is not there, or one side has gone.
+        except asyncio.CancelledError:
+            pass  # The proxy ends; asyncio would log a handler that was cancelled.
         finally:
             link.abort()
             self._links.discard(link)

@@ -1,0 +1,35 @@
+"""Fixtures for tests of faults: a scene on the shared server, other servers, and short pauses."""
+
+from contextlib import contextmanager
+
+import pytest
+from scene import Scene
+
+import kalam_notebook as kalam
+from kalam_notebook.live.backoff import backoff
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    """Attempts to connect or to read again come after a tenth of a second or three, not after half a minute."""
+    monkeypatch.setitem(backoff.__kwdefaults__, "first", 0.1)
+    monkeypatch.setitem(backoff.__kwdefaults__, "most", 0.3)
+
+
+@pytest.fixture
+def scene(server):
+    """A scene on the server that contract tests use."""
+    with Scene(server) as scene:
+        yield scene
+
+
+@pytest.fixture(scope="session")
+def start_server():
+    """Start a sandbox server of one's own: ``with start_server("--drop-events", "0.1") as server``."""
+
+    @contextmanager
+    def start(*options: str, port: int = 0):
+        with kalam.sandbox(port=port, options=options) as server:
+            yield server
+
+    return start

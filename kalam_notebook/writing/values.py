@@ -82,7 +82,8 @@ def _plain(array: pa.Array) -> pa.Array:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+        # Views, which polars makes, are cast first: Arrow cannot decode a dictionary of them.
+        array = _plain(array.dictionary).take(array.indices)
     if types.is_run_end_encoded(array.type):
         array = pc.run_end_decode(array)
     if isinstance(array.type, pa.BaseExtensionType):
@@ -122,8 +123,8 @@ def _error(array: pa.Array, row: int, column: Column, reason: str) -> FrameError
 def _shown(value: pa.Scalar) -> str:
     try:
         text = repr(value.as_py())
-    except (ValueError, OverflowError):  # Times beyond what Python knows.
-        text = str(value)
+    except (ValueError, OverflowError):  # Times beyond what Python knows; Arrow's own text for them fails as well.
+        text = f"{value.value} ({value.type})"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -257,7 +258,7 @@ def _timestamps(array: pa.Array, column: Column) -> pa.Array:
     stored = _cast(array, pa.timestamp("us", "UTC"), column, reason)
     micros = stored.view(pa.int64())
     outside = pc.or_(pc.less(micros, _MIN_DAY * _DAY_US), pc.greater_equal(micros, (_MAX_DAY + 1) * _DAY_US))
-    _refuse(outside, stored, column, "lies outside the years 1 to 9999.")
+    _refuse(outside, array, column, "lies outside the years 1 to 9999.")
     return stored
 
 
@@ -265,9 +266,10 @@ def _dates(array: pa.Array, column: Column) -> pa.Array:
     is_naive_time = types.is_timestamp(array.type) and array.type.tz is None
     if not types.is_date(array.type) and not is_naive_time:
         raise _mismatch(array, column)
-    stored = array.cast(pa.date32())
+    reason = "is no whole day, and a DATE keeps no more."
+    stored = _cast(array, pa.date32(), column, reason)
     # Arrow drops the time of day without a word.
-    _refuse(pc.not_equal(stored.cast(array.type), array), array, column, "is no whole day, and a DATE keeps no more.")
+    _refuse(pc.not_equal(stored.cast(array.type), array), array, column, reason)
     days = stored.view(pa.int32())
     outside = pc.or_(pc.less(days, _MIN_DAY), pc.greater(days, _MAX_DAY))
     _refuse(outside, stored, column, "lies outside the years 1 to 9999.")
@@ -277,7 +279,13 @@ def _dates(array: pa.Array, column: Column) -> pa.Array:
 def _times(array: pa.Array, column: Column) -> pa.Array:
     if not types.is_time(array.type):
         raise _mismatch(array, column)
-    return _cast(array, pa.time64("us"), column, "has more than microseconds. Round it.")
+    stored = _cast(array, pa.time64("us"), column, "has more than microseconds. Round it.")
+    micros = stored.view(pa.int64())
+    outside = pc.or_(pc.less(micros, 0), pc.greater_equal(micros, _DAY_US))
+    # Python would show the time of the day after.
+    counts = array.view(pa.int32() if types.is_time32(array.type) else pa.int64())
+    _refuse(outside, counts, column, f"({array.type}) is no time of a day.")
+    return stored
 
 
 def _embeddings(array: pa.Array, column: Column) -> pa.Array:

@@ -112,7 +112,10 @@ class Reader:
         if doubt is not None and doubt.failure is not None:
             return run.result(found, Completeness(False, f"not certain: {doubt}", run.requests), bind)
         told = "complete" if doubt is None else f"complete (read again exactly: {doubt})"
-        for table in _scanned_tables(shape.text):
+        tables = _scanned_tables(shape.text)
+        if tables is None:
+            return run.result(found, Completeness(False, _UNTOLD, run.requests), bind)
+        for table in tables:
             beyond = self._window.is_beyond(run.endpoint, table, user) if self._window else False
             if beyond is None:
                 told = f"not certain: {table} cannot be checked for unread rows, it may be a view"
@@ -258,12 +261,15 @@ def _walked(table: str) -> str:
     return f"complete (walked by _seq: {table} holds more row versions than the server scans)"
 
 
-def _scanned_tables(sql: str) -> list[str]:
-    """The tables that a query scans, each once, without the server's own."""
+_UNTOLD = "not certain: the tables that the query reads cannot be told from its text, so they were not checked"
+
+
+def _scanned_tables(sql: str) -> list[str] | None:
+    """The tables that a query scans, each once, without the server's own; None when they cannot be told."""
     try:
         names = table_names(sql)
     except UnreadableSQL:
-        return []
+        return None
     found = {(name.namespace or "default", name.table): None for name in names}
     own = {"system", "information_schema"}
     return [f"{quote_name(space)}.{quote_name(table)}" for space, table in found if space not in own]

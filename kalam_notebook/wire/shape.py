@@ -27,6 +27,8 @@ _AFTER_SELECT_LIST = {
     *_SET_OPERATIONS,
 }
 _AFTER_FROM = _AFTER_SELECT_LIST - {"FROM"}
+#: ``extract(year FROM ts)`` is not worth telling from a query that begins with FROM.
+_BEGINS_QUERY = {"SELECT", "VALUES", "TABLE", "WITH", "FROM"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def shape_of(sql: str) -> Shape | None:
         order_by=_order_by(top),
         is_plain=is_plain,
         is_grouped=any(token.word in {"DISTINCT", "GROUP", *_SET_OPERATIONS} for token in tokens),
-        clauses=_clauses(sql, top) if is_plain else None,
+        clauses=_clauses(sql, tokens, top) if is_plain else None,
     )
 
 
@@ -167,7 +169,7 @@ def _behind(top: Sequence[Token], cut: int) -> int:
     return index
 
 
-def _clauses(sql: str, top: Sequence[Token]) -> Clauses | None:
+def _clauses(sql: str, tokens: Sequence[Token], top: Sequence[Token]) -> Clauses | None:
     words = [token.word for token in top]
     start = words.index("FROM")
     source = _until(top[start + 1 :], {"WHERE"})
@@ -175,6 +177,8 @@ def _clauses(sql: str, top: Sequence[Token]) -> Clauses | None:
     if not allowed or set(words[start + 1 :]) & {"JOIN", "ON", *_AFTER_FROM - {"WHERE"}}:
         return None
     rest = top[start + 1 + len(source) :]
+    if any(token.word in _BEGINS_QUERY for token in tokens[tokens.index(top[start]) + 1 :]):
+        return None  # A sub-query in the condition reads tables of its own.
     return Clauses(
         sql[top[0].end : top[start].start].strip(),
         sql[source[0].start : source[-1].end],

@@ -1,16 +1,16 @@
-"""A small tokenizer of the server's SQL dialect, and the few questions the client asks of a text.
+"""The few questions that the client asks of an SQL text: its statements, whether it only reads, the tables it names.
 
-Strings, quoted names, comments, dollar quotes and parameters are recognised; nothing is parsed further, and nothing is
-ever changed inside them. What is not understood raises ``UnreadableSQL``: callers treat that as "suspicious", never as
-"safe". The dialect: SQL reference, sections 3 and 4.
+Texts are only tokenized, and nothing is ever changed inside strings and comments. What is not understood raises
+``UnreadableSQL``: callers treat that as "suspicious", never as "safe". The dialect: SQL reference, sections 3 and 4.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from kalam_notebook.wire.tokens import Kind, Token, UnreadableSQL, tokenize
 
 __all__ = [
     "Kind",
@@ -27,111 +27,10 @@ __all__ = [
 ]
 
 
-class UnreadableSQL(ValueError):
-    """The text cannot be tokenized: a string, comment or quoted name does not end, or a character is unknown."""
-
-
-class Kind(Enum):
-    """What a token is."""
-
-    WORD = "word"  # Keyword or unquoted name.
-    NAME = "name"  # Name in double quotes.
-    STRING = "string"  # '…', E'…', X'…', $$…$$
-    NUMBER = "number"
-    PARAMETER = "parameter"  # $1
-    SYMBOL = "symbol"  # Punctuation and operators.
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One token and where it stands.
-
-    Attributes:
-        kind: What it is.
-        text: Exactly as written.
-        start: Offset of its first character.
-        end: Offset behind its last character.
-    """
-
-    kind: Kind
-    text: str
-    start: int
-    end: int
-
-    @property
-    def word(self) -> str:
-        """The word in upper case; empty for anything but an unquoted word."""
-        return self.text.upper() if self.kind is Kind.WORD else ""
-
-    @property
-    def identifier(self) -> str:
-        """The name it stands for: unquoted words are folded to lower case. Empty for other tokens."""
-        if self.kind is Kind.WORD:
-            return self.text.lower()
-        return self.text[1:-1].replace('""', '"') if self.kind is Kind.NAME else ""
-
-
-_TOKEN = re.compile(
-    r"""
-      (?P<skip>\s+|--[^\n]*)
-    | (?P<comment>/\*)
-    | (?P<string>[eE]'(?:[^'\\]|\\.|'')*' | (?:[xX])?'(?:[^']|'')*')
-    | (?P<name>"(?:[^"]|"")*")
-    | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$)
-    | (?P<parameter>\$\d+)
-    | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-    | (?P<word>[^\W\d]\w*)
-    | (?P<symbol><>|!=|<=|>=|::|\|\||->>|->|!~~?\*?|~\*|[-+*/%=<>(),;.\[\]{}:?&|^~!@\#])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_KINDS = {"string": Kind.STRING, "name": Kind.NAME, "parameter": Kind.PARAMETER, "number": Kind.NUMBER}
-_KINDS |= {"word": Kind.WORD, "symbol": Kind.SYMBOL}
-
-
-def tokenize(sql: str) -> list[Token]:
-    """Split a text into tokens, without blanks and comments.
-
-    Raises:
-        UnreadableSQL: The text cannot be tokenized.
-    """
-    return list(_tokens(sql))
-
-
-def _tokens(sql: str) -> Iterator[Token]:
-    position = 0
-    while position < len(sql):
-        match = _TOKEN.match(sql, position)
-        if match is None:
-            raise UnreadableSQL(f"Cannot read the SQL at character {position + 1}: {sql[position : position + 20]!r}")
-        end, group = match.end(), str(match.lastgroup)
-        if group == "comment":
-            end = _comment_end(sql, position)
-        elif group == "dollar":
-            close = sql.find(match.group(), end)
-            if close < 0:
-                raise UnreadableSQL(f"The text quoted by {match.group()} does not end.")
-            end = close + len(match.group())
-            yield Token(Kind.STRING, sql[position:end], position, end)
-        elif group != "skip":
-            yield Token(_KINDS[group], match.group(), position, end)
-        position = end
-
-
-def _comment_end(sql: str, start: int) -> int:
-    """The end of a block comment; they nest."""
-    depth = 0
-    for mark in re.compile(r"/\*|\*/").finditer(sql, start):
-        depth += 1 if mark.group() == "/*" else -1
-        if depth == 0:
-            return mark.end()
-    raise UnreadableSQL("A comment that begins with /* does not end.")
-
-
 def split_statements(sql: str) -> list[str]:
     """Cut a text at the semicolons outside strings and comments; empty statements are left out."""
     statements, start, last = [], 0, 0
-    for token in _tokens(sql):
+    for token in tokenize(sql):
         if token.text == ";" and token.kind is Kind.SYMBOL:
             if last > start:
                 statements.append(sql[start : token.start].strip())
@@ -144,7 +43,7 @@ def split_statements(sql: str) -> list[str]:
 
 def first_word(sql: str) -> str:
     """The first keyword in upper case, or empty."""
-    return next((token.word for token in _tokens(sql)), "")
+    return next((token.word for token in tokenize(sql)), "")
 
 
 _READS = {"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC"}
@@ -182,71 +81,150 @@ class TableName:
     start: int
 
 
-_BEFORE_TABLE = {"FROM", "JOIN", "INTO", "UPDATE", "TABLE"}
-_NOT_A_TABLE = {"SELECT", "VALUES", "LATERAL", "ONLY", "UNNEST", "SET", "SKIP"}
+#: Words behind which no list of tables goes on.
+_END_OF_FROM = {
+    "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "OFFSET", "UNION", "INTERSECT", "EXCEPT", "SET", "VALUES", "WINDOW",
+    "QUALIFY",
+}  # fmt: skip
+#: Words that may stand where a table is expected without being its name.
+_BEFORE_NAME = {"ONLY", "LATERAL"}
+_BEGINS_QUERY = {"SELECT", "WITH", "VALUES", "TABLE", "FROM"}
+_NO_NAME = {"SELECT", "WITH", "TABLE", "INSERT", "UPDATE", "DELETE", "EXTENDED", "ANALYZE", "VERBOSE", "FORMAT"}
+
+
+@dataclass(slots=True)
+class _Frame:
+    """What is known inside one pair of parentheses, or of a statement outside of any.
+
+    Attributes:
+        in_from: Whether a comma separates tables here.
+        table_at: Index of the token at which a table is expected.
+        may_call: Whether what stands there is a function when a parenthesis follows it.
+        first: The first word.
+        has_from: Whether FROM introduces tables: not in ``extract(year FROM ts)``.
+        ctes: Common tables that can be named from here on.
+        cte: The common table that is being defined.
+        part: What comes next of ``WITH name (columns) AS (body), …``: ``name``, ``as``, ``body``, ``next`` or nothing.
+        is_recursive: Whether a common table can name itself.
+    """
+
+    in_from: bool = False
+    table_at: int = -1
+    may_call: bool = True
+    first: str = ""
+    has_from: bool = False
+    ctes: set[str] = field(default_factory=set)
+    cte: str = ""
+    part: str = ""
+    is_recursive: bool = False
+
+    def expect(self, index: int, *, may_call: bool = False) -> None:
+        self.table_at, self.may_call = index, may_call
 
 
 def table_names(sql: str) -> list[TableName]:
     """The tables that a text names, in order; table functions, sub-queries and names of CTEs are left out.
 
     Raises:
-        UnreadableSQL: The text cannot be tokenized.
+        UnreadableSQL: The text cannot be tokenized, or something else stands where a table is expected.
     """
     tokens = tokenize(sql)
-    common = _cte_names(tokens)
+    frames = [_Frame()]
     found = []
-    for index in _table_positions(tokens):
-        name = _name_at(tokens, index)
-        if name is not None and not (name.namespace is None and name.table in common):
-            found.append(name)
+    for index, token in enumerate(tokens):
+        frame = frames[-1]
+        if token.kind is Kind.SYMBOL:
+            _enter_symbol(frames, tokens, index)
+        elif index == frame.table_at and token.word not in _BEGINS_QUERY:
+            name = _name_at(tokens, index, frame)
+            if name is not None and not (name.namespace is None and any(name.table in f.ctes for f in frames)):
+                found.append(name)
+        else:
+            _enter_word(frame, tokens, index)
     return found
 
 
-def _cte_names(tokens: Sequence[Token]) -> set[str]:
-    """Names that stand before ``AS (`` (with or without a column list) in a text that has a WITH."""
-    if not any(token.word == "WITH" for token in tokens):
-        return set()
-    names = set()
-    for index, token in enumerate(tokens[:-1]):
-        if token.word != "AS" or tokens[index + 1].text != "(" or index == 0:
-            continue
-        before = index - 1
-        if tokens[before].text == ")":
-            while before > 0 and tokens[before].text != "(":
-                before -= 1
-            before -= 1
-        names.add(tokens[before].identifier)
-    return names
+def _enter_symbol(frames: list[_Frame], tokens: Sequence[Token], index: int) -> None:
+    frame, text = frames[-1], tokens[index].text
+    if text == "(":
+        is_table = index == frame.table_at  # FROM (a JOIN b …), or a sub-query.
+        frames.append(_Frame(in_from=is_table, table_at=index + 1 if is_table else -1))
+    elif text == ")" and len(frames) > 1:
+        frames.pop()
+        if frames[-1].part == "body":
+            frames[-1].ctes.add(frames[-1].cte)
+            frames[-1].part = "next"
+    elif text == ";":
+        frames[:] = [_Frame()]
+    elif text == "," and frame.part == "next":
+        frame.part = "name"
+    elif text == "," and frame.in_from:
+        frame.expect(index + 1, may_call=True)
+    elif index == frame.table_at:
+        raise UnreadableSQL(f"A table was expected at character {tokens[index].start + 1}, and {text!r} stands there.")
 
 
-def _table_positions(tokens: Sequence[Token]) -> Iterator[int]:
-    """Indexes of tokens at which a table is named."""
-    in_from: list[bool] = [False]  # For each open parenthesis: whether a FROM list is going on there.
-    has_select: list[bool] = [False]
-    for index, token in enumerate(tokens):
-        if token.text == "(":
-            in_from.append(False)
-            has_select.append(False)
-        elif token.text == ")" and len(in_from) > 1:
-            in_from.pop()
-            has_select.pop()
-        elif token.text == "," and in_from[-1]:
-            yield index + 1
-        elif token.word in {"SELECT", "DELETE", "SHOW", "CONSUME"}:
-            has_select[-1], in_from[-1] = True, False
-        elif token.word in _BEFORE_TABLE and _introduces_table(tokens, index, has_select[-1]):
-            in_from[-1] = token.word in {"FROM", "JOIN"}
-            yield _skip_exists(tokens, index + 1)
-        elif token.word in {"WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "UNION", "SET", "VALUES", "WINDOW", "ON"}:
-            in_from[-1] = token.word == "ON" and in_from[-1]
+def _enter_word(frame: _Frame, tokens: Sequence[Token], index: int) -> None:
+    token, word = tokens[index], tokens[index].word
+    previous = tokens[index - 1].word if index else ""
+    is_first = not frame.first
+    frame.first = frame.first or word or token.text
+    if _enter_common_table(frame, tokens, index):
+        return
+    begins_list = word == "FROM" and (frame.has_from or is_first) and not _is_distinct_from(tokens, index)
+    if begins_list or word == "JOIN":
+        frame.in_from = True
+        frame.expect(index + 1, may_call=True)
+    elif word == "INTO" or (word == "SOURCE" and previous == "ADD") or (word == "TO" and frame.first == "SUBSCRIBE"):
+        frame.expect(index + 1)
+    elif word == "TABLE" or (word == "VIEW" and frame.first in {"CREATE", "DROP"} and previous != "AS"):
+        frame.expect(_skip_exists(tokens, index + 1))
+    elif word == "ON" and frame.first == "CREATE" and "INDEX" in {t.word for t in tokens[max(0, index - 3) : index]}:
+        frame.expect(index + 1)
+    elif (
+        word == "UPDATE" and (is_first or frame.first in {"WITH", "EXPLAIN", "DESCRIBE", "DESC"}) and previous != "FOR"
+    ):
+        frame.has_from = True
+        frame.expect(index + 1)
+    elif (
+        word in {"DESCRIBE", "DESC"} and is_first and index + 1 < len(tokens) and tokens[index + 1].word not in _NO_NAME
+    ):
+        frame.expect(index + 1)
+    elif word in {"SELECT", "DELETE", "CONSUME", "COLUMNS"}:  # SHOW COLUMNS FROM t; SHOW TABLES FROM names no table.
+        frame.has_from, frame.in_from = True, False
+    elif word in _END_OF_FROM:
+        frame.in_from = False
 
 
-def _introduces_table(tokens: Sequence[Token], index: int, has_select: bool) -> bool:
-    if tokens[index].word != "FROM":
+def _enter_common_table(frame: _Frame, tokens: Sequence[Token], index: int) -> bool:
+    """Follow ``WITH [RECURSIVE] name [(columns)] AS [[NOT] MATERIALIZED] (body), …``; tell whether this is of it."""
+    token, word = tokens[index], tokens[index].word
+    if word == "WITH" and not frame.has_from and not frame.ctes and tokens[index + 1 : index + 2]:
+        # CREATE TABLE … WITH (…) begins options.
+        frame.part = "" if tokens[index + 1].text == "(" else "name"
         return True
-    # Not the FROM of ``IS DISTINCT FROM``, nor the one inside ``extract(… FROM …)`` and ``trim(… FROM …)``.
-    distinct = index >= 2 and tokens[index - 1].word == "DISTINCT" and tokens[index - 2].word in {"IS", "NOT"}
-    return has_select and not distinct
+    if frame.part == "name":
+        if word == "RECURSIVE":
+            frame.is_recursive = True
+        elif token.identifier:
+            frame.cte, frame.part = token.identifier, "as"
+            if frame.is_recursive:
+                frame.ctes.add(frame.cte)
+        return True
+    if frame.part == "as":
+        if word == "AS":
+            frame.part = "body"
+        return True
+    if frame.part == "body":
+        return True  # [NOT] MATERIALIZED
+    if frame.part == "next":
+        frame.part = ""
+    return False
+
+
+def _is_distinct_from(tokens: Sequence[Token], index: int) -> bool:
+    """``IS [NOT] DISTINCT FROM`` compares."""
+    return index >= 2 and tokens[index - 1].word == "DISTINCT" and tokens[index - 2].word in {"IS", "NOT"}
 
 
 def _skip_exists(tokens: Sequence[Token], index: int) -> int:
@@ -255,19 +233,22 @@ def _skip_exists(tokens: Sequence[Token], index: int) -> int:
     return index
 
 
-def _name_at(tokens: Sequence[Token], index: int) -> TableName | None:
-    if index >= len(tokens) or not tokens[index].identifier or tokens[index].word in _NOT_A_TABLE:
+def _name_at(tokens: Sequence[Token], index: int, frame: _Frame) -> TableName | None:
+    """The table named here; None for a table function."""
+    token = tokens[index]
+    if token.word in _BEFORE_NAME and index + 1 < len(tokens) and tokens[index + 1].text != ".":
+        frame.table_at = index + 1
         return None
-    parts = [tokens[index].identifier]
+    if not token.identifier:
+        raise UnreadableSQL(f"A table was expected at character {token.start + 1}, and {token.text!r} stands there.")
+    parts = [token.identifier]
     after = index + 1
     while after + 1 < len(tokens) and tokens[after].text == "." and tokens[after + 1].identifier:
         parts.append(tokens[after + 1].identifier)
         after += 2
-    is_insert = index > 0 and tokens[index - 1].word == "INTO"
-    is_create = any(token.word == "TABLE" for token in tokens[max(0, index - 4) : index])
-    if after < len(tokens) and tokens[after].text == "(" and not is_insert and not is_create:
-        return None  # A table function.
-    return TableName(parts[-2] if len(parts) > 1 else None, parts[-1], tokens[index].start)
+    if frame.may_call and after < len(tokens) and tokens[after].text == "(":
+        return None
+    return TableName(parts[-2] if len(parts) > 1 else None, parts[-1], token.start)
 
 
 def quote_name(name: str) -> str:

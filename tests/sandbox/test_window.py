@@ -39,6 +39,13 @@ def big(request, small_window):
     return table
 
 
+@pytest.fixture(scope="module")
+def few(small_window):
+    """One deleted key of the big tables, and two whose newest version is out of sight."""
+    small_window.execute_query("CREATE TABLE w.few (id INT PRIMARY KEY) WITH (TYPE = 'SHARED')")
+    small_window.execute_query("INSERT INTO w.few (id) VALUES (5), (850), (851)")
+
+
 def test_the_server_itself_reads_only_the_oldest_versions(small_window, big):
     (row,) = small_window.execute_query(f"SELECT sum(n) AS s, count(id) AS n FROM {big}").rows.arrow().to_pylist()
     assert row["n"] <= 300
@@ -58,6 +65,21 @@ def test_a_filter_sees_the_newest_values(small_window, big):
     assert small_window.query(f"SELECT id FROM {big} WHERE n = 0").empty
     assert len(small_window.query(f"SELECT id FROM {big} WHERE n = 1 AND id >= 890")) == 10
     assert len(small_window.query(f"SELECT t, id AS k FROM {big} x WHERE x.n = $1", [1])) == ROWS - 100
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM w.few WHERE id IN (SELECT id FROM {} WHERE n = 1)",
+        "SELECT id FROM w.few f WHERE EXISTS (SELECT 1 FROM {} b WHERE b.id = f.id)",
+        "SELECT f.id, b.n FROM ({} b JOIN w.few f ON b.id = f.id)",
+        "WITH big_shared AS (SELECT * FROM {}) SELECT sum(n) AS s FROM big_shared",
+    ],
+)
+def test_a_table_in_a_corner_of_the_query_is_checked_as_well(small_window, big, few, sql):
+    with pytest.warns(IncompleteResultWarning, match=f"{big} holds more unflushed row versions"):
+        result = small_window.query_result(sql.format(big))
+    assert not result.completeness.is_complete
 
 
 def test_an_aggregate_says_that_it_is_not_certain(small_window, big):

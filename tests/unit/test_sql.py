@@ -77,10 +77,60 @@ def test_statements(sql, statements):
         ("SELECT a FROM (SELECT b FROM t) q", "SELECT a FROM (SELECT b FROM app.t) q"),
         ("SELECT trim(both FROM x) FROM t", "SELECT trim(both FROM x) FROM app.t"),
         ("DROP TABLE t; DESCRIBE TABLE t", "DROP TABLE app.t; DESCRIBE TABLE app.t"),
+        ("DESCRIBE t; DESC t", "DESCRIBE app.t; DESC app.t"),
+        ("SELECT a FROM t ORDER BY a DESC, b", "SELECT a FROM app.t ORDER BY a DESC, b"),
+        ("SHOW COLUMNS FROM t; SHOW TABLES FROM ns", "SHOW COLUMNS FROM app.t; SHOW TABLES FROM ns"),
+        ("CREATE OR REPLACE VIEW v AS SELECT a FROM t", "CREATE OR REPLACE VIEW app.v AS SELECT a FROM app.t"),
+        ("DROP VIEW IF EXISTS v", "DROP VIEW IF EXISTS app.v"),
+        ("CREATE INDEX i ON t (a)", "CREATE INDEX i ON app.t (a)"),
+        (
+            "CREATE TABLE t WITH (TYPE = 'USER') AS SELECT * FROM u",
+            "CREATE TABLE app.t WITH (TYPE = 'USER') AS SELECT * FROM app.u",
+        ),
+        (
+            "ALTER TOPIC a.x ADD SOURCE t ON UPDATE WITH (payload = 'key')",
+            "ALTER TOPIC a.x ADD SOURCE app.t ON UPDATE WITH (payload = 'key')",
+        ),
+        ("SELECT a FROM (t JOIN u USING (a, b)), c", "SELECT a FROM (app.t JOIN app.u USING (a, b)), app.c"),
+        (
+            "SELECT a FROM ((t CROSS JOIN u) JOIN c ON true)",
+            "SELECT a FROM ((app.t CROSS JOIN app.u) JOIN app.c ON true)",
+        ),
+        ("SELECT a FROM ONLY t", "SELECT a FROM ONLY app.t"),
+        ("SELECT a FROM t WHERE a IN (FROM u)", "SELECT a FROM app.t WHERE a IN (FROM app.u)"),
+        ("SELECT a FROM t WHERE a IN (TABLE u)", "SELECT a FROM app.t WHERE a IN (TABLE app.u)"),
+        ("WITH t AS (SELECT * FROM t) SELECT * FROM t", "WITH t AS (SELECT * FROM app.t) SELECT * FROM t"),
+        (
+            "WITH q AS (SELECT 1), r(a) AS (SELECT * FROM q, r) SELECT * FROM r",
+            "WITH q AS (SELECT 1), r(a) AS (SELECT * FROM q, app.r) SELECT * FROM r",
+        ),
+        (
+            "WITH q AS NOT MATERIALIZED (SELECT * FROM t) SELECT * FROM q",
+            "WITH q AS NOT MATERIALIZED (SELECT * FROM app.t) SELECT * FROM q",
+        ),
+        (
+            "WITH RECURSIVE n AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT * FROM n",
+            "WITH RECURSIVE n AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT * FROM n",
+        ),
+        (
+            "SELECT * FROM (WITH q AS (SELECT 1) SELECT * FROM q) x, q",
+            "SELECT * FROM (WITH q AS (SELECT 1) SELECT * FROM q) x, app.q",
+        ),
+        (
+            "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 1",
+            "INSERT INTO app.t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 1",
+        ),
+        ("SELECT * FROM t FOR UPDATE", "SELECT * FROM app.t FOR UPDATE"),
     ],
 )
 def test_names_are_qualified_where_tables_stand(sql, qualified):
     assert qualify(sql, "app") == qualified
+
+
+@pytest.mark.parametrize("sql", ["SELECT * FROM 'file'", "SELECT * FROM $1", "SELECT * FROM t JOIN [1]"])
+def test_what_is_not_a_table_is_not_passed_over(sql):
+    with pytest.raises(UnreadableSQL, match="A table was expected"):
+        table_names(sql)
 
 
 def test_quoted_and_folded_names():
@@ -129,6 +179,24 @@ def test_shapes(sql, plain, limits, order):
     assert shape is not None
     assert shape.is_select
     assert (shape.is_plain, shape.limits_top, shape.order_by) == (plain, limits, order)
+
+
+@pytest.mark.parametrize(
+    ("sql", "walked"),
+    [
+        ("SELECT a FROM t WHERE (b = 1) AND c IN (1, 2)", True),
+        ("SELECT a FROM t x WHERE x.b = $1", True),
+        ("SELECT a FROM t WHERE b IN (SELECT c FROM u)", False),
+        ("SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u)", False),
+        ("SELECT a FROM t WHERE b IN (TABLE u)", False),
+        ("SELECT a FROM t WHERE b IN (FROM u)", False),
+        ("SELECT a FROM t ORDER BY a", False),
+    ],
+)
+def test_what_can_be_read_by_seq(sql, walked):
+    shape = shape_of(sql)
+    assert shape is not None
+    assert (shape.clauses is not None) is walked
 
 
 def test_what_is_not_one_select():

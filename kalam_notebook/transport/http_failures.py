@@ -10,7 +10,7 @@ __all__ = ["NoAnswerError", "describe_failure"]
 
 
 class NoAnswerError(TransportError):
-    """The server closed the connection without an answer. It does so when it cannot encode a value."""
+    """The server closed the connection without an answer to a statement. It does so when it cannot encode a value."""
 
 
 def describe_failure(
@@ -40,13 +40,15 @@ def describe_failure(
                 f"{url} did not answer in time: {what}.\n{running}Allow more: kalam.connect(url, {more})."
             )
         case httpx.RemoteProtocolError() if "without sending a response" in str(exc):
-            why = (
-                "The server does this when it cannot encode a value of the result (NaN, infinity, a struct), "
+            what = f"{url} closed the connection without an answer.\n"
+            if not is_sql:
+                return TransportError(
+                    f"{what}The server is stopping, or something else than KalamDB listens there. Check the URL."
+                )
+            return NoAnswerError(
+                f"{what}The server does this when it cannot encode a value of the result (NaN, infinity, a struct), "
                 "or when it stops.\nRead doubtful columns as text: arrow_cast(column, 'Utf8')."
-                if is_sql
-                else "The server is stopping, or something else than KalamDB listens there. Check the URL."
             )
-            return NoAnswerError(f"{url} closed the connection without an answer.\n{why}")
         case _:
             advice = "Send it again." if is_repeatable else "It may have taken effect: look before you send it again."
             where = " in the middle of the answer" if isinstance(exc, httpx.RemoteProtocolError) else ""

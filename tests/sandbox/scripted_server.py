@@ -11,8 +11,9 @@ LOGIN = (
 
 
 def answer(body, status="200 OK", kind="application/json", extra=b""):
-    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n".encode()
-    return head + extra + b"\r\n" + body
+    # The close is announced: else the next request may be sent on this connection in the moment before it closes.
+    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
+    return head.encode() + extra + b"\r\n" + body
 
 
 def sql_answer(schema, rows):
@@ -69,7 +70,7 @@ class ScriptedServer:
             )
             self.requests.append(head + stream.read(length))
             if b"/auth/login" in head:
-                connection.sendall(answer(LOGIN, extra=b"connection: close\r\n"))
+                connection.sendall(answer(LOGIN))
                 return
             connection.sendall(self._reply)
             if self._hold:

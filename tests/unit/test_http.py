@@ -268,6 +268,19 @@ def test_a_refused_refresh_falls_back_to_the_password():
     assert script.requests[4].headers["authorization"] == "Bearer access-2"
 
 
+def test_a_login_without_an_answer_is_not_taken_for_a_value_that_cannot_be_encoded():
+    nothing = httpx.RemoteProtocolError("Server disconnected without sending a response.")
+    script = Script(answer(200, login_answer(1)), answer(401, EXPIRED), nothing, answer(200, OK))
+    with pytest.raises(TransportError, match="stopping"):
+        endpoint_of(script, Credentials("bob", Secret("pw"))).execute("SELECT 1")
+    assert [request.url.path for request in script.requests][1:] == ["/v1/api/sql", "/v1/api/auth/refresh"]
+
+
+def test_a_request_without_a_statement_is_repeated_when_the_connection_was_closed_under_it():
+    script = Script(httpx.RemoteProtocolError("Server disconnected without sending a response."), answer(200, {}))
+    assert script.transport().send(GET).status_code == 200
+
+
 def test_a_bare_token_that_expired_says_what_to_do():
     with pytest.raises(AuthError, match="Connect again") as caught:
         endpoint_of(Script(answer(401, EXPIRED))).execute("SELECT 1")

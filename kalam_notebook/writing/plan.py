@@ -8,13 +8,34 @@ from itertools import islice
 
 from kalam_notebook.errors import FrameError
 from kalam_notebook.writing.requests import batches, cost_of, insert_statements
-from kalam_notebook.writing.rows import Row, Rows
+from kalam_notebook.writing.rows import Row, Rows, State
 from kalam_notebook.writing.target import column_name
 
-__all__ = ["Plan"]
+__all__ = ["Changes", "Plan"]
 
 #: Statements of a request that were seen to work (HTTP reference, section 9); every UPDATE is one.
 _MAX_STATEMENTS = 500
+#: Rows that are compared with the table at a time: the questions read up to 2,000 keys each.
+_SPAN_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Consecutive rows of the frame, what they are to the table, and what one request writes of them.
+
+    Attributes:
+        count: Rows of the frame.
+        new: Those that the table does not have.
+        old: Those that it has with other values.
+        same: How many it has as they are.
+        missing: How many an update finds no row for.
+    """
+
+    count: int
+    new: list[Row]
+    old: list[Row]
+    same: int
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +90,48 @@ class Plan:
             f"not fit into it ({limit}; {len(first[0]):,} rows would). Write fewer rows, or leave atomic out."
         )
 
-    def batches(self) -> Iterator[list[Row]]:
-        """The rows, cut into what one request takes."""
+    def batches(self, rows: Rows | None = None) -> Iterator[list[Row]]:
+        """All rows or the given ones, cut into what one request takes."""
         with_changes = self.mode in {"update", "upsert"}
         max_rows = None if self.mode == "insert" or self.atomic else _MAX_STATEMENTS
         if self.is_stream:
             max_rows = self.chunk_rows
         head = cost_of(self.rows.head + (self.on_conflict if self.mode == "upsert" else ""))
-        rows = self.rows.spelled(with_changes=with_changes)
-        return batches(rows, self._cost, head=head, chunk_rows=self.chunk_rows, max_rows=max_rows)
+        spelled = (self.rows if rows is None else rows).spelled(with_changes=with_changes)
+        return batches(spelled, self._cost, head=head, chunk_rows=self.chunk_rows, max_rows=max_rows)
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """First row and row behind the last one of what is compared with the table at a time."""
+        size = max(1, len(self.rows)) if self.atomic else _SPAN_ROWS
+        for start in range(0, len(self.rows), size):
+            yield start, min(start + size, len(self.rows))
+
+    def changes(self, start: int, states: Sequence[State]) -> Iterator[Changes]:
+        """What is to be written of consecutive rows, cut into what one request takes.
+
+        Args:
+            start: The first row.
+            states: What each row is to the table (``existing.look_up``).
+        """
+        left_out = {State.SAME} if self.mode == "upsert" else {State.SAME, State.NEW}
+        places = [place for place, state in enumerate(states) if state not in left_out]
+        done = behind = 0
+        for batch in self.batches(self.rows.take([start + place for place in places])):
+            behind += len(batch)
+            stop = places[behind] if behind < len(places) else len(states)
+            yield self._part(states[done:stop], batch)
+            done = stop
+        if done < len(states):
+            yield self._part(states[done:], [])
+
+    def _part(self, states: Sequence[State], batch: Sequence[Row]) -> Changes:
+        if self.mode == "update":
+            return Changes(len(states), [], list(batch), states.count(State.SAME), states.count(State.NEW))
+        wanted = zip(batch, (state for state in states if state != State.SAME), strict=True)
+        parts: tuple[list[Row], list[Row]] = ([], [])
+        for row, state in wanted:
+            parts[state != State.NEW].append(row)
+        return Changes(len(states), *parts, states.count(State.SAME))
 
     def _cost(self, row: Row) -> int:
         if self.mode == "insert":

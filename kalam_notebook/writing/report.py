@@ -4,7 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["WriteReport"]
+__all__ = ["ChunkReport", "WriteReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReport:
+    """What was done with consecutive rows of the frame; their request is all or nothing.
+
+    Attributes:
+        rows: The first row, counted from 0, and the row behind the last one.
+        inserted: Rows that are new.
+        updated: Rows whose values changed.
+        deleted: Rows that are gone.
+        unchanged: Rows that were there already, with the same values.
+        missing: Rows that an update or delete found no row of the table for.
+        requests: Requests that wrote; 0 where nothing was to be done, 2 where one could not take all kinds of rows.
+        seconds: Time that those took.
+    """
+
+    rows: tuple[int, int]
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    requests: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +50,7 @@ class WriteReport:
         count_before: Rows of the table before; of those that this user sees.
         count_after: Rows of the table afterwards.
         notices: Things the caller should know, in words.
+        chunks: The numbers of each part of the frame, in its order.
     """
 
     table: str
@@ -40,6 +66,7 @@ class WriteReport:
     count_before: int | None = None
     count_after: int | None = None
     notices: tuple[str, ...] = ()
+    chunks: tuple[ChunkReport, ...] = ()
 
     @property
     def summary(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,12 +17,20 @@ from kalam_notebook.writing.requests import MAX_COST, cost_of
 from kalam_notebook.writing.target import Target, column_name, needs_literal_path
 from kalam_notebook.writing.values import checked_column, rounded_count
 
-__all__ = ["Row", "Rows", "checked_rows"]
+__all__ = ["Row", "Rows", "State", "checked_rows"]
 
 #: Rows that are spelled at once: enough for whole columns to pay off, few enough for the memory.
 _SLICE_ROWS = 10_000
 #: More than any value but texts and embeddings takes.
 _SMALL_VALUE = 50
+
+
+class State(Enum):
+    """What a row of the frame is to the table."""
+
+    NEW = "new"  # Not there.
+    CHANGED = "changed"  # There with other values, or with values that are not known.
+    SAME = "same"  # There as it is.
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,11 @@ class Rows:
         """The key's values."""
         assert self.target.key is not None
         return self.arrays[self.target.key.name]
+
+    def take(self, numbers: Sequence[int]) -> Rows:
+        """Some of the rows."""
+        places = pa.array(numbers, pa.int64())
+        return replace(self, arrays={name: array.take(places) for name, array in self.arrays.items()})
 
     def spelled(self, *, with_changes: bool, start: int = 0, stop: int | None = None) -> Iterator[Row]:
         """The rows in SQL.

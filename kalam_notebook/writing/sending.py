@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from kalam_notebook.errors import KalamError, ServerError, WriteError
+from kalam_notebook.errors import FrameError, KalamError, ServerError, WriteError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.writing.report import ChunkReport
 
 __all__ = ["Sender"]
 
@@ -30,6 +31,7 @@ class Sender:
         counts: ``inserted``, ``updated``, ``deleted``, ``unchanged``, ``missing``: rows so far.
         requests: Requests that were carried out.
         done: Rows of the frame that were dealt with.
+        chunks: What was done, part by part.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Sender:
         self.counts: Counter[str] = Counter()
         self.requests = 0
         self.done = 0
+        self.chunks: list[ChunkReport] = []
 
     @property
     def seconds(self) -> float:
@@ -64,24 +67,48 @@ class Sender:
         """Deal with the next ``count`` rows; what fails inside says which rows they were.
 
         Raises:
+            FrameError: The rows cannot be written; nothing was sent.
+            WriteError: A request failed.
+        """
+        first, requests, counts, started = self.done, self.requests, self.counts.copy(), self.seconds
+        with self.looking(count):
+            yield
+        self.done += count
+        self.chunks.append(
+            ChunkReport(
+                (first, self.done),
+                **{name: number - counts[name] for name, number in self.counts.items()},
+                requests=self.requests - requests,
+                seconds=self.seconds - started,
+            )
+        )
+        if self._on_progress is not None:
+            self._on_progress(self.done, self._total)
+
+    @contextmanager
+    def looking(self, count: int) -> Iterator[None]:
+        """Ask about the next ``count`` rows; what fails inside says which rows they were.
+
+        Raises:
+            FrameError: The rows cannot be written; nothing was sent.
             WriteError: A request failed.
         """
         first, before = self.done, self.requests
         try:
             yield
         except KalamError as exc:
+            if isinstance(exc, FrameError) and not self.requests:
+                raise
             # An answer that was lost, or an earlier part of these rows that went through.
             kept = None if self._is_lost or self.requests > before else False
             failure = str(exc).splitlines()[0]
-            raise WriteError(self._table, (first, first + count), kept, self._advice(first, kept), failure) from exc
+            advice = self._advice(first, kept, exc)
+            raise WriteError(self._table, (first, first + count), kept, advice, failure) from exc
         except KeyboardInterrupt as exc:
             exc.add_note(
                 f"{self._table}: {first:,} rows were dealt with; of the {count:,} behind them it is not known."
             )
             raise
-        self.done += count
-        if self._on_progress is not None:
-            self._on_progress(self.done, self._total)
 
     def send(self, sql: str) -> Counter[str]:
         """Send one request that writes.
@@ -103,9 +130,11 @@ class Sender:
         self.counts += counts
         return counts
 
-    def _advice(self, first: int, kept: bool | None) -> str:
+    def _advice(self, first: int, kept: bool | None, error: KalamError) -> str:
         rest = f"the frame from row {first} on (frame.iloc[{first}:], or frame.slice({first}))" if first else "it again"
         if kept is False:
+            if not isinstance(error, (ServerError, FrameError)):
+                return f"When the server can be reached again, write {rest}."
             return f"Correct what the server names, then write {rest}."
         if self._repeatable:
             return f"Write {rest}; repeating does no harm."

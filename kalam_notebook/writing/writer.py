@@ -12,9 +12,9 @@ from typing import Literal
 from kalam_notebook.errors import ConfigError, FrameError, QueryError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.writing.create import create_statement, derive_target
-from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window
+from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window, look_up
 from kalam_notebook.writing.frame import to_arrow
-from kalam_notebook.writing.plan import Plan
+from kalam_notebook.writing.plan import Changes, Plan
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.requests import request_text
 from kalam_notebook.writing.rows import Row, checked_rows
@@ -112,10 +112,13 @@ class Writer:
             hint=" mode='upsert' writes none of them twice." if has_upsert else "",
             on_progress=on_progress,
         )
-        steps = {"insert": self._insert, "delete": self._delete, "update": self._change, "upsert": self._change}
-        for batch in plan.batches():
-            with sender.rows(len(batch)):
-                steps[plan.mode](plan, batch, sender)
+        if plan.mode in {"update", "upsert"}:
+            self._change_all(plan, sender)
+        else:
+            step = self._insert if plan.mode == "insert" else self._delete
+            for batch in plan.batches():
+                with sender.rows(len(batch)):
+                    step(plan, batch, sender)
         after = count_rows(self._endpoint, target)
         return WriteReport(
             target.name,
@@ -131,6 +134,7 @@ class Writer:
             count_before=before,
             count_after=after,
             notices=(*plan.rows.notices, *_notices(plan, sender, before, after)),
+            chunks=tuple(sender.chunks),
         )
 
     def _insert(self, plan: Plan, batch: Sequence[Row], sender: Sender) -> None:
@@ -151,37 +155,43 @@ class Writer:
         done = sender.send(request_text(plan.deletes(batch, one_by_one=one_by_one)))
         sender.counts["missing"] += max(0, len(batch) - done["deleted"])
 
-    def _change(self, plan: Plan, batch: Sequence[Row], sender: Sender) -> None:
+    def _change_all(self, plan: Plan, sender: Sender) -> None:
+        """Write only what differs from the table: reading a row costs far less than an UPDATE that changes nothing."""
+        for start, stop in plan.spans():
+            with sender.looking(stop - start):
+                states = look_up(self._endpoint, plan.rows, start, stop)
+            for part in plan.changes(start, states):
+                with sender.rows(part.count):
+                    self._change(plan, part, sender)
+
+    def _change(self, plan: Plan, part: Changes, sender: Sender) -> None:
         """Update the rows that exist; the others are inserted by an upsert, and missing for an update."""
-        found = existing_keys(self._endpoint, plan.rows.target, [row.key for row in batch])
-        keys = plan.rows.keys[sender.done : sender.done + len(batch)].to_pylist()
-        old = [row for row, key in zip(batch, keys, strict=True) if key in found]
-        new = [row for row, key in zip(batch, keys, strict=True) if key not in found]
-        if plan.mode == "update":
-            sender.counts["missing"] += len(new)
-            new = []
-        elif self._has_on_conflict is not False and self._upsert_by_server(plan, batch, sender, len(old)):
+        sender.counts.update(unchanged=part.same, missing=part.missing)
+        if not part.new and not part.old:
             return
-        changed = _update_and_insert(plan, old, new, sender)
-        sender.counts["unchanged"] += max(0, len(old) - changed)
+        if plan.mode == "upsert" and self._has_on_conflict is not False and self._upsert_by_server(plan, part, sender):
+            return
+        changed = _update_and_insert(plan, part.old, part.new, sender)
+        # Others may have written meanwhile, or the values were not known.
+        sender.counts["unchanged"] += max(0, len(part.old) - changed)
         if plan.mode == "upsert" and self._has_on_conflict is None:
             self._has_on_conflict = False
 
-    def _upsert_by_server(self, plan: Plan, batch: Sequence[Row], sender: Sender, old: int) -> bool:
+    def _upsert_by_server(self, plan: Plan, part: Changes, sender: Sender) -> bool:
         """Let the server decide, if it can: before 0.5.4 it refuses ON CONFLICT.
 
         A refusal may have another reason. Then the statements that do the same are refused as well, and say why.
         """
         try:
-            done = sender.send(request_text(plan.inserts(batch, suffix=plan.on_conflict)))
+            done = sender.send(request_text(plan.inserts([*part.new, *part.old], suffix=plan.on_conflict)))
         except QueryError:
             if self._has_on_conflict:
                 raise
             return False
         self._has_on_conflict = True
-        # How the server counts rows that were there is not known; those that were are.
+        # How the server counts rows that were there is not known; those that were, and had other values, are.
         sender.counts.subtract(done)
-        sender.counts.update(inserted=len(batch) - old, updated=old)
+        sender.counts.update(inserted=len(part.new), updated=len(part.old))
         return True
 
 

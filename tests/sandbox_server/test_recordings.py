@@ -6,7 +6,8 @@ import pytest
 from recorded import Player, comparable, exceptions, load, without_list_order
 from serving import ROOT_PASSWORD, serving
 
-MOST = 0.95
+#: Of the answers that are known; those that are not compared count as different.
+LEAST_EQUAL = {"http-surface.jsonl": 0.94, "http-truth.jsonl": 0.97}
 
 
 def wanted(exchange):
@@ -34,30 +35,33 @@ def learn_from(player, exchange, exchanges, body):
         player.learned[recorded] = player.query("SELECT max(_seq) AS s FROM tr.chg")[0][0]
 
 
-@pytest.mark.parametrize("name", ["http-surface.jsonl", "http-truth.jsonl"])
+@pytest.mark.parametrize("name", LEAST_EQUAL)
 def test_answers_equal_the_recorded_ones(name):
     exchanges, excepted = load(name), exceptions(name)
-    compared, different = 0, {}
+    known, compared, different = 0, 0, {}
     with serving() as served:
         player = Player(served.url, ROOT_PASSWORD)
         for exchange in exchanges:
             status, body = player.send(exchange)
             learn_from(player, exchange, exchanges, body)
             # Withheld answers are unknown; the request is sent, since later ones need its effect.
-            if exchange.get("withheld") or exchange["name"] in excepted:
+            if exchange.get("withheld"):
+                continue
+            known += 1
+            if exchange["name"] in excepted:
                 continue
             compared += 1
             if not is_equal(exchange, status, body):
                 different[exchange["name"]] = (wanted(exchange), (status, body))
         player.close()
     equal = compared - len(different)
-    print(f"{name}: {equal} of {compared} answers equal")
-    assert equal >= MOST * compared
+    print(f"{name}: {equal} of {known} answers equal")
+    assert equal >= LEAST_EQUAL[name] * known
     assert not different
 
 
 def test_every_exception_names_an_exchange():
-    for name in ("http-surface.jsonl", "http-truth.jsonl"):
+    for name in LEAST_EQUAL:
         names = {exchange["name"] for exchange in load(name)}
         assert set(exceptions(name)) <= names
 

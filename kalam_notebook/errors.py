@@ -2,7 +2,7 @@
 
     KalamError
     ├─ ConfigError                  no server, unreadable login file, bad option
-    ├─ AuthError                    login refused, token expired and not renewable
+    ├─ AuthError                    login refused, token expired and not renewable: .code, .status, .sql
     ├─ TransportError               no answer from the server
     │  ├─ ConnectError              the server cannot be reached
     │  └─ RequestTimeoutError       also TimeoutError
@@ -76,12 +76,16 @@ class AuthError(KalamError):
 
     Attributes:
         code: The server's code, for example ``unauthorized`` or ``TOKEN_EXPIRED``; None when no server was asked.
+        status: The HTTP status; 0 when no answer to a request was the reason.
+        sql: The statement that was not carried out for it; empty when it was not about one.
     """
 
-    def __init__(self, message: str, code: str | None = None) -> None:
-        super().__init__(message, code)
+    def __init__(self, message: str, code: str | None = None, status: int = 0, sql: str = "") -> None:
+        super().__init__(message, code, status, sql)
         self.message = message
         self.code = code
+        self.status = status
+        self.sql = sql
 
     def __str__(self) -> str:
         return self.message

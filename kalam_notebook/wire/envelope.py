@@ -81,7 +81,7 @@ def answer_error(
 ) -> KalamError:
     """The exception for an error answer."""
     if status in (401, 428) or code in {"unauthorized", "account_locked", "setup_required"}:
-        return AuthError(_auth_text(status, code, message), code or None)
+        return AuthError(_auth_text(status, code, message), code or None, status, sql or "")
     if not code:
         code = f"HTTP_{status}"
         message = message or f"{path or 'the request'} was answered with status {status} and no text"

@@ -179,7 +179,7 @@ def test_a_function_is_not_replaced_by_the_package_of_its_name():
     "error",
     [
         errors.ServerError("CODE", "m", 400, "SELECT 1", "hint"),
-        errors.AuthError("m", "c"),
+        errors.AuthError("m", "c", 401, "s"),
         errors.DecodeError("a", "INT", 3, "'x'", "why"),
         errors.ParameterError("$1", "why"),
         errors.SubscriptionError("CODE", "m", "SELECT 1"),

@@ -236,12 +236,14 @@ class AsyncClient:
         """See ``Client.download``."""
         return await asyncio.to_thread(self._client.download, ref, to=to)
 
-    async def login(self, user: str, password: str) -> Login:
+    async def login(self, user: str, password: str | Secret) -> Login:
         """See ``Client.login``."""
+        password = Secret.of(password)  # A verbose traceback shows the locals of this frame and those below.
         return await asyncio.to_thread(self._client.login, user, password)
 
-    async def refresh_access_token(self, refresh_token: str) -> Login:
+    async def refresh_access_token(self, refresh_token: str | Secret) -> Login:
         """See ``Client.refresh_access_token``."""
+        refresh_token = Secret.of(refresh_token)
         return await asyncio.to_thread(self._client.refresh_access_token, refresh_token)
 
     async def health_check(self) -> Health:
@@ -256,8 +258,11 @@ class AsyncClient:
         """See ``Client.check_setup_status``."""
         return await asyncio.to_thread(self._client.check_setup_status)
 
-    async def server_setup(self, user: str, password: str, root_password: str, *, email: str | None = None) -> UserInfo:
+    async def server_setup(
+        self, user: str, password: str | Secret, root_password: str | Secret, *, email: str | None = None
+    ) -> UserInfo:
         """See ``Client.server_setup``."""
+        password, root_password = Secret.of(password), Secret.of(root_password)
         return await asyncio.to_thread(self._client.server_setup, user, password, root_password, email=email)
 
     async def live(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> LiveTable:

@@ -88,7 +88,7 @@ class Client:
         on_receive: Callable[[str], None] | None = None,
         on_send: Callable[[str], None] | None = None,
     ) -> None:
-        secret, given = _hide(password), _hide(token)
+        secret, given = (None if value is None else Secret.of(value) for value in (password, token))
         password = token = None  # A verbose traceback shows the locals of this frame.
         settings = resolve(url, user=user, password=secret, token=given, token_provider=token_provider, profile=profile)
         self._settings: Settings = settings
@@ -411,7 +411,7 @@ class Client:
 
     # Login and diagnostics ------------------------------------------------------------------------------------------
 
-    def login(self, user: str, password: str) -> Login:
+    def login(self, user: str, password: str | Secret) -> Login:
         """Exchange a user and password for tokens, without changing who this client is.
 
         Raises:
@@ -419,11 +419,10 @@ class Client:
 
         Source: KalamDB HTTP reference, section 4.1.
         """
-        secret = Secret(password)
-        password = ""
+        secret, password = Secret.of(password), ""
         return session.login(self._http, user, secret, timeout=self._timeouts.auth)
 
-    def refresh_access_token(self, refresh_token: str) -> Login:
+    def refresh_access_token(self, refresh_token: str | Secret) -> Login:
         """Exchange a refresh token for new tokens, without changing who this client is.
 
         Raises:
@@ -431,8 +430,7 @@ class Client:
 
         Source: KalamDB HTTP reference, section 4.2.
         """
-        secret = Secret(refresh_token)
-        refresh_token = ""
+        secret, refresh_token = Secret.of(refresh_token), ""
         return session.refresh(self._http, secret, timeout=self._timeouts.auth)
 
     def health_check(self) -> Health:
@@ -466,7 +464,9 @@ class Client:
         raw = self._get("/v1/api/auth/status")
         return SetupStatus(bool(raw["needs_setup"]), str(raw["message"]))
 
-    def server_setup(self, user: str, password: str, root_password: str, *, email: str | None = None) -> UserInfo:
+    def server_setup(
+        self, user: str, password: str | Secret, root_password: str | Secret, *, email: str | None = None
+    ) -> UserInfo:
         """Set root's password on a new server and create its first administrator. Log in afterwards.
 
         Args:
@@ -480,13 +480,14 @@ class Client:
 
         Source: KalamDB HTTP reference, section 4.6.
         """
+        own, root = Secret.of(password), Secret.of(root_password)
+        password = root_password = ""
         request = Request(
             "POST",
             "/v1/api/auth/setup",
-            orjson.dumps({"user": user, "password": password, "root_password": root_password, "email": email}),
+            orjson.dumps({"user": user, "password": own.reveal(), "root_password": root.reveal(), "email": email}),
             {"Content-Type": "application/json"},
         )
-        password = root_password = ""
         return parse_user(_json(self._http.send(request).content)["user"])
 
     # Live -----------------------------------------------------------------------------------------------------------
@@ -598,7 +599,7 @@ class _LiveSource:
 
     def access_token(self, *, renew: bool = False) -> str:
         token = self._client._session.token()
-        return self._client._session.renew(token) if renew else token
+        return (self._client._session.renew(token) if renew else token).reveal()
 
     def read_complete(self, sql: str) -> pa.Table:
         return self._client._reader.read_complete(sql)
@@ -620,10 +621,6 @@ def _outside() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("kalam_notebook."):
         level, frame = level + 1, frame.f_back
     return level
-
-
-def _hide(value: str | Secret | None) -> Secret | None:
-    return Secret(value) if isinstance(value, str) else value
 
 
 def _json(content: bytes) -> dict[str, Any]:

@@ -119,14 +119,28 @@ def close() -> None:
 def function(name: str) -> Callable[..., Any]:
     """The module's function for a method of the default client, with its signature and docstring."""
     method = getattr(Client, name)
+    signature = inspect.signature(method)
+    parameters = list(signature.parameters.values())[1:]
+    secret = {
+        key
+        for at, parameter in enumerate(parameters)
+        if "Secret" in parameter.annotation
+        for key in (at, parameter.name)
+    }
 
     @functools.wraps(method)
     def call(*args: object, **options: object) -> object:
+        if secret:  # A verbose traceback shows the locals of this frame.
+            args = tuple(_hidden(value) if at in secret else value for at, value in enumerate(args))
+            options = {key: _hidden(value) if key in secret else value for key, value in options.items()}
         return getattr(current(), name)(*args, **options)
 
-    signature = inspect.signature(method)
-    call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return call
+
+
+def _hidden(value: object) -> object:
+    return Secret(value) if isinstance(value, str) else value
 
 
 def _start_sandbox() -> SandboxServer:

@@ -35,6 +35,11 @@ class Secret:
     def __init__(self, value: str) -> None:
         self._value = value
 
+    @classmethod
+    def of(cls, value: str | Secret) -> Secret:
+        """A text made a secret, or the secret that it is already."""
+        return value if isinstance(value, Secret) else cls(value)
+
     def reveal(self) -> str:
         """The text."""
         return self._value

@@ -17,6 +17,7 @@ from typing import IO, Any
 import orjson
 
 from kalam_notebook.errors import ConfigError, DownloadError, ParameterError
+from kalam_notebook.settings import Secret
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.sql import Answer, SqlEndpoint
 from kalam_notebook.wire.fileref import FileRef
@@ -109,7 +110,7 @@ def download(
     query = {"user_id": user_id} if user_id else None
     request = Request("GET", path, params=query, repeatable=True)
 
-    def fetch(token: str) -> Path:
+    def fetch(token: Secret) -> Path:
         with _temporary(target) as file, http.stream(request, token=token) as response:
             _write_checked(file, response.iter_bytes(), ref, target)
         return target

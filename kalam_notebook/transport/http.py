@@ -30,8 +30,9 @@ from kalam_notebook.errors import (
     RequestTimeoutError,
     TransportError,
 )
-from kalam_notebook.settings import Timeouts
+from kalam_notebook.settings import Secret, Timeouts
 from kalam_notebook.transport.http_failures import describe_failure
+from kalam_notebook.transport.library_logs import hide_cookies_in_logs
 from kalam_notebook.transport.open_sockets import OpenSockets
 from kalam_notebook.wire.envelope import raise_for_answer
 
@@ -98,6 +99,7 @@ class HttpTransport:
         self._process = os.getpid()
         self._is_closed = False
         self._sockets = OpenSockets()
+        hide_cookies_in_logs()
         self._client = httpx.Client(
             base_url=url,
             timeout=self._timeout(None),
@@ -127,7 +129,7 @@ class HttpTransport:
         if os.getpid() != self._process:
             raise ConfigError("This client was made before the process forked. Make a new one: kalam.connect(...).")
 
-    def send(self, request: Request, *, token: str | None = None) -> httpx.Response:
+    def send(self, request: Request, *, token: Secret | None = None) -> httpx.Response:
         """Send a request and read the whole answer.
 
         Raises:
@@ -136,7 +138,7 @@ class HttpTransport:
         return self._with_retries(request, lambda: self._send_once(request, token))
 
     @contextmanager
-    def stream(self, request: Request, *, token: str | None = None) -> Iterator[httpx.Response]:
+    def stream(self, request: Request, *, token: Secret | None = None) -> Iterator[httpx.Response]:
         """Send a request; the body of the answer is read by the caller. Errors are raised before it is given.
 
         Raises:
@@ -149,13 +151,13 @@ class HttpTransport:
         finally:
             response.close()
 
-    def _send_once(self, request: Request, token: str | None) -> httpx.Response:
+    def _send_once(self, request: Request, token: Secret | None) -> httpx.Response:
         with self._mapped_errors(request):
             response = self._client.send(self._build(request, token))
         self._check(response, request)
         return response
 
-    def _open_once(self, request: Request, token: str | None) -> httpx.Response:
+    def _open_once(self, request: Request, token: Secret | None) -> httpx.Response:
         with self._mapped_errors(request):
             response = self._client.send(self._build(request, token), stream=True)
             if response.status_code >= 300:
@@ -167,25 +169,25 @@ class HttpTransport:
             raise
         return response
 
-    def _build(self, request: Request, token: str | None) -> httpx.Request:
-        headers = dict(request.headers)
-        if token is not None:
-            if not _TOKEN.fullmatch(token):
-                raise AuthError(
-                    "The token is empty, or holds a blank, a line break or another character that no token has.\n"
-                    "Pass it as it was issued; token.strip() takes blanks off its ends."
-                )
-            headers["Authorization"] = f"Bearer {token}"
-        return self._client.build_request(
+    def _build(self, request: Request, token: Secret | None) -> httpx.Request:
+        if token is not None and not _TOKEN.fullmatch(token.reveal()):
+            raise AuthError(
+                "The token is empty, or holds a blank, a line break or another character that no token has.\n"
+                "Pass it as it was issued; token.strip() takes blanks off its ends."
+            )
+        built = self._client.build_request(
             request.method,
             request.path,
             content=request.content,
             files=request.files,
             params=request.params,
-            headers=headers,
+            headers=request.headers,
             timeout=self._timeout(request.timeout),
             extensions={"trace": self._sockets.trace},
         )
+        if token is not None:  # Revealed here and in no local variable: a verbose traceback shows those.
+            built.headers["Authorization"] = f"Bearer {token.reveal()}"
+        return built
 
     def _timeout(self, receive: float | None) -> httpx.Timeout:
         phases = self._timeouts

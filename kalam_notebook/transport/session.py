@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import orjson
 
-from kalam_notebook.errors import AuthError, KalamError
+from kalam_notebook.errors import AuthError
 from kalam_notebook.settings import Credentials, Secret
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.wire.auth import Login, parse_login, token_expiry
@@ -47,7 +47,7 @@ def refresh(http: HttpTransport, refresh_token: Secret, *, timeout: float | None
         AuthError: The token is not a valid refresh token.
     """
     request = Request("POST", "/v1/api/auth/refresh", repeatable=True, timeout=timeout)
-    return parse_login(http.send(request, token=refresh_token.reveal()).content)
+    return parse_login(http.send(request, token=refresh_token).content)
 
 
 class Session:
@@ -82,7 +82,7 @@ class Session:
         """The user id, when it is known."""
         return self._credentials.user
 
-    def token(self) -> str:
+    def token(self) -> Secret:
         """A token that is valid now, as far as the client can know.
 
         Raises:
@@ -93,25 +93,31 @@ class Session:
             if self._token is None or (ending and self._can_renew()):
                 self._renew()
             assert self._token is not None
-            return self._token.reveal()
+            return self._token
 
-    def renew(self, expired: str) -> str:
+    def renew(self, expired: Secret, *, sql: str = "") -> Secret:
         """A token other than ``expired``, which the server has refused as expired.
+
+        Args:
+            expired: The token.
+            sql: The statement that was refused with it, for the error.
 
         Raises:
             AuthError: There is no way to renew it, or the server refuses.
         """
         with self._lock:
-            if self._token is None or self._token.reveal() == expired:
+            if self._token is None or self._token.reveal() == expired.reveal():
                 if not self._can_renew():
                     raise AuthError(
                         "TOKEN_EXPIRED: the token has expired and cannot be renewed.\n"
                         "Connect again with a fresh token, or with a user and password.",
                         "TOKEN_EXPIRED",
+                        401,
+                        sql,
                     )
                 self._renew()
             assert self._token is not None
-            return self._token.reveal()
+            return self._token
 
     def adopt(self, answer: Login) -> None:
         """Use the tokens of a login that was made by hand."""
@@ -126,11 +132,8 @@ class Session:
         """Get a new token: from the provider, by the refresh token, or by a login."""
         credentials = self._credentials
         if credentials.token_provider is not None:
-            token = credentials.token_provider()
-            if not isinstance(token, str):
-                raise AuthError(f"token_provider returned {type(token).__name__}; it has to return a token as text.")
-            self._token = Secret(token)
-            self._expires_at = token_expiry(token)
+            self._token = _provided(credentials.token_provider)
+            self._expires_at = token_expiry(self._token.reveal())
             return
         if self._refresh_token is not None:
             try:
@@ -142,6 +145,7 @@ class Session:
                         "The saved login has expired, and the server does not renew it.\n"
                         "Log in again with: kalam login, or pass user=... and password=....",
                         exc.code,
+                        exc.status,
                     ) from exc
             else:
                 return
@@ -158,6 +162,14 @@ class Session:
         self._expires_at = answer.expires_at
 
 
-def is_expired(error: KalamError) -> bool:
+def _provided(provider: Callable[[], str]) -> Secret:
+    given: object = provider()
+    if isinstance(given, str):
+        return Secret(given)
+    kind, given = type(given).__name__, None  # What is not text can still hold a token, and a traceback shows locals.
+    raise AuthError(f"token_provider returned {kind}; it has to return a token as text.")
+
+
+def is_expired(error: AuthError) -> bool:
     """Whether the error is the server's one signal to renew the token (HTTP reference, section 3.3)."""
-    return isinstance(error, AuthError) and error.code == "TOKEN_EXPIRED"
+    return error.code == "TOKEN_EXPIRED"

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kalam_notebook.errors import KalamError, ProtocolError, QueryError, ServerError
+from kalam_notebook.errors import AuthError, ProtocolError, QueryError, ServerError
+from kalam_notebook.settings import Secret
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.http_failures import NoAnswerError
 from kalam_notebook.transport.session import Session, is_expired
@@ -103,7 +104,7 @@ class SqlEndpoint:
         """
         request = Request("POST", "/v1/api/sql", sql_body(sql, list(params)), _JSON, repeatable=True, sql=sql)
 
-        def read(token: str) -> list[list[pa.Array | None]]:
+        def read(token: Secret) -> list[list[pa.Array | None]]:
             decoder = ListsDecoder(types)
             with self._http.stream(request, token=token) as response:
                 for chunk in response.iter_bytes():
@@ -130,17 +131,17 @@ class SqlEndpoint:
         request = Request("POST", "/v1/api/sql", files=files, sql=sql)
         return self.with_token(lambda token: self._read(request, token))
 
-    def with_token(self, send: Callable[[str], T]) -> T:
+    def with_token(self, send: Callable[[Secret], T]) -> T:
         """Call ``send`` with a token, and once more with a new one when the server says that it has expired."""
         token = self._session.token()
         try:
             return send(token)
-        except KalamError as exc:
+        except AuthError as exc:
             if not is_expired(exc):
                 raise
-            return send(self._session.renew(token))
+            return send(self._session.renew(token, sql=exc.sql))
 
-    def _read(self, request: Request, token: str) -> Answer:
+    def _read(self, request: Request, token: Secret) -> Answer:
         decoder = BodyDecoder()
         batches: dict[int, list[pa.RecordBatch]] = {}
         with self._http.stream(request, token=token) as response:

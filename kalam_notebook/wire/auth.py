@@ -76,7 +76,8 @@ def parse_login(body: bytes) -> Login:
             admin_ui_access=bool(raw.get("admin_ui_access", False)),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as exc:
-        # Without the cause's text: it could hold a token.
+        # Without the answer's text and out of this frame, whose locals a verbose traceback shows: it can hold a token.
+        body, raw = b"", None
         raise ProtocolError(
             "The login was answered with something else than a KalamDB login. Check that the URL is the server's."
         ) from exc

@@ -5,8 +5,8 @@ import socket
 import threading
 
 LOGIN = (
-    b'{"user":{"id":"root","role":"system","email":null},"admin_ui_access":true,"access_token":"a.b.c",'
-    b'"refresh_token":"d.e.f","expires_at":"2099-01-01T00:00:00+00:00","refresh_expires_at":"2099-01-01T00:00:00+00:00"}'
+    b'{"user":{"id":"root","role":"system","email":null},"admin_ui_access":true,"access_token":"access.of.login",'
+    b'"refresh_token":"refresh.of.login","expires_at":"2099-01-01T00:00:00+00:00","refresh_expires_at":"2099-01-01T00:00:00+00:00"}'
 )
 
 
@@ -26,13 +26,15 @@ def sql_answer(schema, rows):
 class ScriptedServer:
     """Gives each SQL request the same bytes, then closes the connection; logins are answered as usual.
 
+    With ``hold`` the connection stays open behind the reply; with ``deaf`` it is closed before a request is read.
+
     Attributes:
         requests: The requests that came, head and body.
         waiting: Set when a request has been answered with ``hold``.
     """
 
-    def __init__(self, reply, *, hold=False):
-        self._reply, self._hold = reply, hold
+    def __init__(self, reply, *, hold=False, deaf=False):
+        self._reply, self._hold, self._deaf = reply, hold, deaf
         self.requests, self.waiting, self._end = [], threading.Event(), threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -59,6 +61,8 @@ class ScriptedServer:
 
     def _serve(self, connection):
         with connection, connection.makefile("rb") as stream, contextlib.suppress(OSError):
+            if self._deaf:
+                return
             head = b""
             while not head.endswith(b"\r\n\r\n"):
                 line = stream.readline()

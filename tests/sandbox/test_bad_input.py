@@ -137,6 +137,7 @@ def test_a_bare_token_that_expired_says_so():
         with kalam.Client(server.url, token="a.b.c") as client, pytest.raises(AuthError) as caught:
             client.query("SELECT 1")
         assert "Connect again" in message(caught.value)
+        assert (caught.value.code, caught.value.status, caught.value.sql) == ("TOKEN_EXPIRED", 401, "SELECT 1")
         assert len(server.requests) == 1
 
 

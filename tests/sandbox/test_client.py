@@ -261,7 +261,8 @@ def test_a_wrong_password(server):
             client.query("SELECT 1")
         shown = "".join(traceback.format_exception(caught.value)) + repr(client)
     assert "wrong-hunter2" not in shown
-    assert caught.value.code == "unauthorized"
+    # The login was refused, not the statement.
+    assert (caught.value.code, caught.value.status, caught.value.sql) == ("unauthorized", 401, "")
 
 
 def test_no_frame_of_a_failed_connect_holds_the_password(server):

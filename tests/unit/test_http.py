@@ -160,7 +160,7 @@ def test_a_ban_is_told_and_not_waited_for():
 def test_a_redirect_is_not_followed_with_the_token():
     script = Script(lambda request: httpx.Response(307, headers={"location": "http://evil.example/x?token=1"}))
     with pytest.raises(ProtocolError, match=r"http://evil\.example/x\."):
-        script.transport().send(GET, token="secret-token")
+        script.transport().send(GET, token=Secret("secret-token"))
     assert len(script.requests) == 1
 
 

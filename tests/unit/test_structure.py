@@ -105,6 +105,14 @@ def test_importing_the_package_loads_none_of_its_dependencies():
     assert run(code) == "[]"
 
 
+def test_importing_touches_no_log_of_a_library():
+    code = (
+        "import logging, kalam_notebook.transport.http, kalam_notebook.client;"
+        "print([name for name, log in logging.root.manager.loggerDict.items() if getattr(log, 'filters', None)])"
+    )
+    assert run(code) == "[]"
+
+
 def test_a_client_loads_no_notebook_library_and_no_pandas():
     code = (
         "import sys, kalam_notebook as k; k.Client('http://h:1', token='t').close();"

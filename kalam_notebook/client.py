@@ -26,7 +26,7 @@ from kalam_notebook.transport.files import FileSource
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.sql import Answer, SqlEndpoint
 from kalam_notebook.wire.auth import Login, UserInfo, parse_user
-from kalam_notebook.wire.fileref import FileRef
+from kalam_notebook.wire.fileref import FileRef, check_file_ref
 from kalam_notebook.wire.guard import check_statements
 from kalam_notebook.wire.params import encode_parameters
 from kalam_notebook.wire.sql import UnreadableSQL, qualify, quote_name
@@ -383,14 +383,16 @@ class Client:
             The file that was written, whole and checked.
 
         Raises:
+            ParameterError: The cell is NULL, or no FileRef.
             NotFoundError: The server has no such file.
-            DownloadError: Size or SHA-256 differ, or the disk does not take it; nothing is left then.
+            DownloadError: Size or SHA-256 differ, the disk does not take it, or ``to`` is no ordinary file (a device);
+                nothing is left then.
             KalamError: As ``execute_query``.
 
         Source: KalamDB HTTP reference, section 13.4.
         """
         self._check_open()
-        path = ref.path(namespace, table)
+        path = check_file_ref(ref).path(namespace, table)
         return files.download(self._http, self._endpoint, ref, path, to=to, user_id=target_user_id)
 
     def download_bound_file(
@@ -403,7 +405,8 @@ class Client:
             KalamError: As ``download_file``.
         """
         self._check_open()
-        return files.download(self._http, self._endpoint, ref, ref.path(), to=to, user_id=target_user_id)
+        path = check_file_ref(ref).path()
+        return files.download(self._http, self._endpoint, ref, path, to=to, user_id=target_user_id)
 
     def download(self, ref: FileRef, *, to: str | os.PathLike[str] = ".") -> Path:
         """Download one's own file of a FILE cell; the short form of ``download_bound_file``."""

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import orjson
 
-from kalam_notebook.errors import ConfigError, DownloadError, ParameterError
+from kalam_notebook.errors import ConfigError, DownloadError, KalamError, ParameterError
 from kalam_notebook.settings import Secret
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.sql import Answer, SqlEndpoint
@@ -27,6 +27,10 @@ __all__ = ["FileSource", "download", "upload"]
 
 #: What can be uploaded: a path, the bytes themselves, an open binary file, or ``(file name, bytes or path)``.
 FileSource = str | os.PathLike[str] | bytes | IO[bytes] | tuple[str, "bytes | str | os.PathLike[str]"]
+
+
+#: What to do when the disk does not take a file.
+_ELSEWHERE = "Give another place: to='/another/folder/'."
 
 
 def placeholders(sql: str) -> set[str]:
@@ -103,7 +107,8 @@ def download(
         The file that was written.
 
     Raises:
-        DownloadError: The content differs from the reference, or the disk does not take it. No file is left then.
+        DownloadError: The content differs from the reference, the disk does not take it, or the target is no ordinary
+            file. No file is left then.
         KalamError: The server refuses, or cannot be reached.
     """
     target = _target(ref, to)
@@ -121,8 +126,15 @@ def download(
 def _target(ref: FileRef, to: str | os.PathLike[str]) -> Path:
     given = os.fspath(to)
     path = Path(given).expanduser()
-    is_folder = path.is_dir() or given.endswith(("/", os.sep))
-    return path / ref.safe_name if is_folder else path
+    try:
+        is_folder = path.is_dir() or given.endswith(("/", os.sep))
+        target = path / ref.safe_name if is_folder else path
+        is_other = target.exists() and not target.is_file()
+    except OSError as exc:
+        raise DownloadError(f"Cannot write to {path}: {exc.strerror}. {_ELSEWHERE}") from exc
+    if is_other:  # Renaming would put a file in its place, if it were /dev/null.
+        raise DownloadError(f"{target} is no ordinary file, and is not replaced by one. {_ELSEWHERE}")
+    return target
 
 
 @contextmanager
@@ -132,9 +144,7 @@ def _temporary(target: Path) -> Iterator[IO[bytes]]:
         target.parent.mkdir(parents=True, exist_ok=True)
         file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=".kalam-", suffix=".part", delete=False)  # noqa: SIM115
     except OSError as exc:
-        raise DownloadError(
-            f"Cannot write to {target.parent}: {exc.strerror}. Choose another place: to='downloads/'."
-        ) from exc
+        raise DownloadError(f"Cannot write to {target.parent}: {exc.strerror}. {_ELSEWHERE}") from exc
     temporary = Path(file.name)
     try:
         try:
@@ -143,7 +153,9 @@ def _temporary(target: Path) -> Iterator[IO[bytes]]:
             file.close()
         temporary.replace(target)
     except OSError as exc:
-        raise DownloadError(f"Cannot write {target}: {exc.strerror}. Nothing was kept.") from exc
+        if isinstance(exc, KalamError):  # The server was silent: RequestTimeoutError is an OSError too.
+            raise
+        raise DownloadError(f"Cannot write {target}: {exc.strerror}. Nothing was kept.\n{_ELSEWHERE}") from exc
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@ Pure: names and paths only; downloading is the transport's work. Source: HTTP re
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,9 +14,9 @@ from urllib.parse import quote
 
 import orjson
 
-from kalam_notebook.errors import ConfigError
+from kalam_notebook.errors import ConfigError, ParameterError
 
-__all__ = ["FileRef", "parse_file_ref"]
+__all__ = ["FileRef", "check_file_ref", "parse_file_ref"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,26 @@ class FileRef:
         """The JSON text that a FILE column stores."""
         fields = ("id", "sub", "name", "size", "mime", "sha256")
         return orjson.dumps({field: getattr(self, field) for field in fields}).decode()
+
+
+def check_file_ref(value: object) -> FileRef:
+    """The value itself when it is a ``FileRef``.
+
+    Raises:
+        ParameterError: It is not; says whether it stands for NULL.
+    """
+    if isinstance(value, FileRef):
+        return value
+    is_nan = isinstance(value, float) and math.isnan(value)
+    if value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}:  # pandas' own, without importing it.
+        raise ParameterError(
+            "ref", "the cell is NULL: there is no file.\nLeave such rows out: SELECT ... WHERE column IS NOT NULL."
+        )
+    raise ParameterError(
+        "ref",
+        f"{type(value).__name__} is no FileRef.\n"
+        "Pass a cell of a FILE column as query gives it: ref = kalam.query(sql).loc[0, 'column'].",
+    )
 
 
 def parse_file_ref(cell: str | Mapping[str, Any] | None) -> FileRef | None:

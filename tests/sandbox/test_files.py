@@ -5,10 +5,13 @@ import errno
 import hashlib
 import io
 import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from scripted_server import ScriptedServer
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import (
@@ -18,6 +21,7 @@ from kalam_notebook.errors import (
     NotFoundError,
     ParameterError,
     QueryError,
+    RequestTimeoutError,
 )
 
 pytestmark = pytest.mark.contract
@@ -130,7 +134,7 @@ def test_a_full_disk(client, docs, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(DownloadError, match="No space left on device"):
+    with pytest.raises(DownloadError, match=r"No space left on device[^$]*to='/another/folder/'"):
         client.download(ref, to=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -158,6 +162,57 @@ def test_a_place_that_cannot_be_written(client, docs, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DownloadError, match="Cannot write to"):
         client.download(ref, to=tmp_path / "file" / "below" / "x")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes, which this system does not have")
+@pytest.mark.parametrize("by", ["name", "folder", "link"])
+def test_a_pipe_or_device_is_not_replaced(client, docs, tmp_path, by):
+    ref = put(client, docs, "a", ("x.txt", b"abc"))
+    pipe = tmp_path / "x.txt"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    before = sorted(path.lstat().st_ino for path in tmp_path.iterdir())
+    with pytest.raises(DownloadError, match=r"no ordinary file.* to='/another/folder/'"):
+        client.download(ref, to={"name": pipe, "folder": tmp_path, "link": tmp_path / "link"}[by])
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert sorted(path.lstat().st_ino for path in tmp_path.iterdir()) == before
+
+
+def test_a_folder_in_the_place_of_the_file(client, docs, tmp_path):
+    ref = put(client, docs, "a", ("x.txt", b"abc"))
+    (tmp_path / "x.txt").mkdir()
+    with pytest.raises(DownloadError, match="no ordinary file"):
+        client.download(ref, to=tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["x.txt"]
+
+
+def test_a_server_that_stays_silent_is_not_taken_for_a_full_disk(tmp_path):
+    ref = kalam.FileRef("1", "f0001", "x.txt", 3, "text/plain", "0" * 64, "app", "docs")
+    slow = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\na"
+    with ScriptedServer(slow, hold=True) as server, kalam.Client(server.url, token="t", timeout=0.2) as client:
+        with pytest.raises(RequestTimeoutError, match="nothing came for"):
+            client.download(ref, to=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("cell", [None, float("nan"), pd.NA, pd.NaT], ids=str)
+def test_a_cell_that_is_null(client, cell):
+    for call in (client.download, client.download_bound_file, lambda ref: client.download_file(ref, "app", "docs")):
+        with pytest.raises(ParameterError, match=r"the cell is NULL: there is no file\.\n.*IS NOT NULL"):
+            call(cell)
+
+
+@pytest.mark.parametrize("cell", ["abc", {"id": "1"}, 7], ids=str)
+def test_a_cell_that_is_no_reference(client, cell):
+    for call in (client.download, client.download_bound_file, lambda ref: client.download_file(ref, "app", "docs")):
+        with pytest.raises(ParameterError, match=rf"{type(cell).__name__} is no FileRef\.\n.*kalam\.query"):
+            call(cell)
+
+
+def test_a_null_cell_as_query_gives_it(client, docs):
+    client.execute_query(f"INSERT INTO {docs} (id, note) VALUES ('a', 'n')")
+    with pytest.raises(ParameterError, match="the cell is NULL"):
+        client.download(client.query(f"SELECT body FROM {docs}").loc[0, "body"])
 
 
 def test_an_unbound_reference_says_what_to_type(client, docs):

@@ -200,6 +200,21 @@ def lying(**changes):
         yield served
 
 
+def test_flushed_vectors_are_read_by_key_only():
+    with lying() as served:
+        served.sql("CREATE TABLE app.v (id BIGINT PRIMARY KEY, n INT, e EMBEDDING(2))")
+        served.sql("INSERT INTO app.v (id, n, e) VALUES (1, 1, '[1, 2]'), (2, 2, '[3, 4]')")
+        served.sql("STORAGE FLUSH TABLE app.v")
+        served.sql("INSERT INTO app.v (id, e) VALUES (3, '[5, 6]')")
+        assert served.rows("SELECT id, e FROM app.v") == [["1", None], ["2", None], ["3", [5.0, 6.0]]]
+        assert served.rows("SELECT e FROM app.v WHERE id = 1") == [[[1.0, 2.0]]]
+        assert served.rows("SELECT q.e FROM app.v q WHERE q.id = $1", [2]) == [[[3.0, 4.0]]]
+        served.sql("UPDATE app.v SET n = 7 WHERE id = 1")
+        served.sql("STORAGE FLUSH TABLE app.v")
+        assert served.rows("SELECT id, e FROM app.v WHERE n = 7") == [["1", None]]
+        assert served.rows("SELECT n, e FROM app.v WHERE id = 1") == [[7, [1.0, 2.0]]]
+
+
 def test_deleted_rows_of_a_flushed_table_come_back():
     with lying() as served:
         deleted_after_a_flush(served)

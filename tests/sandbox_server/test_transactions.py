@@ -24,10 +24,31 @@ def test_commit_writes_everything_and_sees_its_own_writes(table):
     assert results[1]["rows"] == table.rows("SELECT id, n FROM app.t") == [["2", 2], ["3", 30], ["4", 4]]
 
 
-def test_uncommitted_rows_show_sequence_zero(table):
-    results = table.sql("BEGIN; INSERT INTO app.t (id) VALUES (9); SELECT _seq FROM app.t WHERE id = 9; COMMIT")
+def test_uncommitted_rows_of_a_run_show_sequence_zero(table):
+    results = table.sql(
+        "BEGIN; INSERT INTO app.t (id) VALUES (8); INSERT INTO app.t (id) VALUES (9); "
+        "SELECT _seq FROM app.t WHERE id = 9; COMMIT"
+    )
     assert results[1]["rows"] == [["0"]]
     assert int(table.rows("SELECT _seq FROM app.t WHERE id = 9")[0][0]) > 0
+
+
+@pytest.mark.parametrize("columns", ["_seq", "*"])
+def test_sequence_of_a_single_insert_cannot_be_read(table, columns):
+    _, message = table.failure(f"BEGIN; INSERT INTO app.t (id) VALUES (9); SELECT {columns} FROM app.t; COMMIT")
+    assert message.startswith("Statement 3 failed: ")
+    assert message.endswith("Column '_seq' is declared as non-nullable but contains null values")
+    results = table.sql("BEGIN; INSERT INTO app.t (id) VALUES (9); SELECT id FROM app.t WHERE id = 9; COMMIT")
+    assert results[1]["rows"] == [["9"]]
+
+
+def test_single_insert_stays_in_the_namespace_asked_for(table):
+    table.sql("CREATE TABLE default.t (id BIGINT PRIMARY KEY)")
+    lone = "INSERT INTO t (id) VALUES (9)"
+    table.sql(f"BEGIN; {lone}; COMMIT", namespace="app")
+    assert table.rows("SELECT id FROM app.t WHERE id = 9") == [["9"]]
+    table.sql(f"BEGIN; {lone}; INSERT INTO t (id) VALUES (10); COMMIT", namespace="app")
+    assert table.rows("SELECT id FROM default.t ORDER BY id") == [["9"], ["10"]]
 
 
 def test_rollback_undoes_and_still_counts(table):

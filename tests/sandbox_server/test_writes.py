@@ -263,10 +263,51 @@ def test_duplicate_key_of_a_shared_table_is_found_in_hot_storage(served):
     assert message.endswith("Primary key violation: value '1' already exists in column 'id' (hot storage)")
 
 
-def test_keys_with_a_snowflake_default_are_not_checked(served):
+def test_engine_path_does_not_check_keys_with_a_snowflake_default(served):
     served.sql("CREATE TABLE app.s (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), v TEXT)")
-    served.sql("INSERT INTO app.s (id, v) VALUES (1, 'old'); INSERT INTO app.s (id, v) VALUES (1, 'new')")
+    served.sql("INSERT INTO app.s (id, v) VALUES (1, 'old')")
+    assert KEY in served.failure("INSERT INTO app.s (id, v) VALUES (1, 'new')")[1]
+    served.sql("INSERT INTO app.s (id, v) VALUES ($1, 'new')", [1])
     assert served.rows("SELECT v FROM app.s") == [["new"]]
+
+
+@pytest.mark.parametrize("condition", ["id = 1", "n = 2"])
+@pytest.mark.parametrize("value", ["(SELECT max(n) FROM app.notes)", "1 + (SELECT 1)"])
+def test_subquery_in_set_fails(notes, condition, value):
+    _, message = notes.failure(f"UPDATE app.notes SET n = {value} WHERE {condition}")
+    assert message.startswith(f"{FAILED}Execution error: UPDATE operation on table 'app.notes'\ncaused by\n")
+    assert "ScalarSubquery" in message
+
+
+@pytest.mark.parametrize("params", [None, [7]])
+@pytest.mark.parametrize("column", ["_seq", "_deleted"])
+def test_hidden_columns_cannot_be_inserted(notes, column, params):
+    key = "7" if params is None else "$1"
+    value = {"_seq": "1", "_deleted": "true"}[column]
+    _, message = notes.failure(f"INSERT INTO app.notes (id, body, {column}) VALUES ({key}, 'x', {value})", params)
+    assert f"column '{column}'" in message
+    assert notes.rows("SELECT id FROM app.notes WHERE id = 7") == []
+
+
+@pytest.mark.parametrize(("value", "params"), [("NULL", None), ("$1", [None])])
+def test_update_of_a_vector_to_null_stores_zeros(typed, value, params):
+    typed.sql("INSERT INTO app.types (id, t, e) VALUES (1, 'a', '[1, 2]'), (2, 'a', NULL)")
+    typed.sql(f"UPDATE app.types SET e = {value} WHERE id = 1", params)
+    typed.sql("UPDATE app.types SET t = 'b' WHERE id = 2")
+    assert typed.rows("SELECT e FROM app.types ORDER BY id") == [[[0.0, 0.0]], [None]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "params"), [("VALUES ($1), ($2)", [1, 2]), ("SELECT value FROM generate_series(1, 2)", None)]
+)
+def test_default_uuid_v7_makes_one_value_on_the_engine_path(served, rows, params):
+    served.sql("CREATE TABLE app.d (id BIGINT PRIMARY KEY, v TEXT DEFAULT UUID_V7())")
+    _, message = served.failure(f"INSERT INTO app.d (id) {rows}", params)
+    assert "UDF uuid_v7 returned a different number of rows than expected. Expected: 2, Got: 1." in message
+    served.sql("INSERT INTO app.d (id) VALUES ($1)", [1])
+    served.sql("CREATE TABLE app.u (id BIGINT PRIMARY KEY, v UUID DEFAULT UUID_V7())")
+    assert "can't cast" in served.failure("INSERT INTO app.u (id) VALUES ($1)", [1])[1]
+    served.sql("INSERT INTO app.u (id) VALUES (1)")
 
 
 def test_deleted_keys_can_be_used_again(notes):

@@ -66,7 +66,7 @@ def _flush_table(call: Call, table: Table) -> str:
 
 
 def flushed(log: VersionLog, definition: TableDef, options: Options) -> VersionLog:
-    """Return the log after a flush: without tombstones, bytes and vectors spoilt (truth L24).
+    """Return the log after a flush: without tombstones, bytes spoilt; vectors are hidden by the reader (truth L24).
 
     Files are only ever added to. So a row that was flushed before it was deleted is in them still, and the next flush
     that writes any row makes it visible again (truth L27).
@@ -94,7 +94,5 @@ def _spoilt(rows: pa.Table, definition: TableDef) -> pa.Table:
         cells = rows.column(column.name)
         if column.type.name == "Bytes":
             cells = pa.array([debug_bytes(value) for value in cells.to_pylist()], pa.binary())
-        elif column.type.name == "Embedding":
-            cells = pa.nulls(rows.num_rows, column.type.arrow)
         arrays.append(cells)
     return pa.Table.from_arrays(arrays, schema=definition.schema)

@@ -21,9 +21,13 @@ from kalam_notebook.sandbox.engine.parameters import Value
 from kalam_notebook.sandbox.store.schema import ColumnDef
 
 _INT_RANGE = {"SmallInt": 2**15, "Int": 2**31, "BigInt": 2**63}
-_TEXT = ("Text", "Json", "File")
-_NUMBER_AS_STORED = ("Timestamp", "DateTime", "Date", "Time")
-_ARROW_NAMES = {bool: "Boolean", int: "Int64", float: "Float64", str: "Utf8"}
+# Literals of these types need no cast.
+_STORED_AS = {
+    "Boolean": pa.bool_(),
+    **dict.fromkeys(("SmallInt", "Int", "BigInt", "Timestamp", "DateTime", "Date", "Time"), pa.int64()),
+    **dict.fromkeys(("Float", "Double"), pa.float64()),
+    **dict.fromkeys(("Text", "Json", "File"), pa.string()),
+}
 _HEX = re.compile(r"[0-9a-fA-F-]")
 
 
@@ -63,32 +67,35 @@ class Coercer:
             return pa.array([_embedding(value, column) for value in values], column.type.arrow)
         if name == "Bytes":
             return pa.array([_bytes(value) for value in values], column.type.arrow)
-        kinds = {type(value) for value in values if value is not None}
+        if name in ("Float", "Double"):
+            # Arrow refuses a whole number that a float cannot hold exactly.
+            values = [float(v) if isinstance(v, int) and not isinstance(v, bool) else v for v in values]
+        kinds = {_kind(value) for value in values if value is not None}
         if all(_is_direct(name, kind) for kind in kinds) and _fits(name, values):
             return pa.array(values, column.type.arrow)
         if len(kinds) == 1:
             return self._cast(values, kinds.pop(), column)
         return self._mixed(values, kinds, column)
 
-    def _mixed(self, values: Sequence[Value], kinds: set[type], column: ColumnDef) -> pa.Array:
+    def _mixed(self, values: Sequence[Value], kinds: set[pa.DataType], column: ColumnDef) -> pa.Array:
         """Convert a column in which numbers, texts and truth values stand side by side."""
         cells: list[object] = [None] * len(values)
         for kind in kinds:
-            places = [i for i, value in enumerate(values) if type(value) is kind]
+            places = [i for i, value in enumerate(values) if value is not None and _kind(value) == kind]
             part = self._column([values[i] for i in places], column).to_pylist()
             for place, cell in zip(places, part, strict=True):
                 cells[place] = cell
         return pa.array(cells, column.type.arrow)
 
-    def _cast(self, values: Sequence[Value], kind: type, column: ColumnDef) -> pa.Array:
-        source = pa.array(values, _source_type(kind))
+    def _cast(self, values: Sequence[Value], kind: pa.DataType, column: ColumnDef) -> pa.Array:
+        source = pa.array(values, kind)
         target = _engine_name(column.type.arrow)
         frame = self.context.from_arrow(pa.table({"v": source}))
         try:
             batches = frame.select(col("v").cast(column.type.arrow)).collect()
         except Exception as failed:
             raise CoercionError(
-                f"Unable to cast value {_ARROW_NAMES[kind]} to {target} for column '{column.name}': {text_of(failed)}"
+                f"Unable to cast value {_engine_name(kind)} to {target} for column '{column.name}': {text_of(failed)}"
             ) from None
         parts = [batch.column(0).cast(column.type.arrow) for batch in batches]
         return pa.concat_arrays(parts) if parts else pa.array([], column.type.arrow)
@@ -105,19 +112,18 @@ def _exact(value: Value | Decimal, column: ColumnDef) -> Value | Decimal:
     return str(value) if isinstance(value, Decimal) and column.type.name == "Decimal" else value
 
 
-def _source_type(kind: type) -> pa.DataType:
-    return {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}[kind]
+def _kind(value: bool | int | float | str) -> pa.DataType:
+    """Return the type that the engine gives a literal; whole numbers beyond 63 bits are unsigned to it."""
+    if isinstance(value, bool):
+        return pa.bool_()
+    if isinstance(value, int):
+        return pa.int64() if value < 2**63 else pa.uint64()
+    return pa.float64() if isinstance(value, float) else pa.string()
 
 
-def _is_direct(name: str, kind: type) -> bool:
-    """Say whether Python values of a kind are stored as they are."""
-    if name in _INT_RANGE or name in _NUMBER_AS_STORED:
-        return kind is int
-    if name in _TEXT:
-        return kind is str
-    if name == "Boolean":
-        return kind is bool
-    return name in ("Float", "Double") and kind in (float, int)
+def _is_direct(name: str, kind: pa.DataType) -> bool:
+    """Say whether values of a kind are stored as they are."""
+    return bool(_STORED_AS.get(name) == kind)
 
 
 def _fits(name: str, values: Sequence[Value]) -> bool:
@@ -133,6 +139,7 @@ def _engine_name(kind: pa.DataType) -> str:
         return 'Timestamp(µs, "UTC")' if kind.tz else "Timestamp(µs)"
     names = {
         pa.bool_(): "Boolean",
+        pa.uint64(): "UInt64",
         pa.int16(): "Int16",
         pa.int32(): "Int32",
         pa.int64(): "Int64",

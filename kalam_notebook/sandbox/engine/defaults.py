@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError
+from kalam_notebook.sandbox.engine.failures import engine_text
 from kalam_notebook.sandbox.engine.functions import EXPRESSION_IDS, now_us
+from kalam_notebook.sandbox.engine.keys import unreadable_key
 from kalam_notebook.sandbox.engine.parameters import Value
-from kalam_notebook.sandbox.engine.wording import commit_failure, literal_coercion
+from kalam_notebook.sandbox.engine.wording import literal_coercion, no_cast, one_row_only
 from kalam_notebook.sandbox.errors import execution
 from kalam_notebook.sandbox.ids import Snowflakes, ulid, uuid7
 from kalam_notebook.sandbox.store.catalog import now_ms
@@ -36,6 +38,7 @@ class Defaults:
             SqlFailed: The default does not fit the column, or a key is left out on the engine path.
         """
         if column.default is not None:
+            self._check_uuid7(column, count)
             values = [self._value(column) for _ in range(count)]
             try:
                 return self._coercer.column(values, column)
@@ -47,8 +50,18 @@ class Defaults:
             # Left out on the engine path, an embedding becomes zeros (truth L9).
             return pa.array([[0.0] * column.type.first] * count, column.type.arrow)
         if not self._is_literal and column.is_key:
-            raise execution(commit_failure(f"Primary key column '{column.name}' has unsupported or NULL value"))
+            raise unreadable_key(column.name, is_literal=False)
         return pa.nulls(count, column.type.arrow)
+
+    def _check_uuid7(self, column: ColumnDef, count: int) -> None:
+        """Refuse UUID_V7() on the engine path, where it makes one text for all rows (SQL reference, section 6.2)."""
+        assert column.default is not None  # Asked by the caller.
+        if self._is_literal or column.default.function != "UUID_V7" or not count:
+            return
+        if column.type.name == "Uuid":
+            raise engine_text(no_cast("FixedSizeBinary(16)"))
+        if count > 1:
+            raise engine_text(one_row_only("uuid_v7", count))
 
     def _value(self, column: ColumnDef) -> Value:
         default = column.default

@@ -6,6 +6,8 @@ The server sorts DataFusion errors by their text and puts a prefix before them (
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from kalam_notebook.sandbox.backend import SqlFailed
 from kalam_notebook.sandbox.errors import DENIED, execution
@@ -26,7 +28,22 @@ _PERMISSION = re.compile(r"access denied|permission|not authorized", re.IGNORECA
 
 def text_of(error: BaseException) -> str:
     """Return the engine's own text, without what the Python package puts before it."""
-    return _PYTHON.sub(r"\g<text>", str(error).removeprefix(_PACKAGE_PREFIX))
+    text = _PYTHON.sub(lambda found: found["text"].replace("\\n", "\n"), str(error).removeprefix(_PACKAGE_PREFIX))
+    return text.removeprefix("Execution error: ") if text.startswith("Execution error: Internal error: ") else text
+
+
+@contextmanager
+def told_as_failure() -> Iterator[None]:
+    """Turn what the engine raises inside the block into the server's failure."""
+    try:
+        yield
+    except Exception as failed:
+        raise engine_failure(failed) from None
+    except BaseException as panic:
+        # A fault inside the engine comes as no ordinary exception; DISTINCT with an enormous LIMIT is one.
+        if type(panic).__name__ != "PanicException":
+            raise
+        raise engine_text(f"Execution error: task panicked: {panic}") from None
 
 
 def engine_failure(error: BaseException) -> SqlFailed:

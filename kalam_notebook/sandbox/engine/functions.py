@@ -14,6 +14,7 @@ from collections.abc import Callable
 import pyarrow as pa
 from datafusion import ScalarUDF, SessionContext, udf
 
+from kalam_notebook.sandbox.engine.wording import one_row_only
 from kalam_notebook.sandbox.ids import Snowflakes, ulid, uuid7
 
 # In expressions SNOWFLAKE_ID() counts from 1970, in defaults of literal inserts from 2024 (SQL reference, 6.2).
@@ -144,9 +145,7 @@ def _for_each(make: Callable[[], object], kind: pa.DataType) -> Callable[[pa.Arr
 def _uuid_v7(rows: pa.Array) -> pa.Array:
     if len(rows) != 1:
         # The server's function makes one value for a whole batch (SQL reference, 6.2).
-        raise ValueError(
-            f"UDF uuid_v7 returned a different number of rows than expected. Expected: {len(rows)}, Got: 1."
-        )
+        raise ValueError(one_row_only("uuid_v7", len(rows)))
     return pa.array([uuid7()], pa.string())
 
 

@@ -15,12 +15,14 @@ from kalam_notebook.sandbox.engine.defaults import Defaults
 from kalam_notebook.sandbox.engine.failures import engine_text
 from kalam_notebook.sandbox.engine.insert_evaluated import EvaluatedRows, planned_insert
 from kalam_notebook.sandbox.engine.insert_plain import PlainRows
+from kalam_notebook.sandbox.engine.keys import check_inserted_key, has_generated_key
 from kalam_notebook.sandbox.engine.parameters import Value, named_parameters
 from kalam_notebook.sandbox.engine.select import Selector
 from kalam_notebook.sandbox.errors import execution
 from kalam_notebook.sandbox.sql.inserts import InsertText, Placeholder, read_insert
 from kalam_notebook.sandbox.store.catalog import Catalog, Name
 from kalam_notebook.sandbox.store.commit import Operation
+from kalam_notebook.sandbox.store.schema import SYSTEM_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,14 @@ class Inserter:
         options = self._selector.options
         text = read_insert(sql, rounds=options.round_literals)
         plain = text is not None and text.rows is not None and not text.has_expressions
-        name = self._target(text, is_plain=plain and not params) if text is not None else None
+        name = self._target(text, is_plain=plain and not params and literal_path) if text is not None else None
         if text is None or name is None:
             # The engine words the error: bad syntax, unknown table.
             planned_insert(self._selector, sql, named_parameters(params))
             raise engine_text("Error during planning: the sandbox does not understand this statement")
         definition = self._catalog.tables[name].definition
+        if hidden := next((name for name in text.columns or () if name in SYSTEM_COLUMNS), None):
+            raise execution(f"Invalid operation: Cannot insert column '{hidden}': system column cannot be modified")
         is_literal = literal_path and plain and not params and not text.has_placeholders
         access.check_write(self._caller, definition, before="" if is_literal else "Error during planning: ")
         coercer = Coercer(self._selector.session.context, rounds=options.round_literals)
@@ -74,7 +78,15 @@ class Inserter:
             rows = PlainRows(definition, coercer, defaults, options).with_parameters(text, params)
         else:
             rows = EvaluatedRows(definition, self._selector, coercer, defaults).build(sql, text, params)
-        operation = Operation("insert", name, self._caller.user_id, rows, is_shared=definition.kind == "shared")
+        check_inserted_key(definition, text, is_literal=is_literal)
+        operation = Operation(
+            "insert",
+            name,
+            self._caller.user_id,
+            rows,
+            is_shared=definition.kind == "shared",
+            checks_keys=is_literal or not has_generated_key(definition),
+        )
         return Prepared(operation, is_literal)
 
     def _target(self, text: InsertText, *, is_plain: bool) -> Name | None:

@@ -11,7 +11,7 @@ from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError
 from kalam_notebook.sandbox.engine.defaults import Defaults
 from kalam_notebook.sandbox.engine.failures import engine_text
 from kalam_notebook.sandbox.engine.parameters import Value
-from kalam_notebook.sandbox.engine.wording import debug_bytes, engine_coercion, literal_coercion
+from kalam_notebook.sandbox.engine.wording import debug_bytes, engine_coercion, literal_coercion, no_cast
 from kalam_notebook.sandbox.errors import execution
 from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.sql.inserts import Expression, InsertText, Item, Placeholder
@@ -77,7 +77,7 @@ class PlainRows:
     def _parameter_column(self, items: Sequence[Item], column: ColumnDef, params: Sequence[Value]) -> pa.Array:
         if column.type.name in ("Uuid", "Embedding") and any(isinstance(item, str) for item in items):
             # Beside parameters the engine plans the literals, and it cannot cast these.
-            raise engine_text(f"Execution error: type mismatch and can't cast to got Utf8 and {_engine_type(column)}")
+            raise engine_text(no_cast(_engine_type(column)))
         try:
             array = self._coercer.column([_value(item, params) for item in items], column)
         except CoercionError as wrong:

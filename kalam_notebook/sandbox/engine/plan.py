@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datafusion import LogicalPlan
 
 _SCAN = re.compile(r"TableScan: ([^\s,]+)")
+_PROJECTED_SCAN = re.compile(r"TableScan: ([^\s,]+) projection=\[([^\]]*)\]")
 _FILTERED_SCAN = re.compile(r"^( *)Filter: (.*)\n +TableScan: ([^\s,]+)", re.MULTILINE)
 _SEQ_AFTER = re.compile(r"\._seq (>=?) Int64\((-?\d+)\)$")
 _DELETED = re.compile(r"\._deleted(?: = Boolean\(true\))?$")
@@ -34,6 +35,15 @@ class HiddenFilter:
 def scanned_tables(plan: LogicalPlan) -> list[str]:
     """Return the tables a plan reads, as it spells them, sub-queries included, in plan order."""
     return list(dict.fromkeys(_SCAN.findall(plan.display_indent())))
+
+
+def reads_column(optimized: LogicalPlan, table: str, column: str) -> bool:
+    """Say whether an optimised plan reads a column of a table, which it may spell with or without namespace."""
+    return any(
+        column in columns.split(", ")
+        for scanned, columns in _PROJECTED_SCAN.findall(optimized.display_indent())
+        if table.endswith(scanned)
+    )
 
 
 def scan_count(plan: LogicalPlan, table: str) -> int:

@@ -9,10 +9,12 @@ import random
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.sandbox.ids import EPOCH_MS, uuid7
 from kalam_notebook.sandbox.store.catalog import Catalog, Name, Table, now_ms
 from kalam_notebook.sandbox.store.commit import Operation, apply
+from kalam_notebook.sandbox.store.schema import SEQ, TableDef
 from kalam_notebook.sandbox.store.versions import VersionLog, Window
 
 # A scan hands out this many pieces, or few more; slicing copies nothing.
@@ -29,6 +31,7 @@ class Transaction:
         logs: Logs as they were at BEGIN, so that a flush or drop does not reach the snapshot.
         staged: Private copies of the logs written so far.
         operations: What COMMIT will apply, in order.
+        unnumbered: Tables with rows of a single INSERT, whose `_seq` cannot be read.
     """
 
     upto: int
@@ -36,14 +39,16 @@ class Transaction:
     transaction_id: str = field(default_factory=uuid7)
     staged: dict[tuple[Name, str], VersionLog] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
+    unnumbered: set[Name] = field(default_factory=set)
 
 
 class Reader:
     """Rows as one request sees them."""
 
-    def __init__(self, catalog: Catalog, *, scan_window: int) -> None:
+    def __init__(self, catalog: Catalog, *, scan_window: int, hides_vectors: bool = True) -> None:
         self._catalog = catalog
         self._scan_window = scan_window
+        self._hides_vectors = hides_vectors
         self.transaction: Transaction | None = None
 
     def begin(self) -> Transaction:
@@ -53,9 +58,16 @@ class Reader:
             self.transaction = Transaction(self._catalog.sequence.last, logs)
         return self.transaction
 
-    def stage(self, operation: Operation) -> None:
-        """Keep a write for COMMIT and show it to this transaction's reads."""
+    def stage(self, operation: Operation, *, numbered: bool) -> None:
+        """Keep a write for COMMIT and show it to this transaction's reads.
+
+        Args:
+            operation: The write.
+            numbered: Whether `_seq` of its rows reads as 0; the engine path leaves it NULL, which cannot be read.
+        """
         assert self.transaction is not None
+        if not numbered:
+            self.transaction.unnumbered.add(operation.table)
         with self._catalog.lock:
             table = self._catalog.tables[operation.table]
             place = (operation.table, operation.user_id)
@@ -79,6 +91,7 @@ class Reader:
         tombstones: bool = False,
         after: int | None = None,
         whole: bool = False,
+        vectors: bool = False,
     ) -> list[pa.RecordBatch]:
         """Return the rows of a table that `user_id` sees.
 
@@ -88,6 +101,7 @@ class Reader:
             tombstones: Whether deleted rows are wanted, too.
             after: Only versions after this `_seq` are wanted.
             whole: Whether the scan window does not apply.
+            vectors: Whether flushed vectors are read, as by a look-up of a key; other scans read NULL (truth L24).
         """
         with self._catalog.lock:
             table = self._catalog.tables[name]
@@ -96,7 +110,18 @@ class Reader:
             upto = self.transaction.upto if self.transaction and not staged else None
             limit = None if whole or not self._scan_window else self._scan_window
             after = _alive_after(table, after)
-            return _in_no_order(log.scan(Window(upto=upto, after=after, limit=limit, tombstones=tombstones)))
+            batches = log.scan(Window(upto=upto, after=after, limit=limit, tombstones=tombstones))
+            if not vectors and self._has_hidden_vectors(table.definition, log):
+                batches = [_without_vectors(batch, table.definition, log.flushed_seq) for batch in batches]
+            return _in_no_order(batches)
+
+    def has_hidden_vectors(self, name: Name, user_id: str) -> bool:
+        """Say whether a plain scan reads NULL for vectors of this table."""
+        table = self._catalog.tables[name]
+        return self._has_hidden_vectors(table.definition, self._log(name, table, user_id))
+
+    def _has_hidden_vectors(self, definition: TableDef, log: VersionLog) -> bool:
+        return self._hides_vectors and log.flushed > 0 and bool(_vectors(definition))
 
     def find(self, name: Name, user_id: str, keys: list[object]) -> pa.RecordBatch:
         """Return the living rows with these keys, in the order of the keys; missing ones are left out."""
@@ -112,6 +137,22 @@ class Reader:
             return staged
         log = self.transaction.logs.get((name, table.owner_of(user_id)))
         return log if log is not None else table.new_log()
+
+
+def _vectors(definition: TableDef) -> list[str]:
+    return [column.name for column in definition.columns if column.type.name == "Embedding"]
+
+
+def _without_vectors(batch: pa.RecordBatch, definition: TableDef, flushed_seq: int) -> pa.RecordBatch:
+    """Return rows with NULL for the vectors of flushed ones."""
+    is_hot = pc.greater(batch.column(SEQ), flushed_seq)
+    for name in _vectors(definition):
+        place = batch.schema.get_field_index(name)
+        # Arrow cannot choose between vectors and NULL by a mask.
+        pairs = zip(batch.column(place).to_pylist(), is_hot.to_pylist(), strict=True)
+        cells = pa.array([vector if hot else None for vector, hot in pairs], batch.column(place).type)
+        batch = batch.set_column(place, batch.schema.field(place), cells)
+    return batch
 
 
 def _in_no_order(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:

@@ -81,7 +81,11 @@ class Request:
         self._namespace = namespace
         # USE reaches the SELECTs behind it, not writes or DDL (HTTP reference, section 6).
         self._select_namespace = namespace
-        self._reader = Reader(server.catalog, scan_window=server.options.scan_window)
+        self._reader = Reader(
+            server.catalog,
+            scan_window=server.options.scan_window,
+            hides_vectors=server.options.spoil_flushed_columns,
+        )
         self._writer = Writer(server.catalog, server.committer, self._reader, server.options)
 
     def run(self, planned: Sequence[Planned]) -> list[Result]:

@@ -15,6 +15,7 @@ from datafusion import DataFrame, col
 from kalam_notebook.sandbox.backend import Caller, SqlFailed
 from kalam_notebook.sandbox.engine import access, plan
 from kalam_notebook.sandbox.engine.decimals import as_decimals
+from kalam_notebook.sandbox.engine.failures import engine_text, told_as_failure
 from kalam_notebook.sandbox.engine.reader import Reader
 from kalam_notebook.sandbox.engine.rewrite import rewrite, server_name
 from kalam_notebook.sandbox.engine.session import Session
@@ -71,6 +72,7 @@ class Selector:
         # All tables of a statement are seen at one moment; what is filled in then does not change any more.
         with self._catalog.lock:
             frame = self.plan(rewrite(sql, self.caller), params)
+            self._check_numbered(frame)
         logical = frame.logical_plan()
         if self.options.resort_by_key:
             frame = self._in_default_order(frame)
@@ -107,7 +109,21 @@ class Selector:
             self._fill(missing)
             frame = self.session.plan(text, params)
         cut = set() if whole else self._beyond_window(scanned)
-        return self._with_hidden_rows(frame, text, params, scanned, cut)
+        frame = self._with_hidden_rows(frame, text, params, scanned, cut)
+        return self._with_vectors(frame, text, params, scanned)
+
+    def _check_numbered(self, frame: DataFrame) -> None:
+        """Refuse to read `_seq` behind a single INSERT of the open transaction (SQL reference, section 6.11)."""
+        unnumbered = self.reader.transaction.unnumbered if self.reader.transaction else set()
+        if not unnumbered:
+            return
+        with told_as_failure():
+            optimized = frame.optimized_logical_plan()
+        if any(plan.reads_column(optimized, ".".join(name), SEQ) for name in unnumbered):
+            raise engine_text(
+                f"Arrow error: Invalid argument error: Column '{SEQ}' is declared as non-nullable "
+                "but contains null values"
+            )
 
     def _beyond_window(self, scanned: list[Name]) -> set[Name]:
         own = [name for name in scanned if name[0] != "system"]
@@ -167,14 +183,24 @@ class Selector:
         for name in names:
             self._fill_one(name)
 
-    def _fill_one(self, name: Name, *, tombstones: bool = False, after: int | None = None, whole: bool = True) -> None:
+    def _fill_one(
+        self,
+        name: Name,
+        *,
+        tombstones: bool = False,
+        after: int | None = None,
+        whole: bool = True,
+        vectors: bool = False,
+    ) -> None:
         full_name = ".".join(name)
         schema = self.session.tables[full_name]
         if name[0] == "system":
             self.session.fill(full_name, schema, [self._system.rows(name[1])])
             return
         try:
-            batches = self.reader.scan(name, self.caller.user_id, tombstones=tombstones, after=after, whole=whole)
+            batches = self.reader.scan(
+                name, self.caller.user_id, tombstones=tombstones, after=after, whole=whole, vectors=vectors
+            )
         except pa.ArrowInvalid as failed:
             # MODIFY COLUMN to a type that stored values do not fit (KalamDB SQL reference, section 6.3).
             raise execution(f"Execution error: Arrow error: Cast error: {failed}") from None
@@ -229,13 +255,30 @@ class Selector:
                 changed = True
         return self.session.plan(text, params) if changed else frame
 
+    def _with_vectors(
+        self, frame: DataFrame, text: str, params: Mapping[str, object] | None, scanned: list[Name]
+    ) -> DataFrame:
+        """Plan again over flushed vectors, where the statement looks up a key (SQL reference, section 6.17)."""
+        own = [name for name in scanned if name[0] != "system"]
+        hidden = [name for name in own if self.reader.has_hidden_vectors(name, self.caller.user_id)]
+        if not hidden:
+            return frame
+        with told_as_failure():
+            plan_text = frame.optimized_logical_plan().display_indent()
+        looked_up = [name for name in hidden if self._is_point(plan_text, name)]
+        for name in looked_up:
+            self._fill_one(name, vectors=True)
+        return self.session.plan(text, params) if looked_up else frame
+
+    def _is_point(self, plan_text: str, name: Name) -> bool:
+        """Say whether rows of a table are looked up by key."""
+        key = self._catalog.tables[name].definition.key
+        return key is not None and f"{'.'.join(name)}.{key.name} = " in plan_text
+
     def _escapes_window(self, plan_text: str, name: Name) -> bool:
         """Say whether the scan is right beyond the window: count(*) alone and look-ups by key (truth L3)."""
-        key = self._catalog.tables[name].definition.key
-        full_name = ".".join(name)
-        point = key is not None and f"{full_name}.{key.name} = " in plan_text
         counts = "aggr=[[count(" in plan_text and "Filter:" not in plan_text and "groupBy=[[]]" in plan_text
-        return point or counts
+        return counts or self._is_point(plan_text, name)
 
     def _in_default_order(self, frame: DataFrame) -> DataFrame:
         """Sort by the first table's key unless the statement's own sort stands last."""

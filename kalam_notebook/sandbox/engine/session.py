@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 import pyarrow as pa
 from datafusion import DataFrame, LogicalPlan, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
 
-from kalam_notebook.sandbox.engine.failures import engine_failure, engine_text
+from kalam_notebook.sandbox.engine.failures import engine_failure, engine_text, told_as_failure
 from kalam_notebook.sandbox.engine.functions import register_functions
 from kalam_notebook.sandbox.store.versions import empty
 
@@ -105,17 +105,10 @@ class Session:
         Raises:
             SqlFailed: The plan fails.
         """
-        try:
+        with told_as_failure():
             optimized = self.context.create_dataframe_from_logical_plan(frame.optimized_logical_plan())
             batches = optimized.collect()
             schema = batches[0].schema if batches else optimized.schema()
-        except Exception as failed:
-            raise engine_failure(failed) from None
-        except BaseException as panic:
-            # A fault inside the engine comes as no ordinary exception; DISTINCT with an enormous LIMIT is one.
-            if type(panic).__name__ != "PanicException":
-                raise
-            raise engine_text(f"Execution error: task panicked: {panic}") from None
         return schema, batches
 
     def evaluate(self, logical: LogicalPlan) -> pa.RecordBatch:
@@ -124,11 +117,9 @@ class Session:
         Raises:
             SqlFailed: The plan fails.
         """
-        try:
+        with told_as_failure():
             frame = self.context.create_dataframe_from_logical_plan(logical)
             batches = frame.collect()
-        except Exception as failed:
-            raise engine_failure(failed) from None
         return pa.concat_batches(batches) if batches else empty(frame.schema())
 
 

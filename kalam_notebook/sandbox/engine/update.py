@@ -9,8 +9,10 @@ from datafusion import LogicalPlan
 
 from kalam_notebook.sandbox.engine import access
 from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError
-from kalam_notebook.sandbox.engine.failures import engine_text
+from kalam_notebook.sandbox.engine.failures import engine_text, told_as_failure
+from kalam_notebook.sandbox.engine.insert_evaluated import without_null_vectors
 from kalam_notebook.sandbox.engine.insert_plain import unchecked_batch
+from kalam_notebook.sandbox.engine.keys import check_changed_key, removes_rows
 from kalam_notebook.sandbox.engine.parameters import Value, named_parameters
 from kalam_notebook.sandbox.engine.rewrite import rewrite
 from kalam_notebook.sandbox.engine.select import Selector
@@ -51,14 +53,24 @@ class Changer:
                 before=f"{_operation(kind, definition)}Error during planning: ",
             )
             _check(kind, parts, definition)
+            if parts.sets_subquery and options.ignore_subqueries:
+                raise engine_text(
+                    f"{_operation(kind, definition)}This feature is not implemented: Physical plan does not support "
+                    "logical expression ScalarSubquery(<subquery>)"
+                )
             typed = self._parameters(parts, definition, params)
         else:
             typed = named_parameters(params)
         frame = self._selector.plan(text, typed, whole=True)
         if name is None or parts is None:
             raise engine_text("Error during planning: the sandbox does not understand this statement")
-        self._check_condition(kind, frame.optimized_logical_plan().display_indent(), parts, definition)
+        with told_as_failure():
+            optimized = frame.optimized_logical_plan().display_indent()
+        self._check_condition(kind, optimized, parts, definition)
         rows = self._evaluate(frame.logical_plan())
+        check_changed_key(kind, definition, rows, before=_operation(kind, definition))
+        if kind == "delete" and definition.kind == "stream" and not removes_rows(definition):
+            rows = rows.slice(0, 0)
         if kind == "update":
             rows = self._changed(rows, name, parts, definition)
         is_shared = definition.kind == "shared"
@@ -79,6 +91,10 @@ class Changer:
         coercer = Coercer(self._selector.session.context)
         for column, number in parts.parameters.items():
             if column in definition.by_name and number <= len(params):
+                if params[number - 1] is None:
+                    # The package cannot hand over a NULL vector.
+                    typed[str(number)] = pa.scalar(None, pa.null())
+                    continue
                 try:
                     typed[str(number)] = coercer.column([params[number - 1]], definition.by_name[column])[0]
                 except CoercionError as wrong:
@@ -87,9 +103,9 @@ class Changer:
 
     def _check_condition(self, kind: str, optimized: str, parts: ChangeText, definition: TableDef) -> None:
         """Refuse a statement whose condition says nothing: none, true, 1 = 1, IS NOT NULL on a NOT NULL column."""
-        # A sub-query that is not ignored becomes a join.
+        # A sub-query that is not ignored becomes a join, or an empty relation where it reads no table.
         is_filtered = "Filter:" in optimized or " Join:" in optimized
-        empty = not is_filtered or "EmptyRelation" in optimized
+        empty = not is_filtered or ("EmptyRelation" in optimized and not parts.sets_subquery)
         if not parts.has_where or (empty and not parts.lost_condition):
             word = kind.upper()
             raise execution(
@@ -123,14 +139,20 @@ class Changer:
         key = definition.key
         assert key is not None  # STREAM tables refuse UPDATE, the others have a key.
         old = self._selector.reader.find(name, self._selector.caller.user_id, rows.column(key.name).to_pylist())
-        new = _conformed(rows, definition)
+        new = self._conformed(rows, parts, definition)
         places = _differing(old, new, [c for c in parts.assigned if c not in SYSTEM_COLUMNS])
         return new.take(pa.array(places, pa.int64()))
 
-
-def _conformed(rows: pa.RecordBatch, definition: TableDef) -> pa.RecordBatch:
-    arrays = [cast(rows.column(column.name), column.type.arrow) for column in definition.columns]
-    return unchecked_batch(arrays, definition)
+    def _conformed(self, rows: pa.RecordBatch, parts: ChangeText, definition: TableDef) -> pa.RecordBatch:
+        """Return evaluated rows as they are stored."""
+        arrays = []
+        for column in definition.columns:
+            array = cast(rows.column(column.name), column.type.arrow)
+            is_set = column.name in parts.assigned and column.type.name == "Embedding"
+            if is_set and self._selector.options.zero_left_out_embeddings:
+                array = without_null_vectors(array, column)
+            arrays.append(array)
+        return unchecked_batch(arrays, definition)
 
 
 def _differing(old: pa.RecordBatch, new: pa.RecordBatch, columns: Sequence[str]) -> list[int]:
@@ -139,8 +161,9 @@ def _differing(old: pa.RecordBatch, new: pa.RecordBatch, columns: Sequence[str])
         before, after = old.column(name), new.column(name)
         if before.equals(after):
             continue
-        for place, (left, right) in enumerate(zip(before.to_pylist(), after.to_pylist(), strict=True)):
-            differs[place] = differs[place] or left != right
+        # Arrow's own values, since Python has no time of day beyond 24 hours and no year 10000.
+        for place, (left, right) in enumerate(zip(before, after, strict=True)):
+            differs[place] = differs[place] or not left.equals(right)
     return [place for place, different in enumerate(differs) if different]
 
 

@@ -45,6 +45,20 @@ def commit_failure(reason: str, transaction_id: str | None = None) -> str:
     )
 
 
+def one_row_only(function: str, rows: int) -> str:
+    """Return the engine's complaint about a function that makes one value for many rows (SQL reference, 6.2)."""
+    return (
+        f"Internal error: UDF {function} returned a different number of rows than expected. "
+        f"Expected: {rows}, Got: 1.\nThis issue was likely caused by a bug in DataFusion's code. Please help us to "
+        "resolve this by filing a bug report in our issue tracker: https://github.com/apache/datafusion/issues"
+    )
+
+
+def no_cast(kind: str) -> str:
+    """Return the engine's complaint about a text that stands where another type is needed."""
+    return f"Execution error: type mismatch and can't cast to got Utf8 and {kind}"
+
+
 def debug_bytes(value: bytes | None) -> bytes | None:
     """Return the text that the server stores instead of evaluated bytes (truth L10)."""
     if value is None:

@@ -56,7 +56,7 @@ class Writer:
         kind = self._catalog.tables[operation.table].definition.kind
         # Rows of STREAM tables are written at once and stay after ROLLBACK (SQL reference, section 5.1).
         if self._reader.transaction is not None and kind != "stream":
-            self._reader.stage(operation)
+            self._reader.stage(operation, numbered=is_literal)
             return
         if not operation.rows.num_rows:
             return

@@ -23,6 +23,7 @@ class ChangeText:
         is_identity: Whether every column is set to itself.
         has_where: Whether the statement as written has a condition.
         lost_condition: Whether nothing of the condition is left.
+        sets_subquery: Whether an assigned value holds a sub-query.
     """
 
     sql: str
@@ -32,6 +33,7 @@ class ChangeText:
     is_identity: bool
     has_where: bool
     lost_condition: bool
+    sets_subquery: bool
 
 
 def read_change(kind: str, sql: str, *, keep_subqueries: bool = False) -> ChangeText | None:
@@ -97,6 +99,7 @@ def _with_condition(
         is_identity=bool(assigned) and all(name in bare and bare[name].name == name for name in assigned),
         has_where=where is not None,
         lost_condition=lost_condition,
+        sets_subquery=any(token.upper == "SELECT" for tokens in assigned.values() for token in tokens),
     )
 
 

@@ -274,9 +274,12 @@ def read_execute_as(sql: str, classify: Callable[[str], Statement]) -> tuple[str
     """
     cursor = Cursor(sql)
     cursor.accept("EXECUTE", "AS", "USER")
-    if cursor.done:
+    if cursor.done or cursor.at("("):
         raise SqlFailed(INVALID_INPUT, "EXECUTE AS USER requires a username")
-    target = _user_id(cursor)
+    try:
+        target = _user_id(cursor)
+    except SyntaxError as wrong:
+        raise SqlFailed(INVALID_INPUT, f"EXECUTE AS USER requires a username: {wrong.msg}") from None
     if not cursor.accept("("):
         raise SqlFailed(INVALID_INPUT, "EXECUTE AS USER must wrap SQL in parentheses")
     if cursor.tokens[-1].text != ")":

@@ -6,6 +6,7 @@ at once or, inside a transaction, first to a private copy and at COMMIT to the t
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Operation:
         rows: Complete new rows for an insert or update; for a delete the rows to remove. `_seq` and `_deleted`
             in them do not matter, except that a STREAM delete finds its rows by key.
         is_shared: Whether the table is SHARED; one transaction may not write both SHARED and other tables.
+        checks_keys: Whether an inserted key may not exist yet; else the new row replaces the old one.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class Operation:
     user_id: str
     rows: pa.RecordBatch
     is_shared: bool = False
+    checks_keys: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +123,11 @@ def apply(
     owner = table.owner_of(operation.user_id)
     if operation.kind == "delete" and definition.kind == "stream":
         return _remove(operation, definition, owner, log)
-    keys = _keys(operation.rows, definition)
+    keys = _keys(operation.rows, log)
     # Uncommitted writes are checked at COMMIT (KalamDB SQL reference, section 6.11).
     if operation.kind != "delete" and not staged:
         check_not_null(operation.rows, definition)
-    if operation.kind == "insert" and log.key and not staged:
+    if operation.kind == "insert" and log.key and operation.checks_keys and not staged:
         _check_keys(keys, log, definition)
     living = [log.find(key) for key in keys] if operation.kind != "insert" else []
     kept = [place for place, row in enumerate(living) if row is not None]
@@ -159,21 +162,32 @@ def check_not_null(rows: pa.RecordBatch, definition: TableDef) -> None:
 def _check_keys(keys: Sequence[object], log: VersionLog, definition: TableDef) -> None:
     key = definition.key
     assert key is not None  # Only keyed logs come here.
-    if key.default is not None and key.default.function == "SNOWFLAKE_ID":
-        # Such keys are not checked: a new row replaces the old one (KalamDB SQL reference, section 6.6).
-        return
     for value in keys:
         # A deleted key in a file is taken still, though no SELECT shows it (KalamDB SQL reference, section 6.17).
         if value in log.filed or log.find(value) is not None:
             raise ConstraintError(
-                f"Already exists: Primary key violation: value '{value}' already exists in column '{key.name}'"
+                f"Already exists: Primary key violation: value '{key_text(value)}' already exists in column "
+                f"'{key.name}'"
             )
     if len(set(keys)) < len(keys):
         twice = Counter(keys).most_common(1)[0][0]
         raise ConstraintError(
-            f"Already exists: Primary key violation: value '{twice}' appears multiple times in the insert batch "
-            f"for column '{key.name}'"
+            f"Already exists: Primary key violation: value '{key_text(twice)}' appears multiple times in the insert "
+            f"batch for column '{key.name}'"
         )
+
+
+def key_text(value: object) -> str:
+    """Return a key as the server writes it.
+
+    >>> key_text(True), key_text(1.0), key_text(uuid.UUID(int=1).bytes)
+    ('true', '1', '00000000-0000-0000-0000-000000000001')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, bytes):
+        return str(uuid.UUID(bytes=value))
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _remove(operation: Operation, definition: TableDef, owner: str | None, log: VersionLog) -> Applied:
@@ -185,8 +199,8 @@ def _remove(operation: Operation, definition: TableDef, owner: str | None, log: 
     return Applied("delete", definition, owner, old, None)
 
 
-def _keys(rows: pa.RecordBatch, definition: TableDef) -> list[object]:
-    return rows.column(definition.key.name).to_pylist() if definition.key else []
+def _keys(rows: pa.RecordBatch, log: VersionLog) -> list[object]:
+    return rows.column(log.key).to_pylist() if log.key else []
 
 
 def _stamped(rows: pa.RecordBatch, definition: TableDef, first_seq: int, *, deleted: bool) -> pa.RecordBatch:

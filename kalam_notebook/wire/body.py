@@ -80,7 +80,9 @@ class BodyDecoder:
         self._skeleton = bytearray()
         self._columns: tuple[Column, ...] | None = None  # Of the rows being read; None outside of rows.
         self._counts: list[int] = []  # Rows decoded of each result that has rows.
+        self._headers: list[tuple[Column, ...]] = []  # The columns of those results.
         self._searched = 0  # Up to here the buffer holds no end of rows.
+        self._braces = 0  # Up to here the buffer holds no closing brace.
         self._wanted = group_bytes  # Bytes after which a group is cut; more while one row fills the buffer.
 
     def feed(self, data: bytes) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -131,7 +133,7 @@ class BodyDecoder:
         return self._results(raw_results), took
 
     def _results(self, raw_results: Sequence[Any]) -> list[RawResult]:
-        counts = iter(self._counts)
+        counts, headers = iter(self._counts), iter(self._headers)
         results = []
         for raw in raw_results:
             has_rows = "rows" in raw
@@ -141,9 +143,8 @@ class BodyDecoder:
                 raise ProtocolError(
                     f"The server announced {row_count} rows and sent {decoded}. Nothing of it was used."
                 )
-            results.append(
-                RawResult(parse_schema(raw.get("schema")), row_count, has_rows, raw.get("message"), raw.get("as_user"))
-            )
+            columns = next(headers) if has_rows else parse_schema(raw.get("schema"))
+            results.append(RawResult(columns, row_count, has_rows, raw.get("message"), raw.get("as_user")))
         return results
 
     def _enter_rows(self) -> bool:
@@ -160,6 +161,7 @@ class BodyDecoder:
             end - 1
         )  # The buffer of rows begins with the bracket of the list, so that it can be parsed in place.
         self._columns = self._announced_columns()
+        self._headers.append(self._columns)
         self._counts.append(0)
         return True
 
@@ -194,13 +196,17 @@ class BodyDecoder:
 
     def _drop(self, count: int) -> None:
         del self._buffer[:count]
-        self._searched = 0
+        self._searched = self._braces = 0
 
     def _find_end(self) -> tuple[int, list[list[Any]] | None]:
         """Where the list of rows ends and its rows; no rows when the end has not come yet.
 
         A mark that is not the end (a nested object with these members) is told by the parser.
         """
+        # The result's own brace follows the mark, and looking for one character is ten times faster.
+        if self._buffer.find(b"}", self._braces) < 0:
+            self._braces = len(self._buffer)
+            return -1, None
         end = self._buffer.find(_ROWS_END, self._searched)
         while end >= 0:
             rows = self._parse(end + 1)

@@ -152,6 +152,58 @@ def test_unsupported_alterations(notes, operation):
     assert notes.failure(f"ALTER TABLE app.notes {operation}")[0] == "INVALID_SQL"
 
 
+@pytest.mark.parametrize(
+    "operation", ["DROP COLUMN Body", "MODIFY COLUMN Body INT", 'DROP COLUMN "BODY"', "RENAME COLUMN Body TO text"]
+)
+def test_alter_compares_names_letter_by_letter(notes, operation):
+    name = "BODY" if "BODY" in operation else "Body"
+    told = f"Statement 1 failed: Invalid operation: Column '{name}' does not exist"
+    assert notes.failure(f"ALTER TABLE app.notes {operation}") == ("SQL_EXECUTION_ERROR", told)
+    notes.sql(f"ALTER TABLE app.notes {operation.replace(name, name.lower())}")
+
+
+def test_vector_indexes_are_accepted(served):
+    served.sql("CREATE TABLE app.e (id BIGINT PRIMARY KEY, a TEXT, v EMBEDDING(2))")
+    for using, metric in (("", "Cosine"), (" USING L2", "L2"), (" USING dot", "Dot")):
+        told = f"Vector index enabled on app.e.v ({metric})"
+        assert served.message(f"ALTER TABLE app.e CREATE VECTOR INDEX v{using}") == told
+    assert served.message("ALTER TABLE app.e DROP INDEX v") == "Vector index disabled on app.e.v"
+    told = "Statement 1 failed: Invalid operation: Column 'a' is not EMBEDDING"
+    assert served.failure("ALTER TABLE app.e CREATE INDEX a") == ("SQL_EXECUTION_ERROR", told)
+    assert served.failure("ALTER TABLE app.e CREATE INDEX v USING HAMMING")[0] == "INVALID_SQL"
+
+
+def test_rows_older_than_a_not_null_column_cannot_be_updated(served):
+    served.sql("CREATE TABLE app.old (id INT PRIMARY KEY, a TEXT); INSERT INTO app.old (id, a) VALUES (1, 'x')")
+    served.sql("ALTER TABLE app.old ADD COLUMN n INT NOT NULL DEFAULT 5")
+    served.sql("INSERT INTO app.old (id, a) VALUES (2, 'x')")
+    assert "column 'n' is missing in row 1" in served.failure("UPDATE app.old SET a = 'y' WHERE id = 1")[1]
+    assert served.message("UPDATE app.old SET a = 'y' WHERE id = 2") == "Updated 1 row(s)"
+    served.sql("ALTER TABLE app.old ALTER COLUMN n DROP NOT NULL")
+    assert served.message("UPDATE app.old SET a = 'y' WHERE id = 1") == "Updated 1 row(s)"
+
+
+def test_values_that_a_new_type_cannot_hold(served):
+    served.sql("CREATE TABLE app.m (id INT PRIMARY KEY, a TEXT); INSERT INTO app.m (id, a) VALUES (1, 'x')")
+    served.sql("ALTER TABLE app.m MODIFY COLUMN a INT")
+    for row in range(2, 6):
+        served.sql(f"INSERT INTO app.m (id, a) VALUES ({row}, {row})")
+    cast = "Statement 1 failed: Execution error: Arrow error: Cast error: Cannot cast string 'x' to value of Int32 type"
+    assert served.failure("SELECT a FROM app.m") == ("SQL_EXECUTION_ERROR", cast)
+    assert served.failure("UPDATE app.m SET a = 5 WHERE id = 1") == ("SQL_EXECUTION_ERROR", cast)
+    served.sql("STORAGE FLUSH TABLE app.m")
+    served.sql("ALTER TABLE app.m MODIFY COLUMN a TEXT")
+    assert served.rows("SELECT a FROM app.m ORDER BY id") == [["x"], ["2"], ["3"], ["4"], ["5"]]
+
+
+@pytest.mark.parametrize("policy", ["rows:1000000", "interval:86400", "rows:10,interval:99999"])
+def test_flush_policies_have_limits(served, policy):
+    sql = f"CREATE TABLE app.p (id INT PRIMARY KEY) WITH (FLUSH_POLICY = '{policy}')"
+    code, message = served.failure(sql)
+    assert (code, "must be less than" in message) == ("INVALID_SQL", True)
+    served.sql(sql.replace("1000000", "999999").replace("86400", "86399").replace("99999", "5", 1))
+
+
 def test_nothing_to_alter(notes):
     message = notes.message("ALTER TABLE app.notes ALTER COLUMN n DROP NOT NULL")
     assert message == "Table app.notes unchanged: ALTER COLUMN n DROP NOT NULL (version 1 - no changes needed)"

@@ -5,6 +5,8 @@ The flush happens at once, while the server's job needs a moment; the job is lis
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +18,7 @@ from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.sql.statements import Flush
 from kalam_notebook.sandbox.store.catalog import Table
 from kalam_notebook.sandbox.store.schema import SEQ, TableDef
-from kalam_notebook.sandbox.store.versions import VersionLog, Window
+from kalam_notebook.sandbox.store.versions import ConversionError, VersionLog, Window
 
 
 def flush(call: Call, statement: Flush) -> str:
@@ -59,7 +61,9 @@ def _pending(table: Table) -> bool:
 def _flush_table(call: Call, table: Table) -> str:
     for owner, log in table.logs.items():
         if log.unflushed:
-            table.logs[owner] = flushed(log, table.definition, call.server.options)
+            # Values that cannot be read as the column's present type cannot be written to a file either.
+            with suppress(ConversionError):
+                table.logs[owner] = flushed(log, table.definition, call.server.options)
     definition = table.definition
     name = f"{definition.namespace}:{definition.name}"
     return call.server.jobs.done("FL", "flush", {"table_id": name}, f"Flushed {definition.full_name}").job_id

@@ -9,7 +9,7 @@ from kalam_notebook.sandbox.commands.names import check_name
 from kalam_notebook.sandbox.errors import denied, execution, invalid_sql
 from kalam_notebook.sandbox.sql.classify import ADMINS
 from kalam_notebook.sandbox.sql.statements import AlterTable, CreateTable, CreateView, DropTable
-from kalam_notebook.sandbox.store.catalog import Name, View, now_ms
+from kalam_notebook.sandbox.store.catalog import Name, Table, View, now_ms
 from kalam_notebook.sandbox.store.schema import SYSTEM_COLUMNS, ColumnDef, TableDef, hidden_columns
 
 
@@ -142,13 +142,38 @@ def alter_table(call: Call, statement: AlterTable) -> str:
         old = table.definition
         if old.kind == "shared" and call.caller.role == "user":
             raise denied("Unauthorized: Insufficient privileges to alter table")
+        if statement.action in ("index", "drop_index"):
+            return _vector_index(old, statement)
         new = _altered(old, statement)
         if new is None:
             return f"Table {old.full_name} unchanged: {statement.text} (version {old.version} - no changes needed)"
+        if statement.action == "add":
+            new = _with_birth(new, table, catalog.sequence.last)
         new = replace(new, version=old.version + 1, updated_ms=now_ms())
         table.redefine(new)
         catalog.touch()
     return f"Table {old.full_name} altered successfully: {statement.text} (version {new.version})"
+
+
+def _vector_index(table: TableDef, change: AlterTable) -> str:
+    """Return the message of CREATE or DROP INDEX; without `vector_search` nothing depends on one."""
+    column = _existing(table, change.column or "", change.action)
+    if column.type.name != "Embedding":
+        raise execution(f"Invalid operation: Column '{column.name}' is not EMBEDDING")
+    where = f"{table.full_name}.{column.name}"
+    return (
+        f"Vector index enabled on {where} ({change.argument})"
+        if change.argument
+        else f"Vector index disabled on {where}"
+    )
+
+
+def _with_birth(new: TableDef, table: Table, last_seq: int) -> TableDef:
+    """Remember which rows have no value for the added column; one that was dropped before finds its values again."""
+    added = new.columns[-1]
+    if any(added.name in definition.by_name for definition in table.history):
+        return new
+    return replace(new, columns=(*new.columns[:-1], replace(added, added_after=last_seq)))
 
 
 def _altered(table: TableDef, change: AlterTable) -> TableDef | None:

@@ -24,6 +24,7 @@ from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.sql.tokens import QUOTED, WORD, UnterminatedError, tokenize
 from kalam_notebook.sandbox.store.catalog import Catalog, Name, View
 from kalam_notebook.sandbox.store.schema import DELETED, SEQ, TableDef
+from kalam_notebook.sandbox.store.versions import ConversionError
 from kalam_notebook.sandbox.system_tables import SystemTables
 
 # System tables of the real server that the sandbox has not.
@@ -201,9 +202,9 @@ class Selector:
             batches = self.reader.scan(
                 name, self.caller.user_id, tombstones=tombstones, after=after, whole=whole, vectors=vectors
             )
-        except pa.ArrowInvalid as failed:
+        except ConversionError as wrong:
             # MODIFY COLUMN to a type that stored values do not fit (KalamDB SQL reference, section 6.3).
-            raise execution(f"Execution error: Arrow error: Cast error: {failed}") from None
+            raise self.session.cast_failure(wrong.cells, wrong.kind) from None
         self.session.fill(full_name, schema, batches)
 
     def _resolve(self, spelled: list[str]) -> list[Name]:

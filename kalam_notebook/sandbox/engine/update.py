@@ -16,12 +16,12 @@ from kalam_notebook.sandbox.engine.keys import check_changed_key, removes_rows
 from kalam_notebook.sandbox.engine.parameters import Value, named_parameters
 from kalam_notebook.sandbox.engine.rewrite import rewrite
 from kalam_notebook.sandbox.engine.select import Selector
-from kalam_notebook.sandbox.engine.wording import literal_coercion
+from kalam_notebook.sandbox.engine.wording import literal_coercion, literal_constraint
 from kalam_notebook.sandbox.errors import execution
 from kalam_notebook.sandbox.sql.changes import ChangeText, read_change
 from kalam_notebook.sandbox.store.catalog import Catalog, Name
 from kalam_notebook.sandbox.store.commit import Operation
-from kalam_notebook.sandbox.store.schema import SYSTEM_COLUMNS, TableDef
+from kalam_notebook.sandbox.store.schema import SEQ, SYSTEM_COLUMNS, TableDef
 from kalam_notebook.sandbox.store.versions import cast
 
 # NOT NULL columns of these types must be set by every UPDATE (KalamDB SQL reference, section 6.7).
@@ -139,6 +139,7 @@ class Changer:
         key = definition.key
         assert key is not None  # STREAM tables refuse UPDATE, the others have a key.
         old = self._selector.reader.find(name, self._selector.caller.user_id, rows.column(key.name).to_pylist())
+        _check_missing(old, parts, definition)
         new = self._conformed(rows, parts, definition)
         places = _differing(old, new, [c for c in parts.assigned if c not in SYSTEM_COLUMNS])
         return new.take(pa.array(places, pa.int64()))
@@ -153,6 +154,21 @@ class Changer:
                 array = without_null_vectors(array, column)
             arrays.append(array)
         return unchecked_batch(arrays, definition)
+
+
+def _check_missing(old: pa.RecordBatch, parts: ChangeText, definition: TableDef) -> None:
+    """Refuse rows that have no value for a NOT NULL column added later (KalamDB SQL reference, section 6.3)."""
+    seqs = old.column(SEQ).to_pylist()
+    for column in definition.columns:
+        # Uncommitted rows show 0 and have all columns.
+        row = next((place for place, seq in enumerate(seqs, 1) if 0 < seq <= column.added_after), None)
+        if row is not None and not column.nullable and column.name not in parts.assigned:
+            raise execution(
+                literal_constraint(
+                    "Constraint violation: Execution error: NOT NULL constraint violation: "
+                    f"column '{column.name}' is missing in row {row}"
+                )
+            )
 
 
 def _differing(old: pa.RecordBatch, new: pa.RecordBatch, columns: Sequence[str]) -> list[int]:

@@ -110,10 +110,11 @@ class AlterTable:
     """ALTER TABLE with one operation.
 
     Attributes:
-        action: add, drop, modify, set_not_null, drop_not_null, set_default, drop_default, rename, access, index.
+        action: add, drop, modify, set_not_null, drop_not_null, set_default, drop_default, rename, access, index,
+            drop_index.
         column: Column the operation is about, None for access.
         definition: New definition for add and modify, default carrier for set_default.
-        argument: New name of rename, level of access.
+        argument: New name of rename, level of access, metric of index.
         text: The operation as the answer repeats it.
     """
 

@@ -12,6 +12,8 @@ from kalam_notebook.sandbox.store.schema import ColumnDef
 
 _KINDS = ("USER", "SHARED", "STREAM")
 _LEVELS = ("PUBLIC", "PRIVATE", "RESTRICTED", "DBA")
+_METRICS = ("cosine", "l2", "dot")
+_POLICY_LIMITS = {"rows": 1_000_000, "interval": 86_400}
 _POLICY = re.compile(r"^(rows|interval):(\d+)$")
 
 
@@ -137,6 +139,8 @@ def _flush_policy(text: str) -> dict[str, object]:
         match = _POLICY.match(part.strip())
         if match is None:
             raise SyntaxError(f"Invalid FLUSH_POLICY format '{text}'. Expected 'key:value'")
+        if int(match[2]) >= _POLICY_LIMITS[match[1]]:
+            raise SyntaxError(f"Invalid FLUSH_POLICY '{text}': {match[1]} must be less than {_POLICY_LIMITS[match[1]]}")
         found[match[1]] = int(match[2])
     if len(found) == 2:
         return {"type": "combined", "row_limit": found["rows"], "interval_seconds": found["interval"]}
@@ -207,9 +211,12 @@ def _operation(cursor: Cursor) -> _Operation:
         cursor.accept("COLUMN")
         column, _ = read_column(cursor)
         return "add", column.name, column, None
+    if (index := _index(cursor)) is not None:
+        return index
+    # DROP, MODIFY and RENAME compare the name with the stored one letter by letter (SQL reference, section 3.1).
     if cursor.accept("DROP"):
         cursor.accept("COLUMN")
-        return "drop", cursor.identifier(), None, None
+        return "drop", cursor.spelled(), None, None
     if cursor.accept("MODIFY"):
         cursor.accept("COLUMN")
         return _modify(cursor)
@@ -217,14 +224,33 @@ def _operation(cursor: Cursor) -> _Operation:
         cursor.accept("COLUMN")
         return _alter_column(cursor)
     if cursor.accept("RENAME", "COLUMN"):
-        old = cursor.identifier()
+        old = cursor.spelled()
         cursor.expect("TO")
-        return "rename", old, None, cursor.next().text.strip('"')
+        return "rename", old, None, cursor.spelled()
     return _access_level(cursor)
 
 
+def _index(cursor: Cursor) -> _Operation | None:
+    """Read CREATE or DROP [VECTOR] INDEX, None for anything else."""
+    verb = next(
+        (word for word in ("CREATE", "DROP") if cursor.at(word, "INDEX") or cursor.at(word, "VECTOR", "INDEX")), ""
+    )
+    if not verb:
+        return None
+    cursor.expect(verb)
+    cursor.accept("VECTOR")
+    cursor.expect("INDEX")
+    column = cursor.identifier()
+    if verb == "DROP":
+        return "drop_index", column, None, None
+    metric = cursor.identifier() if cursor.accept("USING") else "cosine"
+    if metric not in _METRICS:
+        raise SyntaxError(f"Unsupported vector metric '{metric}'. Supported: COSINE, L2, DOT")
+    return "index", column, None, metric.title()
+
+
 def _modify(cursor: Cursor) -> _Operation:
-    name = cursor.identifier()
+    name = cursor.spelled()
     kind, _ = read_type(cursor)
     nullable = not cursor.accept("NOT", "NULL")
     cursor.accept("NULL")

@@ -178,6 +178,12 @@ class Cursor:
         self.place += 1
         return token.name
 
+    def spelled(self) -> str:
+        """Return the next identifier with the letters as they are written."""
+        token = self.peek()
+        name = self.identifier()
+        return name if token is None or token.kind == QUOTED else token.text
+
     def qualified(self) -> tuple[str | None, str]:
         """Return ``(namespace or None, name)``, both folded to lower case."""
         first = self.identifier()

@@ -71,6 +71,7 @@ class ColumnDef:
         default: What fills the column when it is left out, None for nothing.
         column_id: Number that stays when columns are dropped; from 1.
         comment: Shown in the catalogue.
+        added_after: Greatest `_seq` when ALTER TABLE added the column; rows up to it have no value, 0 for none.
     """
 
     name: str
@@ -80,6 +81,7 @@ class ColumnDef:
     default: Default | None = None
     column_id: int = 0
     comment: str | None = None
+    added_after: int = 0
 
     @property
     def flags(self) -> tuple[str, ...]:

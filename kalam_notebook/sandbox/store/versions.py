@@ -55,6 +55,15 @@ class Window:
     tombstones: bool = False
 
 
+class ConversionError(ValueError):
+    """Stored cells cannot be read as the present type of their column, which ALTER TABLE can bring about."""
+
+    def __init__(self, cells: pa.Array, kind: pa.DataType) -> None:
+        super().__init__(f"cannot read {cells.type} as {kind}")
+        self.cells = cells
+        self.kind = kind
+
+
 class VersionLog:
     """Row versions of one table and owner, with the newest version of each key."""
 
@@ -252,7 +261,10 @@ class VersionLog:
             if rows > _CHUNK_ROWS or left.batch.num_rows > 2 * right.batch.num_rows:
                 return
             schema = self.schema
-            batch = pa.concat_batches([aligned(left.batch, schema), aligned(right.batch, schema)])
+            try:
+                batch = pa.concat_batches([aligned(left.batch, schema), aligned(right.batch, schema)])
+            except ConversionError:
+                return
             self._chunks[-2:] = [_Chunk(left.start, batch)]
 
     def _reserve(self, size: int) -> None:
@@ -276,7 +288,7 @@ def aligned(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     dropped one is left out, a changed type is converted (KalamDB SQL reference, section 6.3).
 
     Raises:
-        pyarrow.ArrowInvalid: A stored value cannot be converted to the column's present type.
+        ConversionError: A stored value cannot be converted to the column's present type.
     """
     if batch.schema.equals(schema, check_metadata=True):
         return batch
@@ -286,8 +298,15 @@ def aligned(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         if place < 0:
             arrays.append(_filler(wanted, batch.num_rows))
         else:
-            arrays.append(cast(batch.column(place), wanted.type))
+            arrays.append(_converted(batch.column(place), wanted.type))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _converted(cells: pa.Array, kind: pa.DataType) -> pa.Array:
+    try:
+        return cast(cells, kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise ConversionError(cells, kind) from None
 
 
 def cast(array: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -28,7 +28,7 @@ from kalam_notebook.transport.sql import Answer, SqlEndpoint
 from kalam_notebook.wire.auth import Login, UserInfo, parse_user
 from kalam_notebook.wire.fileref import FileRef, check_file_ref
 from kalam_notebook.wire.guard import check_statements
-from kalam_notebook.wire.params import encode_parameters
+from kalam_notebook.wire.placeholders import parameters_for
 from kalam_notebook.wire.sql import UnreadableSQL, qualify, quote_name
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
@@ -166,12 +166,12 @@ class Client:
         Raises:
             UnsafeStatementError: Such a statement, and not ``allow_unsafe``; nothing was sent.
             QueryError: The server refuses a statement, or it failed; earlier statements may have taken effect.
-            ParameterError: A value cannot be sent exactly.
+            ParameterError: A placeholder has no value, or a value cannot be sent exactly.
             KalamError: Other errors of the server, the login and the connection.
 
         Source: KalamDB HTTP reference, sections 6 to 9.
         """
-        qualified, values = self._named(sql, namespace), encode_parameters(params)
+        qualified, values = self._named(sql, namespace), parameters_for(sql, params)
         if not allow_unsafe:
             check_statements(qualified)
         with self._hinting(qualified):
@@ -262,7 +262,7 @@ class Client:
         strict: bool = False,
     ) -> QueryResult:
         """Run one query and return all its rows with what is known of their completeness; otherwise as ``query``."""
-        qualified, values = self._named(sql, namespace), encode_parameters(params)
+        qualified, values = self._named(sql, namespace), parameters_for(sql, params)
         check_statements(qualified)
         with self._hinting(qualified):
             if engine == "local":
@@ -292,13 +292,13 @@ class Client:
             namespace: Namespace of table names that have none; None for the client's.
 
         Raises:
-            ParameterError: Placeholders and files do not match.
+            ParameterError: Placeholders do not match the files, have no value, or one that cannot be sent exactly.
             FileRejectedError: A file is too large, or there are too many.
             KalamError: As ``execute_query``.
 
         Source: KalamDB HTTP reference, section 13.1.
         """
-        qualified, values = self._named(sql, namespace), encode_parameters(params)
+        qualified, values = self._named(sql, namespace), parameters_for(sql, params)
         with self._hinting(qualified):
             return _response(_upload(self._endpoint, qualified, files, values))
 

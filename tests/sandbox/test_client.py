@@ -245,9 +245,20 @@ def test_a_table_that_does_not_exist(client, namespace, big):
     assert len(str(caught.value).splitlines()) <= 3
 
 
-def test_a_placeholder_without_a_value(client):
-    with pytest.raises(QueryError, match=r"No value found for placeholder with (id|name) \$2"):
-        client.query("SELECT $1 AS a, $2 AS b", [1])
+def test_a_placeholder_without_a_value(client, namespace, big):
+    words = r"Parameter \$2: it has no value; 1 given\. Pass params=\[…, …\]\. Nothing was sent\."
+    for call in (client.query, client.execute_query, lambda sql, params: client.execute_with_files(sql, {}, params)):
+        with pytest.raises(ParameterError, match=words):
+            call("SELECT $1 AS a, $2 AS b", [1])
+    with pytest.raises(ParameterError, match=r"Parameter \$1: it has no value; none given"):
+        client.execute_query("DELETE FROM big WHERE id = $1", namespace=namespace)
+
+
+def test_what_the_server_takes_is_not_refused_for_its_placeholders(client):
+    assert client.query("SELECT $1 AS a", [1, 2])["a"].tolist() == [1]
+    assert client.query("SELECT '$1' AS a, $$ $2 $$ AS \"$3\" -- $4\n/* $5 */").iloc[0].tolist() == ["$1", " $2 "]
+    with pytest.raises(QueryError):  # The server's words for what the client does not judge.
+        client.execute_query("SELECT 1 AS a; SELECT $1 AS b")
 
 
 def test_nan_as_a_parameter_is_refused_before_anything_is_sent(client):

@@ -188,10 +188,12 @@ def test_a_folder_in_the_place_of_the_file(client, docs, tmp_path):
 
 def test_a_server_that_stays_silent_is_not_taken_for_a_full_disk(tmp_path):
     ref = kalam.FileRef("1", "f0001", "x.txt", 3, "text/plain", "0" * 64, "app", "docs")
-    slow = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\na"
-    with ScriptedServer(slow, hold=True) as server, kalam.Client(server.url, token="t", timeout=0.2) as client:
-        with pytest.raises(RequestTimeoutError, match="nothing came for"):
-            client.download(ref, to=tmp_path)
+    with (
+        ScriptedServer(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\na", hold=True) as server,
+        kalam.Client(server.url, token="t", timeout=0.2) as client,
+        pytest.raises(RequestTimeoutError, match="nothing came for"),
+    ):
+        client.download(ref, to=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,7 +16,7 @@ import orjson
 from kalam_notebook import diagnostics
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError, ResultError
-from kalam_notebook.hints import table_hint
+from kalam_notebook.hints import column_hint, table_hint
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import IncompleteResultWarning, QueryResponse, QueryResult
@@ -555,13 +555,13 @@ class Client:
 
     @contextmanager
     def _hinting(self, sql: str) -> Iterator[None]:
-        """Errors of statements get a hint where a table does not exist."""
+        """Errors of statements get a hint where a table or column does not exist."""
         self._check_open()
         try:
             yield
         except QueryError as exc:
             if not exc.hint:
-                exc.hint = table_hint(sql, self._known_tables())
+                exc.hint = column_hint(exc.message) or table_hint(sql, self._known_tables())
             raise
 
     def _known_tables(self) -> set[tuple[str, str]]:

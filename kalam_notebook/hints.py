@@ -1,13 +1,36 @@
-"""What to type next when a statement names a table that does not exist. Pure; called by the client after an error."""
+"""What to type next when a statement names what does not exist. Pure; called by the client after an error."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection
 
 from kalam_notebook.wire.sql import UnreadableSQL, table_names, tokenize
 
-__all__ = ["table_hint"]
+__all__ = ["column_hint", "table_hint"]
+
+#: The server's words for an unknown column. Only advice depends on them.
+_UNKNOWN_COLUMN = re.compile(r"No field named (?P<name>.+?)\. Valid fields are (?P<known>.+?)\.?$")
+
+
+def column_hint(message: str) -> str:
+    """Name the column that was probably meant.
+
+    Args:
+        message: The server's text; it lists the columns that there are.
+
+    Returns:
+        A question; empty when it is not about a column, or none is similar.
+    """
+    found = _UNKNOWN_COLUMN.search(message)
+    if found is None:
+        return ""
+    columns = [name.rpartition(".")[2] for name in found["known"].split(", ")]
+    plain = {column.strip('"').lower(): column for column in columns}
+    name = found["name"].rpartition(".")[2].strip('"').lower()
+    close = difflib.get_close_matches(name, plain, 1)
+    return f"Did you mean {plain[close[0]]}?" if close else ""
 
 
 def table_hint(sql: str, known: Collection[tuple[str, str]]) -> str:

@@ -245,6 +245,13 @@ def test_a_table_that_does_not_exist(client, namespace, big):
     assert len(str(caught.value).splitlines()) <= 3
 
 
+def test_a_column_that_does_not_exist(client, big):
+    with pytest.raises(QueryError, match="No field named scor") as caught:
+        client.query(f"SELECT scor FROM {big}")
+    assert caught.value.hint == "Did you mean score?"
+    assert len(str(caught.value).splitlines()) <= 3
+
+
 def test_a_placeholder_without_a_value(client, namespace, big):
     words = r"Parameter \$2: it has no value; 1 given\. Pass params=\[…, …\]\. Nothing was sent\."
     for call in (client.query, client.execute_query, lambda sql, params: client.execute_with_files(sql, {}, params)):

@@ -1,8 +1,8 @@
-"""Which table was probably meant."""
+"""Which table or column was probably meant."""
 
 import pytest
 
-from kalam_notebook.hints import table_hint
+from kalam_notebook.hints import column_hint, table_hint
 
 KNOWN = {("app", "orders"), ("app", "people"), ("default", "log")}
 
@@ -22,3 +22,22 @@ KNOWN = {("app", "orders"), ("app", "people"), ("default", "log")}
 def test_hints(sql, hint):
     assert table_hint(sql, KNOWN).startswith(hint) if hint.startswith("There") else hint in table_hint(sql, KNOWN)
     assert bool(table_hint(sql, KNOWN)) is bool(hint)
+
+
+FIELDS = 'Valid fields are app.t.id, app.t.name, app.t."Big Name", app.t._seq, app.t._deleted.'
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        (f"Schema error: No field named nme. {FIELDS}", "Did you mean name?"),
+        (f"Schema error: No field named t.nme. {FIELDS}", "Did you mean name?"),
+        (f'Schema error: No field named "Bigname". {FIELDS}', 'Did you mean "Big Name"?'),
+        (f"Schema error: No field named seq. {FIELDS}", "Did you mean _seq?"),
+        (f"Schema error: No field named colour. {FIELDS}", ""),
+        ("Schema error: No field named x.", ""),
+        ("table 'app.t' not found", ""),
+    ],
+)
+def test_hints_for_columns(message, hint):
+    assert column_hint(message) == hint

@@ -118,6 +118,19 @@ class TcpProxy:
     def come_up(self) -> None:
         self._is_down = False
 
+    def stop_listening(self) -> None:
+        """Cut all connections and have the system refuse new ones."""
+
+        def act() -> None:
+            self._server.close()
+            self._abort(self._links)
+
+        self._call(act)
+
+    def listen(self) -> None:
+        """Take connections again, at the same port."""
+        asyncio.run_coroutine_threadsafe(self._listen(self.port), self._loop).result(DEADLINE)
+
     def cut(self) -> None:
         """Cut all connections."""
         self._call(lambda: self._abort(self._links))
@@ -189,11 +202,10 @@ class TcpProxy:
             self._thawed = {name: asyncio.Event() for name in _BOTH}
             for event in self._thawed.values():
                 event.set()
-            server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-            self.port = server.sockets[0].getsockname()[1]
+            await self._listen(0)
             self._started.set()
             await self._stop.wait()
-            server.close()
+            self._server.close()
             self._abort(self._links)
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
             for task in tasks:
@@ -204,6 +216,10 @@ class TcpProxy:
 
         self._loop.run_until_complete(main())
         self._loop.close()
+
+    async def _listen(self, port: int) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     def _abort(self, links: Iterable[_Link]) -> None:
         for link in list(links):

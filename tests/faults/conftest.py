@@ -3,10 +3,13 @@
 from contextlib import contextmanager
 
 import pytest
-from scene import Scene
 
 import kalam_notebook as kalam
 from kalam_notebook.live.backoff import backoff
+
+# Without this its assertions say nothing of what they compared.
+pytest.register_assert_rewrite("scene")
+from scene import Scene  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -70,8 +70,9 @@ def ended(start_server):
         yield scene, live, new
 
 
-@pytest.mark.parametrize("flush", [False, True], ids=["unflushed", "flushed"])
-@pytest.mark.parametrize("numbers", [range(20), range(5, 30)], ids=["same rows", "other rows"])
+@pytest.mark.parametrize(
+    ("numbers", "flush"), [(range(20), False), (range(5, 30), True)], ids=["same rows", "other rows, flushed"]
+)
 def test_a_server_that_is_started_anew(ended, numbers, flush):
     """It says 1001 as it stops; the new one has another secret for tokens, so that a login is needed as well."""
     scene, live, server = ended

@@ -1,4 +1,4 @@
-"""Networks that are slow, silent or damaged: scenarios 8 and 19 to 24 of upstream (live reference, section 10)."""
+"""Networks that are slow, silent or damaged: upstream's 8 and 19 to 24 (live reference, section 10), and ours."""
 
 import pytest
 from scene import DEADLINE, PATIENT, Scene
@@ -16,7 +16,7 @@ def patient(server):
 def test_latency_during_snapshot(patient):
     """8: every chunk is late while the rows are read, and nobody is taken for dead."""
     patient.insert(range(300))
-    patient.proxy.stall = 0.2
+    patient.proxy.stall = 0.1
     live = patient.live()
     patient.proxy.stall = 0.0
     patient.settle(live)
@@ -84,6 +84,16 @@ def test_terminated_connection(scene):
     scene.proxy.cut()
     scene.insert([1])
     live.wait_for(lambda t: t.stats.reconnects, timeout=DEADLINE)
+    scene.settle(live)
+
+
+def test_a_port_that_refuses(scene):
+    """Ours: nobody listens."""
+    live = scene.live()
+    scene.proxy.stop_listening()
+    live.wait_for(lambda t: t.status.startswith("reconnecting"), timeout=DEADLINE)
+    scene.insert([1])
+    scene.proxy.listen()
     scene.settle(live)
 
 

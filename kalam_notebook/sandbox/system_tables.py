@@ -1,13 +1,16 @@
 """The `system.*` tables: their columns, and rows made on demand from what the server holds.
 
 Columns and units follow the KalamDB SQL reference, section 8.1. Tables whose subject the sandbox does not have
-(cluster, audit log, manifest …) are left out rather than shown empty.
+(audit log, Raft groups) are left out rather than shown empty; `sessions` are those of a PostgreSQL gateway, which
+neither this server nor KalamDB by itself has.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -16,6 +19,7 @@ from kalam_notebook.sandbox.jobs import Jobs
 from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.store.catalog import Catalog, now_ms
 from kalam_notebook.sandbox.store.schema import ColumnDef, TableDef
+from kalam_notebook.sandbox.store.types import type_rows
 from kalam_notebook.sandbox.topics import Topics
 from kalam_notebook.sandbox.users import Users
 
@@ -31,6 +35,15 @@ _VIEWS = {
     "query:Text options:Json:? status:Text created_at:ms last_update:ms changes:BigInt node_id:BigInt last_ping_at:ms",
     "settings": "name:Text value:Text description:Text category:Text",
     "stats": "metric_name:Text metric_value:Text",
+    "datatypes": "arrow_type:Text kalam_type:Text sql_name:Text description:Text",
+    "transactions": "transaction_id:Text owner_id:Text origin:Text state:Text age_ms:BigInt idle_ms:BigInt "
+    "write_count:BigInt write_bytes:BigInt touched_tables_count:BigInt snapshot_commit_seq:BigInt",
+    "sessions": "session_id:Text backend_pid:BigInt:? current_schema:Text:? state:Text transaction_id:Text:? "
+    "transaction_state:Text:? transaction_has_writes:Boolean client_addr:Text:? transport:Text opened_at:ms "
+    "last_seen_at:ms last_method:Text:?",
+    "server_logs": "timestamp:Text level:Text thread:Text:? target:Text:? line:BigInt:? message:Text",
+    "describe": "column_name:Text ordinal_position:Int column_id:BigInt data_type:Text is_nullable:Boolean "
+    "is_primary_key:Boolean column_default:Text:? column_comment:Text:? schema_version:Int",
 }
 _ARROW = {
     "Text": pa.string(),
@@ -43,7 +56,7 @@ _ARROW = {
     "us": pa.timestamp("us"),
 }
 # Stored tables whose subject the sandbox does not have; they are listed but cannot be read.
-_ABSENT = ("audit_log", "job_nodes", "manifest")
+_ABSENT = ("audit_log",)
 _SYSTEM_OPTIONS = (
     '{"table_type":"SYSTEM","read_only":true,"enable_cache":true,"cache_ttl_seconds":300,"localhost_only":false}'
 )
@@ -66,6 +79,8 @@ class SystemTables:
         self._stored = [table for table in stored_tables(self._started_ms) if table.namespace == "system"]
         self.schemas = {name: _schema(text) for name, text in _VIEWS.items()}
         self.schemas |= {t.name: _stored_schema(t) for t in self._stored if t.name not in _ABSENT}
+        # Open transactions by id; the requests that hold them put them here.
+        self.transactions: dict[str, OpenTransaction] = {}
         self._makers: dict[str, Callable[[], Iterable[Row]]] = {
             "namespaces": self._namespaces,
             "tables": self._tables,
@@ -76,9 +91,16 @@ class SystemTables:
             "topics": topics.rows,
             "topic_offsets": topics.offset_rows,
             "jobs": jobs.rows,
+            "job_nodes": jobs.node_rows,
+            "manifest": self._manifest,
             "storages": self._storages,
             "settings": self._settings,
             "stats": self._stats,
+            "datatypes": type_rows,
+            "transactions": self._transactions,
+            "server_logs": self._server_logs,
+            "sessions": tuple,
+            "describe": tuple,
         }
 
     def key(self, table: str) -> str:
@@ -168,12 +190,50 @@ class SystemTables:
             "rate_limit",
         )  # fmt: skip
 
+    def _manifest(self) -> Iterable[Row]:
+        """Return one row for each table and owner that has written to it."""
+        for (namespace, name), table in sorted(self._catalog.tables.items()):
+            at = table.definition.updated_ms * 1000
+            for owner, log in table.logs.items():
+                scope = owner or "shared"
+                segments = [{"row_count": log.flushed, "max_seq": log.flushed_seq}] if log.flushed else []
+                told = {"table_id": f"{namespace}:{name}", "user_id": owner, "segments": segments}
+                state = "pending_write" if log.unflushed else "in_sync"
+                key = f"{namespace}:{name}:{scope}"
+                yield key, namespace, name, scope, None, at, at, True, state, json.dumps(told, separators=(",", ":"))
+
+    def _transactions(self) -> Iterable[Row]:
+        for identity, one in list(self.transactions.items()):
+            age = now_ms() - one.opened_ms
+            yield identity, one.owner_id, "sql_batch", "open", age, 0, *one.written(), one.snapshot_seq
+
+    def _server_logs(self) -> Iterable[Row]:
+        at = datetime.fromtimestamp(self._started_ms / 1000, UTC).isoformat(timespec="milliseconds")
+        yield (
+            at.replace("+00:00", "Z"),
+            "INFO",
+            "main",
+            "kalam_notebook.sandbox",
+            None,
+            "The sandbox server has started",
+        )
+
     def _stats(self) -> Iterable[Row]:
         yield "total_users", str(len(self._users.all()))
         yield "total_namespaces", str(len(self._catalog.namespaces))
         yield "total_tables", str(len(self._catalog.tables))
         yield "total_live_queries", str(len(list(self.live_rows())))
         yield "server_uptime_seconds", str((now_ms() - self._started_ms) // 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """A transaction as `system.transactions` shows it; `written` counts writes, bytes and tables."""
+
+    owner_id: str
+    opened_ms: int
+    snapshot_seq: int
+    written: Callable[[], tuple[int, int, int]]
 
 
 def _schema(text: str) -> pa.Schema:
@@ -189,8 +249,8 @@ def _schema(text: str) -> pa.Schema:
 
 
 def _stored_schema(table: TableDef) -> pa.Schema:
-    """Return the schema of a stored system table; all but `schemas` keep milliseconds."""
-    unit = pa.timestamp("us" if table.name == "schemas" else "ms")
+    """Return the schema of a stored system table; all but two keep milliseconds."""
+    unit = pa.timestamp("us" if table.name in ("schemas", "manifest") else "ms")
     return pa.schema([
         column.field.with_type(unit) if column.type.name == "Timestamp" else column.field for column in table.columns
     ])  # fmt: skip

@@ -1,5 +1,7 @@
 """SELECT as the server answers it: caps, order, hidden columns, types that lie (truth L1 to L8)."""
 
+import time
+
 import httpx
 import pytest
 from serving import serving
@@ -258,3 +260,37 @@ def test_cosine_distance(big):
     code, message = big.failure("SELECT COSINE_DISTANCE([1.0, 0.0], '[1]') AS d")
     assert code == "SQL_EXECUTION_ERROR"
     assert message.endswith("COSINE_DISTANCE() dimension mismatch: row has 2, query has 1")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM app.t GROUP BY ALL",
+        "SELECT t.id FROM app.t t, LATERAL (SELECT 1) l",
+        "SELECT t.id FROM app.t t LEFT JOIN LATERAL (SELECT 1) l ON true",
+    ],
+)
+def test_clauses_that_the_server_lacks(served, sql):
+    served.sql("CREATE TABLE app.t (id INT PRIMARY KEY)")
+    assert "This feature is not implemented: " in served.failure(sql)[1]
+
+
+def test_union_values_can_be_cast_and_compared_but_not_sent(served):
+    doc = """'{"n": {"m": 5}}'"""
+    assert served.rows(f"SELECT CAST(json_get({doc}, 'n', 'm') AS INT) AS x") == [[5]]
+    assert served.rows(f"SELECT 1 AS x WHERE json_get({doc}, 'n', 'm') = 5") == [["1"]]
+    with pytest.raises(httpx.RemoteProtocolError):
+        served.post(f"SELECT json_get({doc}, 'n') AS x")
+
+
+def test_a_scan_of_100_000_rows_is_quick(served):
+    served.sql("CREATE TABLE app.t (id BIGINT PRIMARY KEY, n INT, v TEXT)")
+    rows = "SELECT value, CAST(value % 7 AS INT), 'row ' || value FROM generate_series(1, 100000)"
+    served.sql(f"INSERT INTO app.t (id, n, v) {rows}")
+    # The first scan filters the chunks, which stay filtered.
+    durations = []
+    for _ in range(3):
+        started = time.perf_counter()
+        assert served.rows("SELECT sum(n), max(v) FROM app.t") == [["300000", "row 99999"]]
+        durations.append(time.perf_counter() - started)
+    assert min(durations) < 1.0

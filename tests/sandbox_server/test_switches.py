@@ -141,6 +141,14 @@ def test_forget_namespaces(table):
     table.sql("DROP TABLE other.t")
 
 
+def test_null_vectors(table):
+    table.sql("INSERT INTO app.t (id, e) VALUES (1, '[1, 2]'); INSERT INTO app.t (id, e) VALUES (2, '[1, 2]')")
+    table.sql("INSERT INTO app.t (id, e) VALUES (3, $1)", [None])
+    table.sql("UPDATE app.t SET e = $1 WHERE id = 1", [None])
+    table.sql("UPDATE app.t SET e = NULL WHERE id = 2")
+    assert table.rows("SELECT e FROM app.t") == [[None], [None], [None]]
+
+
 def test_spoil_flushed_columns(table):
     table.sql("INSERT INTO app.t (id, by, e) VALUES (1, 'hi', '[1, 2]')")
     table.sql("STORAGE FLUSH TABLE app.t")

@@ -204,6 +204,70 @@ def test_flush_policies_have_limits(served, policy):
     served.sql(sql.replace("1000000", "999999").replace("86400", "86399").replace("99999", "5", 1))
 
 
+CHEAP_SYSTEM_TABLES = {
+    "datatypes": ["arrow_type", "kalam_type", "sql_name", "description"],
+    "job_nodes": [
+        "job_id",
+        "node_id",
+        "status",
+        "error_message",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "updated_at",
+    ],
+    "manifest": [
+        *("cache_key", "namespace_id", "table_name", "scope", "etag"),
+        *("last_refreshed", "last_accessed", "in_memory", "sync_state", "manifest_json"),
+    ],
+    "sessions": [
+        *("session_id", "backend_pid", "current_schema", "state", "transaction_id", "transaction_state"),
+        *("transaction_has_writes", "client_addr", "transport", "opened_at", "last_seen_at", "last_method"),
+    ],
+    "server_logs": ["timestamp", "level", "thread", "target", "line", "message"],
+    "describe": [
+        *("column_name", "ordinal_position", "column_id", "data_type", "is_nullable"),
+        *("is_primary_key", "column_default", "column_comment", "schema_version"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", CHEAP_SYSTEM_TABLES)
+def test_system_tables_have_the_columns_of_the_server(served, name):
+    served.sql("CREATE TABLE app.f (id INT PRIMARY KEY); INSERT INTO app.f (id) VALUES (1); STORAGE FLUSH TABLE app.f")
+    (result,) = served.sql(f"SELECT * FROM system.{name}")
+    assert [column["name"] for column in result["schema"]] == CHEAP_SYSTEM_TABLES[name]
+    assert bool(result["rows"]) is (name not in ("sessions", "describe"))
+
+
+def test_show_manifest(served):
+    served.sql("CREATE TABLE app.f (id INT PRIMARY KEY) WITH (TYPE = 'USER'); INSERT INTO app.f (id) VALUES (1)")
+    rows = [row[:4] + row[8:9] for row in served.rows("SHOW MANIFEST")]
+    assert rows == [["app:f:root", "app", "f", "root", "pending_write"]]
+    served.sql("STORAGE FLUSH TABLE app.f")
+    assert served.rows("SELECT sync_state FROM system.manifest") == [["in_sync"]]
+
+
+def test_open_transactions_are_listed(served):
+    served.sql("CREATE TABLE app.f (id INT PRIMARY KEY)")
+    listing = "SELECT owner_id, write_count, touched_tables_count FROM system.transactions"
+    results = served.sql(f"BEGIN; INSERT INTO app.f (id) VALUES (1), (2); {listing}; COMMIT; {listing}")
+    assert [result["rows"] for result in results if "rows" in result] == [[["root", "2", "1"]], []]
+    served.failure("BEGIN; SELECT nope")
+    assert served.rows(listing) == []
+
+
+def test_settings_of_the_engine_end_with_their_request(served):
+    answer = served.post("SET datafusion.execution.batch_size = 10").json()
+    assert answer["results"] == [{"schema": [], "rows": [], "row_count": 0, "as_user": "root"}]
+    assert "schema" not in served.sql("SET datafusion.execution.batch_size = 10; SELECT 1")[0]
+    value = "SELECT value FROM information_schema.df_settings WHERE name = 'datafusion.execution.batch_size'"
+    results = served.sql(f"SET datafusion.execution.batch_size = 10; {value}")
+    assert results[1]["rows"] == [["10"]]
+    assert served.rows(value) != [["10"]]
+    assert served.failure("SET datafusion.nope = 1")[0] == "SQL_EXECUTION_ERROR"
+
+
 def test_nothing_to_alter(notes):
     message = notes.message("ALTER TABLE app.notes ALTER COLUMN n DROP NOT NULL")
     assert message == "Table app.notes unchanged: ALTER COLUMN n DROP NOT NULL (version 1 - no changes needed)"

@@ -289,10 +289,22 @@ def test_hidden_columns_cannot_be_inserted(notes, column, params):
     assert notes.rows("SELECT id FROM app.notes WHERE id = 7") == []
 
 
-@pytest.mark.parametrize(("value", "params"), [("NULL", None), ("$1", [None])])
-def test_update_of_a_vector_to_null_stores_zeros(typed, value, params):
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE app.types SET e = $1 WHERE id = 1",
+        "INSERT INTO app.types (id, e) VALUES (2, $1)",
+        "INSERT INTO app.types (id, e) VALUES (abs(2), $1)",
+    ],
+)
+def test_null_as_a_parameter_is_no_vector(typed, sql):
+    typed.sql("INSERT INTO app.types (id, e) VALUES (1, '[1, 2]')")
+    assert "can't cast to got Utf8 and FixedSizeList" in typed.failure(sql, [None])[1]
+
+
+def test_update_of_a_vector_to_null_stores_zeros(typed):
     typed.sql("INSERT INTO app.types (id, t, e) VALUES (1, 'a', '[1, 2]'), (2, 'a', NULL)")
-    typed.sql(f"UPDATE app.types SET e = {value} WHERE id = 1", params)
+    typed.sql("UPDATE app.types SET e = NULL WHERE id = 1")
     typed.sql("UPDATE app.types SET t = 'b' WHERE id = 2")
     assert typed.rows("SELECT e FROM app.types ORDER BY id") == [[[0.0, 0.0]], [None]]
 

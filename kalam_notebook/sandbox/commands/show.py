@@ -27,7 +27,7 @@ _STATS = (
 
 
 def show(call: Call, statement: Show) -> Rows:
-    """Answer SHOW NAMESPACES, TABLES or STORAGES.
+    """Answer SHOW NAMESPACES, TABLES, STORAGES or MANIFEST.
 
     Raises:
         SqlFailed: SHOW TABLES IN, which fails on the server, too.

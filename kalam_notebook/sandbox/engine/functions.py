@@ -162,6 +162,8 @@ _FUNCTIONS: list[ScalarUDF] = [
     *_path_function("json_get_float", _as_float, pa.float64()),
     *_path_function("json_get_bool", _as_bool, pa.bool_()),
     *_path_function("json_get_json", _dump, pa.string()),
+    # The server's is a union: like a text view it can be cast and compared, but not be sent (SQL reference, 6.21).
+    *_path_function("json_get", _as_text, pa.string_view()),
     *_path_function("json_contains", _exists, pa.bool_()),
     *_path_function("json_length", _length, pa.uint64()),
     *_path_function("json_object_keys", _keys, _TEXT_LIST),

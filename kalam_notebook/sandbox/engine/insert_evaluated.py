@@ -11,7 +11,7 @@ from datafusion import DataFrame
 from kalam_notebook.sandbox.backend import SqlFailed
 from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError
 from kalam_notebook.sandbox.engine.defaults import Defaults
-from kalam_notebook.sandbox.engine.insert_plain import check_engine_columns, unchecked_batch
+from kalam_notebook.sandbox.engine.insert_plain import check_engine_columns, check_parameter, unchecked_batch
 from kalam_notebook.sandbox.engine.parameters import Value, named_parameters
 from kalam_notebook.sandbox.engine.rewrite import rewrite
 from kalam_notebook.sandbox.engine.select import Selector
@@ -68,6 +68,7 @@ class EvaluatedRows:
                 if isinstance(item, Placeholder) and item.number <= len(params):
                     number = _FIRST_TYPED + len(typed)
                     column = self._definition.by_name[name]
+                    check_parameter(params[item.number - 1], column, self._selector.options)
                     typed[str(number)] = self._coerced([params[item.number - 1]], column)[0]
                     cells.append(f"${number}")
                 else:

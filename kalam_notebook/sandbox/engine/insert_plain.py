@@ -78,6 +78,9 @@ class PlainRows:
         if column.type.name in ("Uuid", "Embedding") and any(isinstance(item, str) for item in items):
             # Beside parameters the engine plans the literals, and it cannot cast these.
             raise engine_text(no_cast(_engine_type(column)))
+        for item in items:
+            if isinstance(item, Placeholder):
+                check_parameter(params[item.number - 1], column, self._options)
         try:
             array = self._coercer.column([_value(item, params) for item in items], column)
         except CoercionError as wrong:
@@ -97,6 +100,16 @@ def _value(item: Item, params: Sequence[Value]) -> Value | Decimal:
         return params[item.number - 1]
     assert not isinstance(item, Expression)  # Rows with expressions are evaluated by the engine.
     return item
+
+
+def check_parameter(value: Value, column: ColumnDef, options: Options) -> None:
+    """Refuse NULL as a parameter for a vector; the same habit stores zeros for the word (HTTP reference, 11.3).
+
+    Raises:
+        SqlFailed: The engine takes NULL for a text, which it cannot cast.
+    """
+    if value is None and column.type.name == "Embedding" and options.zero_left_out_embeddings:
+        raise engine_text(no_cast(_engine_type(column)))
 
 
 def check_engine_columns(columns: Sequence[str], definition: TableDef) -> None:

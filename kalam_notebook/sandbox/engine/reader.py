@@ -41,6 +41,12 @@ class Transaction:
     operations: list[Operation] = field(default_factory=list)
     unnumbered: set[Name] = field(default_factory=set)
 
+    def written(self) -> tuple[int, int, int]:
+        """Return how many rows, bytes and tables the transaction has written so far."""
+        rows = [operation.rows for operation in self.operations]
+        tables = {operation.table for operation in self.operations}
+        return sum(batch.num_rows for batch in rows), sum(batch.nbytes for batch in rows), len(tables)
+
 
 class Reader:
     """Rows as one request sees them."""

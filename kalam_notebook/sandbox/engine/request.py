@@ -26,6 +26,8 @@ from kalam_notebook.sandbox.sql import statements as s
 from kalam_notebook.sandbox.sql.classify import ADMINS
 from kalam_notebook.sandbox.sql.runs import on_literal_path
 from kalam_notebook.sandbox.sql.targets import written_table
+from kalam_notebook.sandbox.store.catalog import now_ms
+from kalam_notebook.sandbox.system_tables import OpenTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,10 @@ class Request:
         """
         # Each statement takes the lock by itself, so that other requests write between them (truth L18).
         with nullcontext() if self._server.options.separate_snapshots else self._server.catalog.lock:
-            results = self._run_all(planned)
+            try:
+                results = self._run_all(planned)
+            finally:
+                self._unlist_transaction()
         # A value that cannot be sent stops no later statement.
         return [one.encoded() if isinstance(one, _Unencoded) else one for one in results]
 
@@ -128,8 +133,11 @@ class Request:
                 with self._planned(caller, statement.sql, self._namespace, keep=bool(self._params)) as selector:
                     return self._writer.write(statement, selector, self._params, literal_path=literal_path)
             case s.Begin():
-                return self._writer.begin(self._caller)
+                message = self._writer.begin(self._caller)
+                self._list_transaction()
+                return message
             case s.Commit() | s.Rollback():
+                self._unlist_transaction()
                 return self._writer.end(self._caller, commit=isinstance(statement, s.Commit))
             case s.ExecuteAs(target, inner):
                 self._check_impersonation(target, inner)
@@ -166,6 +174,17 @@ class Request:
             namespace=namespace,
         )
 
+    def _list_transaction(self) -> None:
+        """Show the open transaction in `system.transactions`."""
+        opened = self._reader.transaction
+        assert opened is not None  # It has just been opened.
+        listed = OpenTransaction(self._caller.user_id, now_ms(), opened.upto, opened.written)
+        self._server.system.transactions[opened.transaction_id] = listed
+
+    def _unlist_transaction(self) -> None:
+        if self._reader.transaction is not None:
+            self._server.system.transactions.pop(self._reader.transaction.transaction_id, None)
+
     def _check_impersonation(self, target: str, inner: s.Statement) -> None:
         """Refuse EXECUTE AS USER by role, and writes to SHARED tables under it.
 
@@ -186,7 +205,10 @@ class Request:
                 "only supported for USER and STREAM tables."
             )
 
-    def _meta(self, sql: str, caller: Caller) -> _Unencoded:
+    def _meta(self, sql: str, caller: Caller) -> Result | _Unencoded:
+        if sql.split(maxsplit=1)[0].upper() == "SET":
+            self._session.configure(sql)
+            return Rows((), [], caller.user_id)
         selector = self._selector(caller, self._select_namespace)
         inner = explain.explained_dml(sql)
         if inner is not None and self._server.options.explain_carries_out:

@@ -16,7 +16,7 @@ from kalam_notebook.sandbox.sql.tokens import QUOTED, STRING, SYMBOL, WORD, Toke
 _JSON_OPERATORS = {"->": "json_get_json", "->>": "json_as_text", "?": "json_contains"}
 _PATH_FUNCTIONS = {
     "json_as_text", "json_get_str", "json_get_int", "json_get_float", "json_get_bool", "json_get_json", "json_contains",
-    "json_length", "json_object_keys", "json_get_array",
+    "json_length", "json_object_keys", "json_get_array", "json_get",
 }  # fmt: skip
 _KEYWORDS = {
     "SELECT",
@@ -55,7 +55,9 @@ _FILLED = re.compile(
 )
 _LONGER = re.compile(r"\b(json_\w+)_of\(")
 _CURRENT = re.compile(r"\bcurrent_(user|role)\b(\s*\(\s*\))?", re.IGNORECASE)
-_INTERESTING = re.compile(r"->|\?|json_|current_|snowflake_id|ulid|uuid_v7|substr|position|extract", re.IGNORECASE)
+_INTERESTING = re.compile(
+    r"->|\?|json_|current_|snowflake_id|ulid|uuid_v7|substr|position|extract|lateral|\bby\s+all\b", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ def rewrite(sql: str, caller: Caller) -> str:
     except UnterminatedError:
         # The engine words the error.
         return sql
+    _check_clauses(pieces)
     pieces = _calls(pieces, caller)
     pieces = _operators(pieces)
     return "".join(piece.gap + piece.text for piece in pieces)
@@ -96,6 +99,16 @@ def _pieces(sql: str, tokens: list[Token]) -> list[_Piece]:
         pieces.append(_Piece(token.kind, token.text, gap))
         end = token.end
     return pieces
+
+
+def _check_clauses(pieces: list[_Piece]) -> None:
+    """Refuse clauses that the server does not have (KalamDB SQL reference, section 6.9)."""
+    words = [piece.upper for piece in pieces]
+    for place, word in enumerate(words):
+        if word == "LATERAL" and words[place + 1 : place + 2] == ["("]:
+            raise engine_text("This feature is not implemented: LATERAL")
+        if words[place : place + 3] == ["GROUP", "BY", "ALL"]:
+            raise engine_text("This feature is not implemented: GROUP BY ALL")
 
 
 def _calls(pieces: list[_Piece], caller: Caller) -> list[_Piece]:

@@ -30,7 +30,7 @@ from kalam_notebook.sandbox.system_tables import SystemTables
 # System tables of the real server that the sandbox has not.
 _ABSENT_SYSTEM_TABLE = re.compile(
     r"table 'kalam\.(system\."
-    r"(?:audit_log|job_nodes|manifest|transactions|sessions|server_logs|datatypes|cluster\w*|describe))'"
+    r"(?:audit_log|cluster\w*))'"
 )
 
 

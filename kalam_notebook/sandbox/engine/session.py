@@ -34,6 +34,8 @@ class Session:
         self.context = SessionContext(config, RuntimeEnvBuilder().with_greedy_memory_pool(memory_bytes))
         register_functions(self.context)
         self.catalog_version = -1
+        # A setting ends with its request, so a session that has one is not lent again.
+        self.is_configured = False
         self._schemas = {"default"}
         self._tables: dict[str, pa.Schema] = {}
         self._namespace = "default"
@@ -49,6 +51,16 @@ class Session:
         if namespace != self._namespace:
             self.context.sql(f"SET datafusion.catalog.default_schema = '{namespace}'")
             self._namespace = namespace
+
+    def configure(self, sql: str) -> None:
+        """Run a SET of the engine.
+
+        Raises:
+            SqlFailed: There is no such setting, or the value does not fit.
+        """
+        self.is_configured = True
+        with told_as_failure():
+            self.context.sql(sql)
 
     def declare(self, wanted: Mapping[str, pa.Schema], namespaces: Sequence[str]) -> None:
         """Make exactly these tables known, new ones without rows, for planning and information_schema."""
@@ -148,7 +160,8 @@ class SessionPool:
             yield session
         finally:
             with self._lock:
-                self._idle.append((user_id, session))
+                if not session.is_configured:
+                    self._idle.append((user_id, session))
                 del self._idle[:-_KEPT]
 
     def _take(self, user_id: str) -> Session | None:

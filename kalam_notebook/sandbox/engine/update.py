@@ -11,7 +11,7 @@ from kalam_notebook.sandbox.engine import access
 from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError
 from kalam_notebook.sandbox.engine.failures import engine_text, told_as_failure
 from kalam_notebook.sandbox.engine.insert_evaluated import without_null_vectors
-from kalam_notebook.sandbox.engine.insert_plain import unchecked_batch
+from kalam_notebook.sandbox.engine.insert_plain import check_parameter, unchecked_batch
 from kalam_notebook.sandbox.engine.keys import check_changed_key, removes_rows
 from kalam_notebook.sandbox.engine.parameters import Value, named_parameters
 from kalam_notebook.sandbox.engine.rewrite import rewrite
@@ -91,6 +91,7 @@ class Changer:
         coercer = Coercer(self._selector.session.context)
         for column, number in parts.parameters.items():
             if column in definition.by_name and number <= len(params):
+                check_parameter(params[number - 1], definition.by_name[column], self._selector.options)
                 if params[number - 1] is None:
                     # The package cannot hand over a NULL vector.
                     typed[str(number)] = pa.scalar(None, pa.null())

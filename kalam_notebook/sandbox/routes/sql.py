@@ -91,7 +91,10 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
 def _content(sandbox: Sandbox, caller: Caller, body: SqlBody, started: float) -> tuple[bytes, bool]:
     """Return the bytes of a successful answer, and whether the server would stream them; blocking."""
     results, is_single_select = run_body(sandbox, caller, body)
-    envelope: dict[str, object] = {"status": "success", "results": [_result(one) for one in results]}
+    envelope: dict[str, object] = {
+        "status": "success",
+        "results": [_result(one, is_streamed=is_single_select) for one in results],
+    }
     envelope["took"] = _took(started)
     # Only the answer that the server streams has the member.
     return encoded({**envelope, "error": None} if is_single_select else envelope), is_single_select
@@ -154,20 +157,21 @@ def _took(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 3)
 
 
-def _result(result: Result) -> dict[str, object]:
+def _result(result: Result, *, is_streamed: bool) -> dict[str, object]:
     if isinstance(result, Message):
         return {"row_count": result.row_count, "message": result.text, "as_user": result.as_user}
-    return _rows(result)
+    return _rows(result, keep_schema=is_streamed)
 
 
-def _rows(result: Rows) -> dict[str, object]:
+def _rows(result: Rows, *, keep_schema: bool) -> dict[str, object]:
+    """Return a row set; without columns, as behind SET, only the streamed form has a schema."""
     schema = []
     for index, column in enumerate(result.columns):
         told: dict[str, object] = {"name": column.name, "data_type": column.data_type, "index": index}
         if column.flags:
             told["flags"] = list(column.flags)
         schema.append(told)
-    body: dict[str, object] = {"schema": schema} if schema else {}
+    body: dict[str, object] = {"schema": schema} if schema or keep_schema else {}
     return body | {"rows": result.rows, "row_count": len(result.rows), "as_user": result.as_user}
 
 

@@ -98,7 +98,7 @@ def _other_command(cursor: Cursor, words: list[str], caller: Caller) -> Statemen
     verb, what = words[0], words[1]
     if (verb in ("DESCRIBE", "DESC") and what == "TABLE") or words[:4] == ["SHOW", "STATS", "FOR", "TABLE"]:
         return _read(commands.read_describe, cursor)
-    if verb == "SHOW" and what in ("NAMESPACES", "TABLES", "STORAGES"):
+    if verb == "SHOW" and what in ("NAMESPACES", "TABLES", "STORAGES", "MANIFEST"):
         return Show("tables_in" if words[2] == "IN" else what.lower())
     if verb in ("CONSUME", "ACK"):
         if caller.role not in STAFF:
@@ -129,7 +129,7 @@ def _absent(cursor: Cursor, words: list[str], caller: Caller) -> Statement | Non
     if (what == "STORAGE" and verb in ("CREATE", "ALTER", "DROP")) or words[:2] == ["STORAGE", "CHECK"]:
         _admin(caller, "storage operations")
         raise unsupported(f"{verb} {what}")
-    if words[:2] in (["STORAGE", "COMPACT"], ["SHOW", "MANIFEST"], ["SHOW", "EXPORT"], ["EXPORT", "USER"]):
+    if words[:2] in (["STORAGE", "COMPACT"], ["SHOW", "EXPORT"], ["EXPORT", "USER"]):
         raise unsupported(f"{verb} {what}")
     return None
 
@@ -142,9 +142,6 @@ def _meta(sql: str, words: list[str], caller: Caller) -> Statement | None:
         return EngineMeta(sql)
     if verb in names:
         _admin(caller, names[verb])
-        if verb == "SET":
-            # Sessions end with their request: accepting a setting would mean to ignore it.
-            raise unsupported("SET")
         return EngineMeta(sql)
     return None
 

@@ -149,7 +149,7 @@ class CreateView:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """SHOW NAMESPACES, TABLES, TABLES IN, STORAGES; `what` says which."""
+    """SHOW NAMESPACES, TABLES, TABLES IN, STORAGES, MANIFEST; `what` says which."""
 
     what: str
 

@@ -92,6 +92,39 @@ def from_wire(told: str | dict[str, object]) -> ColumnType:
     raise ValueError(f"no column type: {told}")
 
 
+# What each type is for, as `system.datatypes` tells it.
+_DESCRIPTIONS = {
+    "Boolean": "True or false",
+    "SmallInt": "16-bit signed integer",
+    "Int": "32-bit signed integer",
+    "BigInt": "64-bit signed integer",
+    "Float": "32-bit floating point",
+    "Double": "64-bit floating point",
+    "Decimal": "Exact number with a fixed number of digits",
+    "Text": "UTF-8 text",
+    "Json": "JSON text",
+    "File": "Reference to a stored file",
+    "Bytes": "Binary data",
+    "Timestamp": "Date and time in microseconds",
+    "DateTime": "Date and time in microseconds, UTC",
+    "Date": "Days since 1970",
+    "Time": "Time of day in microseconds",
+    "Uuid": "128-bit universally unique identifier",
+    "Embedding": "Vector of 32-bit floats",
+}
+_ARROW_NAMES = {
+    **{"Boolean": "Boolean", "SmallInt": "Int16", "Int": "Int32", "BigInt": "Int64", "Float": "Float32"},
+    **{"Double": "Float64", "Decimal": "Decimal128", "Text": "Utf8", "Json": "Utf8", "File": "Utf8", "Bytes": "Binary"},
+    **{"Timestamp": "Timestamp(Microsecond, None)", "DateTime": 'Timestamp(Microsecond, Some("UTC"))'},
+    **{"Date": "Date32", "Time": "Time64(Microsecond)", "Uuid": "FixedSizeBinary(16)", "Embedding": "FixedSizeList"},
+}
+
+
+def type_rows() -> list[tuple[str, str, str, str]]:
+    """Return the rows of `system.datatypes`: Arrow type, type, SQL name, description."""
+    return [(_ARROW_NAMES[name], name, name.upper(), told) for name, told in _DESCRIPTIONS.items()]
+
+
 BIGINT = ColumnType("BigInt")
 BOOLEAN = ColumnType("Boolean")
 INT = ColumnType("Int")

@@ -119,10 +119,18 @@ class AsyncClient:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        allow_unsafe: bool = False,
     ) -> pd.DataFrame:
         """See ``Client.query``."""
         return await asyncio.to_thread(
-            self._client.query, sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+            self._client.query,
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            allow_unsafe=allow_unsafe,
         )
 
     async def query_arrow(
@@ -134,10 +142,18 @@ class AsyncClient:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        allow_unsafe: bool = False,
     ) -> pa.Table:
         """See ``Client.query_arrow``."""
         return await asyncio.to_thread(
-            self._client.query_arrow, sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+            self._client.query_arrow,
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            allow_unsafe=allow_unsafe,
         )
 
     async def query_polars(
@@ -149,10 +165,18 @@ class AsyncClient:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        allow_unsafe: bool = False,
     ) -> pl.DataFrame:
         """See ``Client.query_polars``."""
         return await asyncio.to_thread(
-            self._client.query_polars, sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+            self._client.query_polars,
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            allow_unsafe=allow_unsafe,
         )
 
     async def query_result(
@@ -164,10 +188,18 @@ class AsyncClient:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        allow_unsafe: bool = False,
     ) -> QueryResult:
         """See ``Client.query_result``."""
         return await asyncio.to_thread(
-            self._client.query_result, sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+            self._client.query_result,
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            allow_unsafe=allow_unsafe,
         )
 
     async def execute_with_files(
@@ -177,9 +209,12 @@ class AsyncClient:
         params: Sequence[Any] | None = None,
         *,
         namespace: str | None = None,
+        allow_unsafe: bool = False,
     ) -> QueryResponse:
         """See ``Client.execute_with_files``."""
-        return await asyncio.to_thread(self._client.execute_with_files, sql, files, params, namespace=namespace)
+        return await asyncio.to_thread(
+            self._client.execute_with_files, sql, files, params, namespace=namespace, allow_unsafe=allow_unsafe
+        )
 
     async def write(
         self,

@@ -32,6 +32,8 @@ LIST_WHOLE = 6
 #: Bytes of a BYTES value that are shown.
 BYTES_HEAD = 8
 
+#: A computed date may be milliseconds, and not those of a whole day.
+_DAY_MS = 86_400_000
 _TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _NUMBERS = frozenset({"integer", "float", "float32", "decimal"})
 _LONG = frozenset({"text", "json", "file", "other"})
@@ -130,7 +132,8 @@ def plain(array: pa.ChunkedArray, column: CellColumn) -> pa.ChunkedArray:
     if column.kind in ("timestamp", "date", "time"):
         # Python's datetime ends at the year 9999 and at microseconds; whole numbers do not.
         if pa.types.is_date64(array.type):
-            array = array.cast(pa.date32())
+            ticks = array.cast(pa.int64()).to_pylist()
+            return pa.chunked_array([[None if tick is None else tick // _DAY_MS for tick in ticks]], pa.int64())
         width = pa.int32() if array.type.bit_width == 32 else pa.int64()
         return array.cast(width).cast(pa.int64())
     if column.kind == "uuid":

@@ -29,7 +29,7 @@ from kalam_notebook.wire.auth import Login, UserInfo, parse_user
 from kalam_notebook.wire.fileref import FileRef, check_file_ref
 from kalam_notebook.wire.guard import check_statements
 from kalam_notebook.wire.placeholders import parameters_for
-from kalam_notebook.wire.sql import UnreadableSQL, qualify, quote_name
+from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify, quote_name
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
 
@@ -174,8 +174,9 @@ class Client:
         qualified, values = self._named(sql, namespace), parameters_for(sql, params)
         if not allow_unsafe:
             check_statements(qualified)
-        with self._hinting(qualified):
-            return _response(self._endpoint.execute(qualified, values))
+        with self._hinting(qualified), self._forgetting(qualified):
+            answer = self._endpoint.execute(qualified, values)
+        return _response(answer, self._caps(answer))
 
     def query(
         self,
@@ -186,6 +187,7 @@ class Client:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        allow_unsafe: bool = False,
     ) -> pd.DataFrame:
         """Run one query and return all its rows as a DataFrame.
 
@@ -200,6 +202,7 @@ class Client:
             max_rows: Rows after which reading stops, with a visible notice; None for all.
             engine: ``server``, or ``local`` to copy the tables exactly and run the query in this process.
             strict: Raise when it cannot be made sure that the result is complete, instead of warning.
+            allow_unsafe: Send also what the server carries out otherwise than it is written, as EXPLAIN of a change.
 
         Returns:
             A frame with a default index and lossless types: nullable integers and booleans, Arrow-backed decimals,
@@ -212,7 +215,15 @@ class Client:
             KalamError: As ``execute_query``.
             ResultError: The statement returns no rows, or ``strict`` and the result may not be complete.
         """
-        result = self.query_result(sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict)
+        result = self.query_result(
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            allow_unsafe=allow_unsafe,
+        )
         frame = result.df()
         frame.attrs["completeness"] = str(result.completeness)
         return frame
@@ -226,10 +237,17 @@ class Client:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        allow_unsafe: bool = False,
     ) -> pa.Table:
         """Run one query and return all its rows as an Arrow table; otherwise as ``query``."""
         return self.query_result(
-            sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            allow_unsafe=allow_unsafe,
         ).arrow()
 
     def query_polars(
@@ -241,6 +259,7 @@ class Client:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        allow_unsafe: bool = False,
     ) -> pl.DataFrame:
         """Run one query and return all its rows as a polars frame; otherwise as ``query``.
 
@@ -248,7 +267,13 @@ class Client:
             MissingDependencyError: polars is not installed.
         """
         return self.query_result(
-            sql, params, namespace=namespace, max_rows=max_rows, engine=engine, strict=strict
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            allow_unsafe=allow_unsafe,
         ).polars()
 
     def query_result(
@@ -260,15 +285,16 @@ class Client:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        allow_unsafe: bool = False,
     ) -> QueryResult:
         """Run one query and return all its rows with what is known of their completeness; otherwise as ``query``."""
+        _check_reading(max_rows, engine)
         qualified, values = self._named(sql, namespace), parameters_for(sql, params)
-        check_statements(qualified)
-        with self._hinting(qualified):
-            if engine == "local":
-                result = self._reader.read_locally(qualified, values)
-            else:
-                result = self._reader.read(qualified, values, max_rows=max_rows)
+        if not allow_unsafe:
+            check_statements(qualified)
+        read = self._reader.read_locally if engine == "local" else self._reader.read
+        with self._hinting(qualified), self._forgetting(qualified):
+            result = read(qualified, values, max_rows=max_rows)
         if result.completeness is not None and not result.completeness.is_complete:
             if strict:
                 raise ResultError(f"The result may not be complete: {result.completeness}.")
@@ -282,6 +308,7 @@ class Client:
         params: Sequence[Any] | None = None,
         *,
         namespace: str | None = None,
+        allow_unsafe: bool = False,
     ) -> QueryResponse:
         """Run one INSERT or UPDATE with uploads.
 
@@ -290,6 +317,7 @@ class Client:
             files: For each placeholder name a path, bytes, an open binary file, or ``(file name, bytes or path)``.
             params: Values for ``$1 …``.
             namespace: Namespace of table names that have none; None for the client's.
+            allow_unsafe: Send also statements that the server carries out otherwise than they are written.
 
         Raises:
             ParameterError: Placeholders do not match the files, have no value, or one that cannot be sent exactly.
@@ -299,8 +327,11 @@ class Client:
         Source: KalamDB HTTP reference, section 13.1.
         """
         qualified, values = self._named(sql, namespace), parameters_for(sql, params)
-        with self._hinting(qualified):
-            return _response(_upload(self._endpoint, qualified, files, values))
+        if not allow_unsafe:
+            check_statements(qualified)
+        with self._hinting(qualified), self._forgetting(qualified):
+            answer = _upload(self._endpoint, qualified, files, values)
+        return _response(answer, self._caps(answer))
 
     def write(
         self,
@@ -345,19 +376,20 @@ class Client:
             KalamError: The table does not exist, or the server cannot be reached.
         """
         self._check_open()
-        return self._writer.write(
-            frame,
-            table,
-            mode=mode,
-            key=key,
-            create=create,
-            kind=kind,
-            ttl_seconds=ttl_seconds,
-            atomic=atomic,
-            nan=nan,
-            chunk_rows=chunk_rows,
-            on_progress=on_progress,
-        )
+        with self._forgetting():
+            return self._writer.write(
+                frame,
+                table,
+                mode=mode,
+                key=key,
+                create=create,
+                kind=kind,
+                ttl_seconds=ttl_seconds,
+                atomic=atomic,
+                nan=nan,
+                chunk_rows=chunk_rows,
+                on_progress=on_progress,
+            )
 
     # Files ----------------------------------------------------------------------------------------------------------
 
@@ -564,6 +596,20 @@ class Client:
                 exc.hint = column_hint(exc.message) or table_hint(sql, self._known_tables())
             raise
 
+    @contextmanager
+    def _forgetting(self, sql: str | None = None) -> Iterator[None]:
+        """What was found out about tables holds no longer when something may have been written."""
+        try:
+            yield
+        finally:
+            if sql is None or not is_repeatable(sql):
+                self._reader.forget()
+
+    def _caps(self, answer: Answer) -> tuple[int, int]:
+        """Where the server cuts results. It is not asked for the sake of a single row."""
+        is_long = any(table is not None and table.num_rows > 1 for table in answer.tables)
+        return self._reader.caps() if is_long else (0, 0)
+
     def _known_tables(self) -> set[tuple[str, str]]:
         sql = "SELECT array_agg(table_schema) AS s, array_agg(table_name) AS t FROM information_schema.tables"
         try:
@@ -637,14 +683,21 @@ def _json(content: bytes) -> dict[str, Any]:
     return raw
 
 
-def _response(answer: Answer) -> QueryResponse:
+def _check_reading(max_rows: int | None, engine: str) -> None:
+    if max_rows is not None and (isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 0):
+        raise ConfigError(f"max_rows is a number of rows from 0 on, or None for all; not {max_rows!r}.")
+    if engine not in ("server", "local"):
+        raise ConfigError(f"engine is 'server' or 'local', not {engine!r}.")
+
+
+def _response(answer: Answer, caps: tuple[int, int]) -> QueryResponse:
     results = tuple(
         QueryResult(
             raw.columns,
             raw.row_count,
             raw.message,
             raw.as_user,
-            notices=_cut_notice(raw.row_count, table),
+            notices=_cut_notice(raw.row_count, table, caps),
             _table=table,
         )
         for raw, table in zip(answer.results, answer.tables, strict=True)
@@ -652,9 +705,9 @@ def _response(answer: Answer) -> QueryResponse:
     return QueryResponse(results, answer.took_ms)
 
 
-def _cut_notice(row_count: int, table: pa.Table | None) -> tuple[str, ...]:
+def _cut_notice(row_count: int, table: pa.Table | None, caps: tuple[int, int]) -> tuple[str, ...]:
     """A result as long as a cap is never shown as complete."""
-    if table is None or row_count not in (50, 1000):
+    if table is None or row_count < 2 or row_count not in caps:
         return ()
     return (f"{row_count} rows are exactly as many as the server cuts results at: there may be more. Use query().",)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kalam_notebook.errors import ResultError
 from kalam_notebook.frames import to_pandas, to_polars
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["Completeness", "IncompleteResultWarning", "QueryResponse", "QueryResult"]
+__all__ = ["Completeness", "IncompleteResultWarning", "QueryResponse", "QueryResult", "Road"]
+
+#: How a result was read: as the server sent it, as one aggregated row, in windows of ``_seq``, or on local copies.
+Road = Literal["plain", "exact", "walk", "local"]
 
 
 class IncompleteResultWarning(UserWarning):
@@ -34,11 +37,16 @@ class Completeness:
         is_complete: True when nothing is missing or changed.
         text: The same in words, for example ``complete`` or ``complete (read again exactly: …)``.
         requests: Requests that were sent for it.
+        road: How it was read: ``plain`` as the server sent it, ``exact`` as one aggregated row, ``walk`` in windows of
+            ``_seq``, ``local`` on copies of the tables.
+        reason: Why the plain answer was not enough, or not certain; None where it was.
     """
 
     is_complete: bool
     text: str
     requests: int = 1
+    road: Road = "plain"
+    reason: str | None = None
 
     def __str__(self) -> str:
         return self.text

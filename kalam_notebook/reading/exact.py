@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import ProtocolError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.forms import exact_text, true_type
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
 from kalam_notebook.wire.shape import Shape, bare_branches, rename_duplicates
 from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
@@ -19,7 +20,7 @@ from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ExactReader", "Unwrappable", "agrees", "assemble", "exact_text", "sort_by_key"]
+__all__ = ["ExactReader", "Unwrappable", "agrees", "assemble", "exact_text"]
 
 #: A sort without a limit may be planned away inside a sub-query; a limit keeps it (truth R1).
 _NO_LIMIT = 9223372036854775807
@@ -44,7 +45,7 @@ class ExactReader:
     """Reads queries as one aggregated row. Keeps the true types of queries that it has seen."""
 
     def __init__(self) -> None:
-        self._types: dict[str, list[str]] = {}  # Arrow types by SQL text.
+        self._types: dict[tuple[object, ...], list[str]] = {}  # Arrow types by query.
 
     def announced(self, endpoint: Endpoint, shape: Shape, params: Sequence[Any]) -> tuple[Column, ...]:
         """The columns as the server announces them, without rows."""
@@ -55,7 +56,8 @@ class ExactReader:
         self, endpoint: Endpoint, shape: Shape, params: Sequence[Any], columns: Sequence[Column]
     ) -> list[str]:
         """The Arrow types of the output, also of an empty result (truth R2)."""
-        key = f"{shape.text}\n{[type(value).__name__ for value in params]}"
+        # The announced columns belong to it: a table may have been made anew with other types.
+        key = (shape.text, *(type(value).__name__ for value in params), *columns)
         if key not in self._types:
             names = [f"c{index}" for index in range(len(columns))]
             asked = ", ".join(f"arrow_typeof(first_value({name})) AS {name}" for name in names)
@@ -74,6 +76,7 @@ class ExactReader:
         columns: Sequence[Column],
         *,
         limit: int | None = None,
+        careful: bool = False,
     ) -> tuple[pa.Table, tuple[Column, ...]]:
         """Read the whole result.
 
@@ -83,10 +86,10 @@ class ExactReader:
             params: JSON values for ``$1 …``.
             columns: Its columns as announced.
             limit: Rows to read at most; None for all.
+            careful: Whether the server could not encode a value.
 
         Returns:
-            The rows in the user's order, else in order of the primary key if it is there; and the columns under their
-            true types.
+            The rows in the user's order, else in none; and the columns under their true types.
 
         Raises:
             Unwrappable: The query cannot stand in a sub-query.
@@ -96,10 +99,11 @@ class ExactReader:
 
         shape = _wrappable(shape, columns)
         types = self.true_types(endpoint, shape, params, columns)
-        true = [_TrueColumn(c.name, text, _true_type(text)) for c, text in zip(columns, types, strict=True)]
+        true = [_TrueColumn(c.name, text, true_type(text)) for c, text in zip(columns, types, strict=True)]
         names = [f"c{index}" for index in range(len(true))]
         lists = ", ".join(
-            f"array_agg({exact_text(n, t.type, t.type_text)}) AS {n}" for n, t in zip(names, true, strict=True)
+            f"array_agg({exact_text(n, t.type, t.type_text, careful=careful)}) AS {n}"
+            for n, t in zip(names, true, strict=True)
         )
         key = next((name for name, column in zip(names, columns, strict=True) if column.is_primary_key), None)
         first = f"ORDER BY {key} " if key and shape.order_by == () else ""
@@ -115,8 +119,6 @@ class ExactReader:
             raise Unwrappable(f"a sorted result of more than {most:,} groups cannot be read as one row")
         fields = [_field(column, found) for column, found in zip(columns, true, strict=True)]
         table = assemble(arrays, pa.schema(fields))
-        if shape.order_by == ():
-            table = sort_by_key(table, columns)
         return table, tuple(
             column if agrees(column, text) else column_of(column.name, text)
             for column, text in zip(columns, types, strict=True)
@@ -164,25 +166,6 @@ def agrees(column: Column, type_text: str) -> bool:
     return bool(announced == true)
 
 
-def exact_text(expression: str, kind: pa.DataType, type_text: str = "") -> str:
-    """The expression that sends a column without loss inside a list (truth R6).
-
-    Args:
-        expression: The column.
-        kind: Its Arrow type.
-        type_text: Its type as the engine prints it, where that is known.
-    """
-    from pyarrow import types
-
-    if types.is_decimal(kind) or types.is_floating(kind) or type_text == "Utf8View":
-        return f"arrow_cast({expression}, 'Utf8')"
-    if types.is_timestamp(kind) or types.is_time64(kind) or types.is_date64(kind) or types.is_duration(kind):
-        return f"arrow_cast({expression}, 'Int64')"
-    if types.is_binary(kind) or types.is_large_binary(kind):
-        return f"encode({expression}, 'base64')"
-    return expression
-
-
 def assemble(lists: Sequence[pa.Array | None], schema: pa.Schema) -> pa.Table:
     """Put the lists of an exact answer together.
 
@@ -207,26 +190,6 @@ def _field(column: Column, true: _TrueColumn) -> pa.Field:
 
     shown = column if agrees(column, true.type_text) else column_of(column.name, true.type_text)
     return pa.field(column.name, true.type, metadata={KALAM_TYPE: shown.sql_type.encode()})
-
-
-def _true_type(text: str) -> pa.DataType:
-    """The type of a column in results; a timestamp without a zone is UTC, as the server means it."""
-    import pyarrow as pa
-
-    kind = parse_arrow_type(text)
-    if pa.types.is_timestamp(kind) and kind.tz in (None, "+00:00"):
-        return pa.timestamp(kind.unit, "UTC")
-    return kind
-
-
-def sort_by_key(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
-    """Rows in order of the primary key when it is in the result, as the server sends small results."""
-    keys = [index for index, column in enumerate(columns) if column.is_primary_key]
-    if len(keys) != 1:
-        return table
-    import pyarrow.compute as pc
-
-    return table.take(pc.sort_indices(table.column(keys[0])))
 
 
 def _sorted_texts(shape: Shape) -> list[tuple[str, int]]:

@@ -48,19 +48,22 @@ class LocalEngine:
     """Copies of tables, and the engine over them."""
 
     def __init__(self) -> None:
-        self._copies: dict[str, _Copy] = {}
+        self._copies: dict[tuple[str | None, str], _Copy] = {}  # By the user whose rows they hold, and the table.
         self._lock = threading.Lock()
 
-    def query(self, endpoint: Endpoint, shape: Shape, params: Sequence[Any]) -> tuple[pa.Table, str]:
+    def query(
+        self, endpoint: Endpoint, shape: Shape, params: Sequence[Any], user: str | None = None
+    ) -> tuple[pa.Table, dict[str, tuple[Column, ...]], str]:
         """Run a SELECT on copies of its tables.
 
         Args:
             endpoint: Reads the tables.
             shape: A single SELECT.
             params: JSON values for ``$1 …``.
+            user: As whom the endpoint runs it, where that is not the client's own user.
 
         Returns:
-            The rows, and in words which tables were read up to which ``_seq``.
+            The rows, the tables that were read with their columns, and in words up to which ``_seq``.
 
         Raises:
             MissingDependencyError: The package `datafusion` is not installed.
@@ -75,12 +78,12 @@ class LocalEngine:
                 "pip install 'kalam-notebook[sandbox]'"
             ) from exc
         context = SessionContext(SessionConfig().with_default_catalog_and_schema("kalam", "default"))
-        read = []
+        read, tables = [], {}
         for namespace, table in dict.fromkeys((n.namespace or "default", n.table) for n in table_names(shape.text)):
             if namespace in {"system", "information_schema"}:
                 raise ResultError(f"engine='local' cannot read {namespace}.{table}; ask the server itself.")
             name = f"{quote_name(namespace)}.{quote_name(table)}"
-            rows, note = self._fresh(endpoint, name)
+            tables[name], rows, note = self._fresh(endpoint, name, user)
             context.sql(f"CREATE SCHEMA IF NOT EXISTS {quote_name(namespace)}")
             context.register_record_batches(name, [_batches(_as_on_the_server(rows))])
             read.append(f"{name} {note}")
@@ -89,17 +92,17 @@ class LocalEngine:
             result = context.sql(shape.text, param_values=values or None).to_arrow_table()
         except Exception as exc:  # The package raises plain exceptions for every failure of the engine.
             raise QueryError("LOCAL_ENGINE", str(exc).removeprefix("DataFusion error: "), 0, shape.text) from exc
-        return _in_utc(result), ", ".join(read)
+        return _as_read(result), tables, ", ".join(read)
 
-    def _fresh(self, endpoint: Endpoint, name: str) -> tuple[pa.Table, str]:
-        """The table as it is now, and in words what was read."""
+    def _fresh(self, endpoint: Endpoint, name: str, user: str | None) -> tuple[tuple[Column, ...], pa.Table, str]:
+        """The table's columns, its rows as they are now, and in words what was read."""
         with self._lock:
-            copy = self._copies.get(name)
+            copy = self._copies.get((user, name))
             columns = endpoint.execute(f"SELECT * FROM {name} LIMIT 0").results[0].columns
             if copy is None or copy.columns != columns:
                 shape = shape_of(f"SELECT * FROM {name}")
                 assert shape is not None
-                copy = self._copies[name] = _Copy(columns, Walk(plan_walk(endpoint, shape, columns, ())))
+                copy = self._copies[user, name] = _Copy(columns, Walk(plan_walk(endpoint, shape, columns, ())))
             copy.walk.after = max(0, copy.walk.after - OVERLAP)
             copy.walk.run(endpoint)
             rows = copy.walk.result()
@@ -117,7 +120,7 @@ class LocalEngine:
             note = f"up to _seq {copy.walk.after}"
             if copy.returned:
                 note += f", without {copy.returned} deleted rows that the server has brought back at a flush"
-            return rows, note
+            return columns, rows, note
 
 
 def _as_on_the_server(table: pa.Table) -> pa.Table:
@@ -135,18 +138,23 @@ def _as_on_the_server(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def _in_utc(table: pa.Table) -> pa.Table:
-    """The result as the client gives it: times without a zone are UTC, views of text and bytes are plain."""
+def _as_read(table: pa.Table) -> pa.Table:
+    """The result as the client gives it: times without a zone are UTC, 16 bytes are a UUID, views are plain."""
     import pyarrow as pa
 
-    plain = {"string_view": pa.string(), "binary_view": pa.binary()}
-    fields = []
-    for found in table.schema:
+    plain = {"string_view": pa.string(), "binary_view": pa.binary(), "fixed_size_binary[16]": pa.uuid()}
+    columns, fields = [], []
+    for found, cells in zip(table.schema, table.columns, strict=True):
         kind = plain.get(str(found.type), found.type)
         if pa.types.is_timestamp(kind) and kind.tz is None:
             kind = pa.timestamp(kind.unit, "UTC")
+        if isinstance(kind, pa.UuidType):
+            chunks = [pa.ExtensionArray.from_storage(kind, chunk) for chunk in cells.chunks]
+            columns.append(pa.chunked_array(chunks, kind))
+        else:
+            columns.append(cells.cast(kind))
         fields.append(found.with_type(kind))
-    return table.cast(pa.schema(fields))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
 def _batches(table: pa.Table) -> list[pa.RecordBatch]:

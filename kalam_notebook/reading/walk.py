@@ -2,7 +2,11 @@
 
 A scan that begins at ``_seq > w`` moves the window, so a table is read in pages of row versions, oldest first. Each
 page brings rows that match, keys with their newest version, and tombstones; the newest version of a key wins, so pages
-may overlap and rows may change meanwhile. The walk ends when a page is empty.
+may overlap and rows may change meanwhile.
+
+The walk ends when a page is empty, or when a page that is not full reaches beyond the moment at which the walk began:
+a scan goes through all versions up to the last one that it finds, so everything written before has been seen. Writers
+that go on cannot keep it from ending, and the result is that of the last ``_seq`` read.
 """
 
 from __future__ import annotations
@@ -13,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import PermissionDeniedError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.exact import exact_text
+from kalam_notebook.reading.forms import exact_text
+from kalam_notebook.reading.suspicion import is_exhausted
 from kalam_notebook.wire.shape import Clauses, Shape
 from kalam_notebook.wire.sql import quote_name, table_names
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
@@ -21,10 +26,13 @@ from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Walk", "WalkPlan", "plan_walk"]
+__all__ = ["PAGE_ROWS", "Walk", "WalkPlan", "plan_walk", "rows_statement"]
 
-#: Row versions of one page; halved by itself when the server's query memory does not suffice.
+#: Row versions of one page. Where the server's query memory does not suffice, an upper bound makes it smaller.
 PAGE_ROWS = 50_000
+#: ``_seq`` is a snowflake: milliseconds since 2024-01-01 UTC shifted left (SQL reference, section 5.2).
+_EPOCH_MS = 1_704_067_200_000
+_SHIFT = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,8 @@ class Walk:
     Attributes:
         plan: What is read.
         after: Versions up to here have been read.
-        page_rows: Row versions of a page.
+        page_rows: Row versions of a page, at most.
+        enough: Matching rows after which only keys are read on; None to read all rows.
         rows: Pages of rows: the output's columns, then the key and ``_seq``.
         keys: Pages of keys and ``_seq`` of every version met, tombstones included.
     """
@@ -61,11 +70,20 @@ class Walk:
     plan: WalkPlan
     after: int = 0
     page_rows: int = PAGE_ROWS
+    enough: int | None = None
     rows: list[pa.Table] = field(default_factory=list)
     keys: list[pa.Table] = field(default_factory=list)
+    _reads_rows: bool = True
+    _span: int | None = None  # Width of a page in ``_seq``; None reads without an upper bound.
+    _last: int = 0  # Greater than every ``_seq`` when the width was set.
+
+    @property
+    def has_all_rows(self) -> bool:
+        """Whether rows were read to the end."""
+        return self._reads_rows
 
     def run(self, endpoint: Endpoint, *, on_page: Callable[[Walk], None] | None = None) -> None:
-        """Read until nothing newer is found.
+        """Read until everything is read that was there at the beginning.
 
         Args:
             endpoint: Runs the SQL.
@@ -74,9 +92,14 @@ class Walk:
         Raises:
             ServerError: The server refuses.
         """
-        while self._page(endpoint):
+        self._reads_rows = self.enough is None or self.enough > 0
+        begin = _next_seq(endpoint)
+        while self._page(endpoint, begin):
+            self._stop_reading_rows()
             if on_page is not None:
                 on_page(self)
+        if on_page is not None:
+            on_page(self)
 
     def result(self) -> pa.Table:
         """The rows whose version is the newest of their key, in order of the key."""
@@ -110,62 +133,111 @@ class Walk:
                 rows.filter(pc.is_in(rows.column("seq"), value_set=self.keys[0].column("seq").combine_chunks()))
             ]
 
-    def _page(self, endpoint: Endpoint) -> bool:
+    def _stop_reading_rows(self) -> None:
+        if self.enough is None or not self._reads_rows or sum(page.num_rows for page in self.rows) < self.enough:
+            return
+        self.compact()
+        self._reads_rows = self.rows[0].num_rows < self.enough
+
+    def _page(self, endpoint: Endpoint, begin: int) -> bool:
+        """Read one page; whether more may follow."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        pair = [self.plan.key_type, pa.int64()]
-        types = [[*self.plan.fields.types, *pair], pair, pair]
-        while True:
-            try:
-                rows, keys, tombstones = self._ask(endpoint, types)
-                break
-            except ServerError as exc:
-                # The server has no code of its own for this (truth R1).
-                if "Resources exhausted" not in exc.message or self.page_rows < 100:
-                    raise
-                self.page_rows //= 2
+        (rows, keys, tombstones), upper = self._ask(endpoint)
         found = [pa.table({"key": names, "seq": seqs}) for names, seqs in (keys, tombstones) if names is not None]
         if not found:
-            return False
+            self.after = upper or self.after
+            return upper is not None
         self.keys += found
+        reached = max(int(pc.max(page.column("seq")).as_py()) for page in found)
         if rows[0] is not None:
             labels = [*(f"c{i}" for i in range(len(self.plan.fields))), "key", "seq"]
-            self.rows.append(pa.table(dict(zip(labels, rows, strict=True))))
-        newest = [(int(pc.max(page.column("seq")).as_py()), page.num_rows >= self.page_rows) for page in found]
+            page = pa.table(dict(zip(labels, rows, strict=True)))
+            self.rows.append(page)
+            found.append(page.select(["key", "seq"]))
+            if self.plan.params:
+                self.keys.append(found[-1])  # They may be newer than the keys, which were asked before.
         # A full page ends before the window does; what lies between comes with the next one.
-        self.after = min((seq for seq, is_full in newest if is_full), default=max(seq for seq, _ in newest))
-        return True
+        full = [int(pc.max(page.column("seq")).as_py()) for page in found if page.num_rows >= self.page_rows]
+        self.after = min([reached, *full])
+        # Behind an upper bound may lie the newer version of a key that this page leaves out.
+        return bool(full) or upper is not None or reached < begin
 
-    def _ask(self, endpoint: Endpoint, types: Sequence[Sequence[pa.DataType]]) -> list[list[pa.Array | None]]:
-        """One page, at one point in time where the query has no parameters."""
-        statements = self._statements()
-        if not self.plan.params:
-            sql = ";\n".join(["BEGIN", *statements, "COMMIT"])
-            return endpoint.execute_lists(sql, (), types)
-        # A batch takes no parameters. Newest wins, so later statements may see more.
-        return [
-            endpoint.execute_lists(sql, self.plan.params if index == 0 else (), [kinds])[0]
-            for index, (sql, kinds) in enumerate(zip(statements, types, strict=True))
-        ]
+    def _ask(self, endpoint: Endpoint) -> tuple[list[list[pa.Array | None]], int | None]:
+        """Rows, keys and tombstones of one page, and its upper bound; smaller where the memory does not suffice."""
+        if self._span is not None:
+            self._span *= 2
+        while True:
+            if self._span is not None and self.after + self._span >= self._last:
+                self._span = None
+            upper = None if self._span is None else self.after + self._span
+            try:
+                return self._ask_once(endpoint, upper), upper
+            except ServerError as exc:
+                if not is_exhausted(exc) or self._span == 1:
+                    raise
+                self._shrink(endpoint)
 
-    def _statements(self) -> list[str]:
-        """Rows that match, all keys, and tombstones, each cut to a page in order of ``_seq``."""
-        plan, table = self.plan, self.plan.clauses.table
-        names = [f"c{index}" for index in range(len(plan.fields))]
-        lists = [f"array_agg({exact_text(name, f.type)}) AS {name}" for name, f in zip(names, plan.fields, strict=True)]
+    def _shrink(self, endpoint: Endpoint) -> None:
+        """Halve the width of a page (truth R3); the first time it is that of everything left."""
+        if self._span is None:
+            first = f"SELECT min(_seq) AS s FROM {self.plan.clauses.table} WHERE _seq > {self.after}"
+            answer = endpoint.execute(f"{first}; {first} AND _deleted = true")
+            seqs = [table.column(0)[0].as_py() for table in answer.tables if table is not None]
+            self.after = max(self.after, min((seq for seq in seqs if seq is not None), default=self.after + 1) - 1)
+            self._last = _next_seq(endpoint)
+            self._span = self._last - self.after
+        self._span = max(1, self._span // 2)
+
+    def _ask_once(self, endpoint: Endpoint, upper: int | None) -> list[list[pa.Array | None]]:
+        """At one point in time where the query has no parameters."""
+        import pyarrow as pa
+
+        window = f"_seq > {self.after}" + ("" if upper is None else f" AND _seq <= {upper}")
+        pair = [self.plan.key_type, pa.int64()]
+        rows_types = [*self.plan.fields.types, *pair]
+        rows = rows_statement(self.plan, window, f"ORDER BY kalam_seq LIMIT {self.page_rows}")
+        keys = self._keys_statements(window)
+        if not self._reads_rows or self.plan.params:
+            # A batch takes no parameters. The keys come first: what is written between them and the rows is newer than
+            # the page, so that the next one finds it again.
+            found = endpoint.execute_lists(";\n".join(["BEGIN", *keys, "COMMIT"]), (), [pair, pair])
+            if not self._reads_rows:
+                return [[None] * len(rows_types), *found]
+            return [*endpoint.execute_lists(rows, self.plan.params, [rows_types]), *found]
+        sql = ";\n".join(["BEGIN", rows, *keys, "COMMIT"])
+        return endpoint.execute_lists(sql, (), [rows_types, pair, pair])
+
+    def _keys_statements(self, window: str) -> list[str]:
+        plan = self.plan
         pair = f"array_agg({exact_text('k', plan.key_type)}) AS k, array_agg(s) AS s"
-        window = f"_seq > {self.after}"
-        where = f"{window} AND (\n{plan.clauses.where}\n)" if plan.clauses.where else window
-        inner = f"SELECT {plan.clauses.columns}, {plan.key} AS kalam_key, _seq AS kalam_seq FROM {table} WHERE {where}"
-        page = f"LIMIT {self.page_rows}"
-        keys = f"SELECT {pair} FROM (SELECT {plan.key} AS kalam_key, _seq AS kalam_seq FROM {table} WHERE {window}"
-        return [
-            f"SELECT {', '.join(lists)}, {pair} FROM (SELECT * FROM ({inner}) AS p ORDER BY kalam_seq {page}) "
-            f"AS q({', '.join(names)}, k, s)",
-            f"{keys} ORDER BY kalam_seq {page}) AS q(k, s)",
-            f"{keys} AND _deleted = true ORDER BY kalam_seq {page}) AS q(k, s)",
-        ]
+        keys = (
+            f"SELECT {pair} FROM (SELECT {plan.key} AS kalam_key, _seq AS kalam_seq FROM {plan.clauses.table} "
+            f"WHERE {window}"
+        )
+        page = f"ORDER BY kalam_seq LIMIT {self.page_rows}) AS q(k, s)"
+        return [f"{keys} {page}", f"{keys} AND _deleted = true {page}"]
+
+
+def rows_statement(plan: WalkPlan, window: str, page: str = "") -> str:
+    """The statement that reads the rows of a window: lists of the output's columns, of the keys and of ``_seq``.
+
+    Args:
+        plan: What is read.
+        window: Condition on ``_seq``.
+        page: Order and limit.
+    """
+    names = [f"c{index}" for index in range(len(plan.fields))]
+    lists = [f"array_agg({exact_text(name, f.type)}) AS {name}" for name, f in zip(names, plan.fields, strict=True)]
+    pair = f"array_agg({exact_text('k', plan.key_type)}) AS k, array_agg(s) AS s"
+    clauses = plan.clauses
+    where = f"{window} AND (\n{clauses.where}\n)" if clauses.where else window
+    inner = f"SELECT {clauses.columns}, {plan.key} AS kalam_key, _seq AS kalam_seq FROM {clauses.table} WHERE {where}"
+    return (
+        f"SELECT {', '.join([*lists, pair])} FROM (SELECT * FROM ({inner}) AS p {page}) "
+        f"AS q({', '.join([*names, 'k', 's'])})"
+    )
 
 
 def plan_walk(endpoint: Endpoint, shape: Shape, columns: Sequence[Column], params: Sequence[Any]) -> WalkPlan:
@@ -184,6 +256,13 @@ def plan_walk(endpoint: Endpoint, shape: Shape, columns: Sequence[Column], param
     is_unique = len(keys) == 1 and not _is_stream(endpoint, shape.clauses.table)
     key = keys[0] if is_unique else next(column for column in announced if column.name == "_seq")
     return WalkPlan(shape.clauses, arrow_schema(tuple(columns)), quote_name(key.name), arrow_type(key), params)
+
+
+def _next_seq(endpoint: Endpoint) -> int:
+    """A ``_seq`` beyond all that have been given so far, by the server's own clock."""
+    clock = "arrow_cast(arrow_cast(now(), 'Timestamp(Millisecond, None)'), 'Int64')"
+    now_ms = int(endpoint.execute_row(f"SELECT {clock} AS ms")[0])
+    return (now_ms + 1 - _EPOCH_MS) << _SHIFT
 
 
 def _is_stream(endpoint: Endpoint, named: str) -> bool:

@@ -8,18 +8,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ServerError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["WindowCheck"]
+__all__ = ["Scan", "WindowCheck"]
 
 #: How long a table that was within the window is taken to be so, in seconds (truth, section 3).
 TRUSTED_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a look at a table told.
+
+    Attributes:
+        is_beyond: Whether scans of it are cut.
+        columns: Its columns.
+    """
+
+    is_beyond: bool
+    columns: tuple[Column, ...]
 
 
 class WindowCheck:
@@ -31,10 +46,26 @@ class WindowCheck:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._within: dict[tuple[str | None, str], float] = {}
+        self._within: dict[tuple[str | None, str], tuple[float, Scan]] = {}
+        self._writes = 0
+
+    def forget(self) -> None:
+        """Trust no table any more, because something was written."""
+        self._writes += 1
+        self._within.clear()
+
+    def trusted(self, table: str, user: str | None = None) -> Scan | None:
+        """What is known of a table that was within the window a short while ago."""
+        checked, scan = self._within.get((user, table), (0.0, None))
+        return scan if scan is not None and self._now() - checked < TRUSTED_S else None
 
     def is_beyond(self, endpoint: Endpoint, table: str, user: str | None = None) -> bool | None:
-        """Whether scans of a table are cut.
+        """Whether scans of a table are cut; None when it cannot be told. Arguments as for ``look``."""
+        scan = self.look(endpoint, table, user)
+        return None if scan is None else scan.is_beyond
+
+    def look(self, endpoint: Endpoint, table: str, user: str | None = None) -> Scan | None:
+        """Look at a table, unless that was done a short while ago.
 
         Args:
             endpoint: Runs the SQL.
@@ -42,36 +73,39 @@ class WindowCheck:
             user: As whom the endpoint runs it, where that is not the client's own user.
 
         Returns:
-            True or False; None when it cannot be told (a view has no versions of its own).
+            What was found; None when it cannot be told (a view has no versions of its own).
         """
-        checked = self._within.get((user, table))
-        if checked is not None and self._now() - checked < TRUSTED_S:
-            return False
+        if (known := self.trusted(table, user)) is not None:
+            return known
+        writes = self._writes
         try:
-            beyond = self._ask(endpoint, table)
+            scan = _ask(endpoint, table)
         except ServerError:
             return None
-        if not beyond:
-            self._within[user, table] = self._now()
-        return beyond
-
-    def _ask(self, endpoint: Endpoint, table: str) -> bool:
-        newest = _newest(endpoint, table)
-        while True:
-            if not _has_newer(endpoint, table, newest):
-                return False
-            # Either the window hides it, or it was written just now: then the next scan sees it.
-            again = _newest(endpoint, table)
-            if again == newest:
-                return True
-            newest = again
+        if not scan.is_beyond and writes == self._writes:
+            self._within[user, table] = (self._now(), scan)
+        return scan
 
 
-def _newest(endpoint: Endpoint, table: str) -> int:
-    """The newest version that a scan sees, tombstones included."""
-    sql = f"SELECT max(_seq) AS s FROM {table}; SELECT max(_seq) AS s FROM {table} WHERE _deleted = true"
-    tables = endpoint.execute(sql).tables
-    return max((int(value) for table in tables if table is not None for value in _values(table)), default=0)
+def _ask(endpoint: Endpoint, table: str) -> Scan:
+    newest, columns = _newest(endpoint, table)
+    while True:
+        if not _has_newer(endpoint, table, newest):
+            return Scan(False, columns)
+        # Either the window hides it, or it was written just now: then the next scan sees it.
+        again, columns = _newest(endpoint, table)
+        if again == newest:
+            return Scan(True, columns)
+        newest = again
+
+
+def _newest(endpoint: Endpoint, table: str) -> tuple[int, tuple[Column, ...]]:
+    """The newest version that a scan sees, tombstones included; and the columns."""
+    newest = f"SELECT max(_seq) AS s FROM {table}"
+    answer = endpoint.execute(f"{newest}; {newest} WHERE _deleted = true; SELECT * FROM {table} LIMIT 0")
+    *tables, _ = answer.tables
+    seqs = (int(value) for table in tables if table is not None for value in _values(table))
+    return max(seqs, default=0), answer.results[-1].columns
 
 
 def _values(table: pa.Table) -> list[int]:

@@ -9,19 +9,22 @@ import re
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ProtocolError
-from kalam_notebook.wire.types import Column
+from kalam_notebook.wire.types import KALAM_TYPE, Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["column_of", "column_of_arrow", "parse_arrow_type"]
+__all__ = ["DICTIONARY", "FIXED_LIST", "LIST", "column_of", "column_of_arrow", "parse_arrow_type"]
 
+#: Size and elements of a list of fixed size; ``Large`` and elements of another; values of a dictionary.
+FIXED_LIST = re.compile(r"FixedSizeList\((\d+) x (?:non-null )?(.+)\)")
+LIST = re.compile(r"(Large)?List\((?:non-null )?(.+)\)")
+DICTIONARY = re.compile(r"Dictionary\(U?Int\d+, (.+)\)")
 _TIMESTAMP = re.compile(r'Timestamp\((s|ms|µs|ns)(?:, "([^"]*)")?\)')
 _TIME = re.compile(r"Time(32|64)\((s|ms|µs|ns)\)")
 _DURATION = re.compile(r"Duration\((s|ms|µs|ns)\)")
 _DECIMAL = re.compile(r"Decimal(32|64|128|256)\((\d+), (-?\d+)\)")
-_FIXED_LIST = re.compile(r"FixedSizeList\((\d+) x (?:non-null )?(.+)\)")
-_LIST = re.compile(r"(Large)?List\((?:non-null )?(.+)\)")
+_INTERVAL = re.compile(r"Interval\(\w+\)")
 _FIXED_BINARY = re.compile(r"FixedSizeBinary\((\d+)\)")
 
 
@@ -29,7 +32,9 @@ def parse_arrow_type(text: str) -> pa.DataType:
     """Read the name of an Arrow type.
 
     Raises:
-        ProtocolError: The name is not known; structs, maps and intervals, which the server cannot send, are not.
+        ProtocolError: The name is not known; structs and maps, which the server cannot send, are not.
+
+    A dictionary is read as its values, an interval as text.
     """
     import pyarrow as pa
 
@@ -52,11 +57,15 @@ def parse_arrow_type(text: str) -> pa.DataType:
     if match := _DECIMAL.fullmatch(text):
         make = pa.decimal256 if match[1] == "256" else pa.decimal128
         return make(int(match[2]), int(match[3]))
-    if match := _FIXED_LIST.fullmatch(text):
+    if match := FIXED_LIST.fullmatch(text):
         return pa.list_(parse_arrow_type(match[2]), int(match[1]))
-    if match := _LIST.fullmatch(text):
+    if match := LIST.fullmatch(text):
         make_list = pa.large_list if match[1] else pa.list_
         return make_list(parse_arrow_type(match[2]))
+    if match := DICTIONARY.fullmatch(text):
+        return parse_arrow_type(match[1])
+    if _INTERVAL.fullmatch(text):
+        return pa.string()
     if match := _FIXED_BINARY.fullmatch(text):
         return pa.uuid() if match[1] == "16" else pa.binary(int(match[1]))
     raise ProtocolError(
@@ -75,6 +84,8 @@ def column_of(name: str, type_text: str) -> Column:
         "Float64": "Double", "Utf8": "Text", "Utf8View": "Text", "LargeUtf8": "Text", "Binary": "Bytes",
         "Date32": "Date", "FixedSizeBinary(16)": "Uuid",
     }  # fmt: skip
+    if match := DICTIONARY.fullmatch(type_text):
+        return column_of(name, match[1])
     if match := _DECIMAL.fullmatch(type_text):
         return Column(name, "Decimal", int(match[2]), int(match[3]))
     if match := re.fullmatch(r"FixedSizeList\((\d+) x (?:non-null )?Float32\)", type_text):
@@ -91,6 +102,10 @@ def column_of_arrow(field: pa.Field) -> Column:
     import pyarrow as pa
 
     kind = field.type
+    # The engine carries the metadata of a column along, into expressions as well.
+    told = (field.metadata or {}).get(KALAM_TYPE, b"").decode()
+    if told in {"JSON", "FILE"} and pa.types.is_string(kind):
+        return Column(field.name, told.title())
     if pa.types.is_decimal(kind):
         return Column(field.name, "Decimal", kind.precision, kind.scale)
     if pa.types.is_fixed_size_list(kind) and kind.value_type == pa.float32():
@@ -100,6 +115,6 @@ def column_of_arrow(field: pa.Field) -> Column:
     names = {
         pa.bool_(): "Boolean", pa.int16(): "SmallInt", pa.int32(): "Int", pa.int64(): "BigInt", pa.float32(): "Float",
         pa.float64(): "Double", pa.string(): "Text", pa.large_string(): "Text", pa.binary(): "Bytes",
-        pa.date32(): "Date", pa.time64("us"): "Time", pa.time64("ns"): "Time", pa.binary(16): "Uuid",
+        pa.date32(): "Date", pa.time64("us"): "Time", pa.time64("ns"): "Time", pa.uuid(): "Uuid",
     }  # fmt: skip
     return Column(field.name, names.get(kind, str(kind)))

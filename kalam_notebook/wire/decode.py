@@ -104,6 +104,8 @@ def _converter(target: pa.DataType) -> Callable[[Sequence[Any]], pa.Array]:
         return partial(_binaries, target=target)
     if types.is_list(target) or types.is_large_list(target):
         return partial(_lists, target=target)
+    if types.is_fixed_size_list(target):
+        return partial(_fixed_lists, target=target)
     return partial(pa.array, type=target)
 
 
@@ -213,3 +215,18 @@ def _lists(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
     elements = list(chain.from_iterable(cell for cell in cells if cell is not None))
     child = decode_array(elements, target.value_type)
     return kind.from_arrays(pa.array(offsets, offset_type), child, type=target, mask=mask)
+
+
+def _fixed_lists(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
+    """Lists of one size; numbers of an embedding are taken at once."""
+    import pyarrow as pa
+
+    size = target.list_size
+    first = next((cell[0] for cell in cells if cell), None)
+    if pa.types.is_floating(target.value_type) and type(first) is not str:
+        return pa.array(cells, target)
+    if any(cell is not None and len(cell) != size for cell in cells):
+        raise ValueError(f"a list of another size than {size}")
+    elements = list(chain.from_iterable([None] * size if cell is None else cell for cell in cells))
+    mask = pa.array([cell is None for cell in cells]) if None in cells else None
+    return pa.FixedSizeListArray.from_arrays(decode_array(elements, target.value_type), type=target, mask=mask)

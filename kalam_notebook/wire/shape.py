@@ -11,7 +11,16 @@ from dataclasses import dataclass
 
 from kalam_notebook.wire.sql import Kind, Token, UnreadableSQL, quote_name, tokenize
 
-__all__ = ["Clauses", "Shape", "bare_branches", "impersonation", "rename_duplicates", "shape_of"]
+__all__ = [
+    "Clauses",
+    "Shape",
+    "bare_branches",
+    "impersonation",
+    "items_of",
+    "rename_duplicates",
+    "shape_of",
+    "source_of",
+]
 
 _SET_OPERATIONS = {"UNION", "INTERSECT", "EXCEPT"}
 _AFTER_SELECT_LIST = {
@@ -39,11 +48,13 @@ class Clauses:
         columns: Between SELECT and FROM.
         table: Between FROM and WHERE: the table and perhaps an alias.
         where: Behind WHERE; empty without one.
+        looks_up: The column that the condition compares with one value, if it does nothing else; else empty.
     """
 
     columns: str
     table: str
     where: str
+    looks_up: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,9 @@ class Shape:
         is_plain: Only columns or ``*`` of one or more tables, so that the announced types are those of the tables.
         is_grouped: DISTINCT, GROUP BY or a set operation stands somewhere in it.
         clauses: Of a plain query over one table without sort and limit, else None.
+        is_count: ``SELECT count(*) FROM table`` and nothing else.
+        has_inner_order: ORDER BY stands somewhere in it, if only in a sub-query.
+        names_behind_from: Every name that occurs behind the FROM of the statement itself.
     """
 
     text: str
@@ -71,6 +85,9 @@ class Shape:
     is_plain: bool = False
     is_grouped: bool = False
     clauses: Clauses | None = None
+    is_count: bool = False
+    has_inner_order: bool = False
+    names_behind_from: frozenset[str] = frozenset()
 
 
 def shape_of(sql: str) -> Shape | None:
@@ -104,6 +121,9 @@ def shape_of(sql: str) -> Shape | None:
         is_plain=is_plain,
         is_grouped=any(token.word in {"DISTINCT", "GROUP", *_SET_OPERATIONS} for token in tokens),
         clauses=_clauses(sql, tokens, top) if is_plain else None,
+        is_count=_is_count(tokens),
+        has_inner_order="ORDER" in {token.word for token in tokens},
+        names_behind_from=_names_behind_from(tokens, top),
     )
 
 
@@ -177,13 +197,42 @@ def _clauses(sql: str, tokens: Sequence[Token], top: Sequence[Token]) -> Clauses
     if not allowed or set(words[start + 1 :]) & {"JOIN", "ON", *_AFTER_FROM - {"WHERE"}}:
         return None
     rest = top[start + 1 + len(source) :]
+    condition = [token for token in tokens if rest and token.start >= rest[0].end]
     if any(token.word in _BEGINS_QUERY for token in tokens[tokens.index(top[start]) + 1 :]):
         return None  # A sub-query in the condition reads tables of its own.
     return Clauses(
         sql[top[0].end : top[start].start].strip(),
         sql[source[0].start : source[-1].end],
         sql[rest[0].end : top[-1].end].strip() if rest else "",
+        _looked_up(condition),
     )
+
+
+def _looked_up(condition: Sequence[Token]) -> str:
+    """The column of ``column = value`` or ``t.column = value``."""
+    texts = [token.text for token in condition]
+    equals = texts.index("=") if "=" in texts else 0
+    column, value = condition[:equals], condition[equals + 1 :]
+    if value and value[0].text == "-":
+        value = value[1:]
+    is_value = len(value) == 1 and value[0].kind in {Kind.NUMBER, Kind.STRING, Kind.PARAMETER}
+    is_column = len(column) == 1 or (len(column) == 3 and column[1].text == ".")
+    return column[-1].identifier if is_value and is_column else ""
+
+
+def _is_count(tokens: Sequence[Token]) -> bool:
+    """``SELECT count(*) [[AS] name] FROM table [alias]``."""
+    texts = [token.text.lower() for token in tokens]
+    if texts[:5] != ["select", "count", "(", "*", ")"] or "from" not in texts:
+        return False
+    rest = tokens[5:]
+    words = {token.word for token in rest}
+    return all(token.identifier or token.text == "." for token in rest) and not words & {"JOIN", *_AFTER_FROM}
+
+
+def _names_behind_from(tokens: Sequence[Token], top: Sequence[Token]) -> frozenset[str]:
+    start = next((token.start for token in top if token.word == "FROM"), None)
+    return frozenset(token.identifier for token in tokens if start is not None and token.start > start) - {""}
 
 
 def rename_duplicates(sql: str, names: Sequence[str]) -> str | None:
@@ -197,10 +246,8 @@ def rename_duplicates(sql: str, names: Sequence[str]) -> str | None:
         The text in which each repeated name is an alias ``kalam_0``, ``kalam_1`` …; None when the output columns are
         not written one by one.
     """
-    tokens = tokenize(sql)
-    top = list(_top_level(tokens))
-    items = _split(_until(top[1:], _AFTER_SELECT_LIST))
-    if tokens[0].word != "SELECT" or len(items) != len(names) or {token.word for token in top} & _SET_OPERATIONS:
+    items = items_of(tokenize(sql))
+    if items is None or len(items) != len(names):
         return None
     parts, last = [], 0
     for number, (item, name) in enumerate(zip(items, names, strict=True)):
@@ -209,6 +256,21 @@ def rename_duplicates(sql: str, names: Sequence[str]) -> str | None:
             parts += [sql[last : body[-1].end], f" AS kalam_{number}"]
             last = item[-1].end
     return "".join([*parts, sql[last:]])
+
+
+def items_of(tokens: Sequence[Token]) -> list[list[Token]] | None:
+    """The tokens of each output column, without what stands in parentheses; None when it is not one plain SELECT."""
+    top = list(_top_level(tokens))
+    if tokens[0].word != "SELECT" or {token.word for token in top} & _SET_OPERATIONS:
+        return None
+    return _split(_until(top[1:], _AFTER_SELECT_LIST))
+
+
+def source_of(tokens: Sequence[Token]) -> list[Token]:
+    """The tokens between FROM and what follows the tables, without what stands in parentheses."""
+    top = list(_top_level(tokens))
+    start = next((index for index, token in enumerate(top) if token.word == "FROM"), len(top))
+    return _until(top[start + 1 :], _AFTER_FROM)
 
 
 def _top_level(tokens: Sequence[Token]) -> Iterator[Token]:

@@ -119,7 +119,9 @@ def arrow_type(column: Column) -> pa.DataType:
     import pyarrow as pa
 
     if column.type_name == "Decimal":
-        return pa.decimal128(column.precision, column.scale)
+        # A computed one may have up to 76 digits.
+        make = pa.decimal128 if column.precision <= 38 else pa.decimal256
+        return make(column.precision, column.scale)
     if column.type_name == "Embedding":
         return pa.list_(pa.float32(), column.size)
     return _simple_types().get(column.type_name, pa.string())

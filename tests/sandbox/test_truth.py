@@ -323,11 +323,46 @@ def test_l24_bytes_and_embeddings_after_a_flush(plain, client, make):
     ((by, vector),) = plain.rows(f"SELECT by, e FROM {table}")
     assert bytes(by) == b"BinaryArray\n[\n  [104, 105],\n]"
     assert vector is None
-    for name, reason in (("by", "holds debug text"), ("e", "is NULL in every row")):
+    for name, reason in (("by", "holds debug text"), ("e", "is NULL in rows that hold an embedding")):
         with pytest.warns(IncompleteResultWarning, match=f"column '{name}' {reason}"):
             result = client.query_result(f"SELECT {name} FROM {table}")
         assert not result.completeness.is_complete
     assert client.query_result(f"SELECT t FROM {table}").completeness.is_complete
+
+
+def test_l24_where_only_some_rows_are_flushed_and_in_expressions(plain, client, make):
+    table = make(
+        "id INT PRIMARY KEY, by BYTES, e EMBEDDING(3), t TEXT", "(1, 'hi', '[1, 2, 3]', 'a')", "(2, 'ho', NULL, 'b')"
+    )
+    for sql in (f"SELECT e FROM {table}", f"SELECT count(e) AS n FROM {table}", f"SELECT max(by) AS m FROM {table}"):
+        assert client.query_result(sql).completeness.is_complete, sql
+    flush(client, table)
+    plain.results(f"INSERT INTO {table} (id, by, e, t) VALUES (3, 'he', '[4, 5, 6]', 'c')")
+    assert plain.rows(f"SELECT count(e) AS n FROM {table}") == [["1"]]
+    for sql in (
+        f"SELECT id, e FROM {table}",
+        f"SELECT * FROM {table}",
+        f"SELECT count(e) AS n FROM {table}",
+        f"SELECT t FROM {table} WHERE e IS NOT NULL",
+        f"SELECT max(by) AS m FROM {table}",
+        f"SELECT CAST(by AS TEXT) AS m FROM {table}",
+    ):
+        for engine in ("server", "local"):
+            with pytest.warns(IncompleteResultWarning, match="column '(by|e)'"):
+                assert not client.query_result(sql, engine=engine).completeness.is_complete, (sql, engine)
+    assert client.query_result(f"SELECT id, e FROM {table} WHERE id = 1").arrow().to_pylist() == [
+        {"id": 1, "e": [1.0, 2.0, 3.0]}
+    ]
+    assert client.query_result(f"SELECT id, t FROM {table}").completeness.is_complete
+
+
+def test_l07_the_unit_of_the_servers_own_times(plain, client, namespace):
+    ((created,),) = plain.rows("SELECT created_at FROM system.namespaces WHERE namespace_id = $1", [namespace])
+    assert dt.datetime.fromtimestamp(created / 1e6, dt.UTC).year == 1970
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    for sql in ("SELECT namespace_id, created_at FROM system.namespaces", "SHOW NAMESPACES"):
+        rows = client.query_arrow(sql).to_pylist()
+        assert [r["created_at"] > before for r in rows if r["namespace_id"] == namespace] == [True], sql
 
 
 def test_l25_conditions_that_are_ignored(plain, client, make):

@@ -1,5 +1,10 @@
 """Tables beyond the window of one scan (truth L3): plain clients are deceived, ours is not."""
 
+import itertools
+import re
+import threading
+
+import pyarrow as pa
 import pytest
 
 import kalam_notebook as kalam
@@ -80,6 +85,82 @@ def test_a_table_in_a_corner_of_the_query_is_checked_as_well(small_window, big, 
     with pytest.warns(IncompleteResultWarning, match=f"{big} holds more unflushed row versions"):
         result = small_window.query_result(sql.format(big))
     assert not result.completeness.is_complete
+
+
+def test_the_road_and_its_reason_are_told(small_window, big):
+    walked = small_window.query_result(f"SELECT id FROM {big}").completeness
+    assert (walked.road, walked.is_complete) == ("walk", True)
+    assert walked.reason == f"{big} holds more row versions than the server scans"
+    assert re.search(r"walked by _seq up to \d{15,}:", walked.text)
+    local = small_window.query_result(f"SELECT id FROM {big}", engine="local").completeness
+    assert (local.road, local.reason) == ("local", None)
+
+
+def test_what_the_server_finds_in_any_case_costs_no_walk(small_window, big):
+    """count(*) alone and a look-up by key are right beyond the window (truth L3)."""
+    for sql, params, wanted in (
+        (f"SELECT count(*) FROM {big}", [], [{"count(*)": ROWS - 100}]),
+        (f"SELECT count(*) AS n FROM {big} b", [], [{"n": ROWS - 100}]),
+        (f"SELECT n, id FROM {big} WHERE id = 899", [], [{"n": 1, "id": 899}]),
+        (f"SELECT n FROM {big} b WHERE b.id = $1", [898], [{"n": 1}]),
+        (f"SELECT n FROM {big} WHERE id = -1", [], []),
+    ):
+        result = small_window.query_result(sql, params, strict=True)
+        assert (result.arrow().to_pylist(), result.completeness.road) == (wanted, "plain")
+        assert result.completeness.requests <= 3
+    with pytest.warns(IncompleteResultWarning):
+        small_window.query_result(f"SELECT count(*) AS n FROM {big} WHERE n = 1")
+
+
+def test_ones_own_writes_end_the_trust_in_a_table(small_window):
+    """A table within the window is trusted for a minute, in which this client may write beyond it."""
+    small_window.execute_query("CREATE TABLE w.grows (id INT PRIMARY KEY, x INT) WITH (TYPE = 'SHARED')")
+    sql = "SELECT sum(x) AS s, count(id) AS n FROM w.grows"
+    assert small_window.query_result(sql).completeness.is_complete
+    small_window.write(pa.table({"id": range(200), "x": [1] * 200}), "w.grows")
+    assert small_window.query_arrow(sql).to_pylist() == [{"s": 200, "n": 200}]
+    small_window.write(pa.table({"id": range(200, 500), "x": [1] * 300}), "w.grows")
+    with pytest.warns(IncompleteResultWarning, match=r"w\.grows holds more"):
+        small_window.query(sql)
+    assert len(small_window.query("SELECT id FROM w.grows")) == 500
+
+
+def test_max_rows_ends_the_reading_of_rows_on_a_walk(small_window, big):
+    with pytest.warns(IncompleteResultWarning, match="more than 30 rows"):
+        result = small_window.query_result(f"SELECT id, n FROM {big}", max_rows=30)
+    assert result.arrow().column("n").to_pylist() == [1] * 30
+    assert small_window.query_result(f"SELECT id FROM {big}", max_rows=ROWS - 100).completeness.is_complete
+
+
+@pytest.mark.parametrize("params", [[], [-1]])
+def test_a_walk_ends_while_others_write(small_window, params):
+    """It reads up to the moment at which it began; rows replaced meanwhile are found in their newer version."""
+    table = f"w.busy{len(params)}"
+    fill(small_window, table)
+    stop, rounds = threading.Event(), threading.Semaphore(0)
+    login = small_window.login("root", small_window._settings.credentials.password.reveal())
+
+    def write():
+        with kalam.Client(small_window.url, token=login.access_token) as writer:
+            for number in itertools.count(1):
+                ids = [str((number * 37 + i * 7) % ROWS) for i in range(60)]
+                writer.execute_query(f"UPDATE {table} SET n = {number} WHERE id IN ({', '.join(ids)})")
+                rounds.release()
+                if stop.is_set():
+                    return
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for _ in range(5):
+            assert rounds.acquire(timeout=30)
+            sql = f"SELECT id, t FROM {table}" + (" WHERE id > $1" if params else "")
+            result = small_window.query_result(sql, params)
+            assert result.completeness.road == "walk"
+            assert result.arrow().column("id").to_pylist() == list(range(ROWS))
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_an_aggregate_says_that_it_is_not_certain(small_window, big):

@@ -171,7 +171,7 @@ def test_both_clients_offer_the_same():
 
 def test_module_functions_have_the_signature_of_the_methods():
     signature = inspect.signature(kalam_notebook.query)
-    assert list(signature.parameters) == ["sql", "params", "namespace", "max_rows", "engine", "strict"]
+    assert list(signature.parameters) == ["sql", "params", "namespace", "max_rows", "engine", "strict", "allow_unsafe"]
     assert "Run one query" in kalam_notebook.query.__doc__
 
 

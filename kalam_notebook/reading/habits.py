@@ -1,0 +1,63 @@
+"""What a server does silently, found out by asking it (truth, section 3): where it cuts results, and the decimal sign.
+
+Both are settings or faults of a version, and no version number tells them. Asked once per connection, with the first
+answer that has more than one row.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from kalam_notebook.errors import KalamError
+from kalam_notebook.reading.endpoint import Endpoint
+
+__all__ = ["Habits", "HabitsProbe"]
+
+#: More rows than both caps of a server with default settings; a cap beyond is as good as none to tell.
+_ROWS = 2001
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """The habits of one server; by default those of KalamDB 0.4.3 (HTTP reference, section 10).
+
+    Attributes:
+        default_cap: An answer to a SELECT without LIMIT of so many rows may have been cut.
+        limit_cap: The same with a LIMIT.
+        drops_sign: Whether decimals between -1 and 0 come without their sign.
+    """
+
+    default_cap: int = 50
+    limit_cap: int = 1000
+    drops_sign: bool = True
+
+
+class HabitsProbe:
+    """Asks a server for its habits, once."""
+
+    def __init__(self, known: Habits | None = None) -> None:
+        self._known = known
+        self._lock = threading.Lock()
+
+    @property
+    def known(self) -> Habits:
+        """The habits as far as they are known; until they were asked for, those of a server with default settings."""
+        return self._known or Habits()
+
+    def ask(self, endpoint: Endpoint) -> Habits:
+        """The habits; those of a server with default settings where it does not answer."""
+        with self._lock:
+            if self._known is None:
+                self._known = _ask(endpoint)
+            return self._known
+
+
+def _ask(endpoint: Endpoint) -> Habits:
+    series = f"SELECT value FROM generate_series(1, {_ROWS})"
+    try:
+        answer = endpoint.execute(f"{series};\n{series} LIMIT {_ROWS};\nSELECT CAST('-0.5' AS DECIMAL(2, 1)) AS d")
+        plain, limited, sign = (table for table in answer.tables if table is not None)
+        return Habits(plain.num_rows, limited.num_rows, drops_sign=sign.column(0)[0].as_py() > 0)
+    except (KalamError, ValueError):
+        return Habits()

@@ -1,0 +1,264 @@
+"""The roads of one read: the plain answer, one exact statement, a walk. Which one is taken, the reader decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kalam_notebook.errors import DecodeError, ProtocolError, ResultError, ServerError
+from kalam_notebook.reading.endpoint import CountingEndpoint
+from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
+from kalam_notebook.reading.habits import HabitsProbe
+from kalam_notebook.reading.order import in_stable_order, sort_by_key
+from kalam_notebook.reading.suspicion import is_exhausted, is_unencodable, suspicion
+from kalam_notebook.reading.tables import reads_system_tables, scanned_tables
+from kalam_notebook.reading.walk import Walk, WalkPlan, plan_walk
+from kalam_notebook.results import Road
+from kalam_notebook.transport.http_failures import NoAnswerError
+from kalam_notebook.transport.sql import Answer
+from kalam_notebook.wire.shape import Shape, rename_duplicates, shape_of
+from kalam_notebook.wire.stars import expand_stars, star_sources
+from kalam_notebook.wire.types import Column, is_known
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Found", "Run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows and how they were found.
+
+    Attributes:
+        columns: Their columns, under the types that they have.
+        table: The rows.
+        as_user: User id that the server ran the query as, or None.
+        notices: Things the reader should know, in words.
+        road: How they were read.
+        reason: Why the plain answer was not trusted; None when it was.
+        failure: Why it could not be read again, though it should have been.
+        upto: The ``_seq`` up to which a walk has read.
+    """
+
+    columns: tuple[Column, ...]
+    table: pa.Table
+    as_user: str | None = None
+    notices: tuple[str, ...] = ()
+    road: Road = "plain"
+    reason: str | None = None
+    failure: str | None = None
+    upto: int = 0
+
+
+class Run:
+    """The requests of one read.
+
+    Args:
+        endpoint: Runs the SQL, and counts.
+        exact: Reads queries as one aggregated row.
+        habits: Asks the server for its caps.
+        params: JSON values for ``$1 …``.
+        max_rows: Rows that are wanted at most; None for all.
+        on_rows: Called with the number of rows that a walk has found so far.
+    """
+
+    def __init__(
+        self,
+        endpoint: CountingEndpoint,
+        exact: ExactReader,
+        habits: HabitsProbe,
+        params: Sequence[Any],
+        max_rows: int | None = None,
+        on_rows: Callable[[int], None] | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.params = params
+        self.max_rows = max_rows
+        self._exact = exact
+        self._habits = habits
+        self._on_rows = on_rows
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+        return self.endpoint.requests
+
+    @property
+    def limit(self) -> int | None:
+        """Rows to read at most: one more than wanted tells that there are more."""
+        return None if self.max_rows is None else self.max_rows + 1
+
+    def plain(self, sql: str) -> Found:
+        """The answer as the server sends it."""
+        answer = self.endpoint.execute(sql, self.params)
+        index = _row_index(answer)
+        raw, table = answer.results[index], answer.tables[index]
+        assert table is not None
+        return Found(raw.columns, table, raw.as_user, _unknown_types(raw.columns))
+
+    def select(self, shape: Shape) -> Found:
+        """The plain answer when it can be trusted, else the exact one, else a walk where memory does not suffice."""
+        try:
+            found = self.plain(shape.text)
+        except (NoAnswerError, ServerError, DecodeError) as exc:
+            return self._after_failure(shape, exc)
+        reason = self._suspicion(shape, found) or self._mislabelled(shape, found.columns)
+        if reason is None:
+            return self._ordered(shape, found)
+        try:
+            return replace(self.exact(shape, found), reason=reason)
+        except (NoAnswerError, ServerError, ProtocolError, ResultError) as exc:
+            if is_exhausted(exc) and shape.clauses is not None:
+                return replace(self.walk(shape, found.columns), reason=f"{reason}, and {_TOO_LARGE}")
+            return replace(found, reason=reason, failure=str(exc).splitlines()[0])
+
+    def _after_failure(self, shape: Shape, error: NoAnswerError | ServerError | DecodeError) -> Found:
+        if is_exhausted(error):
+            if shape.clauses is None:
+                _advise(error)
+                raise error
+            return replace(self.walk(shape, self.announced(shape)), reason=_TOO_LARGE)
+        if not is_unencodable(error):
+            raise error
+        try:
+            found = self.exact(shape, None, careful=True)
+        except (ServerError, ProtocolError, ResultError):
+            raise error from None
+        return replace(found, reason="the server could not encode a value")
+
+    def announced(self, shape: Shape) -> tuple[Column, ...]:
+        """The columns of the result as the server announces them."""
+        return self._exact.announced(self.endpoint, shape, self.params)
+
+    def exact(self, shape: Shape, plain: Found | None, *, careful: bool = False) -> Found:
+        """The whole result as one aggregated row.
+
+        Raises:
+            ResultError: It cannot be read so.
+            ServerError: The server refuses.
+        """
+        columns = plain.columns if plain else self.announced(shape)
+        written = self._without_stars(shape, columns)
+        try:
+            table, shown = self._exact.read(
+                self.endpoint, written, self.params, columns, limit=self.limit, careful=careful
+            )
+        except Unwrappable as exc:
+            raise ResultError(f"{exc}.") from exc
+        return self._ordered(shape, Found(shown, table, plain.as_user if plain else None, road="exact"))
+
+    def exact_or_walk(self, shape: Shape) -> Found:
+        """The whole result as one aggregated row, or by a walk where the server's memory does not hold it."""
+        try:
+            return self.exact(shape, None)
+        except ServerError as exc:
+            if not is_exhausted(exc) or shape.clauses is None:
+                raise
+            return replace(self.walk(shape, self.announced(shape)), reason=_TOO_LARGE)
+
+    def walk(self, shape: Shape, columns: Sequence[Column]) -> Found:
+        """All rows of a plain query over one table, in pages of ``_seq``."""
+        walk = Walk(self.walk_plan(shape, columns), enough=self.limit)
+        walk.run(self.endpoint, on_page=self._told)
+        table = walk.result()
+        if not walk.has_all_rows and self.limit is not None and table.num_rows < self.limit:
+            # Rows that were enough at first have been replaced by newer versions.
+            walk = Walk(walk.plan)
+            walk.run(self.endpoint, on_page=self._told)
+            table = walk.result()
+        # A walk goes by _seq where keys repeat (STREAM).
+        return Found(tuple(columns), sort_by_key(table, columns), road="walk", upto=walk.after)
+
+    def walk_plan(self, shape: Shape, columns: Sequence[Column]) -> WalkPlan:
+        """Plan a walk, also where columns of the output have equal names."""
+        written = self._without_stars(shape, columns)
+        names = [column.name for column in columns]
+        if len(set(names)) < len(names):
+            text = rename_duplicates(written.text, names)
+            renamed = shape_of(text) if text is not None else None
+            if renamed is None or renamed.clauses is None:
+                raise ResultError("Columns with equal names cannot be told apart; give them names with AS.")
+            written = renamed
+        return plan_walk(self.endpoint, written, columns, self.params)
+
+    def _told(self, walk: Walk) -> None:
+        if self._on_rows is not None:
+            self._on_rows(sum(page.num_rows for page in walk.rows))
+
+    def _suspicion(self, shape: Shape, found: Found) -> str | None:
+        # A single row is not cut anywhere; most queries of a notebook cost one request so.
+        habits = self._habits.ask(self.endpoint) if found.table.num_rows > 1 else self._habits.known
+        return suspicion(shape, found.columns, found.table, habits)
+
+    def _mislabelled(self, shape: Shape, columns: Sequence[Column]) -> str | None:
+        """Whether a column is announced under another type than it has (truth L6, L7).
+
+        Columns of tables are not, but for those of the server's own.
+        """
+        if not columns or (shape.is_plain and not reads_system_tables(shape.text)):
+            return None
+        try:
+            types = self._exact.true_types(self.endpoint, shape, self.params, columns)
+        except (NoAnswerError, ServerError) as exc:
+            return f"the true types could not be asked for ({str(exc).splitlines()[0]})"
+        for column, text in zip(columns, types, strict=True):
+            if not agrees(column, text):
+                return f"column {column.name!r} is announced as {column.sql_type} and is {text}"
+        return None
+
+    def _ordered(self, shape: Shape, found: Found) -> Found:
+        """Rows in a stable order where the query does not order them."""
+        if shape.order_by != () or scanned_tables(shape.text) == []:
+            return found
+        # An order inside of the query may be meant for the whole; the server puts the key above it, so it is kept.
+        sort = sort_by_key if shape.has_inner_order else in_stable_order
+        return replace(found, table=sort(found.table, found.columns))
+
+    def _without_stars(self, shape: Shape, columns: Sequence[Column]) -> Shape:
+        """The query with the columns of each ``*`` written out, where it brings equal names."""
+        names = [column.name for column in columns]
+        if len(set(names)) == len(names) or (sources := star_sources(shape.text)) is None:
+            return shape
+        named = []
+        for source in sources:
+            announced = self.endpoint.execute(f"SELECT * FROM {source.text} LIMIT 0", self.params).results[0].columns
+            named.append((source, [column.name for column in announced]))
+        written = shape_of(expand_stars(shape.text, named))
+        return shape if written is None else written
+
+
+def _advise(error: Exception) -> None:
+    if isinstance(error, ServerError) and not error.hint:
+        error.hint = "The query needs more memory than the server gives one. Run it here: query(..., engine='local')."
+
+
+_TOO_LARGE = "the server's query memory does not hold the whole answer"
+
+
+def _unknown_types(columns: Sequence[Column]) -> tuple[str, ...]:
+    """A sentence for each column of a type that this version does not know."""
+    return tuple(
+        f"Column {column.name!r} has the type {column.type_name!r}, which this version does not know; its values are "
+        "shown as text."
+        for column in columns
+        if not is_known(column)
+    )
+
+
+def _row_index(answer: Answer) -> int:
+    """The position of the one result with rows."""
+    found = [index for index, table in enumerate(answer.tables) if table is not None]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        messages = "; ".join(raw.message or f"{raw.row_count} row(s)" for raw in answer.results)
+        raise ResultError(
+            f"The statement was carried out ({messages or 'no message'}) and returns no rows.\n"
+            "Use execute_query for such statements."
+        )
+    raise ResultError(
+        f"The text holds {len(found)} statements that return rows; one is needed here.\n"
+        "Use execute_query(sql).results for all of them."
+    )

@@ -62,13 +62,21 @@ def _parser() -> argparse.ArgumentParser:
         default = "random" if field.name == "root_password" else field.default
         parser.add_argument(
             flag,
-            type=type(field.default),
+            type=_port if field.name == "port" else type(field.default),
             default=argparse.SUPPRESS,
             help=f"{texts[field.name]} Default: {default}.",
         )
     parser.add_argument("--real-rates", action="store_true", help="Limit HTTP requests as KalamDB does.")
     parser.add_argument("--until-stdin-closes", action="store_true", help="End when standard input ends.")
     return parser
+
+
+def _port(text: str) -> int:
+    """Read a TCP port; the socket would overflow beyond its range."""
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"{number} is not between 0 and 65535")
+    return number
 
 
 def _options(arguments: dict[str, object]) -> Options:

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from kalam_notebook.sandbox.limits import RateLimiter
+from kalam_notebook.sandbox.limits import Bans, RateLimiter
 from kalam_notebook.sandbox.options import Options
-from kalam_notebook.sandbox.routes.answers import is_local, json_answer
+from kalam_notebook.sandbox.routes.answers import client_address, is_local, json_answer
 
 _VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 _PREFLIGHT = {
@@ -24,6 +24,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def guard(options: Options) -> Middleware:
     """Return the middleware that every request passes first."""
     limiter = RateLimiter(options.requests_per_second)
+    bans = Bans(options.ban_after_refusals, options.ban_seconds)
 
     @web.middleware
     async def handle(request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -31,8 +32,13 @@ def guard(options: Options) -> Middleware:
         if length > options.request_body_limit_bytes:
             return _too_large(length, options.request_body_limit_bytes)
         # Callers on this machine are exempt from the rate, not from the size.
-        if not is_local(request) and not limiter.allow(request.remote or ""):
-            return _too_many()
+        address = client_address(request)
+        if not is_local(request):
+            if bans.holds(address):
+                return _too_many("IP_BANNED", "Your IP has been temporarily banned due to excessive requests", 300)
+            if not limiter.allow(address):
+                bans.refuse(address)
+                return _too_many("RATE_LIMIT_EXCEEDED", "Too many requests from your IP address", 1)
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return web.Response(headers=_PREFLIGHT)
         try:
@@ -69,14 +75,8 @@ def _too_large(size: int, limit: int) -> web.Response:
     )
 
 
-def _too_many() -> web.Response:
-    answer = json_answer(
-        {
-            "error": "RATE_LIMIT_EXCEEDED",
-            "message": "Too many requests from your IP address",
-            "retry_after_seconds": 1,
-        },
-        429,
-    )
-    answer.headers.update({"Retry-After": "1", "X-RateLimit-Reset": "1"})
+def _too_many(code: str, message: str, seconds: int) -> web.Response:
+    """Refuse a caller; the server tells 300 seconds of every ban, however long it lasts."""
+    answer = json_answer({"error": code, "message": message, "retry_after_seconds": seconds}, 429)
+    answer.headers.update({"Retry-After": f"{seconds}", "X-RateLimit-Reset": f"{seconds}"})
     return answer

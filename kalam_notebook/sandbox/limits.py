@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 
@@ -22,3 +23,24 @@ class RateLimiter:
         allowed = tokens >= 1.0
         self._buckets[name] = (tokens - 1.0 if allowed else tokens, now)
         return allowed
+
+
+class Bans:
+    """Who was refused so often that nothing is answered for a while (KalamDB HTTP reference, section 2.4)."""
+
+    def __init__(self, after: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._after = after
+        self._seconds = seconds
+        self._clock = clock
+        self._refused: Counter[str] = Counter()
+        self._until: dict[str, float] = {}
+
+    def holds(self, name: str) -> bool:
+        """Say whether somebody is banned now."""
+        return self._until.get(name, 0.0) > self._clock()
+
+    def refuse(self, name: str) -> None:
+        """Note one refusal; enough of them ban, each further time longer, up to six times."""
+        self._refused[name] += 1
+        if factor := min(self._refused[name] // self._after, 6):
+            self._until[name] = self._clock() + self._seconds * factor

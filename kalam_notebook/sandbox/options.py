@@ -25,6 +25,8 @@ class Options:
         queries_per_second: SQL requests per user and second; burst equals rate.
         auth_per_second: Login, refresh and set-up requests per client address and second.
         requests_per_second: Requests per client address and second; loopback is exempt.
+        ban_after_refusals: Requests refused for their rate that ban a client address.
+        ban_seconds: How long the first ban lasts; a later one is longer.
         request_body_limit_bytes: Largest ``Content-Length`` of any request.
         json_body_limit_bytes: Largest JSON body.
         file_size_limit_bytes: Largest uploaded file.
@@ -47,7 +49,11 @@ class Options:
         late_events: Probability that an event is sent only after ``late_by_events`` others.
         late_by_events: How many events go before one that is late.
         late_by_ms: Milliseconds after which swapped and late events are sent in any case.
-        fault_seed: Decides which events the four probabilities hit; the same seed hits the same ones.
+        fault_seed: Decides which events and answers the probabilities hit; the same seed hits the same ones.
+        cut_bodies: Probability that the body of a row result ends in the middle, with status 200.
+        not_leader: Probability that a SQL request is answered 503 NOT_LEADER, as by a follower in a cluster.
+        buffer_small_results: Send up to 32 rows in one piece, and an error instead of hanging up (KalamDB 0.5).
+        health_is_local: Answer health routes 403 to callers on other machines.
         resort_by_key: Sort results by the key unless ORDER BY stands last (truth L4).
         drop_decimal_sign: Send decimals between -1 and 0 without their sign (truth L5).
         declare_source_types: Announce an expression under the type of its column (truth L6).
@@ -77,6 +83,8 @@ class Options:
     queries_per_second: int = 100
     auth_per_second: int = 20
     requests_per_second: int = 200
+    ban_after_refusals: int = 10
+    ban_seconds: float = 300.0
     request_body_limit_bytes: int = 10_485_760
     json_body_limit_bytes: int = 2_097_152
     file_size_limit_bytes: int = 26_214_400
@@ -100,6 +108,10 @@ class Options:
     late_by_events: int = 10
     late_by_ms: float = 200.0
     fault_seed: int = 0
+    cut_bodies: float = 0.0
+    not_leader: float = 0.0
+    buffer_small_results: bool = False
+    health_is_local: bool = True
     resort_by_key: bool = True
     drop_decimal_sign: bool = True
     declare_source_types: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 
 from kalam_notebook.sandbox.backend import Caller, Change, SelectRows, SqlFailed, TableInfo
@@ -45,6 +46,8 @@ class Sandbox:
         self.options = options
         self.tokens = Tokens(users, access_seconds=options.access_token_seconds)
         self.sessions = SessionPool(memory_bytes=options.query_memory_bytes)
+        # Hits answers; events of live queries are hit by `live.faults`.
+        self.chance = random.Random(options.fault_seed)
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
         self.server.committer.listeners.append(self._tell)
         for table in stored_tables(now_ms()):

@@ -7,11 +7,22 @@ import httpx
 import pytest
 from serving import serving
 
+from kalam_notebook.sandbox.limits import Bans
+
 
 @pytest.fixture(scope="module")
 def served():
     with serving() as server:
         yield server
+
+
+class FakeClock:
+    """A clock that stands still until it is set."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
 
 
 def raw(served, content, **headers):
@@ -156,6 +167,46 @@ def test_health_is_for_local_callers(served, path):
     assert refused.status_code == 403
     # A local name inside the header cannot be claimed by others, and does not shut out those who are local.
     assert served.client.get(path, headers={"X-Forwarded-For": "localhost"}).status_code == 200
+
+
+def test_many_refusals_ban_an_address():
+    with serving(requests_per_second=1, ban_after_refusals=3) as served:
+        headers = {"X-Forwarded-For": "8.8.8.8"}
+        answers = [served.client.get("/nowhere", headers=headers) for _ in range(8)]
+        assert answers[3].json()["error"] == "RATE_LIMIT_EXCEEDED"
+        assert answers[-1].status_code == 429
+        assert answers[-1].headers["Retry-After"] == answers[-1].headers["X-RateLimit-Reset"] == "300"
+        assert answers[-1].json() == {
+            "error": "IP_BANNED",
+            "message": "Your IP has been temporarily banned due to excessive requests",
+            "retry_after_seconds": 300,
+        }
+        assert served.client.get("/nowhere", headers={"X-Forwarded-For": "8.8.4.4"}).status_code == 404
+        assert served.client.get("/nowhere").status_code == 404
+
+
+def test_bans_grow_and_end():
+    clock = FakeClock()
+    bans = Bans(2, 10.0, clock)
+    bans.refuse("a")
+    assert not bans.holds("a")
+    bans.refuse("a")
+    assert bans.holds("a")
+    assert not bans.holds("b")
+    clock.now = 10.0
+    assert not bans.holds("a")
+    for _ in range(20):
+        bans.refuse("a")
+    clock.now = 69.9
+    assert bans.holds("a")
+    clock.now = 70.0
+    assert not bans.holds("a")
+
+
+def test_health_can_be_open_to_all():
+    with serving(health_is_local=False) as served:
+        for path in ("/health", "/v1/api/healthcheck", "/v1/api/cluster/health"):
+            assert served.client.get(path, headers={"X-Forwarded-For": "8.8.8.8"}).status_code == 200
 
 
 def test_cluster_of_one(served):

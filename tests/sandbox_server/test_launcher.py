@@ -82,6 +82,13 @@ def test_a_taken_port_is_reported_in_the_servers_words():
             start(port=port)
 
 
+@pytest.mark.parametrize("port", ["65536", "-1"])
+def test_a_port_beyond_the_range_is_refused(port, capsys):
+    with pytest.raises(SystemExit):
+        parse("--port", port)
+    assert f"argument --port: {port} is not between 0 and 65535" in capsys.readouterr().err
+
+
 def test_an_unknown_option_shows_what_the_server_wrote():
     with pytest.raises(SandboxError, match="unrecognized arguments: --no-such-flag"):
         start(options=("--no-such-flag",))

@@ -13,6 +13,8 @@ from kalam_notebook.sandbox.tokens import TokenError
 JSON = "application/json"
 SANDBOX = web.AppKey("sandbox", Sandbox)
 
+# Exactly these names are this machine to the server.
+_LOCAL = ("127.0.0.1", "::1", "localhost")
 _AUTH_MESSAGES = {"MISSING_AUTHORIZATION": "Authentication required"}
 
 
@@ -62,15 +64,20 @@ def token_refused(refused: TokenError, took_ms: float) -> web.Response:
     return json_answer({"error": error, "results": [], "status": "error", "took": took_ms}, 401)
 
 
-def is_local(request: web.Request) -> bool:
-    """Say whether the caller is on this machine, by exactly the server's three names."""
+def client_address(request: web.Request) -> str:
+    """Return who asks: the peer, or whom a peer on this machine names (KalamDB HTTP reference, section 2.2)."""
     peer = request.remote or ""
-    if peer in ("127.0.0.1", "::1"):
-        forwarded = request.headers.get("X-Forwarded-For", "").split(",")[0].strip()
-        forwarded = forwarded or request.headers.get("X-Real-IP", "").strip()
-        # A local name inside the header is ignored, so that it cannot be claimed.
-        return not forwarded or forwarded in ("127.0.0.1", "::1", "localhost")
-    return False
+    if peer not in _LOCAL:
+        return peer
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")[0].strip()
+    forwarded = forwarded or request.headers.get("X-Real-IP", "").strip()
+    # A local name inside the header is ignored, so that it cannot be claimed.
+    return forwarded if forwarded not in ("", *_LOCAL) else peer
+
+
+def is_local(request: web.Request) -> bool:
+    """Say whether the caller is on this machine."""
+    return client_address(request) in _LOCAL
 
 
 def close_without_answer(request: web.Request) -> web.StreamResponse:

@@ -11,7 +11,7 @@ from http.cookies import SimpleCookie
 from aiohttp import web
 
 from kalam_notebook.sandbox.limits import RateLimiter
-from kalam_notebook.sandbox.routes.answers import SANDBOX, is_local, json_answer
+from kalam_notebook.sandbox.routes.answers import SANDBOX, client_address, is_local, json_answer
 from kalam_notebook.sandbox.routes.bodies import BodyError, Field, read_json_object
 from kalam_notebook.sandbox.tokens import TokenError
 from kalam_notebook.sandbox.users import LockedError, User, WrongPasswordError, weakness
@@ -40,7 +40,7 @@ def add_auth_routes(app: web.Application) -> None:
         handler: Callable[[web.Request], Awaitable[web.Response]], what: str
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            if not limiter.allow(request.remote or ""):
+            if not limiter.allow(client_address(request)):
                 return _error(429, "rate_limited", f"Too many {what} attempts. Please retry shortly.")
             try:
                 return await handler(request)

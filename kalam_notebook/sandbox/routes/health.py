@@ -6,7 +6,7 @@ import time
 
 from aiohttp import web
 
-from kalam_notebook.sandbox.routes.answers import is_local, json_answer
+from kalam_notebook.sandbox.routes.answers import SANDBOX, is_local, json_answer
 
 VERSION = "0.4.3-rc.4"
 _BUILD_DATE = "2026-05-04 09:00:00 UTC"
@@ -16,14 +16,15 @@ _HOST = "sandbox"
 def add_health_routes(app: web.Application) -> None:
     """Add `/health`, `/v1/api/healthcheck` and `/v1/api/cluster/health`."""
     started = time.monotonic()
+    refuses = app[SANDBOX].options.health_is_local
 
     async def health(request: web.Request) -> web.Response:
-        if not is_local(request):
+        if refuses and not is_local(request):
             return json_answer({"error": "Access denied. Health endpoint is localhost-only."}, 403)
         return json_answer({"api_version": "v1", "build_date": _BUILD_DATE, "status": "healthy", "version": VERSION})
 
     async def cluster(request: web.Request) -> web.Response:
-        if not is_local(request):
+        if refuses and not is_local(request):
             return json_answer({"error": "Access denied. Cluster health is localhost-only."}, 403)
         return json_answer(_cluster(request.host, time.monotonic() - started))
 

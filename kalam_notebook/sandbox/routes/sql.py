@@ -37,6 +37,8 @@ from kalam_notebook.sandbox.tokens import TokenError
 
 _LOG = logging.getLogger("kalam_notebook.sandbox")
 _MAX_SQL_BYTES = 1_048_576
+# Results of so many rows and fewer are small.
+_BUFFERED_ROWS = 32
 _UNSENDABLE = "Failed to serialize SQL result: Failed to convert batch to JSON: "
 
 
@@ -66,6 +68,8 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
             # An empty identifier kills the request (HTTP reference, section 2.3).
             return close_without_answer(request)
         content, is_streamed = await asyncio.to_thread(_content, sandbox, caller, body, started)
+        if is_streamed and sandbox.chance.random() < sandbox.options.cut_bodies:
+            return await _chunked(request, content[: len(content) // 2], is_cut=True)
     except StatementFailedError as failed:
         told = answer_for(failed.failure, is_admin=is_admin, statement=failed.number, sql=failed.sql)
         return sql_error(told.status, told.code, told.message, took=_took(started), details=told.details)
@@ -77,7 +81,7 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
         told = answer_for(SqlFailed("INTERNAL_ERROR", message), is_admin=is_admin, statement=None, sql=None)
         return sql_error(told.status, told.code, told.message, took=_took(started))
     except Unencodable as broken:
-        if not sandbox.options.hang_up_on_unencodable:
+        if not sandbox.options.hang_up_on_unencodable or sandbox.options.buffer_small_results:
             return sql_error(500, "INTERNAL_ERROR", f"{_UNSENDABLE}{broken.message}", took=_took(started))
         return close_without_answer(request)
     except Exception as fault:
@@ -97,7 +101,14 @@ def _content(sandbox: Sandbox, caller: Caller, body: SqlBody, started: float) ->
     }
     envelope["took"] = _took(started)
     # Only the answer that the server streams has the member.
-    return encoded({**envelope, "error": None} if is_single_select else envelope), is_single_select
+    content = encoded({**envelope, "error": None} if is_single_select else envelope)
+    return content, is_single_select and not _is_buffered(sandbox, results)
+
+
+def _is_buffered(sandbox: Sandbox, results: list[Result]) -> bool:
+    """Say whether a single row result goes out in one piece, as from KalamDB 0.5 on (HTTP reference, 7.1)."""
+    rows = results[0].rows if isinstance(results[0], Rows) else []
+    return sandbox.options.buffer_small_results and len(rows) <= _BUFFERED_ROWS
 
 
 class _UnencodableBatchError(Exception):
@@ -119,6 +130,8 @@ def run_body(sandbox: Sandbox, caller: Caller, body: SqlBody) -> tuple[list[Resu
     if size > _MAX_SQL_BYTES:
         raise SqlFailed("INVALID_SQL", f"SQL query too long: {size} bytes (maximum {_MAX_SQL_BYTES} bytes)")
     planned = [Planned(text, classify(text, caller)) for text in split_statements(body.sql)]
+    if sandbox.chance.random() < sandbox.options.not_leader:
+        raise SqlFailed("NOT_LEADER", "Not leader for shard. Leader unknown")
     params = read_parameters(body.params)
     if not body.is_multipart and has_placeholder(body.sql):
         raise SqlFailed(INVALID_INPUT, "FILE placeholders require multipart/form-data")
@@ -175,11 +188,14 @@ def _rows(result: Rows, *, keep_schema: bool) -> dict[str, object]:
     return body | {"rows": result.rows, "row_count": len(result.rows), "as_user": result.as_user}
 
 
-async def _chunked(request: web.Request, content: bytes) -> web.StreamResponse:
-    """Send a row result the way the server does, in chunks."""
+async def _chunked(request: web.Request, content: bytes, *, is_cut: bool = False) -> web.StreamResponse:
+    """Send a row result the way the server does, in chunks; one that is cut has no end."""
     answer = web.StreamResponse(headers={"Content-Type": JSON})
     answer.enable_chunked_encoding()
     await answer.prepare(request)
     await answer.write(content)
+    if is_cut:
+        close_without_answer(request)
+        return answer
     await answer.write_eof()
     return answer

@@ -34,12 +34,16 @@ from kalam_notebook.settings import Secret, Timeouts
 from kalam_notebook.transport.http_failures import describe_failure
 from kalam_notebook.transport.library_logs import hide_cookies_in_logs
 from kalam_notebook.transport.open_sockets import OpenSockets
+from kalam_notebook.transport.pacing import Bucket
 from kalam_notebook.wire.envelope import raise_for_answer
 
 __all__ = ["HttpTransport", "Request"]
 
 #: A longer ``Retry-After`` is told to the caller instead of being waited for: bans last 300 s.
 LONGEST_WAIT_S = 10.0
+
+#: The route whose requests are paced.
+_SQL_PATH = "/v1/api/sql"
 
 #: What a header takes. httpx would show the whole header, and with it the token, when it refuses one.
 _TOKEN = re.compile(r"[!-~]+")
@@ -95,6 +99,7 @@ class HttpTransport:
         self.url = url
         self._max_retries = max_retries
         self._wait = wait
+        self._bucket = Bucket()
         self._timeouts = timeouts
         self._process = os.getpid()
         self._is_closed = False
@@ -235,13 +240,15 @@ class HttpTransport:
 
     def _with_retries(self, request: Request, attempt: Callable[[], httpx.Response]) -> httpx.Response:
         for tries in range(self._max_retries + 1):
+            if request.path == _SQL_PATH and (pause := self._bucket.take(time.monotonic())):
+                self._wait(pause)
             try:
                 return attempt()
             except KalamError as exc:
-                pause = retry_pause(exc, request.repeatable, tries, random.random())
-                if pause is None or tries == self._max_retries:
+                back_off = retry_pause(exc, request.repeatable, tries, random.random())
+                if back_off is None or tries == self._max_retries:
                     raise
-                self._wait(pause)
+                self._wait(back_off)
         raise AssertionError("unreachable")
 
 

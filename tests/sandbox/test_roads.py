@@ -1,5 +1,7 @@
 """Which road a query takes on servers with other settings: other caps, little memory; and what is said of it."""
 
+import concurrent.futures
+
 import pyarrow as pa
 import pytest
 
@@ -129,3 +131,14 @@ def test_types_of_a_table_made_anew_are_asked_for_again(low_caps):
         result = low_caps.query_result(sql)
         assert (result.arrow().schema.field("m").type, result.completeness.is_complete) == (arrow, True)
         low_caps.execute_query("DROP TABLE r.again")
+
+
+def test_many_threads_do_not_meet_the_rate_limit():
+    """240 queries where the server takes 100 at once and 100 a second, without a single repeat."""
+    with (
+        kalam.sandbox(options=["--queries-per-second", "100"]) as server,
+        kalam.Client(server.url, user="root", password=server.root_password, max_retries=0) as client,
+        concurrent.futures.ThreadPoolExecutor(8) as pool,
+    ):
+        results = pool.map(lambda n: client.query_arrow("SELECT CAST($1 AS BIGINT) AS n", [n]), range(240))
+        assert [table.column("n")[0].as_py() for table in results] == list(range(240))

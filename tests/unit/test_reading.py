@@ -104,7 +104,9 @@ def test_a_sort_by_something_else_than_an_output_gets_a_limit_inside():
 def test_a_decimal_that_may_have_lost_its_sign_is_read_again():
     dec = {"name": "d", "data_type": {"Decimal": {"precision": 10, "scale": 2}}}
     endpoint = Endpoint(answer([dec], [["0.50"]]), ["Decimal128(10, 2)"], [["1"], ["-0.50"]])
-    assert Reader(endpoint, habits=Habits()).read("SELECT d FROM app.t").arrow().to_pylist() == [{"d": Decimal("-0.50")}]
+    assert Reader(endpoint, habits=Habits()).read("SELECT d FROM app.t").arrow().to_pylist() == [
+        {"d": Decimal("-0.50")}
+    ]
 
 
 def test_a_computed_time_gets_its_true_unit():

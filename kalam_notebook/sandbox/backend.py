@@ -42,8 +42,8 @@ class TableInfo:
     Attributes:
         namespace: Namespace in lower case.
         name: Table name in lower case.
-        kind: ``"user"``, ``"shared"`` or ``"stream"``.
-        columns: All columns in ordinal order, ``_seq`` and ``_deleted`` among them.
+        kind: ``"user"``, ``"shared"``, ``"stream"`` or ``"system"``.
+        columns: All columns in ordinal order, ``_seq`` and ``_deleted`` among them but for system tables.
     """
 
     namespace: str

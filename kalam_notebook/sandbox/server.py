@@ -65,6 +65,9 @@ class Sandbox:
 
     def describe(self, caller: Caller, namespace: str, table: str) -> TableInfo | None:
         """Return a table, None when there is none; raises SqlFailed when it may not be read."""
+        if namespace == "system":
+            # Stored tables can be subscribed to, though nothing is ever told; views are no tables (live reference, 5).
+            return self.server.system.info(table)
         found = self.server.catalog.tables.get((namespace, table))
         if found is None:
             return None

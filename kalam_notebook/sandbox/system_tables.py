@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from kalam_notebook.sandbox.backend import TableInfo
 from kalam_notebook.sandbox.catalogue import stored_tables
 from kalam_notebook.sandbox.jobs import Jobs
 from kalam_notebook.sandbox.options import Options
@@ -102,6 +103,13 @@ class SystemTables:
             "sessions": tuple,
             "describe": tuple,
         }
+
+    def info(self, table: str) -> TableInfo | None:
+        """Return a stored system table as live queries see it, None for a view or an unknown name."""
+        stored = next((one for one in self._stored if one.name == table), None)
+        if stored is None:
+            return None
+        return TableInfo("system", table, stored.kind, tuple(column.wire for column in stored.columns))
 
     def key(self, table: str) -> str:
         """Return the key column of a system table, an empty text for none."""

@@ -204,6 +204,17 @@ async def test_roles(live, client):
 
 
 @on_socket
+async def test_stored_system_tables_are_acknowledged_and_have_no_snapshot(live, client):
+    ack = await client.subscribe("u", "SELECT * FROM system.users")
+    assert (ack["type"], ack["schema"][0]["name"]) == ("subscription_ack", "user_id")
+    refused = await client.subscribe("v", "SELECT * FROM system.users", options={})
+    assert (refused["code"], "No field named _seq" in refused["message"]) == ("SUBSCRIPTION_FAILED", True)
+    for name in ("live", "nothing"):
+        told = (await client.subscribe("w", f"SELECT * FROM system.{name}", options={}))["message"]
+        assert told == f"Not found: Table not found: system:{name}"
+
+
+@on_socket
 async def test_reading_errors_carry_the_engines_words(live, client):
     table = live.table()
     alias = await client.subscribe("e", f"SELECT id AS x FROM {table}", options={})

@@ -37,7 +37,7 @@ PROTOCOL = '"protocol":{"serialization":"json","compression":"gzip"}'
         (SUBSCRIBE % '{"from_seq_id":7}', Subscribe("s", "q", SubscribeOptions(from_seq=7))),
         (
             '{"type":"authenticate","method":"jwt","token":"t",' + PROTOCOL + "}",
-            Authenticate("t", "gzip"),
+            Authenticate("t", "gzip", "json"),
         ),
     ],
 )
@@ -116,4 +116,4 @@ def test_whole_surrogate_pairs_are_text():
 
 
 def test_a_token_is_not_shown():
-    assert "secret" not in repr(Authenticate("secret", "gzip"))
+    assert "secret" not in repr(Authenticate("secret", "gzip", "json"))

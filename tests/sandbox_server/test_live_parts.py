@@ -92,7 +92,7 @@ def test_what_does_not_shrink_stays_text(monkeypatch):
 
 
 def test_the_greeting_names_role_and_protocol():
-    assert frames.auth_success(Caller("u_alice", "user"), "none") == {
+    assert frames.auth_success(Caller("u_alice", "user"), "none", "json") == {
         "type": "auth_success", "user": "u_alice", "role": "user",
         "protocol": {"serialization": "json", "compression": "none"},
     }  # fmt: skip

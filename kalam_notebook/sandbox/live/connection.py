@@ -40,6 +40,7 @@ class Connection:
         id: Identifier without dashes, part of the ids of its live queries.
         caller: Who it is, None before authentication.
         auth_started: Whether a token has arrived.
+        serialization: How messages behind the authentication are written: ``json`` or ``msgpack``.
         opened_at: Monotonic time in seconds.
         last_seen: Monotonic time in seconds of the last frame from the client.
         outbox: Events waiting for the socket.
@@ -58,6 +59,7 @@ class Connection:
         self.id = secrets.token_hex(8)
         self.caller: Caller | None = None
         self.auth_started = False
+        self.serialization = "json"
         self.opened_at = self.last_seen = time.monotonic()
         self.outbox: deque[Message] = deque()
         self.subscriptions: dict[str, Subscription] = {}

@@ -1,16 +1,15 @@
-"""Server messages as JSON objects, and their way into WebSocket frames (live reference 3.1, 4.2).
-
-MessagePack is not spoken: a client that asks for it gets JSON, and is told so in ``auth_success``.
-"""
+"""Server messages as JSON objects, and their way into WebSocket frames and back (live reference 3 and 4.2)."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import random
+import zlib
 from collections.abc import Mapping, Sequence
 
 from kalam_notebook.sandbox.backend import Caller, Column
+from kalam_notebook.sandbox.live import msgpack
 
 Message = dict[str, object]
 
@@ -18,12 +17,16 @@ Message = dict[str, object]
 _COMPRESS_FROM = 512
 # A close frame holds 125 bytes, two of them the code.
 _MAX_REASON = 123
-_SERIALIZATION = "json"
+# Messages that are JSON although the client asked for MessagePack.
+_ALWAYS_JSON = ("auth_success", "auth_error", "error")
+_GZIP = b"\x1f\x8b"
+# A client message holds no more; what unpacks to more is refused.
+_MOST_UNPACKED = 1 << 20
 
 
-def auth_success(caller: Caller, compression: str) -> Message:
+def auth_success(caller: Caller, compression: str, serialization: str) -> Message:
     """Tell who the client is; the compression is an echo without any effect."""
-    protocol = {"serialization": _SERIALIZATION, "compression": compression}
+    protocol = {"serialization": serialization, "compression": compression}
     return {"type": "auth_success", "user": caller.user_id, "role": caller.role, "protocol": protocol}
 
 
@@ -82,15 +85,37 @@ def schema_of(columns: Sequence[Column], projection: Sequence[str] | None) -> li
     return schema
 
 
-def encode(message: Message, *, compress: bool) -> str | bytes:
-    """Return the payload of a frame: text, or gzip for a binary frame where that is shorter."""
+def encode(message: Message, *, compress: bool, serialization: str = "json") -> str | bytes:
+    """Return the payload of a frame: text, or bytes for a binary frame: MessagePack, or gzip where that is shorter."""
     shuffled = {name: _shuffled(value) if name in ("rows", "old_values") else value for name, value in message.items()}
+    if serialization == "msgpack" and message["type"] not in _ALWAYS_JSON:
+        data = msgpack.pack(shuffled)
+        return (_compressed(data) if compress else None) or data
     text = json.dumps(shuffled, ensure_ascii=False, separators=(",", ":"))
-    data = text.encode()
-    if not compress or len(data) < _COMPRESS_FROM:
-        return text
+    return (_compressed(text.encode()) if compress else None) or text
+
+
+def _compressed(data: bytes) -> bytes | None:
+    """Return a gzip member, None where it would not be shorter or the message is small."""
+    if len(data) < _COMPRESS_FROM:
+        return None
     packed = gzip.compress(data, compresslevel=1, mtime=0)
-    return packed if len(packed) < len(data) else text
+    return packed if len(packed) < len(data) else None
+
+
+def decode(data: bytes) -> str:
+    """Return a client's binary frame, MessagePack or gzip of it, as JSON text.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if data.startswith(_GZIP):
+        unzip = zlib.decompressobj(wbits=31)
+        try:
+            data = unzip.decompress(data, _MOST_UNPACKED)
+        except zlib.error as wrong:
+            raise ValueError(f"broken gzip: {wrong}") from None
+    return json.dumps(msgpack.unpack(data))
 
 
 def _shuffled(rows: object) -> object:

@@ -35,13 +35,14 @@ _TYPES = ("authenticate", "subscribe", "next_batch", "unsubscribe", "ping")
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """A token, and the compression that the client wants to see echoed."""
+    """A token, the compression that the client wants to see echoed, and how later messages are written."""
 
     token: str
     compression: str
+    serialization: str
 
     def __repr__(self) -> str:
-        return f"Authenticate(compression={self.compression!r})"
+        return f"Authenticate(compression={self.compression!r}, serialization={self.serialization!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,10 @@ def parse_message(text: str) -> ClientMessage:
 def _authenticate(message: JsonObject) -> Authenticate:
     """Read credentials; both fields of `protocol` are mandatory (live reference 2.3)."""
     protocol = object_of(message.need("protocol"), "ProtocolOptions")
-    choice_of(protocol.need("serialization"), ("json", "msgpack"))
+    serialization = choice_of(protocol.need("serialization"), ("json", "msgpack"))
     compression = choice_of(protocol.need("compression"), ("none", "gzip"))
     choice_of(message.need("method"), ("jwt",))
-    return Authenticate(text_of(message.need("token")), compression)
+    return Authenticate(text_of(message.need("token")), compression, serialization)
 
 
 def _subscribe(request: JsonObject) -> Subscribe:

@@ -161,7 +161,8 @@ class _Driver:
         header = self._request.headers.get("Authorization", "")
         if header.startswith(_BEARER):
             compression = "none" if "compression=none" in self._parameters else "gzip"
-            await self._session.authenticate(header.removeprefix(_BEARER), compression)
+            serialization = "msgpack" if "serialization=msgpack" in self._parameters else "json"
+            await self._session.authenticate(header.removeprefix(_BEARER), compression, serialization)
 
     async def _receive(self, message: WSMessage) -> None:
         self._connection.last_seen = time.monotonic()
@@ -175,12 +176,12 @@ class _Driver:
             self._abort()
             raise ConnectionAbortedError
         if isinstance(data, bytes):
-            await self._session.on_binary()
+            await self._session.on_binary(data)
         else:
             await self._session.on_text(data)
 
     async def _send(self, message: frames.Message) -> None:
-        payload = frames.encode(message, compress=self._compress)
+        payload = frames.encode(message, compress=self._compress, serialization=self._connection.serialization)
         if isinstance(payload, str):
             await self._socket.send_str(payload)
         else:

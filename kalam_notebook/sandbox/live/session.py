@@ -45,7 +45,7 @@ class Session:
         self._limiter = RateLimiter(options.messages_per_second)
         self._queries = LiveQueries(connection, registry, backend, options=options, send=send)
 
-    async def authenticate(self, token: str, compression: str) -> None:
+    async def authenticate(self, token: str, compression: str, serialization: str) -> None:
         """Check a token and tell the result.
 
         Raises:
@@ -59,11 +59,23 @@ class Session:
             except PermissionError:
                 message = frames.auth_error("Invalid credentials")
                 raise Closed(Ending(1008, "Authentication failed", message)) from None
-        await self._send(frames.auth_success(self._connection.caller, compression))
+            self._connection.serialization = serialization
+        await self._send(frames.auth_success(self._connection.caller, compression, serialization))
 
-    async def on_binary(self) -> None:
-        """Refuse a binary frame; the connection stays open."""
-        await self._send(frames.error("protocol", "UNSUPPORTED_DATA", "Binary not supported"))
+    async def on_binary(self, data: bytes) -> None:
+        """Act on one binary frame; where it is not MessagePack it is refused, and the connection stays open.
+
+        Raises:
+            Closed: As for text.
+        """
+        try:
+            if self._connection.serialization != "msgpack":
+                raise ValueError("Binary not supported")
+            text = frames.decode(data)
+        except ValueError as wrong:
+            await self._send(frames.error("protocol", "UNSUPPORTED_DATA", f"{wrong}"))
+            return
+        await self.on_text(text)
 
     async def on_text(self, text: str) -> None:
         """Act on one text frame.
@@ -81,7 +93,7 @@ class Session:
         caller = self._connection.caller
         match message:
             case Authenticate():
-                await self.authenticate(message.token, message.compression)
+                await self.authenticate(message.token, message.compression, message.serialization)
             case Subscribe() if caller is None:
                 text = "Authentication required before subscribing"
                 await self._send(frames.error("subscribe", "AUTH_REQUIRED", text))

@@ -100,7 +100,9 @@ def _where(query: LiveQuery, request: PageRequest) -> str:
         conditions.append(f"_seq > {request.after}")
     if request.until is not None:
         conditions.append(f"_seq <= {request.until}")
-    conditions.append("_deleted = false")
+    if query.namespace != "system":
+        # Its tables have neither hidden column; the server's complaint names `_seq`.
+        conditions.append("_deleted = false")
     if query.where is not None:
         conditions.append(query.where)
-    return " WHERE " + " AND ".join(conditions)
+    return " WHERE " + " AND ".join(conditions) if conditions else ""

@@ -33,20 +33,35 @@ def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None) -> pd.Dat
         A frame with the table's columns in order and a default index.
     """
     import pandas as pd
+    import pyarrow as pa
 
     # Names may repeat, which Arrow's conversion refuses; numbers do not.
     plain = table.rename_columns([str(index) for index in range(table.num_columns)])
+    # Arrow's conversion knows no lists of these.
+    as_objects = [index for index, found in enumerate(table.schema) if _holds_fixed_bytes(found.type)]
+    for index in as_objects:
+        plain = plain.set_column(index, str(index), pa.nulls(table.num_rows))
     frame: pd.DataFrame = plain.to_pandas(types_mapper=_dtype)
     for index, found in enumerate(table.schema):
         column = table.column(index)
         if _kalam_type(found) == "FILE":
             frame[str(index)] = pd.Series([_file(cell, bind) for cell in column.to_pylist()], dtype=object)
-        elif str(found.type) == "extension<arrow.uuid>":
+        elif index in as_objects:
             frame[str(index)] = pd.Series(column.to_pylist(), dtype=object)
         elif _has_null_and_nan(column):
             frame[str(index)] = column.to_pandas(types_mapper=pd.ArrowDtype)
     frame.columns = pd.Index(table.column_names, dtype=None if table.num_columns else object)
     return frame
+
+
+def _holds_fixed_bytes(kind: pa.DataType) -> bool:
+    """Whether a type is UUID, or a list of UUIDs or of other bytes of one size."""
+    import pyarrow as pa
+
+    is_nested = False
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        kind, is_nested = kind.value_type, True
+    return isinstance(kind, pa.UuidType) or (is_nested and pa.types.is_fixed_size_binary(kind))
 
 
 def _dtype(kind: pa.DataType) -> object:
@@ -84,6 +99,21 @@ def _has_null_and_nan(column: pa.ChunkedArray) -> bool:
     return bool(pc.any(pc.is_nan(column)).as_py())
 
 
+def _for_polars(kind: pa.DataType) -> pa.DataType:
+    """The type under which polars holds every value: it has no UUID, and decimals of 38 digits at most."""
+    import pyarrow as pa
+
+    if isinstance(kind, pa.UuidType):
+        return pa.binary(16)
+    if pa.types.is_decimal256(kind):
+        return pa.string()
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_for_polars(kind.value_type), kind.list_size)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_for_polars(kind.value_type))
+    return pa.list_(_for_polars(kind.value_type)) if pa.types.is_list(kind) else kind
+
+
 def to_polars(table: pa.Table) -> pl.DataFrame:
     """Convert a table to a polars frame.
 
@@ -104,8 +134,9 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
         )
     import pyarrow as pa
 
+    kinds = [_for_polars(kind) for kind in table.schema.types]
     plain = pa.table(
-        [column.cast(pa.binary(16)) if isinstance(column.type, pa.UuidType) else column for column in table.columns],
+        [cells if cells.type == kind else cells.cast(kind) for cells, kind in zip(table.columns, kinds, strict=True)],
         names=table.column_names,
     )
     frame = pl.from_arrow(plain)

@@ -162,7 +162,7 @@ def agrees(column: Column, type_text: str) -> bool:
         return False
     announced = arrow_type(column)
     if column.type_name in {"Timestamp", "DateTime"}:
-        return str(true).startswith("timestamp[us")
+        return str(true) in {"timestamp[us]", "timestamp[us, tz=UTC]", "timestamp[us, tz=+00:00]"}
     return bool(announced == true)
 
 

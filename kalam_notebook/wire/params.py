@@ -70,18 +70,27 @@ def _utf8(name: str, text: str) -> bytes:
 def _to_python(value: object) -> object:
     """NumPy, pandas and Arrow scalars as Python values; the libraries are only asked for when they are loaded."""
     numpy, pandas, arrow = (sys.modules.get(name) for name in ("numpy", "pandas", "pyarrow"))
-    if pandas is not None and (value is pandas.NA or value is pandas.NaT):
+    # A module that another thread is just importing is there and lacks its names; no value is of it then.
+    scalar: Any = getattr(arrow, "Scalar", ())
+    array: Any = getattr(numpy, "ndarray", ())
+    generic: Any = getattr(numpy, "generic", ())
+    if value is getattr(pandas, "NA", None) or value is getattr(pandas, "NaT", None):
         return None
-    if arrow is not None and isinstance(value, arrow.Scalar):
+    if isinstance(value, scalar):
         return value.as_py()
-    if numpy is not None:
-        if isinstance(value, numpy.datetime64):
-            return None if numpy.isnat(value) else _numpy_time(value)
-        if isinstance(value, (numpy.bool_, numpy.integer, numpy.floating, numpy.str_)):
-            return value.item()
-        if isinstance(value, numpy.ndarray):
-            return value.tolist()
-    return value
+    if isinstance(value, array):
+        return value.tolist()
+    return _numpy_scalar(value) if isinstance(value, generic) else value
+
+
+def _numpy_scalar(value: np.generic) -> object:
+    import numpy as np
+
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else _numpy_time(value)
+    if isinstance(value, np.timedelta64):  # NumPy takes it for an integer.
+        return value
+    return value.item() if isinstance(value, (np.bool_, np.integer, np.floating, np.str_)) else value
 
 
 def _numpy_time(value: np.datetime64) -> object:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import math
+import sys
+import types
 import uuid
 from decimal import Decimal
 
@@ -79,6 +81,8 @@ def test_values_arrive_exactly(value, sent):
         (dt.time(1, tzinfo=dt.UTC), "no zone"),
         (pd.Timestamp("2026-01-02T03:04:05.123456789"), "nanoseconds"),
         (np.datetime64("2026-01-02T03:04:05.123456789"), "cannot be sent"),
+        (np.timedelta64(5, "ns"), "a timedelta64 cannot be sent"),
+        (dt.timedelta(1), "a timedelta cannot be sent"),
         ("x" * 600_000, "at most"),
     ],
     ids=lambda value: repr(value)[:30],
@@ -88,6 +92,12 @@ def test_what_would_be_damaged_is_refused_by_name(value, words):
         encode_parameters([1, value])
     assert caught.value.parameter == "$2"
     assert str(caught.value).startswith("Parameter $2: ")
+
+
+@pytest.mark.parametrize("name", ["numpy", "pandas", "pyarrow"])
+def test_a_library_that_another_thread_is_just_importing(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    assert encode_parameters([1, "a", None, Decimal("1.5")]) == [1, "a", None, DecimalText("1.5")]
 
 
 def test_the_list_itself():

@@ -21,6 +21,7 @@ _HOMES = {
     "Completeness": "results",
     "FileRef": "wire.fileref",
     "IncompleteResultWarning": "results",
+    "LiveEvents": "live_stream",
     "LiveTable": "live_table",
     "QueryResponse": "results",
     "QueryResult": "results",
@@ -33,11 +34,11 @@ _HOMES = {
 #: Methods of the default connection.
 _METHODS = (
     "check_setup_status", "cluster_health_check", "download", "download_bound_file", "download_file", "execute_query",
-    "execute_with_files", "health_check", "live", "login", "query", "query_arrow", "query_polars", "query_result",
-    "refresh_access_token", "server_setup", "write",
+    "execute_with_files", "health_check", "live", "live_events", "login", "query", "query_arrow", "query_polars",
+    "query_result", "refresh_access_token", "server_setup", "write",
 )  # fmt: skip
 
-__all__ = ["__version__", "errors", "sandbox", *sorted((*_HOMES, *_METHODS))]
+__all__ = ["__version__", "errors", "events", "sandbox", *sorted((*_HOMES, *_METHODS))]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name.
@@ -47,7 +48,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name.
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     elif name in _METHODS:
         value = import_module(f"{__name__}.default").function(name)
-    elif name in ("errors", "sandbox"):
+    elif name in ("errors", "events", "sandbox"):
         return import_module(f"{__name__}.{name}")
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

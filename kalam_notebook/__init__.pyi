@@ -1,9 +1,11 @@
 from kalam_notebook import errors as errors
+from kalam_notebook import events as events
 from kalam_notebook._version import __version__ as __version__
 from kalam_notebook.async_client import AsyncClient as AsyncClient
 from kalam_notebook.client import Client as Client
 from kalam_notebook.default import close as close
 from kalam_notebook.default import connect as connect
+from kalam_notebook.live_stream import LiveEvents as LiveEvents
 from kalam_notebook.live_table import LiveTable as LiveTable
 from kalam_notebook.notebook.nested import allow_nested_run as allow_nested_run
 from kalam_notebook.results import Completeness as Completeness
@@ -27,6 +29,7 @@ execute_query = _default.execute_query
 execute_with_files = _default.execute_with_files
 health_check = _default.health_check
 live = _default.live
+live_events = _default.live_events
 login = _default.login
 query = _default.query
 query_arrow = _default.query_arrow

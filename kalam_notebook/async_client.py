@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.client import DEFAULT_MAX_ROWS, Client, Engine
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
+from kalam_notebook.events import OnFull
 from kalam_notebook.results import QueryResponse, QueryResult
 from kalam_notebook.settings import Secret, Timeouts
 from kalam_notebook.transport.files import FileSource
 from kalam_notebook.wire.auth import Login, UserInfo
 from kalam_notebook.wire.fileref import FileRef
+from kalam_notebook.wire.live import MAX_BATCH_SIZE
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from kalam_notebook.live_stream import LiveEvents
     from kalam_notebook.live_table import LiveTable
 
 __all__ = ["AsyncClient"]
@@ -303,6 +306,29 @@ class AsyncClient:
     async def live(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> LiveTable:
         """See ``Client.live``."""
         return await asyncio.to_thread(self._client.live, sql, params, namespace=namespace)
+
+    async def live_events(
+        self,
+        sql: str,
+        *,
+        namespace: str | None = None,
+        batch_size: int | None = MAX_BATCH_SIZE,
+        last_rows: int | None = None,
+        from_seq: int | None = None,
+        max_queue: int = 10_000,
+        on_full: OnFull = "error",
+    ) -> LiveEvents:
+        """See ``Client.live_events``."""
+        return await asyncio.to_thread(
+            self._client.live_events,
+            sql,
+            namespace=namespace,
+            batch_size=batch_size,
+            last_rows=last_rows,
+            from_seq=from_seq,
+            max_queue=max_queue,
+            on_full=on_full,
+        )
 
     async def connect(self) -> None:
         """See ``Client.connect``."""

@@ -16,6 +16,7 @@ import orjson
 from kalam_notebook import diagnostics
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError, ResultError
+from kalam_notebook.events import OnFull
 from kalam_notebook.hints import column_hint, table_hint
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
@@ -28,8 +29,10 @@ from kalam_notebook.transport.sql import Answer, SqlEndpoint
 from kalam_notebook.wire.auth import Login, UserInfo, parse_user
 from kalam_notebook.wire.fileref import FileRef, check_file_ref
 from kalam_notebook.wire.guard import check_statements
+from kalam_notebook.wire.live import MAX_BATCH_SIZE
 from kalam_notebook.wire.placeholders import parameters_for
 from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify, quote_name
+from kalam_notebook.wire.types import Column
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from kalam_notebook.live_stream import LiveEvents
     from kalam_notebook.live_table import LiveTable
     from kalam_notebook.transport.socket import LiveSocket
 
@@ -551,6 +555,56 @@ class Client:
         self._check_open()
         return LiveTable(self._named(sql, namespace), source=_LiveSource(self), socket=self._live_socket())
 
+    def live_events(
+        self,
+        sql: str,
+        *,
+        namespace: str | None = None,
+        batch_size: int | None = MAX_BATCH_SIZE,
+        last_rows: int | None = None,
+        from_seq: int | None = None,
+        max_queue: int = 10_000,
+        on_full: OnFull = "error",
+    ) -> LiveEvents:
+        """Start a live query and return the server's events as they come: first the rows, then the changes.
+
+        Unlike ``live`` this is what the server sends, which may not be all. What is known to be missing comes as a
+        ``LiveError`` among the events, with what to do.
+
+        Args:
+            sql: ``SELECT columns FROM namespace.table [WHERE …]``; write values into it.
+            namespace: Namespace of a table name that has none; None for the client's.
+            batch_size: Rows of one ``InitialBatch``, up to 999; None for changes only.
+            last_rows: Only so many rows at first, up to ``batch_size``. The server sends the wrong ones when there are
+                more.
+            from_seq: Only rows written after this ``_seq``, for example ``last_seq`` of former events.
+            max_queue: Events that may wait to be taken.
+            on_full: When more come, ``error`` ends the stream with ``SlowConsumerError`` after those that wait, and
+                ``block`` reads nothing more until there is room, and tells that.
+
+        Returns:
+            ``LiveEvents`` for ``for``, ``async for`` and ``next``, with values of ``kalam_notebook.events``; close it
+            when it is no longer needed.
+
+        Raises:
+            ConfigError: An option is one with which the server would silently do something else.
+            SubscriptionError: The server refuses the query.
+            KalamError: As ``execute_query``.
+        """
+        from kalam_notebook.live_stream import LiveEvents
+
+        self._check_open()
+        return LiveEvents(
+            self._named(sql, namespace),
+            source=_LiveSource(self),
+            socket=self._live_socket(),
+            batch_size=batch_size,
+            last_rows=last_rows,
+            from_seq=from_seq,
+            max_queue=max_queue,
+            on_full=on_full,
+        )
+
     def connect(self) -> None:
         """Open the WebSocket now, instead of at the first live query.
 
@@ -652,6 +706,11 @@ class _LiveSource:
 
     def read_complete(self, sql: str) -> pa.Table:
         return self._client._reader.read_complete(sql)
+
+    def table_columns(self, table: str) -> tuple[Column, ...]:
+        namespace, _, name = table.rpartition(".")
+        sql = f"SELECT * FROM {quote_name(namespace)}.{quote_name(name)} LIMIT 0"
+        return self._client._endpoint.execute(sql).results[0].columns
 
     def table_kind(self, table: str) -> str:
         """``user``, ``shared`` or ``stream``; SHOW TABLES tells every role (live reference, section 9.6)."""

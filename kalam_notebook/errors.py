@@ -313,7 +313,27 @@ class SubscriptionError(LiveError):
 
 
 class SlowConsumerError(LiveError):
-    """Events were not taken as fast as they came, and the bounded queue is full."""
+    """Events were not taken as fast as they came, the bounded queue was full, and the stream ended there.
+
+    Attributes:
+        received: Events that came in all, the one that found no room included.
+        max_queue: Events that were waiting.
+        last_seq: ``_seq`` behind which the stream can be begun again; None before the last batch of rows.
+    """
+
+    def __init__(self, received: int, max_queue: int, last_seq: int | None) -> None:
+        super().__init__(received, max_queue, last_seq)
+        self.received = received
+        self.max_queue = max_queue
+        self.last_seq = last_seq
+
+    def __str__(self) -> str:
+        again = "" if self.last_seq is None else f", and begin again with from_seq={self.last_seq}"
+        return (
+            f"The queue of live events was full: {self.max_queue:,} waited when event {self.received:,} came. It and "
+            "all later ones are lost; what waited was delivered.\n"
+            f"Take events faster, raise max_queue or use on_full='block'{again}."
+        )
 
 
 class ResumeError(LiveError):

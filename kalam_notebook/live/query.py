@@ -58,6 +58,13 @@ class LiveQuery:
         """
         return self._select("*")
 
+    def events_sql(self) -> str:
+        """The statement for the socket with the projection as asked for, in the one spelling that events know.
+
+        Names in capitals or behind their table get no values in events (live reference, section 5).
+        """
+        return self._select("*" if self.projection is None else ", ".join(map(quote_name, self.projection)))
+
     def read_sql(self, columns: Sequence[Column]) -> str:
         """The statement that reads these columns of all rows over HTTP."""
         return self._select(", ".join(quote_name(column.name) for column in columns))

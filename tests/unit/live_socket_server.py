@@ -32,7 +32,7 @@ class SocketServer:
 
     ``http_status`` refuses the next handshakes with these codes; ``refusals`` refuses live queries by their text, once
     for each entry; ``is_mute`` accepts sockets and then says nothing. ``keeps_refused`` leaves the sockets
-    open whose token it refuses.
+    open whose token it refuses. ``pages`` are the rows that a live query gets which asks for some.
     """
 
     def __init__(self) -> None:
@@ -43,10 +43,12 @@ class SocketServer:
         self.is_mute = False
         self.keeps_refused = False
         self.hold_acks = False
+        self.pages: list[list[dict]] = [[]]
         self.received: list[dict] = []
         self.paths: list[str] = []
         self.authorizations: list[str] = []
-        self.active: dict[str, tuple[ServerConnection, str]] = {}
+        # By connection and id, which is unique on its connection only.
+        self.active: dict[tuple[ServerConnection, str], tuple[ServerConnection, str]] = {}
         self._changed = threading.Condition()
         self._connections: set[ServerConnection] = set()
 
@@ -122,7 +124,9 @@ class SocketServer:
             self.received.append(message)
             self._changed.notify_all()
         if message["type"] == "unsubscribe":
-            self.active.pop(message["subscription_id"], None)
+            self.active.pop((connection, message["subscription_id"]), None)
+        if message["type"] == "next_batch":
+            await self._send_page(connection, message["subscription_id"], message["last_seq_id"])
         if message["type"] != "subscribe" or self.hold_acks:
             return
         wire_id, sql = message["subscription"]["id"], message["subscription"]["sql"]
@@ -134,9 +138,24 @@ class SocketServer:
             return
         ack = {"type": "subscription_ack", "subscription_id": wire_id, "total_rows": 0}
         with self._changed:
-            self.active[wire_id] = (connection, sql)
+            self.active[connection, wire_id] = (connection, sql)
             self._changed.notify_all()
-        await connection.send(json.dumps({**ack, "batch_control": READY, "schema": self.schema}))
+        if message["subscription"]["options"] is None:
+            await connection.send(json.dumps({**ack, "batch_control": READY, "schema": self.schema}))
+        else:
+            control = {"batch_num": 0, "has_more": len(self.pages) > 1, "status": "loading", "last_seq_id": None}
+            await connection.send(json.dumps({**ack, "batch_control": control, "schema": self.schema}))
+            await self._send_page(connection, wire_id, None)
+
+    async def _send_page(self, connection: ServerConnection, wire_id: str, after: int | None) -> None:
+        """Send the first page, or the one behind that which ends with ``after``."""
+        ends = [int(page[-1]["_seq"]) if page else None for page in self.pages]
+        number = 0 if after is None else ends.index(after) + 1
+        more = number + 1 < len(self.pages)
+        status = "ready" if not more else "loading" if number == 0 else "loading_batch"
+        control = {"batch_num": number, "has_more": more, "status": status, "last_seq_id": ends[number]}
+        batch = {"type": "initial_data_batch", "subscription_id": wire_id, "rows": self.pages[number]}
+        await connection.send(json.dumps({**batch, "batch_control": control}))
 
     def _forget(self, connection: ServerConnection) -> None:
         with self._changed:
@@ -156,7 +175,7 @@ class SocketServer:
     def change(self, kind: str, row: dict, *, zipped: bool = False) -> None:
         """Send a change to every live query."""
         field = "old_values" if kind == "delete" else "rows"
-        for wire_id, (connection, _) in list(self.active.items()):
+        for connection, wire_id in list(self.active):
             text = json.dumps({"type": "change", "subscription_id": wire_id, "change_type": kind, field: [row]})
             self._do(connection.send(gzip.compress(text.encode()) if zipped else text))
 

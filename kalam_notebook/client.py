@@ -32,7 +32,7 @@ from kalam_notebook.wire.guard import check_statements
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
 from kalam_notebook.wire.placeholders import parameters_for
 from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify, quote_name
-from kalam_notebook.wire.types import Column
+from kalam_notebook.wire.types import Column, unknown_types
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
 
@@ -756,7 +756,7 @@ def _response(answer: Answer, caps: tuple[int, int]) -> QueryResponse:
             raw.row_count,
             raw.message,
             raw.as_user,
-            notices=_cut_notice(raw.row_count, table, caps),
+            notices=unknown_types(raw.columns) + _cut_notice(raw.row_count, table, caps),
             _table=table,
         )
         for raw, table in zip(answer.results, answer.tables, strict=True)

@@ -19,7 +19,7 @@ from kalam_notebook.transport.http_failures import NoAnswerError
 from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.shape import Shape, rename_duplicates, shape_of
 from kalam_notebook.wire.stars import expand_stars, star_sources
-from kalam_notebook.wire.types import Column, is_known
+from kalam_notebook.wire.types import Column, unknown_types
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,7 +96,7 @@ class Run:
         index = _row_index(answer)
         raw, table = answer.results[index], answer.tables[index]
         assert table is not None
-        return Found(raw.columns, table, raw.as_user, _unknown_types(raw.columns))
+        return Found(raw.columns, table, raw.as_user, unknown_types(raw.columns))
 
     def select(self, shape: Shape) -> Found:
         """The plain answer when it can be trusted, else the exact one, else a walk where memory does not suffice."""
@@ -235,16 +235,6 @@ def _advise(error: Exception) -> None:
 
 
 _TOO_LARGE = "the server's query memory does not hold the whole answer"
-
-
-def _unknown_types(columns: Sequence[Column]) -> tuple[str, ...]:
-    """A sentence for each column of a type that this version does not know."""
-    return tuple(
-        f"Column {column.name!r} has the type {column.type_name!r}, which this version does not know; its values are "
-        "shown as text."
-        for column in columns
-        if not is_known(column)
-    )
 
 
 def _row_index(answer: Answer) -> int:

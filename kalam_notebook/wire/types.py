@@ -16,7 +16,7 @@ from kalam_notebook.errors import ProtocolError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Column", "arrow_field", "arrow_schema", "is_known", "parse_schema"]
+__all__ = ["Column", "arrow_field", "arrow_schema", "is_known", "parse_schema", "unknown_types"]
 
 #: Metadata key of an Arrow field: the server's type name, for types that share one Arrow type (Text, Json, File).
 KALAM_TYPE = b"kalam:data_type"
@@ -112,6 +112,16 @@ def _simple_types() -> dict[str, pa.DataType]:
 def is_known(column: Column) -> bool:
     """Whether the announced type is one of the seventeen that KalamDB 0.4 has."""
     return column.type_name in {*_simple_types(), "Decimal", "Embedding"}
+
+
+def unknown_types(columns: Sequence[Column]) -> tuple[str, ...]:
+    """A sentence for each column of a type that this version does not know."""
+    return tuple(
+        f"Column {column.name!r} has the type {column.type_name!r}, which this version does not know; its values are "
+        "shown as text."
+        for column in columns
+        if not is_known(column)
+    )
 
 
 def arrow_type(column: Column) -> pa.DataType:

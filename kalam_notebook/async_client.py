@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.client import DEFAULT_MAX_ROWS, Client, Engine
+from kalam_notebook.batches import QueryBatches
+from kalam_notebook.client import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Client, Engine
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.events import OnFull
 from kalam_notebook.results import QueryResponse, QueryResult
@@ -205,6 +206,29 @@ class AsyncClient:
             allow_unsafe=allow_unsafe,
         )
 
+    async def query_batches(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        batch_rows: int = DEFAULT_BATCH_ROWS,
+        max_rows: int | None = None,
+        strict: bool = False,
+        allow_unsafe: bool = False,
+    ) -> QueryBatches:
+        """See ``Client.query_batches``; take the batches with ``async for``."""
+        return await asyncio.to_thread(
+            self._client.query_batches,
+            sql,
+            params,
+            namespace=namespace,
+            batch_rows=batch_rows,
+            max_rows=max_rows,
+            strict=strict,
+            allow_unsafe=allow_unsafe,
+        )
+
     async def execute_with_files(
         self,
         sql: str,
@@ -303,9 +327,17 @@ class AsyncClient:
         password, root_password = Secret.of(password), Secret.of(root_password)
         return await asyncio.to_thread(self._client.server_setup, user, password, root_password, email=email)
 
-    async def live(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> LiveTable:
+    async def live(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        key: str | Sequence[str] | None = None,
+        max_rows: int | None = None,
+    ) -> LiveTable:
         """See ``Client.live``."""
-        return await asyncio.to_thread(self._client.live, sql, params, namespace=namespace)
+        return await asyncio.to_thread(self._client.live, sql, params, namespace=namespace, key=key, max_rows=max_rows)
 
     async def live_events(
         self,

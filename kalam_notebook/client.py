@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from kalam_notebook import diagnostics
+from kalam_notebook.batches import QueryBatches
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError, ResultError
 from kalam_notebook.events import OnFull
 from kalam_notebook.hints import column_hint, table_hint
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
-from kalam_notebook.results import IncompleteResultWarning, QueryResponse, QueryResult
+from kalam_notebook.results import Completeness, IncompleteResultWarning, QueryResponse, QueryResult
 from kalam_notebook.settings import Secret, Settings, Timeouts, resolve
 from kalam_notebook.transport import files, session
 from kalam_notebook.transport.files import FileSource
@@ -30,9 +31,9 @@ from kalam_notebook.wire.auth import Login, UserInfo, parse_user
 from kalam_notebook.wire.fileref import FileRef, check_file_ref
 from kalam_notebook.wire.guard import check_statements
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
+from kalam_notebook.wire.params import encode_parameters, write_parameters_in
 from kalam_notebook.wire.placeholders import parameters_for
-from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify, quote_name
-from kalam_notebook.wire.types import Column, unknown_types
+from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
 
@@ -41,14 +42,19 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from kalam_notebook.live_source import ClientSource
     from kalam_notebook.live_stream import LiveEvents
     from kalam_notebook.live_table import LiveTable
+    from kalam_notebook.transport.lane import Lane
     from kalam_notebook.transport.socket import LiveSocket
 
-__all__ = ["DEFAULT_MAX_ROWS", "Client", "Engine"]
+__all__ = ["DEFAULT_BATCH_ROWS", "DEFAULT_MAX_ROWS", "Client", "Engine"]
 
 #: A million rows of ten columns are some hundred megabytes: enough for most, and not the end of a notebook.
 DEFAULT_MAX_ROWS = 1_000_000
+
+#: Some megabytes of ten columns: large enough that requests do not count, small enough for any memory.
+DEFAULT_BATCH_ROWS = 50_000
 
 Engine = Literal["server", "local"]
 
@@ -100,13 +106,15 @@ class Client:
         self._http = HttpTransport(settings.url, timeouts=self._timeouts, max_retries=max_retries)
         self._session = session.Session(self._http, settings.credentials, auth_timeout=self._timeouts.auth)
         self._endpoint = SqlEndpoint(self._http, self._session)
-        self._reader = Reader(self._endpoint, WindowCheck())
+        self._window = WindowCheck()
+        self._reader = Reader(self._endpoint, self._window)
         self._writer = Writer(self._endpoint)
         self._namespace = namespace
         self._compression = compression
         self._on_receive, self._on_send = on_receive, on_send
         self._lock = threading.Lock()
         self._socket: LiveSocket | None = None
+        self._lane: Lane | None = None
         self._closed = False
 
     @property
@@ -299,11 +307,59 @@ class Client:
         read = self._reader.read_locally if engine == "local" else self._reader.read
         with self._hinting(qualified), self._forgetting(qualified):
             result = read(qualified, values, max_rows=max_rows)
-        if result.completeness is not None and not result.completeness.is_complete:
-            if strict:
-                raise ResultError(f"The result may not be complete: {result.completeness}.")
-            warnings.warn(result.notices[0], IncompleteResultWarning, stacklevel=_outside())
+        assert result.completeness is not None
+        _tell(result.completeness, strict=strict)
         return result
+
+    def query_batches(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        batch_rows: int = DEFAULT_BATCH_ROWS,
+        max_rows: int | None = None,
+        strict: bool = False,
+        allow_unsafe: bool = False,
+    ) -> QueryBatches:
+        """Run one query and return its rows in record batches, read as they are taken.
+
+        ``SELECT columns FROM table [WHERE …]`` over a table of any size needs the memory of one batch, and of the keys
+        of all rows; its rows come in the order in which they were last written. Any other query is read whole on the
+        server at once, and handed out in batches.
+
+        Args:
+            sql: As for ``query``.
+            params: Values for ``$1 …``.
+            namespace: Namespace of table names that have none; None for the client's.
+            batch_rows: Rows of a batch, at most.
+            max_rows: Rows after which reading stops, with a visible notice; None for all.
+            strict: Raise in the end when it cannot be made sure that the batches were complete, instead of warning.
+            allow_unsafe: As for ``query``.
+
+        Returns:
+            ``QueryBatches`` for ``for``, ``async for`` and ``next``; ``completeness`` tells in the end what was done.
+            The first request is sent with the first batch.
+
+        Warns:
+            IncompleteResultWarning: At the end, as for ``query``.
+
+        Raises:
+            KalamError: As ``query``, also while batches are taken.
+        """
+        _check_reading(max_rows, "server")
+        if isinstance(batch_rows, bool) or not isinstance(batch_rows, int) or batch_rows < 1:
+            raise ConfigError(f"batch_rows is a number of rows from 1 on, not {batch_rows!r}.")
+        qualified, values = self._named(sql, namespace), encode_parameters(params)
+        if not allow_unsafe:
+            check_statements(qualified)
+
+        def read() -> Generator[pa.RecordBatch, None, Completeness]:
+            with self._hinting(qualified), self._forgetting(qualified):
+                batches = self._reader.read_batches(qualified, values, batch_rows=batch_rows, max_rows=max_rows)
+                return (yield from batches)
+
+        return QueryBatches(read(), on_end=lambda completeness: _tell(completeness, strict=strict))
 
     def execute_with_files(
         self,
@@ -531,29 +587,46 @@ class Client:
 
     # Live -----------------------------------------------------------------------------------------------------------
 
-    def live(self, sql: str, params: Sequence[Any] | None = None, *, namespace: str | None = None) -> LiveTable:
-        """Start a live query: a table that follows the server.
+    def live(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        key: str | Sequence[str] | None = None,
+        max_rows: int | None = None,
+    ) -> LiveTable:
+        """Start a live query: a table that stays equal to the server's result, and proves it.
 
         Args:
-            sql: ``SELECT columns FROM namespace.table [WHERE …]``.
-            params: Not possible yet; live queries take no parameters on the server.
-            namespace: Namespace of a table name that has none; None for the client's.
+            sql: Any SELECT. A filter over one table is followed row by row, anything else is run again when one of its
+                tables has changed.
+            params: Values for ``$1 …``; they are written into the text as literals, because the server takes none.
+            namespace: Namespace of table names that have none; None for the client's.
+            key: The columns that tell the rows of a result apart, where it is run again; None for those of GROUP BY,
+                else the primary keys.
+            max_rows: Rows of one table that are kept, those with the newest changes; None for all.
 
         Returns:
             A ``LiveTable``; close it when it is no longer needed.
 
         Raises:
-            SubscriptionError: The server refuses the query.
+            SubscriptionError: The query cannot be followed, or the server refuses it.
             KalamError: As ``execute_query``.
         """
         from kalam_notebook.live_table import LiveTable
 
-        if params:
-            raise ConfigError(
-                "A live query takes no parameters: the server has no place for them. Write values into it."
-            )
         self._check_open()
-        return LiveTable(self._named(sql, namespace), source=_LiveSource(self), socket=self._live_socket())
+        named = self._named(write_parameters_in(sql, encode_parameters(params)), namespace)
+        with self._hinting(named):
+            return LiveTable(
+                named,
+                source=self._live_source(),
+                socket=self._live_socket(),
+                lane=self._live_lane(),
+                key=key,
+                max_rows=max_rows,
+            )
 
     def live_events(
         self,
@@ -596,7 +669,7 @@ class Client:
         self._check_open()
         return LiveEvents(
             self._named(sql, namespace),
-            source=_LiveSource(self),
+            source=self._live_source(),
             socket=self._live_socket(),
             batch_size=batch_size,
             last_rows=last_rows,
@@ -618,15 +691,33 @@ class Client:
         """End all live queries and close the WebSocket; the next live query opens it again."""
         with self._lock:
             socket, self._socket = self._socket, None
+            lane, self._lane = self._lane, None
         if socket is not None:
             socket.close()
+        if lane is not None:
+            lane.close()
+
+    def _live_source(self) -> ClientSource:
+        from kalam_notebook.live_source import ClientSource
+
+        return ClientSource(
+            self.url, session=self._session, endpoint=self._endpoint, reader=self._reader, window=self._window
+        )
+
+    def _live_lane(self) -> Lane:
+        from kalam_notebook.transport.lane import Lane
+
+        with self._lock:
+            if self._lane is None:
+                self._lane = Lane()
+            return self._lane
 
     def _live_socket(self) -> LiveSocket:
         from kalam_notebook.transport.socket import LiveSocket
 
         with self._lock:
             if self._socket is None:
-                source = _LiveSource(self)
+                source = self._live_source()
                 self._socket = LiveSocket(
                     url=source.websocket_url(),
                     token=source.access_token,
@@ -690,37 +781,12 @@ class Client:
         self._http.check_usable()
 
 
-class _LiveSource:
-    """What a live table needs of a client."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def websocket_url(self) -> str:
-        scheme, rest = self._client.url.split("://", 1)
-        return f"{'wss' if scheme == 'https' else 'ws'}://{rest}/v1/ws"
-
-    def access_token(self, *, renew: bool = False) -> str:
-        token = self._client._session.token()
-        return (self._client._session.renew(token) if renew else token).reveal()
-
-    def read_complete(self, sql: str) -> pa.Table:
-        return self._client._reader.read_complete(sql)
-
-    def table_columns(self, table: str) -> tuple[Column, ...]:
-        namespace, _, name = table.rpartition(".")
-        sql = f"SELECT * FROM {quote_name(namespace)}.{quote_name(name)} LIMIT 0"
-        return self._client._endpoint.execute(sql).results[0].columns
-
-    def table_kind(self, table: str) -> str:
-        """``user``, ``shared`` or ``stream``; SHOW TABLES tells every role (live reference, section 9.6)."""
-        namespace, _, name = table.rpartition(".")
-        rows = self._client._endpoint.execute("SHOW TABLES").tables[0]
-        if rows is not None:
-            for row in rows.select(["namespace_id", "table_name", "table_type"]).to_pylist():
-                if (row["namespace_id"], row["table_name"]) == (namespace, name):
-                    return str(row["table_type"]).lower()
-        raise ConfigError(f"There is no table {quote_name(namespace)}.{quote_name(name)}.")
+def _tell(completeness: Completeness, *, strict: bool) -> None:
+    """Warn when a result may not be complete, or raise."""
+    if not completeness.is_complete:
+        if strict:
+            raise ResultError(f"The result may not be complete: {completeness}.")
+        warnings.warn(completeness.text, IncompleteResultWarning, stacklevel=_outside())
 
 
 def _outside() -> int:

@@ -1,4 +1,4 @@
-"""``LiveTable``: what ``kalam.live()`` returns, a table that follows the server.
+"""``LiveTable``: what ``kalam.live()`` returns, a table that follows the server and proves that it does.
 
 It subscribes first and reads the rows over HTTP after that, because a snapshot from the socket may lack rows (truth
 L12). The work is done in ``transport.follower``; the widget is in ``notebook`` and reads ``delta``.
@@ -6,17 +6,28 @@ L12). The work is done in ``transport.follower``; the widget is in ``notebook`` 
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from kalam_notebook.errors import ConfigError, KalamError, RequestTimeoutError
+from kalam_notebook.errors import ConfigError, KalamError, LiveError, RequestTimeoutError, SubscriptionError
+from kalam_notebook.live.changes import change_table
+from kalam_notebook.live.engine import Engine, Rows, RowSource
+from kalam_notebook.live.keyed import KeyedEngine
+from kalam_notebook.live.plan import Form
 from kalam_notebook.live.query import parse_live_query
+from kalam_notebook.live.rerun import parse_rerun_query
+from kalam_notebook.live.rerunning import RerunEngine
+from kalam_notebook.live.schedule import Rhythm
 from kalam_notebook.live.store import LiveDelta
+from kalam_notebook.live.tally import LiveStats
+from kalam_notebook.live.truth import Proof
 from kalam_notebook.transport.callbacks import Callbacks
 from kalam_notebook.transport.follower import Follower
+from kalam_notebook.transport.threads import call_in_thread
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -24,14 +35,18 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from kalam_notebook.live.plan import TablePlan
-    from kalam_notebook.live.store import KeyedStore
+    from kalam_notebook.live.history import Step
+    from kalam_notebook.transport.lane import Lane
     from kalam_notebook.transport.socket import LiveSocket
 
-__all__ = ["LiveDelta", "LiveSource", "LiveStats", "LiveTable"]
+__all__ = ["LiveChanges", "LiveDelta", "LiveSource", "LiveStats", "LiveTable", "Proof"]
+
+#: How often the server is asked: the form that runs a query again asks less often than one delta costs.
+_RHYTHM = Rhythm()
+_RHYTHMS = {Form.DIRECT: _RHYTHM, Form.DELTA: Rhythm(settle=0.0), Form.RERUN: Rhythm(gap=0.5, settle=0.02)}
 
 
-class LiveSource(Protocol):
+class LiveSource(RowSource, Protocol):
     """What a live table needs of a client; all calls but the first may block and raise ``KalamError``."""
 
     def websocket_url(self) -> str:
@@ -42,57 +57,59 @@ class LiveSource(Protocol):
         """A token; with ``renew`` one other than the last, which was refused."""
         ...
 
-    def read_complete(self, sql: str) -> pa.Table:
-        """Every row of a SELECT, exact, at one point in time; fields as ``wire.types.arrow_field`` makes them."""
-        ...
-
-    def table_kind(self, table: str) -> str:
-        """``user``, ``shared`` or ``stream``, for ``namespace.table``."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
-class LiveStats:
-    """Counters of a live table since its start.
+class LiveChanges:
+    """What happened to a live table between two looks at it.
 
     Attributes:
-        inserted: Rows that came by event.
-        updated: Rows that an event replaced.
-        deleted: Rows that an event removed.
-        events: Events that came, late and repeated ones included.
-        reconnects: How often the live query was established again; each time all rows were read again.
-        rows: Rows in the table now.
-        last_seq: Greatest ``_seq`` seen.
+        version: The table's version after it.
+        table: A row for each change, as ``LiveTable.changes`` tells them.
+        is_whole: Whether these are all changes. Otherwise there were more than are remembered: look at the table
+            itself.
     """
 
-    inserted: int
-    updated: int
-    deleted: int
-    events: int
-    reconnects: int
-    rows: int
-    last_seq: int
+    version: int
+    table: pa.Table
+    is_whole: bool
+
+    def __repr__(self) -> str:
+        return f"<LiveChanges {self.table.num_rows:,} changes{'' if self.is_whole else ', not all'}>"
+
+    def df(self) -> pd.DataFrame:
+        """Return the changes as a DataFrame."""
+        from kalam_notebook.frames import to_pandas
+
+        return to_pandas(self.table)
 
 
 class LiveTable:
-    """Rows of one table on the server, kept up to date while your cell computes.
+    """The result of a query, kept equal to the server's while your cell computes.
 
-    Made by ``kalam.live(sql)`` and complete when that returns. Close it when it is no longer needed; a user may have
-    ten live queries at a time by default. All methods may be called from any thread.
+    Made by ``kalam.live(sql)`` and complete when that returns. Changes come in two ways: as events, within
+    milliseconds, and by asking the server what is true, a moment after events and every half minute, which also
+    repairs what the server did not tell: it drops events, and tells nothing of rows that leave a filter. ``verify``
+    asks now and returns the proof.
 
-    The server drops events without a sign when more than 128 wait on one connection, which a single statement over
-    that many rows can bring about, and when a row holds NaN or infinity. Such changes are missing here until the next
-    event of the row or the next reconnect; ``notice`` tells what else may not be right.
+    ``form`` tells how it follows: ``direct`` (events are applied as they come), ``delta`` (events only ring, then the
+    changed rows are fetched: for filters that the server does not evaluate for events), or ``re-run`` (any other
+    query: it is run again when one of its tables has changed, at most twice a second).
+
+    Close it when it is no longer needed; a user may have ten live queries at a time by default. All methods may be
+    called from any thread.
 
     Args:
-        sql: ``SELECT columns | * FROM namespace.table [WHERE …]``.
+        sql: A SELECT.
         source: Reads rows and tokens.
         socket: The client's connection for live queries.
-        max_rows: How many rows are kept, the latest to appear; None for all. Older ones come back when they change.
+        lane: The client's threads for asking the server.
+        key: For the form ``re-run`` the columns that tell rows apart; None to find them.
+        max_rows: How many rows are kept, those with the newest changes; None for all.
         timeout: Seconds until the server has to acknowledge the query. Reading the rows has the client's own timeout.
+        rhythm: How often the server is asked; None for the usual.
 
     Raises:
-        SubscriptionError: The query has not the shape of a live query, or the server refuses it.
+        SubscriptionError: The query cannot be followed, or the server refuses it.
         ConnectError: There is no live connection within ``timeout``.
         KalamError: The rows cannot be read.
     """
@@ -105,13 +122,17 @@ class LiveTable:
         *,
         source: LiveSource,
         socket: LiveSocket,
+        lane: Lane,
+        key: str | Sequence[str] | None = None,
         max_rows: int | None = None,
         timeout: float = 20.0,
+        rhythm: Rhythm | None = None,
     ) -> None:
         if max_rows is not None and max_rows < 1:
             raise ConfigError(f"max_rows is {max_rows}; give at least 1, or None to keep all rows.")
-        query = parse_live_query(sql)
-        self._follower = Follower(query, read=source.read_complete, table_kind=source.table_kind, max_rows=max_rows)
+        self._sql = sql
+        engine, self._bind = _engine_for(sql, source, key=[key] if isinstance(key, str) else key, max_rows=max_rows)
+        self._follower = Follower(engine, source=source, lane=lane, rhythm=rhythm or _RHYTHMS[engine.form])
         follower = self._follower
         self._callbacks = Callbacks(self, bell=follower.bell, is_over=lambda: follower.is_over)
         try:
@@ -122,7 +143,7 @@ class LiveTable:
         self._is_open = True
 
     def __repr__(self) -> str:
-        return f"<LiveTable {self._follower.query.table_name}, {self.num_rows:,} rows, {self.status}>"
+        return f"<LiveTable {self._follower.engine.table_name}, {self.num_rows:,} rows, {self.status}>"
 
     def __enter__(self) -> LiveTable:
         return self
@@ -146,31 +167,31 @@ class LiveTable:
     @property
     def sql(self) -> str:
         """The query as given."""
-        return self._follower.query.sql
+        return self._sql
+
+    @property
+    def form(self) -> str:
+        """How it follows the server: ``direct``, ``delta`` or ``re-run``."""
+        return self._follower.engine.form.value
 
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of ``arrow()``."""
-        return self._follower.look(lambda store, plan: store.schema)
+        return self._follower.look(lambda rows: rows.schema)
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The visible columns as the server announced them, in order."""
-
-        def visible(store: KeyedStore, plan: TablePlan) -> tuple[Column, ...]:
-            by_name = {column.name: column for column in plan.columns}
-            return tuple(by_name[name] for name in plan.visible)
-
-        return self._follower.look(visible)
+        return self._follower.look(lambda rows: rows.shown)
 
     @property
-    def key(self) -> str:
-        """Name of the column whose values tell rows apart; ``_seq`` for STREAM tables. It need not be visible."""
-        return self._follower.look(lambda store, plan: plan.key)
+    def key(self) -> tuple[str, ...]:
+        """The columns whose values tell rows apart; ``_seq`` for STREAM tables, empty for all columns together."""
+        return self._follower.engine.key
 
     @property
     def status(self) -> str:
-        """``connecting``, ``catching up``, ``live``, ``reconnecting in 3 s`` or ``stopped: …`` with the reason."""
+        """``connecting``, ``catching up``, ``live``, ``paused``, ``reconnecting in 3 s``, or ``stopped: …``."""
         return self._follower.status
 
     @property
@@ -193,31 +214,22 @@ class LiveTable:
     @property
     def version(self) -> int:
         """A number that grows with each change of the rows."""
-        return self._follower.look(lambda store, plan: store.version)
+        return self._follower.look(lambda rows: rows.version)
 
     @property
     def stats(self) -> LiveStats:
-        """Counters since the start."""
-
-        def count(store: KeyedStore, plan: TablePlan) -> LiveStats:
-            seen = self._follower.counters
-            reconnects = self._follower.reconnects
-            return LiveStats(
-                seen.inserted, seen.updated, seen.deleted, seen.events, reconnects, store.num_rows, store.last_seq
-            )
-
-        return self._follower.look(count)
+        """Counters since the start, and when it was last proved equal to the server."""
+        return self._follower.stats()
 
     def arrow(self) -> pa.Table:
-        """Return all rows as of now. The table does not change afterwards."""
-        return self._follower.look(lambda store, plan: store.arrow())
+        """Return all rows as of now, at one point in time. The table does not change afterwards."""
+        return self._follower.look(lambda rows: rows.arrow())
 
     def df(self) -> pd.DataFrame:
         """Return all rows as of now as a DataFrame, with the types of ``kalam.query``."""
         from kalam_notebook.frames import to_pandas
 
-        query = self._follower.query
-        return to_pandas(self.arrow(), bind=(query.namespace, query.table))
+        return to_pandas(self.arrow(), bind=self._bind)
 
     def polars(self) -> pl.DataFrame:
         """Return all rows as of now as a polars frame.
@@ -236,7 +248,64 @@ class LiveTable:
             since: A former ``version``; -1 for the whole table. A version that is not known any more gives the whole
                 table too.
         """
-        return self._follower.look(lambda store, plan: store.delta(since))
+        return self._follower.look(lambda rows: rows.delta(since))
+
+    def changes(self, *, last: int | None = None) -> pd.DataFrame:
+        """Return what happened lately, a row for each change, oldest first.
+
+        Args:
+            last: How many changes; None for all that are remembered, some ten thousand.
+
+        Returns:
+            A frame with ``_change`` (``inserted``, ``updated``, ``deleted``, ``left`` for rows that do not match the
+            query any more, ``expired``), ``_healed`` (whether no event had told it), ``_at``, ``_seq``, ``_changed``
+            (the names of updated columns), the columns of the table after the change, and ``_old``, those before it.
+        """
+        from kalam_notebook.frames import to_pandas
+
+        return to_pandas(self._changes_since(-1, last=last).table)
+
+    def _changes_since(self, version: int, *, last: int | None = None) -> LiveChanges:
+        def look(rows: Rows) -> tuple[int, list[Step], bool, pa.Schema]:
+            return rows.version, *rows.steps(version), rows.schema
+
+        now, steps, is_whole, schema = self._follower.look(look)
+        return LiveChanges(now, change_table(steps, schema, last=last), is_whole)
+
+    # The truth.
+
+    def verify(self, *, timeout: float = 30.0) -> Proof:
+        """Ask the server now whether the rows are its own; repair what is not, and return the proof.
+
+        Args:
+            timeout: Seconds to wait.
+
+        Returns:
+            The proof, which is true when the rows were proved equal to the server's; ``print`` it to see how.
+
+        Raises:
+            RequestTimeoutError: No answer in time; also a TimeoutError.
+            KalamError: The table stopped, or was closed or paused.
+        """
+        self._check_not_paused()
+        return self._follower.verify(timeout=timeout)
+
+    def refresh(self, *, timeout: float = 120.0) -> Proof:
+        """Read everything anew and swap it in at once; otherwise as ``verify``."""
+        self._check_not_paused()
+        return self._follower.verify(timeout=timeout, reread=True)
+
+    def pause(self) -> None:
+        """Let the rows stay as they are until ``resume``."""
+        self._follower.pause()
+
+    def resume(self) -> None:
+        """Follow again; what happened in the meantime is fetched at once."""
+        self._follower.resume()
+
+    def _check_not_paused(self) -> None:
+        if self._follower.is_paused:
+            raise LiveError("The live table is paused. Call resume() first.")
 
     # Waiting.
 
@@ -275,6 +344,53 @@ class LiveTable:
                 )
             self._follower.bell.wait_beyond(seen, deadline)
 
+    def __iter__(self) -> Iterator[LiveChanges]:
+        """Give the changes from now on batch by batch, waiting for each, until the table is closed.
+
+        Raises:
+            KalamError: The table stopped.
+        """
+        return self._batches(self.version)
+
+    def __aiter__(self) -> AsyncIterator[LiveChanges]:
+        """As ``__iter__``, without blocking the event loop."""
+        return self._awaited_batches(self._batches(self.version))
+
+    def _batches(self, version: int) -> Iterator[LiveChanges]:
+        while True:
+            seen = self._follower.bell.count
+            batch = self._changes_since(version)
+            if batch.version != version:
+                version = batch.version
+                yield batch
+            elif self._follower.is_over:
+                if self._follower.error is not None:
+                    raise self._follower.error
+                return
+            else:
+                self._follower.bell.wait_beyond(seen)
+
+    async def _awaited_batches(self, batches: Iterator[LiveChanges]) -> AsyncIterator[LiveChanges]:
+        while (batch := await call_in_thread(lambda: next(batches, None))) is not None:
+            yield batch
+
     def close(self) -> None:
         """Stop following, within a second; the rows stay. May be called twice."""
         self._follower.close()
+
+
+def _engine_for(
+    sql: str, source: RowSource, *, key: Sequence[str] | None, max_rows: int | None
+) -> tuple[Engine, tuple[str, str] | None]:
+    """The engine for a query, and the table that its FILE cells belong to."""
+    query = None
+    if key is None:
+        with contextlib.suppress(SubscriptionError):
+            query = parse_live_query(sql)
+    if query is not None:
+        info = source.describe(query.source)
+        return KeyedEngine(query, info, max_rows=max_rows), (query.namespace, query.table)
+    rerun = parse_rerun_query(sql)
+    if max_rows is not None:
+        raise ConfigError("max_rows goes with a live query over one table; here write LIMIT into the query.")
+    return RerunEngine(rerun, [source.describe(table) for table in rerun.tables], key=key), None

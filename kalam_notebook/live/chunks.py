@@ -6,14 +6,23 @@ Which version counts is the store's business.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
-__all__ = ["RowChunks"]
+__all__ = ["RowChunks", "runs_of"]
+
+
+def runs_of(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first position and the length of each run of consecutive positions."""
+    import numpy as np
+
+    starts = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 2) != 1)
+    return positions[starts], np.diff(starts, append=len(positions))
 
 
 class RowChunks:
@@ -45,32 +54,40 @@ class RowChunks:
             self._starts.append(start + batch.num_rows)
         return start
 
-    def replace(self, table: pa.Table) -> None:
-        """Forget all rows and hold those of a table, from position 0."""
-        self._batches, self._starts = [], [0]
-        for batch in table.combine_chunks().to_batches():
-            self.append(batch)
-
-    def take(self, positions: Sequence[int]) -> pa.Table:
-        """Return the rows at these positions, in this order."""
+    def slices(self, firsts: np.ndarray, lengths: np.ndarray) -> pa.Table:
+        """Return runs of rows one after the other, without a copy."""
         import pyarrow as pa
 
-        if positions == list(range(len(self))):
-            return pa.Table.from_batches(self._batches, schema=self._schema)
+        pieces = []
+        for first, length in zip(firsts.tolist(), lengths.tolist(), strict=True):
+            number = bisect_right(self._starts, first) - 1
+            while length:
+                offset = first - self._starts[number]
+                batch = self._batches[number]
+                size = min(length, batch.num_rows - offset)
+                pieces.append(batch.slice(offset, size) if size < batch.num_rows else batch)
+                first, length, number = first + size, length - size, number + 1
+        return pa.Table.from_batches(pieces, schema=self._schema)
+
+    def take(self, positions: Sequence[int]) -> pa.Table:
+        """Return a copy of the rows at these positions, in this order."""
+        import numpy as np
+        import pyarrow as pa
+
+        wanted = np.asarray(positions, np.int64)
+        is_sorted = bool(np.all(wanted[:-1] < wanted[1:]))
+        order = None if is_sorted else np.argsort(wanted, kind="stable")
+        ordered = wanted if order is None else wanted[order]
         # One take per batch: taking from many chunks at once would first copy all of them.
-        order = sorted(range(len(positions)), key=positions.__getitem__)
-        ordered = [positions[index] for index in order]
         pieces, low = [], 0
-        for number, batch in enumerate(self._batches):
+        numbers = np.searchsorted(self._starts, ordered, "right") - 1
+        for number in np.unique(numbers).tolist():
             high = bisect_left(ordered, self._starts[number + 1], low)
-            if high > low:
-                start = self._starts[number]
-                pieces.append(batch.take(pa.array([position - start for position in ordered[low:high]], pa.int64())))
+            pieces.append(self._batches[number].take(pa.array(ordered[low:high] - self._starts[number])))
             low = high
         table = pa.Table.from_batches(pieces, schema=self._schema)
-        if ordered == positions:
+        if order is None:
             return table
-        back = [0] * len(order)
-        for rank, index in enumerate(order):
-            back[index] = rank
-        return table.combine_chunks().take(pa.array(back, pa.int64()))
+        back = np.empty(len(order), np.int64)
+        back[order] = np.arange(len(order))
+        return table.combine_chunks().take(pa.array(back))

@@ -17,35 +17,24 @@ from kalam_notebook.wire.types import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["DecodedEvents", "RowEvent", "decode_events"]
-
-
-@dataclass(frozen=True, slots=True)
-class RowEvent:
-    """What happened to one row.
-
-    Attributes:
-        key: Value of the key column.
-        seq: ``_seq`` of the new version or of the tombstone; None for a delete that does not tell.
-        offset: The row in the decoded batch; None for a delete.
-    """
-
-    key: Hashable
-    seq: int | None
-    offset: int | None
+__all__ = ["DecodedEvents", "decode_events"]
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedEvents:
-    """A batch of events.
+    """A batch of events, in the order in which they came.
 
     Attributes:
-        events: In the order in which they came.
+        keys: Value of the key column of each.
+        seqs: ``_seq`` of the new version or of the tombstone; None for a delete that does not tell.
+        offsets: The row in ``rows``; None for a delete.
         rows: The new rows.
         doubtful: Offsets of rows with a decimal between 0 and 1, which may be a negative one without its sign.
     """
 
-    events: tuple[RowEvent, ...]
+    keys: Sequence[Hashable]
+    seqs: Sequence[int | None]
+    offsets: Sequence[int | None]
     rows: pa.RecordBatch
     doubtful: frozenset[int]
 
@@ -64,27 +53,38 @@ def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str
     """
     upserts: list[Row] = []
     deletes: list[Row] = []
-    order: list[tuple[bool, int]] = []  # For each event: whether it is a delete, and its index among its kind.
+    order: list[bool] = []  # For each event whether it is a delete.
     for change in changes:
         is_delete = change.change_type == "delete"
         for row in change.old_values if is_delete else change.rows:
             # A row marked as deleted comes through filters with an OR (live reference, section 4.4).
-            kind = deletes if is_delete or row.get("_deleted") else upserts
-            order.append((kind is deletes, len(kind)))
-            kind.append(row)
+            gone = is_delete or bool(row.get("_deleted"))
+            order.append(gone)
+            (deletes if gone else upserts).append(row)
     batch = decode_columns(columns, [_cells(column, upserts) for column in columns])
-    inserted = list(zip(batch.column(key).to_pylist(), map(_required_seq, upserts), range(len(upserts)), strict=True))
-    deleted = _decode_deletes(deletes, columns, key)
-    events = tuple(deleted[index] if is_delete else RowEvent(*inserted[index]) for is_delete, index in order)
+    keys: list[Hashable] = batch.column(key).to_pylist()
+    seqs: list[int | None] = [_required_seq(row) for row in upserts]
+    offsets: list[int | None] = list(range(len(upserts)))
+    if deletes:
+        gone_keys, gone_seqs = _decode_deletes(deletes, columns, key)
+        keys = _merged(order, keys, gone_keys)
+        seqs = _merged(order, seqs, gone_seqs)
+        offsets = _merged(order, offsets, [None] * len(deletes))
     decimals = [column.name for column in columns if column.type_name == "Decimal"]
     doubtful = (n for n, row in enumerate(upserts) if any(_may_lack_sign(row.get(name)) for name in decimals))
-    return DecodedEvents(events, batch, frozenset(doubtful))
+    return DecodedEvents(keys, seqs, offsets, batch, frozenset(doubtful if decimals else ()))
+
+
+def _merged(order: Sequence[bool], upserts: Sequence[Any], deletes: Sequence[Any]) -> list[Any]:
+    kept, gone = iter(upserts), iter(deletes)
+    return [next(gone) if is_delete else next(kept) for is_delete in order]
 
 
 def _cells(column: Column, rows: Sequence[Row]) -> list[Any]:
     # Updates leave out columns that are NULL now, and always ``_deleted`` (live reference, section 4.4).
     missing = False if column.name == "_deleted" else None
-    return [row.get(column.name, missing) for row in rows]
+    name = column.name
+    return [row.get(name, missing) for row in rows]
 
 
 def _required_seq(row: Row) -> int:
@@ -94,13 +94,11 @@ def _required_seq(row: Row) -> int:
     return seq
 
 
-def _decode_deletes(rows: Sequence[Row], columns: Sequence[Column], key: str) -> list[RowEvent]:
+def _decode_deletes(rows: Sequence[Row], columns: Sequence[Column], key: str) -> tuple[list[Any], list[int | None]]:
     cells = [row[key] if row.get(key) is not None else _stream_seq(row, key) for row in rows]
     key_column = next(column for column in columns if column.name == key)
     keys = decode_columns([key_column], [cells]).column(0).to_pylist()
-    return [
-        RowEvent(value, value if key == "_seq" else row_seq(row), None) for value, row in zip(keys, rows, strict=True)
-    ]
+    return keys, [value if key == "_seq" else row_seq(row) for value, row in zip(keys, rows, strict=True)]
 
 
 def _stream_seq(row: Row, key: str) -> str:

@@ -1,100 +1,157 @@
-"""What an acknowledgement means for a live table: the columns that are held, their key, and what cannot be promised.
+"""How a live table is held: its form, its columns and key, and what it subscribes to. Pure; the engines act by it.
 
-Pure; the follower reads and applies by it.
+Three forms (design, "Live"): *direct*, where the server's events tell every change of the rows; *delta*, where they
+only ring, because the server does not evaluate the filter for events, or tells nothing of rows that leave it; and
+*re-run* for anything but a filter over one table.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import SubscriptionError
 from kalam_notebook.live.filters import doubtful_part, filter_columns
 from kalam_notebook.live.query import LiveQuery
+from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import Column
 
-__all__ = ["DOUBTFUL_DECIMALS", "OTHER_COLUMNS", "TablePlan", "plan_table"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-DOUBTFUL_DECIMALS = (
-    "Decimals between 0 and 1 that came by event may be negative: the server's events leave out the sign of values "
-    "between -1 and 0. Read the rows with kalam.query(sql) to be sure."
-)
-OTHER_COLUMNS = (
-    "The columns of the table have changed since this live table began. Close it and start it again to see them."
-)
+__all__ = ["Form", "Reading", "ResultReading", "TableInfo", "TablePlan", "doorbell_sql", "plan_table"]
+
+
+class Form(Enum):
+    """How a live table follows the server."""
+
+    DIRECT = "direct"
+    DELTA = "delta"
+    RERUN = "re-run"
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """A table on the server.
+
+    Attributes:
+        columns: All its columns, the hidden ones included.
+        kind: ``user``, ``shared`` or ``stream``.
+        ttl_ms: For how long a STREAM table keeps its rows, in milliseconds; None for ever.
+    """
+
+    columns: tuple[Column, ...]
+    kind: str
+    ttl_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TablePlan:
-    """How a live query is held.
+    """How a live query over one table is held.
 
     Attributes:
+        form: Direct or delta.
+        source: The table as it stands in SQL.
+        filter_sql: The condition, or empty.
         columns: The columns that are held: the visible ones, the key and ``_seq``.
         visible: Names of the columns that are shown, in order.
         key: Name of the column whose values are unique.
-        row_names: Names of all columns in the server's rows.
-        notices: What the table may not show rightly, in sentences.
+        row_names: Names of all columns of the table.
+        subscription: The statement for the socket.
+        ttl_ms: For how long rows live; None for ever.
     """
 
+    form: Form
+    source: str
+    filter_sql: str
     columns: tuple[Column, ...]
     visible: tuple[str, ...]
     key: str
     row_names: frozenset[str]
-    notices: tuple[str, ...]
+    subscription: str
+    ttl_ms: int | None = None
 
 
-def plan_table(query: LiveQuery, columns: tuple[Column, ...], *, kind: str) -> TablePlan:
-    """Plan a live table.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All rows of a live query over one table, at one point in time.
 
-    Args:
-        query: The live query.
-        columns: All columns of its table, from the acknowledgement.
-        kind: ``user``, ``shared`` or ``stream``.
+    Attributes:
+        rows: The columns of the plan.
+        newest: A ``_seq`` up to which everything that happened to the table is in the rows.
+        is_beyond: Whether the table holds more row versions than one scan of the server reads (truth L3).
+    """
+
+    rows: pa.Table
+    newest: int
+    is_beyond: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResultReading:
+    """The result of any query.
+
+    Attributes:
+        columns: Its columns.
+        rows: Its rows, in order.
+        doubt: Why it may not be complete; empty when it is.
+    """
+
+    columns: tuple[Column, ...]
+    rows: pa.Table
+    doubt: str = ""
+
+
+def plan_table(query: LiveQuery, info: TableInfo) -> TablePlan:
+    """Plan a live table over one table.
 
     Raises:
         SubscriptionError: A column does not exist, or rows cannot be told apart.
     """
+    columns = info.columns
     visible = query.visible_names(columns)
-    key = _key_of(query, columns, kind)
-    held = tuple(column for column in columns if column.name in {*visible, key, "_seq"})
-    notices = tuple(_filter_notices(query, columns, key, kind))
-    if kind == "stream" and query.filter_sql:
-        notices += (
-            "Rows that are deleted stay in this table until it is read again: the server sends no event for the delete "
-            "of a STREAM row under a filter. Leave the filter out and filter the frame.",
-        )
-    if kind == "stream":
-        notices += (
-            "Rows that expire stay in this table until it is read again: the server sends no event when the time of a "
-            "STREAM row is over.",
-        )
-    return TablePlan(held, visible, key, frozenset(column.name for column in columns), notices)
+    key = _key_of(query, info)
+    form = _form_of(query, info, key)
+    return TablePlan(
+        form=form,
+        source=query.source,
+        filter_sql=query.filter_sql,
+        columns=tuple(column for column in columns if column.name in {*visible, key, "_seq"}),
+        visible=visible,
+        key=key,
+        row_names=frozenset(column.name for column in columns),
+        subscription=query.subscription_sql() if form is Form.DIRECT else doorbell_sql(query.source, columns),
+        ttl_ms=info.ttl_ms,
+    )
 
 
-def _key_of(query: LiveQuery, columns: tuple[Column, ...], kind: str) -> str:
-    if all(column.name != "_seq" for column in columns):
+def doorbell_sql(source: str, columns: tuple[Column, ...]) -> str:
+    """The statement for events that only have to ring: one column of every row, the key if there is one."""
+    plain = [column for column in columns if not column.name.startswith("_")]
+    chosen = next((column for column in plain if column.is_primary_key), plain[0] if plain else None)
+    return f"SELECT {quote_name(chosen.name) if chosen else '*'} FROM {source}"
+
+
+def _key_of(query: LiveQuery, info: TableInfo) -> str:
+    if all(column.name != "_seq" for column in info.columns):
         reason = f"The rows of {query.table_name} have no _seq; servers from 0.7.1 on are not supported yet."
         raise SubscriptionError("UNSUPPORTED", reason, query.sql)
-    if kind == "stream":
+    if info.kind == "stream":
         return "_seq"  # The primary key of a STREAM table is not unique (live reference, section 4.5).
-    keys = [column.name for column in columns if column.is_primary_key]
+    keys = [column.name for column in info.columns if column.is_primary_key]
     if len(keys) != 1:
         reason = f"The server names no primary key of {query.table_name}, so its rows cannot be told apart."
         raise SubscriptionError("UNSUPPORTED", reason, query.sql, "For a single answer use kalam.query(sql).")
     return keys[0]
 
 
-def _filter_notices(query: LiveQuery, columns: tuple[Column, ...], key: str, kind: str) -> list[str]:
-    doubt = doubtful_part(query.filter_tokens, columns) if query.filter_sql else None
-    if doubt is not None:
-        return [
-            f"This table may not follow changes: the server sends no sure events for the filter `{doubt}`. Use "
-            "comparisons of columns with =, < and > joined by AND, or leave the filter out and filter the frame."
-        ]
-    # Keys never change, and STREAM rows are never updated (live reference, section 4.5); _seq only grows.
-    mutable = [name for name in filter_columns(query.filter_tokens, columns) if name not in {key, "_seq"}]
-    if mutable and kind != "stream":
-        return [
-            f"Rows that an update of {' or '.join(mutable)} moves out of the filter stay in this table until it is "
-            "read again: the server sends no event for that. Leave the filter out and filter the frame to be sure."
-        ]
-    return []
+def _form_of(query: LiveQuery, info: TableInfo, key: str) -> Form:
+    if not query.filter_sql:
+        return Form.DIRECT
+    if doubtful_part(query.filter_tokens, info.columns) is not None:
+        return Form.DELTA
+    # No event tells that a row has left its filter. Keys never change, STREAM rows are never updated, _seq only grows.
+    named = filter_columns(query.filter_tokens, info.columns)
+    is_immutable = info.kind == "stream" or all(name in {key, "_seq"} for name in named)
+    return Form.DIRECT if is_immutable else Form.DELTA

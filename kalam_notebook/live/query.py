@@ -50,6 +50,11 @@ class LiveQuery:
         """The table as ``namespace.table``."""
         return f"{self.namespace}.{self.table}"
 
+    @property
+    def source(self) -> str:
+        """The table as it stands in SQL."""
+        return f"{quote_name(self.namespace)}.{quote_name(self.table)}"
+
     def subscription_sql(self) -> str:
         """The statement for the socket.
 
@@ -89,7 +94,7 @@ class LiveQuery:
         return self.projection
 
     def _select(self, columns: str) -> str:
-        sql = f"SELECT {columns} FROM {quote_name(self.namespace)}.{quote_name(self.table)}"
+        sql = f"SELECT {columns} FROM {self.source}"
         # Without the parentheses an OR escapes the server's own conditions (live reference, section 5).
         return f"{sql} WHERE ({self.filter_sql})" if self.filter_sql else sql
 

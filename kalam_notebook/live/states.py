@@ -236,12 +236,21 @@ class Unexplained:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The server does not accept a live query, or cannot send its rows; it is forgotten."""
+    """The server does not accept a live query, or cannot send its rows; it is forgotten.
+
+    Attributes:
+        key: Which one.
+        sql: Its text.
+        code: The server's reason.
+        message: The same in words.
+        held: The texts of the live queries that stand on the connection.
+    """
 
     key: int
     sql: str
     code: str
     message: str
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

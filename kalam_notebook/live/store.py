@@ -8,26 +8,34 @@ The rules (live reference, section 9.6), for one key:
 - an update is the whole new row, and a column missing in it is NULL;
 - the delete of a STREAM row names it by ``row_id``, whose end is its ``_seq``.
 
-So the result does not depend on the order in which events come, nor on how often. A complete reading replaces
-everything at once. Every row has a number, ``row_id``, from its first appearance to its end. No clock, no lock: whoever
-shares a store between threads holds a lock around each call.
+So the result does not depend on the order in which events and deltas come, nor on how often. A complete reading
+replaces everything at once. Every row has a number, ``row_id``, from its first appearance to its end, and keeps its
+place among the others.
+
+The cells lie in immutable Arrow batches. Of each row the store knows its *slot*, and of each slot the ``_seq``, the
+position of its cells (-1 when it is gone) and the number; slots are in the order of the numbers. ``arrow`` puts runs of
+consecutive positions together, so what did not change is not copied. No clock, no lock: whoever shares a store between
+threads holds a lock around each call.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+import heapq
+from array import array
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from kalam_notebook.live.changelog import ChangeLog, Effect
-from kalam_notebook.live.chunks import RowChunks
+from kalam_notebook.live.chunks import RowChunks, runs_of
 from kalam_notebook.live.events import decode_events
+from kalam_notebook.live.history import Effect, Entry, History, Step
+from kalam_notebook.live.truth import Delta, Fingerprint, fingerprint_of
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column, arrow_schema
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 __all__ = ["Applied", "KeyedStore", "LiveDelta"]
@@ -35,11 +43,16 @@ __all__ = ["Applied", "KeyedStore", "LiveDelta"]
 #: Changes that can be told apart by version; a view that is further behind gets the whole table.
 _MAX_LOG = 50_000
 
+#: Changes whose cells are remembered, before and after.
+_MAX_CELLS = 10_000
+
 #: Deletes that are remembered. Events come at most seconds late, so this is for memory only.
 _MAX_TOMBSTONES = 100_000
 
-#: Beyond this many batches, or this many dead rows, the living rows are gathered anew.
-_MAX_BATCHES = 500
+#: Beyond this many runs or batches, or this many dead rows, the living rows are gathered anew: more pieces cost more
+#: than the copy.
+_MAX_RUNS = 4_000
+_RUNS_PER_ROW = 1 / 50
 _MAX_DEAD_ROWS = 10_000
 
 
@@ -68,11 +81,16 @@ class LiveDelta:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How many rows a batch of events inserted, updated and deleted; late and repeated events do not count."""
+    """How many rows were inserted, updated and removed; late and repeated events do not count."""
 
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.inserted + self.updated + self.deleted
 
 
 class KeyedStore:
@@ -82,7 +100,8 @@ class KeyedStore:
         columns: The columns that are held: the visible ones, the key and ``_seq``.
         key: Name of the column whose values are unique; ``_seq`` for STREAM tables.
         visible: Names of the columns that ``arrow`` and ``delta`` give, in order.
-        max_rows: How many rows are kept, the latest to appear; None for all. Older ones come back when they change.
+        max_rows: How many rows are kept, those with the greatest ``_seq``; None for all. Older ones come back when they
+            change.
         version: Version of the empty store.
         next_row_id: Number of the first row.
     """
@@ -102,26 +121,30 @@ class KeyedStore:
         self.version = version
         self.next_row_id = next_row_id
         self.last_seq = 0
+        #: Rows up to this ``_seq`` may be missing, because ``max_rows`` left no room for them.
+        self.floor = 0
         self._schema = arrow_schema(self.columns)
         self._visible = list(visible)
         self._max_rows = max_rows
-        self._ids: dict[Hashable, int] = {}
-        self._seqs: dict[Hashable, int] = {}
-        # Position of each row by its number. Numbers only grow and updates keep the place, so the order is theirs.
-        self._places: dict[int, int] = {}
+        self._slots: dict[Hashable, int] = {}
+        # By slot.
+        self._seqs, self._places, self._row_ids = array("q"), array("q"), array("q")
         self._chunks = RowChunks(self._schema)
         self._tombstones: dict[Hashable, int] = {}
-        self._log = ChangeLog(max_entries=_MAX_LOG, version=version)
+        self._history = History(version=version, max_entries=_MAX_LOG, max_cells=_MAX_CELLS)
         # Rows whose decimals may have lost their sign on the socket (truth L5), until they are read over HTTP.
-        self._doubtful: set[int] = set()
-        # Rows in the order of their numbers, for dropping the oldest; kept only with a limit.
-        self._by_age: deque[tuple[int, Hashable]] = deque()
+        self._doubtful: set[Hashable] = set()
+        # The rows by ``_seq``, oldest first, with outdated entries among them; kept only with a limit.
+        self._by_seq: list[tuple[int, Hashable]] = []
         self._table: pa.Table | None = None
+        # What was held of each key that events have touched since the truth lane asked; None while it asks nothing.
+        self._touched: dict[Hashable, int | None] | None = None
+        self._asked = Fingerprint()
 
     @property
     def num_rows(self) -> int:
         """How many rows there are."""
-        return len(self._ids)
+        return len(self._slots)
 
     @property
     def has_doubtful_decimals(self) -> bool:
@@ -135,26 +158,85 @@ class KeyedStore:
 
         return pa.schema([self._schema.field(name) for name in self._visible])
 
+    @property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns of ``arrow``, as the server announced them."""
+        by_name = {column.name: column for column in self.columns}
+        return tuple(by_name[name] for name in self._visible)
+
+    # Reading.
+
     def arrow(self) -> pa.Table:
         """Return the visible columns of all rows, in the order of their numbers; the table never changes afterwards."""
         if self._table is None:
-            self._table = self._chunks.take(list(self._places.values())).select(self._visible)
+            places = self._living_places()
+            firsts, lengths = runs_of(places)
+            if len(firsts) > min(_MAX_RUNS, self.num_rows * _RUNS_PER_ROW + 16):
+                self._gather()
+                firsts, lengths = runs_of(self._living_places())
+            self._table = self._chunks.slices(firsts, lengths).select(self._visible)
         return self._table
 
     def delta(self, since: int) -> LiveDelta:
         """Return what changed after a version; the whole table when that is not known (any more)."""
-        changed = self._log.since(since) if since <= self.version else None
+        changed = self._history.since(since) if since <= self.version else None
         if changed is None:
-            return LiveDelta(self.version, True, self.arrow(), tuple(self._places), frozenset(), (), self.num_rows)
-        ids = sorted(row_id for row_id in changed if row_id in self._places)
-        rows = self._chunks.take([self._places[row_id] for row_id in ids]).select(self._visible)
+            ids = tuple(self._living(self._row_ids).tolist())
+            return LiveDelta(self.version, True, self.arrow(), ids, frozenset(), (), self.num_rows)
+        wanted = sorted(changed)
+        slots = self._slots_of(wanted)
+        held = [(row_id, slot) for row_id, slot in zip(wanted, slots, strict=True) if slot >= 0]
+        rows = self._chunks.take([self._places[slot] for _, slot in held]).select(self._visible)
+        ids = tuple(row_id for row_id, _ in held)
         inserted = frozenset(row_id for row_id in ids if changed[row_id] is Effect.INSERTED)
-        gone = (row_id for row_id, first in changed.items() if first is not Effect.INSERTED)
-        removed = tuple(sorted(row_id for row_id in gone if row_id not in self._places))
-        return LiveDelta(self.version, False, rows, tuple(ids), inserted, removed, self.num_rows)
+        gone = (row_id for row_id, slot in zip(wanted, slots, strict=True) if slot < 0)
+        removed = tuple(row_id for row_id in gone if changed[row_id] is not Effect.INSERTED)
+        return LiveDelta(self.version, False, rows, ids, inserted, removed, self.num_rows)
 
-    def apply(self, changes: Sequence[Change]) -> Applied:
+    def steps(self, since: int) -> tuple[list[Step], bool]:
+        """What happened after a version, oldest first, and whether that is all of it."""
+        return self._history.steps(since)
+
+    def fingerprint(self, after: int = 0) -> Fingerprint:
+        """The fingerprint of the rows with a greater ``_seq`` (truth R5)."""
+        seqs = self._living(self._seqs)
+        return fingerprint_of(seqs[seqs > after] if after else seqs)
+
+    def oldest_seq(self) -> int | None:
+        """The smallest ``_seq`` held; None without rows. For STREAM tables, whose rows are in that order."""
+        seqs = self._living(self._seqs)
+        return int(seqs.min()) if len(seqs) else None
+
+    def _living(self, values: array[int]) -> np.ndarray:
+        import numpy as np
+
+        # A copy: an array that lends its memory out cannot grow.
+        found = np.array(values)
+        return found if len(self._slots) == len(values) else found[np.array(self._places) >= 0]
+
+    def _living_places(self) -> np.ndarray:
+        return self._living(self._places)
+
+    def _slots_of(self, row_ids: Sequence[int]) -> list[int]:
+        """The slot of each number, -1 for rows that are gone; numbers only grow with the slots."""
+        import numpy as np
+
+        known = np.array(self._row_ids)
+        if not len(known):
+            return [-1] * len(row_ids)
+        slots = np.minimum(np.searchsorted(known, row_ids), len(known) - 1)
+        held = (known[slots] == row_ids) & (np.array(self._places)[slots] >= 0)
+        found: list[int] = np.where(held, slots, -1).tolist()
+        return found
+
+    # Events.
+
+    def apply(self, changes: Sequence[Change], *, at: float = 0.0) -> Applied:
         """Take events in; they may be late, repeated or out of order.
+
+        Args:
+            changes: The events.
+            at: When they came, in seconds since 1970; for the history.
 
         Raises:
             DecodeError: A cell does not fit its column.
@@ -162,56 +244,164 @@ class KeyedStore:
         """
         decoded = decode_events(changes, self.columns, self.key)
         start = self._chunks.append(decoded.rows)
-        counts = dict.fromkeys(Effect, 0)
-        version = self.version + 1
-        for event in decoded.events:
-            self.last_seq = max(self.last_seq, event.seq or 0)
-            if event.offset is None:
-                effect = self._delete(event.key, event.seq, version)
+        entries: list[Entry] = []
+        last = self.last_seq
+        for key, seq, offset in zip(decoded.keys, decoded.seqs, decoded.offsets, strict=True):
+            if seq is not None and seq > last:
+                last = seq
+            if offset is None:
+                entry = self._delete(key, seq, Effect.DELETED)
             else:
-                effect = self._upsert(event.key, event.seq or 0, start + event.offset, version)
-                if effect and event.offset in decoded.doubtful:
-                    self._doubtful.add(self._ids[event.key])
-            if effect:
-                counts[effect] += 1
-        if any(counts.values()):
-            self._drop_oldest(version)
-            self.version = version
-            self._table = None
-        self._gather_if_scattered()
-        return Applied(counts[Effect.INSERTED], counts[Effect.UPDATED], counts[Effect.REMOVED])
+                entry = self._upsert(key, seq or 0, start + offset)
+                if entry is not None and offset in decoded.doubtful:
+                    self._doubtful.add(key)
+            if entry is not None:
+                entries.append(entry)
+        self.last_seq = last
+        return self._commit(entries, at=at, healed=False)
 
-    def load(self, table: pa.Table) -> None:
+    # The truth lane.
+
+    def ask(self, after: int = 0) -> None:
+        """Note the moment before the truth lane asks the server.
+
+        Args:
+            after: Rows up to this ``_seq`` are left out of the comparison, as they are in the server's fingerprint.
+        """
+        self._asked, self._touched = self.fingerprint(after), {}
+
+    def answer(
+        self, delta: Delta, *, after: int = 0, at: float = 0.0, healed: bool = True
+    ) -> tuple[Applied, Fingerprint]:
+        """Take a delta in, which was asked for at ``ask``.
+
+        Args:
+            delta: What the server told.
+            after: As at ``ask``.
+            at: When it came, in seconds since 1970.
+            healed: Whether events should have told it already.
+
+        Returns:
+            What it changed, and the fingerprint that the table had at the delta's point in time if it was right
+            before: to be compared with ``delta.fingerprint``.
+        """
+        rows, seqs = delta.rows, delta.rows.column("_seq").to_pylist()
+        offsets = {seq: offset for offset, seq in enumerate(seqs)}
+        versions: dict[Hashable, int] = {}
+        for table in (delta.keys, delta.deleted):
+            pairs = zip(table.column("key").to_pylist(), table.column("seq").to_pylist(), strict=True)
+            for key, seq in pairs:
+                if seq > versions.get(key, -1):
+                    versions[key] = seq
+        tombstones = set(delta.deleted.column("seq").to_pylist())
+        held = self._held_then(versions, offsets, after)
+        start = self._append(rows)
+        entries: list[Entry] = []
+        # The server tells them in no order; new rows get their numbers in the order of writing.
+        for key, seq in sorted(versions.items(), key=itemgetter(1)):
+            offset = offsets.get(seq)
+            if offset is None:
+                entry = self._delete(key, seq, Effect.DELETED if seq in tombstones else Effect.LEFT)
+            else:
+                entry = self._upsert(key, seq, start + offset) or self._mended(key, seq, start + offset)
+            if entry is not None:
+                entries.append(entry)
+        self.last_seq = max(self.last_seq, *versions.values()) if versions else self.last_seq
+        self._touched = None
+        return self._commit(entries, at=at, healed=healed), held
+
+    def _held_then(self, versions: dict[Hashable, int], offsets: dict[int, int], after: int) -> Fingerprint:
+        """The fingerprint at the delta's point in time: what was held when it was asked for, changed as it says."""
+        touched = self._touched or {}
+        held = self._asked
+        for key, seq in versions.items():
+            if key in touched:
+                old = touched[key]
+            else:
+                slot = self._slots.get(key)
+                old = None if slot is None else self._seqs[slot]
+            new = seq if seq in offsets else None
+            if old != new:
+                held = held.moved(
+                    old if old is not None and old > after else None, new if new is not None and new > after else None
+                )
+        return held
+
+    def _append(self, rows: pa.Table) -> int:
+        start = len(self._chunks)
+        for batch in self._conform(rows).combine_chunks().to_batches():
+            self._chunks.append(batch)
+        return start
+
+    def _mended(self, key: Hashable, seq: int, position: int) -> Entry | None:
+        """Replace the cells of a version that an event may have brought with a decimal without its sign."""
+        slot = self._slots.get(key)
+        if slot is None or key not in self._doubtful or self._seqs[slot] != seq:
+            return None
+        self._doubtful.discard(key)
+        old = self._places[slot]
+        both = self._chunks.take([old, position]).to_pylist()
+        if both[0] == both[1]:
+            return None
+        self._places[slot] = position
+        return Entry(self._row_ids[slot], Effect.UPDATED, seq, position, old)
+
+    def expire(self, before: int, *, at: float = 0.0) -> Applied:
+        """Drop the rows of a STREAM table whose ``_seq`` is smaller: their time is over."""
+        return self._commit(
+            [
+                entry
+                for key, slot in list(self._slots.items())
+                if self._seqs[slot] < before and (entry := self._delete(key, self._seqs[slot], Effect.EXPIRED))
+            ],
+            at=at,
+            healed=False,
+        )
+
+    # A complete reading.
+
+    def load(self, table: pa.Table, *, at: float = 0.0, healed: bool = True) -> Applied:
         """Replace all rows by a complete reading; rows that are still there keep their numbers.
 
         Args:
             table: The columns of the store, in any order of rows.
+            at: When it came, in seconds since 1970.
+            healed: Whether events should have told the differences already.
 
         Raises:
             pyarrow.ArrowInvalid: A column cannot be held in its type.
         """
+        import numpy as np
+        import pyarrow as pa
+
         rows = self._newest_of_each(self._conform(table))
         keys, seqs = rows.column(self.key).to_pylist(), rows.column("_seq").to_pylist()
-        old_ids, old_seqs = self._ids, self._seqs
-        known = [old_ids.get(key) for key in keys]
-        fresh = iter(range(self.next_row_id, self.next_row_id + known.count(None)))
-        self._ids = {key: next(fresh) if row_id is None else row_id for key, row_id in zip(keys, known, strict=True)}
-        self._seqs = dict(zip(keys, seqs, strict=True))
-        self.next_row_id += known.count(None)
-        # The rows come in the order of _seq; the places are kept in the order of the numbers.
-        places = sorted(zip(self._ids.values(), range(len(keys)), strict=True))
-        self._places = dict(places)
-        self._chunks.replace(rows)
-        if self._max_rows is not None:
-            key_of = {row_id: key for key, row_id in self._ids.items()}
-            self._by_age = deque((row_id, key_of[row_id]) for row_id in self._places)
-        for key in self._tombstones.keys() & self._ids.keys():
+        before = {key: (self._row_ids[slot], self._seqs[slot], self._places[slot]) for key, slot in self._slots.items()}
+        old_chunks = self._chunks
+        known = [before[key][0] if key in before else -1 for key in keys]
+        fresh = iter(range(self.next_row_id, self.next_row_id + known.count(-1)))
+        numbers = [next(fresh) if row_id < 0 else row_id for row_id in known]
+        self.next_row_id += known.count(-1)
+        # The rows come in the order of _seq; the slots are in the order of the numbers.
+        order = np.argsort(np.array(numbers, np.int64), kind="stable")
+        positions = order.tolist()
+        self._chunks = RowChunks(self._schema)
+        for batch in (rows if _is_ascending(order) else rows.take(pa.array(order))).combine_chunks().to_batches():
+            self._chunks.append(batch)
+        self._slots = {keys[position]: slot for slot, position in enumerate(positions)}
+        self._seqs = array("q", [seqs[position] for position in positions])
+        self._row_ids = array("q", [numbers[position] for position in positions])
+        self._places = array("q", range(len(positions)))
+        self._by_seq = list(zip(seqs, keys, strict=True)) if self._max_rows is not None else []
+        for key in self._tombstones.keys() & self._slots.keys():
             del self._tombstones[key]
         self.last_seq = max([self.last_seq, *seqs[-1:]])
+        self._touched = None
         self.version += 1
         self._table = None
-        self._log_reading(old_ids, old_seqs)
+        applied = self._log_reading(before, old_chunks, at=at, healed=healed)
         self._doubtful.clear()
+        return applied
 
     def _conform(self, table: pa.Table) -> pa.Table:
         import pyarrow as pa
@@ -230,73 +420,162 @@ class KeyedStore:
         last = dict(zip(table.column(self.key).to_pylist(), range(table.num_rows), strict=True))
         if len(last) < table.num_rows:
             table = table.take(pa.array(sorted(last.values()), pa.int64()))
-        return table if self._max_rows is None else table.slice(max(0, table.num_rows - self._max_rows))
+        self.floor = 0
+        if self._max_rows is not None and table.num_rows > self._max_rows:
+            self.floor = table.column("_seq")[table.num_rows - self._max_rows - 1].as_py()
+            table = table.slice(table.num_rows - self._max_rows)
+        return table
 
-    def _log_reading(self, old_ids: dict[Hashable, int], old_seqs: dict[Hashable, int]) -> None:
-        """Log the difference between the rows before and after a reading, as far as the log reaches."""
-        differences = self._differences(old_ids, old_seqs) if old_ids else iter(())
-        entries = list(islice(differences, _MAX_LOG + 1))
-        if not old_ids or len(entries) > _MAX_LOG:
-            self._log.forget(self.version)
-            return
-        for row_id, effect in entries:
-            self._log.add(self.version, row_id, effect)
+    def _log_reading(
+        self, before: dict[Hashable, tuple[int, int, int]], old_chunks: RowChunks, *, at: float, healed: bool
+    ) -> Applied:
+        """Remember the difference between the rows before and after a reading, as far as the history reaches."""
+        if not before:
+            self._history.forget(self.version)
+            return Applied(inserted=len(self._slots))
+        entries: list[Entry] = []
+        for key, (row_id, seq, place) in before.items():
+            slot = self._slots.get(key)
+            if slot is None:
+                entries.append(Entry(row_id, Effect.DELETED, seq, -1, place))
+            elif self._seqs[slot] != seq or key in self._doubtful:
+                entries.append(Entry(row_id, Effect.UPDATED, self._seqs[slot], self._places[slot], place))
+        entries += [
+            Entry(self._row_ids[slot], Effect.INSERTED, self._seqs[slot], self._places[slot], -1)
+            for key, slot in self._slots.items()
+            if key not in before
+        ]
+        self._history.settle(self._schema)
+        chunks = None
+        if len(entries) <= _MAX_CELLS:
+            # The old cells lie in other chunks than the new ones; the history wants them in the same.
+            chunks = RowChunks(self._schema)
+            new = _copied(chunks, self._chunks, [entry.new for entry in entries])
+            old = _copied(chunks, old_chunks, [entry.old for entry in entries])
+            entries = [entry._replace(new=a, old=b) for entry, a, b in zip(entries, new, old, strict=True)]
+        if entries:
+            self._history.add(Step(self.version, at, healed, entries, chunks))
+        return _count(entries)
 
-    def _differences(self, old_ids: dict[Hashable, int], old_seqs: dict[Hashable, int]) -> Iterator[tuple[int, Effect]]:
-        for key, row_id in old_ids.items():
-            if key not in self._ids:
-                yield row_id, Effect.REMOVED
-            elif self._seqs[key] != old_seqs[key] or row_id in self._doubtful:
-                yield row_id, Effect.UPDATED
-        for key, row_id in self._ids.items():
-            if key not in old_ids:
-                yield row_id, Effect.INSERTED
+    # One row.
 
-    def _upsert(self, key: Hashable, seq: int, position: int, version: int) -> Effect | None:
-        if seq <= max(self._seqs.get(key, -1), self._tombstones.get(key, -1)):
-            return None
-        self._tombstones.pop(key, None)
-        row_id = self._ids.get(key)
-        effect = Effect.INSERTED if row_id is None else Effect.UPDATED
-        if row_id is None:
+    def _upsert(self, key: Hashable, seq: int, position: int) -> Entry | None:
+        slot = self._slots.get(key)
+        if slot is None:
+            if seq <= max(self.floor, self._tombstones.get(key, -1)):
+                return None
+            if self._touched is not None:
+                self._touched.setdefault(key, None)
+            self._tombstones.pop(key, None)
             row_id = self.next_row_id
             self.next_row_id += 1
-            self._ids[key] = row_id
-            if self._max_rows is not None:
-                self._by_age.append((row_id, key))
-        self._seqs[key] = seq
-        self._places[row_id] = position
-        self._doubtful.discard(row_id)
-        self._log.add(version, row_id, effect)
-        return effect
+            self._slots[key] = len(self._seqs)
+            self._seqs.append(seq)
+            self._places.append(position)
+            self._row_ids.append(row_id)
+            entry = Entry(row_id, Effect.INSERTED, seq, position, -1)
+        else:
+            held = self._seqs[slot]
+            if seq <= held:
+                return None
+            if self._touched is not None:
+                self._touched.setdefault(key, held)
+            entry = Entry(self._row_ids[slot], Effect.UPDATED, seq, position, self._places[slot])
+            self._seqs[slot] = seq
+            self._places[slot] = position
+            if self._doubtful:
+                self._doubtful.discard(key)
+        if self._max_rows is not None:
+            heapq.heappush(self._by_seq, (seq, key))
+        return entry
 
-    def _delete(self, key: Hashable, seq: int | None, version: int) -> Effect | None:
-        held = self._seqs.get(key, -1)
+    def _delete(self, key: Hashable, seq: int | None, effect: Effect) -> Entry | None:
+        slot = self._slots.get(key)
+        held = -1 if slot is None else self._seqs[slot]
         tombstone = held if seq is None else seq
         if tombstone < max(held, self._tombstones.get(key, 0)):
             return None
         self._tombstones[key] = tombstone
         if len(self._tombstones) > _MAX_TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
-        if key not in self._ids:
+        if slot is None:
             return None
-        self._remove(key, version)
-        return Effect.REMOVED
+        if self._touched is not None:
+            self._touched.setdefault(key, held)
+        return self._remove(key, slot, tombstone, effect)
 
-    def _remove(self, key: Hashable, version: int) -> None:
-        row_id = self._ids.pop(key)
-        del self._seqs[key], self._places[row_id]
-        self._doubtful.discard(row_id)
-        self._log.add(version, row_id, Effect.REMOVED)
+    def _remove(self, key: Hashable, slot: int, seq: int, effect: Effect) -> Entry:
+        entry = Entry(self._row_ids[slot], effect, seq, -1, self._places[slot])
+        del self._slots[key]
+        self._places[slot] = -1
+        self._doubtful.discard(key)
+        return entry
 
-    def _drop_oldest(self, version: int) -> None:
-        while self._max_rows is not None and len(self._ids) > self._max_rows:
-            row_id, key = self._by_age.popleft()
-            if self._ids.get(key) == row_id:
-                self._remove(key, version)
+    # Housekeeping.
+
+    def _commit(self, entries: list[Entry], *, at: float, healed: bool) -> Applied:
+        if not entries:
+            self._gather_if_scattered()
+            return Applied()
+        entries += self._drop_oldest()
+        self.version += 1
+        self._table = None
+        self._history.add(Step(self.version, at, healed, entries, self._chunks))
+        self._gather_if_scattered()
+        return _count(entries)
+
+    def _drop_oldest(self) -> Iterable[Entry]:
+        dropped = []
+        while self._max_rows is not None and len(self._slots) > self._max_rows:
+            seq, key = heapq.heappop(self._by_seq)
+            slot = self._slots.get(key)
+            if slot is not None and self._seqs[slot] == seq:
+                self.floor = max(self.floor, seq)
+                if self._touched is not None:
+                    self._touched.setdefault(key, seq)
+                dropped.append(self._remove(key, slot, seq, Effect.EXPIRED))
+        return dropped
 
     def _gather_if_scattered(self) -> None:
-        is_scattered = self._chunks.num_batches > _MAX_BATCHES
+        is_scattered = self._chunks.num_batches > _MAX_RUNS
         if is_scattered or len(self._chunks) > 2 * self.num_rows + _MAX_DEAD_ROWS:
-            self._chunks.replace(self._chunks.take(list(self._places.values())))
-            self._places = dict(zip(self._places, range(len(self._places)), strict=True))
+            self._gather()
+        if len(self._by_seq) > 2 * self.num_rows + _MAX_DEAD_ROWS:
+            self._by_seq = [(self._seqs[slot], key) for key, slot in self._slots.items()]
+            heapq.heapify(self._by_seq)
+
+    def _gather(self) -> None:
+        """Copy the living rows into one batch, and forget the slots of those that are gone."""
+        rows = self._chunks.take(self._living_places().tolist())
+        self._history.settle(self._schema)
+        self._chunks = RowChunks(self._schema)
+        for batch in rows.combine_chunks().to_batches():
+            self._chunks.append(batch)
+        if len(self._slots) < len(self._seqs):
+            self._seqs = array("q", self._living(self._seqs).tobytes())
+            self._row_ids = array("q", self._living(self._row_ids).tobytes())
+            self._slots = {
+                key: slot for slot, (key, _) in enumerate(sorted(self._slots.items(), key=lambda item: item[1]))
+            }
+        self._places = array("q", range(len(self._slots)))
+
+
+def _count(entries: Sequence[Entry]) -> Applied:
+    inserted = sum(entry.effect is Effect.INSERTED for entry in entries)
+    updated = sum(entry.effect is Effect.UPDATED for entry in entries)
+    return Applied(inserted, updated, len(entries) - inserted - updated)
+
+
+def _is_ascending(order: np.ndarray) -> bool:
+    import numpy as np
+
+    return bool(np.all(order[:-1] < order[1:]))
+
+
+def _copied(to: RowChunks, source: RowChunks, places: Sequence[int]) -> list[int]:
+    """Copy rows and return their new places; -1 stays."""
+    wanted = [place for place in places if place >= 0]
+    numbers = iter(range(len(to), len(to) + len(wanted)))
+    for batch in source.take(wanted).combine_chunks().to_batches():
+        to.append(batch)
+    return [next(numbers) if place >= 0 else -1 for place in places]

@@ -201,7 +201,8 @@ class Subscriptions:
             yield Interrupted(subscription.key, error.code, error.message)
         elif not self._may_pass(subscription, error.code, now):
             del self._by_key[subscription.key]
-            yield Refused(subscription.key, subscription.sql, error.code, error.message)
+            held = tuple(other.sql for other in self._by_key.values() if other.phase is _Phase.ACTIVE)
+            yield Refused(subscription.key, subscription.sql, error.code, error.message, held)
             return
         subscription.phase = _Phase.RETRYING
         subscription.deadline = now + self._timing.retry_delay

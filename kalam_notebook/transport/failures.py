@@ -6,6 +6,7 @@ The one place where errors of the ``websockets`` library and of the token source
 from __future__ import annotations
 
 import ssl
+from collections import Counter
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
@@ -65,6 +66,10 @@ def describe_failure(exc: Exception, *, url: str) -> Failure:
 def subscription_error(refused: Refused) -> SubscriptionError:
     """Make the error for a live query that the server refused."""
     hint = _HINTS.get(refused.code, "")
+    if refused.code == "SUBSCRIPTION_LIMIT_EXCEEDED" and refused.held:
+        counted = Counter(refused.held).items()
+        named = "; ".join(f"{count} x {sql if len(sql) <= 80 else f'{sql[:79]}…'}" for sql, count in counted)
+        hint = f"{hint} This client holds {named}."
     return SubscriptionError(refused.code, refused.message, refused.sql, hint)
 
 

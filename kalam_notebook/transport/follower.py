@@ -1,32 +1,45 @@
-"""Keeps the rows of one live query: reads them over HTTP, applies events, reads again after each reconnect.
+"""Keeps the rows of one live query true: applies its events, and has the truth lane ask the server.
 
-The socket's thread only puts what it hears into an inbox; one worker thread for each live table reads and applies, so
-that neither a long reading nor a slow consumer holds up the socket. What an event means is decided in ``live.store``.
+The socket's thread only puts what it hears into an inbox. One worker thread for each live query takes things out,
+applies them, and begins the rounds of the truth lane, whose questions are asked on the threads of a ``Lane``; so
+neither a long reading nor a slow consumer holds up anything else. What is asked and what an answer means is decided in
+``live.keyed`` and ``live.rerunning``, when it is asked in ``live.schedule``.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
+import math
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TypeVar
 
-from kalam_notebook.errors import ConnectError, KalamError, LiveError
-from kalam_notebook.live.counters import Counters
-from kalam_notebook.live.plan import DOUBTFUL_DECIMALS, OTHER_COLUMNS, TablePlan, plan_table
-from kalam_notebook.live.query import LiveQuery
+from kalam_notebook.errors import (
+    ConnectError,
+    DecodeError,
+    KalamError,
+    LiveError,
+    ProtocolError,
+    RequestTimeoutError,
+    ServerError,
+    TransportError,
+)
+from kalam_notebook.live.backoff import backoff
+from kalam_notebook.live.engine import Engine, Job, Rows, RowSource, Verdict
+from kalam_notebook.live.schedule import Rhythm, TruthSchedule
 from kalam_notebook.live.states import State, Status, first_line
-from kalam_notebook.live.store import KeyedStore
-from kalam_notebook.transport.rereading import read_patiently
+from kalam_notebook.live.tally import LiveStats, Tally
+from kalam_notebook.live.truth import Proof
+from kalam_notebook.transport.lane import Lane
 from kalam_notebook.transport.socket import LiveSocket
 from kalam_notebook.transport.threads import Bell, Inbox
-from kalam_notebook.wire.live import Change, SubscriptionAck
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from kalam_notebook.wire.live import Change, SubscriptionAck, row_seq
 
 __all__ = ["Follower"]
 
@@ -36,71 +49,98 @@ _LOG = logging.getLogger("kalam_notebook.live")
 #: Events applied at once; between two such batches, readers get their turn.
 _MAX_BATCH = 5_000
 
-#: Events that may wait. Beyond that they are dropped, and the rows are read again instead.
+#: Events that may wait. Beyond that they are dropped, and the truth lane brings what they told.
 _MAX_WAITING = 200_000
 
-#: Seconds that ``close`` waits for the worker, which may be in the middle of a reading.
+#: Seconds that ``close`` waits for the worker.
 _JOIN_TIMEOUT = 0.5
+
+#: Milliseconds since 1970 at which ``_seq`` begins, and the bits below its milliseconds (live reference, section 4.4).
+_SEQ_EPOCH_MS, _SEQ_MS_BITS = 1_704_067_200_000, 22
+
+#: What a question may fail with because the table has other columns now.
+_REFUSALS = (ServerError, ProtocolError, DecodeError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """An event and the bytes of its frame."""
+
+    change: Change
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Established:
-    """An acknowledgement, and the turn of the connection that it belongs to."""
+    """All subscriptions stand, for the first time or again."""
 
-    ack: SubscriptionAck
-    turn: int
+
+@dataclass(frozen=True, slots=True)
+class _Woken:
+    """Somebody wants to know now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The end of a round: what its job returned, or why it failed."""
+
+    outcome: object
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """No event will follow. ``error`` is None when the owner wanted it."""
+    """Nothing will follow. ``error`` is None when the owner wanted it."""
 
     error: KalamError | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """A round on its way: the connection's turn, and the number of wishes, when it began."""
+
+    turn: int
+    wishes: int
 
 
 class Follower:
     """The rows of one live query and the thread that keeps them.
 
     Args:
-        query: The live query.
-        read: Reads all rows of a SELECT at one point in time; blocks.
-        table_kind: Tells ``user``, ``shared`` or ``stream`` for ``namespace.table``; blocks.
-        max_rows: How many rows are kept; None for all.
+        engine: Holds the rows and knows what to ask.
+        source: Answers; its calls block.
+        lane: Runs them.
+        rhythm: How often the server is asked.
     """
 
-    def __init__(
-        self,
-        query: LiveQuery,
-        *,
-        read: Callable[[str], pa.Table],
-        table_kind: Callable[[str], str],
-        max_rows: int | None,
-    ) -> None:
-        self.query = query
+    def __init__(self, engine: Engine, *, source: RowSource, lane: Lane, rhythm: Rhythm) -> None:
+        self.engine = engine
         self.bell = Bell()
-        self.counters = Counters()
         self.error: KalamError | None = None
         self.is_over = False
-        self._read = read
-        self._table_kind = table_kind
-        self._kind = ""
-        self._max_rows = max_rows
-        self._inbox: Inbox[Change | _Established | _End] = Inbox()
+        self.is_paused = False
+        self._source = source
+        self._lane = lane
+        self._schedule = TruthSchedule(rhythm, partial(backoff, random.random))
+        self._inbox: Inbox[_Heard | _Established | _Woken | _Answered | _End] = Inbox()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="kalam-live-table", daemon=True)
-        self._unsubscribe: Callable[[], None] | None = None
-        # Guards the store. The socket's thread never takes it.
+        self._unsubscribe: Callable[[], None] = lambda: None
+        # Guards the engine and the numbers. The socket's thread never takes it.
         self._lock = threading.Lock()
-        self._store: KeyedStore | None = None
-        self._plan: TablePlan | None = None
-        self._has_other_columns = False
+        self._tally = Tally()
+        self._proof: Proof | None = None
+        self._proved_wishes = self._proved_healed = 0
+        self._trouble = ""
         # The connection as the socket's thread tells it. Each loss and each return begins a turn; the rows follow the
-        # server when they were read in the present one.
+        # server when a round that began in the present one has ended well.
         self._connection = Status(State.IDLE)
         self._turn = 0
-        self._read_in_turn = -1
-        self._acknowledgements = 0
-        self._is_overflowing = False
+        self._true_turn = -1
+        self._established: set[int] = set()
+        self._was_established = False
+        self._wishes = 0
+        self._round: _Round | None = None
         # In a forked child there is no worker, and the lock may be held for ever.
         self._pid = os.getpid()
 
@@ -115,19 +155,26 @@ class Follower:
             ConnectError: There was no acknowledgement in time.
             KalamError: The query was refused, or the rows could not be read.
         """
-        key = socket.subscribe(self.query.subscription_sql(), self)
-        self._unsubscribe = lambda: socket.unsubscribe(key)
+        keys: list[int] = []
+
+        def unsubscribe() -> None:
+            for key in keys:
+                socket.unsubscribe(key)
+
+        self._unsubscribe = unsubscribe
+        for number, sql in enumerate(self.engine.subscriptions):
+            keys.append(socket.subscribe(sql, _Listener(self, number)))
         self._thread.start()
         deadline: float | None = time.monotonic() + timeout
-        while self._store is None:
+        while self.engine.rows is None:
             seen = self.bell.count
             self.raise_if_over()
-            if self._acknowledgements:
+            if self._was_established:
                 deadline = None
             elif deadline is not None and time.monotonic() >= deadline:
                 reason = self._connection.reason or self.status
                 raise ConnectError(f"No live connection to {socket.url} within {timeout:g} s: {reason}.")
-            if self._store is None:
+            if self.engine.rows is None:
                 self.bell.wait_beyond(seen, deadline)
 
     def close(self) -> None:
@@ -135,45 +182,40 @@ class Follower:
         if self.is_forked:
             return
         self._ending.set()
-        if self._unsubscribe is not None:
-            self._unsubscribe()
+        self._unsubscribe()
         self._finish(None)
         self._inbox.put(_End(None))
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(_JOIN_TIMEOUT)
 
-    # What the socket's thread tells.
+    # What the socket's thread tells, through a ``_Listener`` for each subscription.
 
-    def subscribed(self, ack: SubscriptionAck) -> None:
-        """Events come from here on: the rows have to be read."""
-        self._turn += 1
-        self._acknowledgements += 1
-        self._inbox.put(_Established(ack, self._turn))
-        self.bell.ring()
-
-    def changed(self, change: Change) -> None:
-        """A row changed."""
-        if len(self._inbox) < _MAX_WAITING:
-            self._inbox.put(change)
-        elif not self._is_overflowing:
-            self._is_overflowing = True
+    def _subscribed(self, number: int) -> None:
+        self._established.add(number)
+        if len(self._established) == len(self.engine.subscriptions):
+            self._turn += 1
+            self._was_established = True
+            self._inbox.put(_Established())
             self.bell.ring()
 
-    def interrupted(self, reason: str) -> None:
-        """No events come for now."""
-        _LOG.info("live query of %s interrupted: %s", self.query.table_name, reason)
+    def _changed(self, change: Change, size: int) -> None:
+        if len(self._inbox) < _MAX_WAITING:
+            self._inbox.put(_Heard(change, size))
+
+    def _interrupted(self, number: int, reason: str) -> None:
+        _LOG.info("live query of %s interrupted: %s", self.engine.table_name, reason)
+        self._established.discard(number)
         self._turn += 1
         self.bell.ring()
 
-    def status_changed(self, status: Status) -> None:
-        """The connection is somewhere else."""
+    def _status_changed(self, status: Status) -> None:
         self._connection = status
         if status.state is not State.OPEN:
+            self._established.clear()
             self._turn += 1
         self.bell.ring()
 
-    def stopped(self, error: KalamError | None) -> None:
-        """The live query has ended."""
+    def _stopped(self, error: KalamError | None) -> None:
         self._ending.set()
         self._inbox.put(_End(error))
 
@@ -184,30 +226,29 @@ class Follower:
         """Where the live query is, for people."""
         if self.is_over:
             return f"stopped: {'closed' if self.error is None else first_line(self.error)}"
+        if self.is_paused:
+            return "paused"
         if self._connection.state is not State.OPEN:
             return self._connection.text(time.monotonic())
-        follows = self._read_in_turn == self._turn and not self._is_overflowing
-        return "live" if follows else "catching up"
-
-    @property
-    def reconnects(self) -> int:
-        """How often the live query was established again."""
-        return max(0, self._acknowledgements - 1)
-
-    @property
-    def num_rows(self) -> int:
-        """How many rows there are; never waits."""
-        return 0 if self._store is None else self._store.num_rows
+        return "live" if self._true_turn == self._turn and not self.engine.is_diverged else "catching up"
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
-        notices = () if self._plan is None else self._plan.notices
-        if self._store is not None and self._store.has_doubtful_decimals:
-            notices += (DOUBTFUL_DECIMALS,)
-        return (*notices, OTHER_COLUMNS) if self._has_other_columns else notices
+        return (*self.engine.notices, self._trouble) if self._trouble else self.engine.notices
 
-    def look(self, view: Callable[[KeyedStore, TablePlan], _T]) -> _T:
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are; never waits."""
+        return 0 if self.engine.rows is None else self.engine.rows.num_rows
+
+    def stats(self) -> LiveStats:
+        """The numbers as of now."""
+        self._check_process()
+        with self._lock:
+            return self._tally.stats(rows=self.num_rows, now=time.monotonic())
+
+    def look(self, view: Callable[[Rows], _T]) -> _T:
         """Return what a function makes of the rows at one point in time; only after ``start``.
 
         Raises:
@@ -215,9 +256,50 @@ class Follower:
         """
         self._check_process()
         with self._lock:
-            assert self._store is not None
-            assert self._plan is not None
-            return view(self._store, self._plan)
+            assert self.engine.rows is not None
+            return view(self.engine.rows)
+
+    def verify(self, *, timeout: float, reread: bool = False) -> Proof:
+        """Have the server asked now, and return what came out.
+
+        Args:
+            timeout: Seconds to wait.
+            reread: Whether to read everything.
+
+        Raises:
+            RequestTimeoutError: Nothing came out in time.
+            KalamError: The live query has ended.
+        """
+        self._check_process()
+        with self._lock:
+            self._wishes += 1
+            wish = self._wishes
+            if reread:
+                self.engine.reread()
+        self._wake()
+        deadline = time.monotonic() + timeout
+        while True:
+            seen = self.bell.count
+            with self._lock:
+                if self._proof is not None and self._proved_wishes >= wish:
+                    return self._proof
+            self.raise_if_over()
+            if time.monotonic() >= deadline:
+                reason = self._trouble or f"it is {self.status}"
+                raise RequestTimeoutError(f"The live table could not be verified within {timeout:g} s: {reason}.")
+            self.bell.wait_beyond(seen, deadline)
+
+    def pause(self) -> None:
+        """Let the rows stay as they are."""
+        self.is_paused = True
+        self.bell.ring()
+
+    def resume(self) -> None:
+        """Follow again; what was missed is brought by the truth lane."""
+        self.is_paused = False
+        self._turn += 1
+        self._wake()
+        self.bell.ring()
 
     def raise_if_over(self) -> None:
         """Raise why the live query has ended, if it has.
@@ -227,7 +309,7 @@ class Follower:
         """
         self._check_process()
         if self.is_over:
-            raise self.error or LiveError(f"The live query of {self.query.table_name} was closed.")
+            raise self.error or LiveError(f"The live query of {self.engine.table_name} was closed.")
 
     @property
     def is_forked(self) -> bool:
@@ -238,35 +320,160 @@ class Follower:
         if self.is_forked:
             raise LiveError("This live table belongs to the process that forked this one. Make a new one here.")
 
+    def _wake(self) -> None:
+        self._inbox.put(_Woken())
+
     # The worker.
 
     def _work(self) -> None:
         error: KalamError | None = None
-        established: _Established | None = None
         try:
-            while True:
-                item = self._inbox.take()
-                match item:
-                    case _End():
-                        error = item.error
-                        break
-                    case _Established():
-                        established = item
-                        self._catch_up(item)
-                    case Change():
-                        self._take_in([item, *self._inbox.take_more(Change, _MAX_BATCH - 1)])
-                if self._is_overflowing and established is not None:
-                    # Whatever is dropped from here on is newer than the reading, and asks for another one.
-                    self._is_overflowing = False
-                    self._catch_up(established)
+            while not isinstance(item := self._inbox.take(self._wait()), _End):
+                if isinstance(item, _Heard):
+                    self._take_in([item, *self._inbox.take_more(_Heard, _MAX_BATCH - 1)])
+                elif isinstance(item, _Answered):
+                    self._end_round(item)
+                elif item is not None:
+                    if isinstance(item, _Established):
+                        self._tally.acknowledgements += 1
+                        self.engine.acknowledged()
+                    self._schedule.wish(time.monotonic())
+                self._expire()
+                self._begin_round()
+            error = item.error
         except KalamError as exc:
             error = exc
         except Exception as exc:
             error = LiveError(f"The live query broke in an unexpected way: {type(exc).__name__}: {exc}")
             error.__cause__ = exc
-        if error is not None and self._unsubscribe is not None:
+        if error is not None:
             self._unsubscribe()
         self._finish(error)
+
+    def _wait(self) -> float | None:
+        """Seconds until there is something to do without anything coming in."""
+        now = time.monotonic()
+        due = self._schedule.due - now if self._may_ask() else math.inf
+        expiry = self.engine.expiry(now=now)
+        # Rows of one moment expire one by one; half a second later is soon enough.
+        wait = min(due, math.inf if expiry is None else expiry + 0.5)
+        return None if wait == math.inf else max(0.0, wait)
+
+    def _may_ask(self) -> bool:
+        is_established = len(self._established) == len(self.engine.subscriptions)
+        return is_established and not self.is_paused
+
+    def _take_in(self, heard: Sequence[_Heard]) -> None:
+        now, at = time.monotonic(), time.time()
+        if self.is_paused:
+            return
+        changes = [item.change for item in heard]
+        with self._lock:
+            if self.is_over:
+                return
+            applied = self.engine.take_in(changes, at=at)
+            self._tally.add_events(len(heard), sum(item.size for item in heard), now=now)
+            self._tally.add_changes(applied)
+            newest = max((row_seq(row) or 0 for row in (*changes[-1].rows, *changes[-1].old_values)), default=0)
+            if newest:
+                self._tally.last_seq = max(self._tally.last_seq, newest)
+                self._tally.lag_ms = at * 1000 - ((newest >> _SEQ_MS_BITS) + _SEQ_EPOCH_MS)
+        self._schedule.event(now)
+        if self.engine.is_diverged and not self._schedule.is_running:
+            self._schedule.wish(now)
+        if applied.total:
+            self.bell.ring()
+
+    def _expire(self) -> None:
+        with self._lock:
+            applied = self.engine.expire(now=time.monotonic(), at=time.time())
+            self._tally.add_changes(applied)
+        if applied.total:
+            self.bell.ring()
+
+    def _begin_round(self) -> None:
+        now = time.monotonic()
+        if not self._may_ask() or now < self._schedule.due:
+            return
+        with self._lock:
+            self._round = _Round(self._turn, self._wishes)
+            job = self.engine.next_job(now=now)
+        self._schedule.start(now)
+        self._lane.submit(partial(self._ask, job))
+
+    def _ask(self, job: Job) -> None:
+        """Ask, on a thread of the lane."""
+        if self._ending.is_set():
+            return
+        try:
+            self._inbox.put(_Answered(job.run(self._source)))
+        except Exception as exc:
+            self._inbox.put(_Answered(None, exc))
+
+    def _end_round(self, answered: _Answered) -> None:
+        now = time.monotonic()
+        begun, self._round = self._round, None
+        assert begun is not None
+        if self.is_paused and self.engine.rows is not None:
+            with self._lock:
+                self.engine.give_up()
+            self._schedule.finish(now)
+            return
+        if answered.error is not None:
+            self._fail(answered.error, now)
+            return
+        with self._lock:
+            if self.is_over:
+                return
+            is_first = self.engine.rows is None
+            verdict = self.engine.finish(answered.outcome, now=now, at=time.time())
+            self._count(verdict, is_first=is_first)
+            if verdict.is_true:
+                self._true_turn = begun.turn
+            if verdict.is_final and not is_first:
+                self._prove(verdict, begun)
+        self._trouble = ""
+        self._schedule.finish(now, again_in=verdict.again_in)
+        self.bell.ring()
+
+    def _fail(self, error: Exception, now: float) -> None:
+        with self._lock:
+            is_first = self.engine.rows is None
+            has_other_way = self.engine.give_up()
+        # The first reading is not repeated: its error is shown.
+        if is_first or not (_may_pass(error) or (has_other_way and isinstance(error, _REFUSALS))):
+            raise error
+        if has_other_way and not _may_pass(error):
+            with self._lock:
+                self.engine.reread()
+        delay = self._schedule.fail(now)
+        self._trouble = f"The server could not be asked ({first_line(error)}); it is asked again."
+        name = self.engine.table_name
+        _LOG.warning("live query of %s could not ask the server, again in %.1f s: %s", name, delay, error)
+        self.bell.ring()
+
+    def _count(self, verdict: Verdict, *, is_first: bool) -> None:
+        self._tally.rounds += 1
+        self._tally.last_seq = max(self._tally.last_seq, verdict.seq)
+        if not is_first:
+            self._tally.add_changes(verdict.applied)
+            self._tally.healed += verdict.healed
+
+    def _prove(self, verdict: Verdict, begun: _Round) -> None:
+        at = dt.datetime.now(dt.UTC)
+        if verdict.is_true:
+            self._tally.verified_seq, self._tally.verified_at = verdict.seq, at
+        self._proof = Proof(
+            verdict.is_true,
+            verdict.how,
+            rows=self.num_rows,
+            seq=verdict.seq,
+            at=at,
+            healed=self._tally.healed - self._proved_healed,
+            server=verdict.server,
+            held=verdict.held,
+        )
+        self._proved_wishes, self._proved_healed = begun.wishes, self._tally.healed
 
     def _finish(self, error: KalamError | None) -> None:
         """End once; what comes first is the reason."""
@@ -276,48 +483,37 @@ class Follower:
                 self.is_over = True
         self.bell.ring()
 
-    def _catch_up(self, established: _Established) -> None:
-        """Read all rows and take in the events that came meanwhile, in one step for those who look."""
-        self._kind = self._kind or self._table_kind(self.query.table_name)
-        plan = plan_table(self.query, established.ack.columns, kind=self._kind)
-        sql = self.query.read_sql(plan.columns)
-        rows = self._read(sql) if self._store is None else read_patiently(self._read, sql, self._ending)
-        if rows is None:
-            return
-        with self._lock:
-            if self.is_over:
-                return
-            store = self._store_for(plan)
-            store.load(rows)
-            self._store, self._plan, self._has_other_columns = store, plan, False
-            self._apply(store, self._inbox.take_more(Change, _MAX_WAITING))
-            self._read_in_turn = established.turn
-        self.bell.ring()
 
-    def _store_for(self, plan: TablePlan) -> KeyedStore:
-        """The present store, or an empty one that goes on counting when the columns are others."""
-        old = self._store
-        if old is not None and (old.columns, old.key) == (plan.columns, plan.key):
-            return old
-        return KeyedStore(
-            plan.columns,
-            key=plan.key,
-            visible=plan.visible,
-            max_rows=self._max_rows,
-            version=0 if old is None else old.version,
-            next_row_id=0 if old is None else old.next_row_id,
-        )
+class _Listener:
+    """Hears one subscription of a follower."""
 
-    def _take_in(self, changes: Sequence[Change]) -> None:
-        with self._lock:
-            if self.is_over or self._store is None:
-                return
-            self._apply(self._store, changes)
-        self.bell.ring()
+    def __init__(self, follower: Follower, number: int) -> None:
+        self._follower = follower
+        self._number = number
 
-    def _apply(self, store: KeyedStore, changes: Sequence[Change]) -> None:
-        self.counters = self.counters.add(len(changes), store.apply(changes))
-        newest = next((change for change in reversed(changes) if change.change_type == "insert"), None)
-        # Inserts have all columns; ALTER TABLE sends no message (live reference, section 6.8).
-        if newest is not None and self._plan is not None and newest.rows[0].keys() != self._plan.row_names:
-            self._has_other_columns = True
+    def subscribed(self, ack: SubscriptionAck) -> None:
+        """See ``Listener``."""
+        self._follower._subscribed(self._number)
+
+    def changed(self, change: Change, size: int) -> None:
+        """See ``Listener``."""
+        self._follower._changed(change, size)
+
+    def interrupted(self, reason: str) -> None:
+        """See ``Listener``."""
+        self._follower._interrupted(self._number, reason)
+
+    def status_changed(self, status: Status) -> None:
+        """See ``Listener``."""
+        self._follower._status_changed(status)
+
+    def stopped(self, error: KalamError | None) -> None:
+        """See ``Listener``."""
+        self._follower._stopped(error)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether asking again may help."""
+    if isinstance(error, ServerError):
+        return error.status >= 500 or error.status == 429
+    return isinstance(error, TransportError)

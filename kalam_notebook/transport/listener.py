@@ -44,8 +44,8 @@ class Listener(Protocol):
         """The live query is established, for the first time or again: what was missed before is not told."""
         ...
 
-    def changed(self, change: Change) -> None:
-        """A row changed."""
+    def changed(self, change: Change, size: int) -> None:
+        """A row changed; ``size`` is the bytes of the frame that told it."""
         ...
 
     def interrupted(self, reason: str) -> None:
@@ -67,7 +67,7 @@ def hearing_of(listener: Listener) -> Hearing:
     def hear(event: Event, size: int) -> None:
         match event:
             case Changed():
-                listener.changed(event.change)
+                listener.changed(event.change, size)
             case Subscribed():
                 listener.subscribed(event.ack)
             case Interrupted():

@@ -32,12 +32,11 @@ class Inbox(Generic[_T]):
             self._items.append(item)
             self._filled.notify()
 
-    def take(self) -> _T:
-        """Wait for an item."""
+    def take(self, timeout: float | None = None) -> _T | None:
+        """Wait for an item; None when there is none after so many seconds."""
         with self._filled:
-            while not self._items:
-                self._filled.wait()
-            return self._items.popleft()
+            self._filled.wait_for(lambda: bool(self._items), timeout)
+            return self._items.popleft() if self._items else None
 
     def take_more(self, kind: type[_K], limit: int) -> list[_K]:
         """Take the items of a kind that are there, up to the first other one, without waiting."""

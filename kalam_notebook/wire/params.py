@@ -19,11 +19,12 @@ import orjson
 from kalam_notebook.errors import ParameterError
 from kalam_notebook.wire.decimals import DecimalText
 from kalam_notebook.wire.fileref import FileRef
+from kalam_notebook.wire.sql import Kind, tokenize
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["MAX_PARAMETERS", "encode_parameters"]
+__all__ = ["MAX_PARAMETERS", "encode_parameters", "write_parameters_in"]
 
 #: The server's limits; fixed in its code (HTTP reference, section 2.4).
 MAX_PARAMETERS = 50
@@ -49,6 +50,45 @@ def encode_parameters(params: Sequence[Any] | None) -> list[Any]:
     if len(params) > MAX_PARAMETERS:
         raise ParameterError(f"${len(params)}", f"the server takes at most {MAX_PARAMETERS} parameters.")
     return [_encode(f"${index}", value) for index, value in enumerate(params, 1)]
+
+
+def write_parameters_in(sql: str, values: Sequence[Any]) -> str:
+    """Write values in the place of ``$1 …``, as literals: live queries have no parameters on the server.
+
+    Args:
+        sql: A text; what looks like a parameter in a string or a comment is left alone.
+        values: As ``encode_parameters`` returns them.
+
+    Raises:
+        ParameterError: A parameter has no value, or one that has no literal.
+        UnreadableSQL: The text cannot be tokenized.
+    """
+    if not values:
+        return sql
+    parts, last = [], 0
+    for token in tokenize(sql):
+        if token.kind is not Kind.PARAMETER:
+            continue
+        number = int(token.text[1:])
+        if not 1 <= number <= len(values):
+            raise ParameterError(token.text, f"there is no value for it; {len(values)} are given.")
+        parts += [sql[last : token.start], _literal(token.text, values[number - 1])]
+        last = token.end
+    return "".join([*parts, sql[last:]])
+
+
+def _literal(name: str, value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, (int, float)):
+        return repr(value) if value >= 0 else f"({value!r})"  # Behind a minus, another one would begin a comment.
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ParameterError(name, "the text holds NUL, which SQL text cannot.")
+        return "'" + value.replace("'", "''") + "'"
+    raise ParameterError(name, f"a live query cannot compare with {type(value).__name__}.")
 
 
 def _encode(name: str, value: object) -> object:

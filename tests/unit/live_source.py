@@ -3,49 +3,108 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pyarrow as pa
 
+from kalam_notebook.live.plan import Reading, ResultReading, TableInfo, TablePlan
+from kalam_notebook.live.truth import Delta, Fingerprint, fingerprint_of
 from kalam_notebook.wire.decode import decode_columns
-from kalam_notebook.wire.types import Column, parse_schema
+from kalam_notebook.wire.types import Column, arrow_type, parse_schema
 
 
 class RowSource:
-    """Holds rows by id, as wire cells, and answers ``read_complete`` with those columns that the SQL names.
+    """Holds rows by id, as wire cells, and tells the truth about them.
 
-    ``before_read`` runs before each reading, on the reader's thread, and may block or raise.
+    ``before_read`` runs before each whole reading and ``before_delta`` before each delta, on the thread that asks;
+    either may block or raise. ``matches`` is the filter, whatever the SQL says.
     """
 
     def __init__(self, schema: list[dict], *, kind: str = "shared", token: str = "good") -> None:
-        self.columns: dict[str, Column] = {column.name: column for column in parse_schema(schema)}
+        self.schema: dict[str, Column] = {column.name: column for column in parse_schema(schema)}
         self.rows: dict[str, dict] = {}
+        self.tombstones: dict[str, int] = {}
         self.kind = kind
+        self.ttl_ms: int | None = None
+        self.now_ms = 0
         self.token = token
-        self.reads: list[str] = []
+        self.reads: list[TablePlan] = []
+        self.deltas: list[int] = []
+        self.matches: Callable[[dict], bool] = lambda row: True
         self.before_read: Callable[[int], None] = lambda number: None
-        self._lock = threading.Lock()
+        self.before_delta: Callable[[int], None] = lambda number: None
+        self.lock = threading.RLock()
 
     def put(self, *rows: dict) -> None:
-        with self._lock:
+        with self.lock:
             self.rows.update({row["id"]: row for row in rows})
 
-    def remove(self, *ids: str) -> None:
-        with self._lock:
+    def remove(self, *ids: str, seq: int | None = None) -> None:
+        """Delete rows; without a ``_seq`` as a flush does it, which removes the tombstone too."""
+        with self.lock:
             for row_id in ids:
                 del self.rows[row_id]
+                if seq is not None:
+                    self.tombstones[row_id] = seq
 
     def access_token(self, *, renew: bool = False) -> str:
         return self.token
 
-    def table_kind(self, table: str) -> str:
-        return self.kind
+    def describe(self, table: str) -> TableInfo:
+        return TableInfo(self.columns(table), self.kind, self.ttl_ms)
 
-    def read_complete(self, sql: str) -> pa.Table:
-        self.reads.append(sql)
+    def columns(self, table: str) -> tuple[Column, ...]:
+        return tuple(self.schema.values())
+
+    def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
+        self.reads.append(plan)
         self.before_read(len(self.reads))
-        names = [name.strip('"') for name in sql.removeprefix("SELECT ").split(" FROM ")[0].split(", ")]
-        columns = [self.columns[name] for name in names]
-        with self._lock:
-            cells = [[row.get(name) for row in self.rows.values()] for name in names]
-        return pa.Table.from_batches([decode_columns(columns, cells)])
+        with self.lock:
+            found = sorted(self._matching(), key=lambda row: int(row["_seq"]))
+            newest = max([*self._seqs(self.rows.values()), *self.tombstones.values()], default=0)
+        return Reading(self._table(plan, found), newest)
+
+    def read_delta(self, plan: TablePlan, after: int, floor: int) -> Delta | None:
+        self.deltas.append(after)
+        self.before_delta(len(self.deltas))
+        with self.lock:
+            matching = self._matching()
+            changed = [row for row in self.rows.values() if int(row["_seq"]) > after]
+            keys = [row[plan.key] for row in changed]
+            gone = {key: seq for key, seq in self.tombstones.items() if seq > after and key not in self.rows}
+            kind = arrow_type(self.schema[plan.key])
+            seqs = np.array([seq for seq in self._seqs(matching) if seq > floor], np.int64)
+            return Delta(
+                self._table(plan, [row for row in changed if self.matches(row)]),
+                _pairs(keys, self._seqs(changed), kind),
+                _pairs(list(gone), list(gone.values()), kind),
+                fingerprint_of(seqs),
+                self.now_ms,
+            )
+
+    def count(self, plan: TablePlan) -> int:
+        return len(self.rows)
+
+    def read_result(self, sql: str) -> ResultReading:
+        raise NotImplementedError
+
+    def read_fingerprints(self, tables: Sequence[str]) -> tuple[Fingerprint, ...]:
+        raise NotImplementedError
+
+    def _matching(self) -> list[dict]:
+        return [row for row in self.rows.values() if self.matches(row)]
+
+    @staticmethod
+    def _seqs(rows) -> list[int]:
+        return [int(row["_seq"]) for row in rows]
+
+    @staticmethod
+    def _table(plan: TablePlan, rows: list[dict]) -> pa.Table:
+        cells = [[row.get(column.name) for row in rows] for column in plan.columns]
+        return pa.Table.from_batches([decode_columns(plan.columns, cells)])
+
+
+def _pairs(keys: list, seqs: list[int], kind: pa.DataType) -> pa.Table:
+    cells = pa.array([int(key) for key in keys] if pa.types.is_integer(kind) else keys, kind)
+    return pa.table({"key": cells, "seq": pa.array(seqs, pa.int64())})

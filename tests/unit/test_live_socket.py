@@ -54,7 +54,7 @@ class Ears:
     def subscribed(self, ack):
         self._hear("subscribed", ack)
 
-    def changed(self, change):
+    def changed(self, change, size):
         self._hear("changed", change)
 
     def interrupted(self, reason):

@@ -186,12 +186,14 @@ def test_hidden_deleted_column_is_false_in_updates():
     assert rows_of(store) == [(1, False)]
 
 
-def test_max_rows_keeps_the_latest_to_appear():
+def test_max_rows_keeps_the_newest():
     store = make_store(max_rows=2)
     store.apply([insert(key, 10 + key) for key in range(4)])
     assert [row[0] for row in rows_of(store)] == [2, 3]
     store.apply([update(2, 20, body="y", n=0), insert(9, 21)])
-    assert [row[0] for row in rows_of(store)] == [3, 9]
+    assert [row[0] for row in rows_of(store)] == [2, 9]
+    assert store.floor == 13
+    assert store.apply([insert(5, 12)]) == Applied()
     store.load(table(*((str(key), "r", 0, str(100 - key)) for key in range(5))))
     assert [row[0] for row in rows_of(store)] == [1, 0]
     store.apply([insert(7, 200)])
@@ -362,7 +364,7 @@ def test_a_store_that_follows_another_goes_on_counting():
 
 def test_dead_rows_are_dropped(monkeypatch):
     monkeypatch.setattr(store_module, "_MAX_DEAD_ROWS", 5)
-    monkeypatch.setattr(store_module, "_MAX_BATCHES", 4)
+    monkeypatch.setattr(store_module, "_MAX_RUNS", 4)
     store = make_store()
     view: dict[int, tuple] = {}
     version = -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 import types
 from collections import deque
+from dataclasses import replace
 from itertools import repeat
 
 import pytest
@@ -18,16 +20,17 @@ from live_source import RowSource
 from kalam_notebook.errors import (
     ConfigError,
     ConnectError,
-    DecodeError,
     LiveError,
     QueryError,
     RequestTimeoutError,
     SubscriptionError,
 )
-from kalam_notebook.live_table import LiveStats, LiveTable
+from kalam_notebook.live.schedule import Rhythm
+from kalam_notebook.live.truth import Fingerprint
+from kalam_notebook.live_table import LiveTable
 from kalam_notebook.settings import Timeouts
 from kalam_notebook.transport import follower as follower_module
-from kalam_notebook.transport import rereading
+from kalam_notebook.transport.lane import Lane
 from kalam_notebook.transport.socket import LiveSocket
 
 SQL = "SELECT * FROM chat.messages"
@@ -64,11 +67,25 @@ def socket(server, source):
 
 
 @pytest.fixture
-def open_table(source, socket):
+def lane():
+    lane = Lane(per_second=1000)
+    yield lane
+    lane.close()
+
+
+#: The truth lane asks soon, so that tests need not wait; and not by itself.
+SOON = Rhythm(gap=0.02, settle=0.01, quiet=600.0)
+
+#: The truth lane asks only when it is told to.
+NEVER = Rhythm(gap=600.0, settle=600.0, quiet=600.0)
+
+
+@pytest.fixture
+def open_table(source, socket, lane):
     tables = []
 
     def open_table(sql=SQL, **options) -> LiveTable:
-        tables.append(LiveTable(sql, source=source, socket=socket, **options))
+        tables.append(LiveTable(sql, source=source, socket=socket, lane=lane, **{"rhythm": NEVER, **options}))
         return tables[-1]
 
     yield open_table
@@ -77,17 +94,27 @@ def open_table(source, socket):
 
 
 class Gate:
-    """Holds up readings from the n-th on until it is opened."""
+    """Holds up the n-th reading until it is opened."""
 
     def __init__(self, source: RowSource, number: int) -> None:
         self.reached, self.opened = threading.Event(), threading.Event()
         self.number = number
+        self._guard(source)
+
+    def _guard(self, source: RowSource) -> None:
         source.before_read = self._pass
 
     def _pass(self, number: int) -> None:
         if number == self.number:
             self.reached.set()
             assert self.opened.wait(20)
+
+
+class DeltaGate(Gate):
+    """Holds up the n-th delta."""
+
+    def _guard(self, source: RowSource) -> None:
+        source.before_delta = self._pass
 
 
 def held(table):
@@ -104,7 +131,7 @@ def ids(table):
 def test_rows_are_there_at_once_and_follow(server, open_table):
     table = open_table()
     assert held(table) == {1: ("a", 0), 2: ("a", 0)}
-    assert (table.status, table.error, table.notice, table.key, table.sql) == ("live", None, None, "id", SQL)
+    assert (table.status, table.error, table.notice, table.key, table.sql) == ("live", None, None, ("id",), SQL)
     assert [column.name for column in table.columns] == table.schema.names == ["id", "room", "n"]
     server.change("insert", row(3, 12, "b", 7))
     table.wait_for(3)
@@ -113,15 +140,21 @@ def test_rows_are_there_at_once_and_follow(server, open_table):
     server.change("delete", gone(2, 14))
     table.wait_for(lambda t: t.stats.deleted)
     assert held(table) == {1: (None, 5), 3: ("b", 7)}
-    assert table.stats == LiveStats(inserted=1, updated=1, deleted=1, events=3, reconnects=0, rows=2, last_seq=14)
+    stats = table.stats
+    assert (stats.inserted, stats.updated, stats.deleted, stats.events) == (1, 1, 1, 3)
+    assert (stats.reconnects, stats.rows, stats.last_seq, stats.healed) == (0, 2, 14, 0)
+    assert stats.events_per_second > 0
+    assert stats.bytes_per_second > stats.events_per_second
 
 
 def test_statements_that_are_sent(server, source, open_table):
     table = open_table("SELECT n FROM chat.messages WHERE id = 1 OR id = 2")
     (subscribed,) = server.active.values()
     assert subscribed[1] == "SELECT * FROM chat.messages WHERE (id = 1 OR id = 2)"
-    assert source.reads == ['SELECT id, n, "_seq" FROM chat.messages WHERE (id = 1 OR id = 2)']
-    assert (table.schema.names, table.key) == (["n"], "id")
+    (plan,) = source.reads
+    assert (plan.source, plan.filter_sql, plan.form.value) == ("chat.messages", "id = 1 OR id = 2", table.form)
+    assert [column.name for column in plan.columns] == ["id", "n", "_seq"]
+    assert (table.schema.names, table.key) == (["n"], ("id",))
     server.change("update", row(1, 20, n=9))
     table.wait_for(lambda t: t.stats.updated)
     assert sorted(table.arrow().column("n").to_pylist()) == [0, 9]
@@ -132,10 +165,10 @@ def test_hidden_columns_when_selected_by_name(server, open_table):
     assert table.arrow().to_pylist() == [{"_seq": 10, "id": 1}, {"_seq": 11, "id": 2}]
 
 
-def test_events_that_come_while_the_rows_are_read(server, source, socket):
+def test_events_that_come_while_the_rows_are_read(server, source, open_table):
     gate = Gate(source, 1)
     tables = []
-    thread = threading.Thread(target=lambda: tables.append(LiveTable(SQL, source=source, socket=socket)))
+    thread = threading.Thread(target=lambda: tables.append(open_table()))
     thread.start()
     assert gate.reached.wait(10)
     # Each of these is newer or older than what the reading will bring.
@@ -151,14 +184,13 @@ def test_events_that_come_while_the_rows_are_read(server, source, socket):
     (table,) = tables
     table.wait_for(lambda t: t.stats.events == 7)
     assert held(table) == {2: ("new", 0), 3: ("a", 0)}
-    table.close()
 
 
-def test_a_slow_reading_holds_up_no_other_table(server, source, socket, open_table):
+def test_a_slow_reading_holds_up_no_other_table(server, source, open_table):
     quick = open_table()
     gate = Gate(source, 2)
     slow: list[LiveTable] = []
-    thread = threading.Thread(target=lambda: slow.append(LiveTable(SQL, source=source, socket=socket)))
+    thread = threading.Thread(target=lambda: slow.append(open_table()))
     thread.start()
     assert gate.reached.wait(10)
     server.change("insert", row(3, 12))
@@ -166,22 +198,30 @@ def test_a_slow_reading_holds_up_no_other_table(server, source, socket, open_tab
     gate.opened.set()
     thread.join(10)
     slow[0].wait_for(3)
-    slow[0].close()
 
 
 def test_stream_rows_go_by_their_seq(server, source, open_table):
     source.kind = "stream"
     table = open_table()
-    assert table.key == "_seq"
-    assert "expire" in table.notice
-    assert "deleted" not in table.notice
-    assert "under a filter" in open_table(f"{SQL} WHERE n = 0").notice
+    assert (table.key, table.notice) == (("_seq",), None)
     server.change("insert", row(1, 30))
     table.wait_for(3)
     assert ids(table) == [1, 2, 1]
     server.change("delete", {"row_id": "root:10"})
     table.wait_for(lambda t: t.num_rows == 2)
     assert ids(table) == [2, 1]
+
+
+def test_stream_rows_expire_by_the_servers_clock(server, source, open_table):
+    source.kind, source.ttl_ms = "stream", 60_000
+    seconds = [seconds << 32 for seconds in (5, 10, 90)]  # Any _seq: its upper bits are milliseconds.
+    source.rows.clear()
+    source.put(*(row(number, seq) for number, seq in enumerate(seconds)))
+    oldest_ms = (seconds[1] >> 22) + 1_704_067_200_000
+    source.now_ms = oldest_ms + 59_900
+    table = open_table(rhythm=SOON)
+    table.wait_for(lambda t: ids(t) == [2])
+    assert table.changes()["_change"].tolist() == ["expired", "expired"]
 
 
 def test_max_rows(server, open_table):
@@ -225,30 +265,54 @@ def test_deltas_for_a_view(server, open_table):
 # Reconnecting.
 
 
-def test_after_a_reconnect_all_rows_are_read_again_and_swapped_in_at_once(server, source, open_table):
+def test_after_a_reconnect_the_changes_are_fetched_and_proved(server, source, open_table):
     table = open_table()
+    table.verify()
     version = table.version
-    gate = Gate(source, 2)
-    source.remove("2")
+    gate = DeltaGate(source, len(source.deltas) + 1)
+    source.remove("2", seq=19)
     source.put(row(1, 20, "changed"), row(3, 21))
     server.cut()
     assert gate.reached.wait(10)
     assert (table.status, held(table)) == ("catching up", {1: ("a", 0), 2: ("a", 0)})
+    source.put(row(4, 22))
     server.change("insert", row(4, 22))
+    table.wait_for(3)
     gate.opened.set()
-    table.wait_for(lambda t: t.version > version)
+    table.wait_for(lambda t: t.status == "live")
     assert held(table) == {1: ("changed", 0), 3: ("a", 0), 4: ("a", 0)}
     delta = table.delta(version)
     assert (delta.reset, delta.row_ids, delta.removed) == (False, (0, 2, 3), (1,))
+    assert (table.stats.reconnects, table.stats.healed, len(source.reads)) == (1, 3, 1)
+    assert table.stats.verified_seq == 22
+
+
+def test_deletes_that_a_flush_has_hidden_are_found_by_the_fingerprint(server, source, open_table):
+    table = open_table()
+    table.verify()
+    version = table.version
+    gate = Gate(source, 2)
+    source.remove("2")
+    source.put(row(3, 21))
+    server.cut()
+    assert gate.reached.wait(10)
+    # What the delta told is there; that it does not explain the fingerprint is known.
+    assert (table.status, held(table)) == ("catching up", {1: ("a", 0), 2: ("a", 0), 3: ("a", 0)})
+    source.put(row(4, 22))
+    server.change("insert", row(4, 22))
+    table.wait_for(4)
+    gate.opened.set()
     table.wait_for(lambda t: t.status == "live")
-    assert table.stats.reconnects == 1
+    assert held(table) == {1: ("a", 0), 3: ("a", 0), 4: ("a", 0)}
+    delta = table.delta(version)
+    assert (delta.reset, delta.row_ids, delta.removed) == (False, (2, 3), (1,))
 
 
-def test_status_while_the_server_is_away(server, source):
+def test_status_while_the_server_is_away(server, source, lane):
     source.rows.clear()
     waiting = threading.Event()
     socket = LiveSocket(url=server.url, token=source.access_token, delays=lambda: repeat(2.5))
-    with LiveTable(SQL, source=source, socket=socket) as table:
+    with LiveTable(SQL, source=source, socket=socket, lane=lane) as table:
         statuses = []
         table.on_change(lambda t: (statuses.append(t.status), waiting.set()))
         server.cut()
@@ -258,28 +322,54 @@ def test_status_while_the_server_is_away(server, source):
     socket.close()
 
 
-def test_a_reading_that_fails_on_the_way_is_repeated(server, source, open_table, monkeypatch):
-    monkeypatch.setattr(rereading, "backoff", lambda random: repeat(0.01))
-    table = open_table()
+def fail_with(error, *, times):
+    failures = repeat(error, times)
 
     def fail(number):
-        if number < 4:
-            raise ConnectError("The server cannot be reached.")
+        error = next(failures, None)
+        if error is not None:
+            raise error
 
-    source.before_read = fail
+    return fail
+
+
+@pytest.fixture
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(follower_module, "backoff", lambda random: repeat(0.01))
+
+
+def test_a_question_that_fails_on_the_way_is_repeated(server, source, no_pauses, open_table):
+    table = open_table()
+    source.before_delta = fail_with(ConnectError("The server cannot be reached."), times=3)
     source.put(row(3, 12))
     server.cut()
     table.wait_for(3)
-    assert (len(source.reads), table.error) == (4, None)
+    table.wait_for(lambda t: t.status == "live")
+    assert (table.error, table.notice, len(source.reads)) == (None, None, 1)
 
 
-def test_a_reading_that_cannot_succeed_stops_the_table(server, source, open_table):
+def test_trouble_is_told_while_it_lasts(server, source, open_table):
     table = open_table()
+    table.verify()
+    source.before_delta = fail_with(ConnectError("The server cannot be reached."), times=1)
+    server.cut()
+    table.wait_for(lambda t: t.notice)
+    assert table.notice == "The server could not be asked (The server cannot be reached.); it is asked again."
+    assert table.status == "catching up"
 
-    def fail(number):
-        raise QueryError("TABLE_NOT_FOUND", "table chat.messages does not exist", 400)
 
-    source.before_read = fail
+def test_a_refused_delta_leads_to_a_whole_reading(server, source, no_pauses, open_table):
+    table = open_table()
+    table.verify()
+    source.before_delta = fail_with(QueryError("SQL_EXECUTION_ERROR", "No field named n", 400), times=1)
+    assert table.verify()
+    assert (len(source.reads), table.error) == (2, None)
+
+
+def test_a_reading_that_cannot_succeed_stops_the_table(server, source, no_pauses, open_table):
+    table = open_table()
+    error = QueryError("TABLE_NOT_FOUND", "table chat.messages does not exist", 400)
+    source.before_read = source.before_delta = fail_with(error, times=9)
     server.cut()
     table.wait_for(lambda t: t.error)
     assert isinstance(table.error, QueryError)
@@ -304,7 +394,7 @@ def test_other_columns_after_a_reconnect(server, source, open_table):
     version = table.version
     extra = {"name": "extra", "data_type": "Text", "index": 3}
     server.schema = [*SCHEMA[:3], extra, *SCHEMA[3:]]
-    source.columns = RowSource(server.schema).columns
+    source.schema = RowSource(server.schema).schema
     source.put(row(1, 20) | {"extra": "x"})
     server.cut()
     table.wait_for(lambda t: t.version > version)
@@ -313,21 +403,175 @@ def test_other_columns_after_a_reconnect(server, source, open_table):
     assert (delta.reset, delta.row_ids) == (True, (2, 3))
 
 
-def test_too_many_waiting_events_are_replaced_by_a_reading(server, source, open_table, monkeypatch):
-    table = open_table()
+def test_too_many_waiting_events_are_dropped_and_fetched(server, source, open_table, monkeypatch):
+    table = open_table(rhythm=SOON)
     monkeypatch.setattr(follower_module, "_MAX_WAITING", 5)
-    gate = Gate(source, 2)
-    server.cut()
-    assert gate.reached.wait(10)
-    for number in range(3, 23):
-        source.put(row(number, 100 + number))
-        server.change("insert", row(number, 100 + number))
-    table.wait_for(lambda t: t._follower._is_overflowing)
-    gate.opened.set()
-    table.wait_for(22)
-    table.wait_for(lambda t: t.status == "live")
-    assert ids(table) == [*range(1, 23)]
+    with table._follower._lock:  # The worker cannot take anything in.
+        for number in range(3, 43):
+            source.put(row(number, 100 + number))
+            server.change("insert", row(number, 100 + number))
+        server.wait_until(lambda: len(table._follower._inbox) == 5)
+    table.wait_for(42)
+    assert table.verify()
+    assert ids(table) == [*range(1, 43)]
     assert table.stats.events < 20
+
+
+# The truth.
+
+
+def test_verify_proves_and_heals(server, source, open_table):
+    table = open_table()
+    proof = table.verify()
+    assert proof
+    assert proof.server == proof.held
+    assert "equal to the server: same fingerprint" in str(proof)
+    assert (proof.rows, proof.seq, proof.healed) == (2, 11, 0)
+    # The server drops events without a sign.
+    source.put(row(1, 20, "changed"), row(3, 21))
+    source.remove("2", seq=22)
+    proof = table.verify()
+    assert (bool(proof), proof.rows, proof.seq, proof.healed) == (True, 2, 22, 3)
+    assert held(table) == {1: ("changed", 0), 3: ("a", 0)}
+    assert (table.stats.healed, table.stats.verified_seq) == (3, 22)
+    assert table.changes()["_healed"].all()
+
+
+def test_events_are_followed_by_a_round_that_heals(server, source, open_table):
+    table = open_table(rhythm=SOON)
+    source.put(*(row(number, 100 + number) for number in range(3, 300)))
+    server.change("insert", row(3, 103))
+    table.wait_for(299)
+
+
+def test_a_row_that_leaves_its_filter(server, source, open_table):
+    source.matches = lambda cells: cells["room"] == "a"
+    table = open_table(f"{SQL} WHERE room = 'a'", rhythm=SOON)
+    assert (table.form, table.num_rows, table.notice) == ("delta", 2, None)
+    (subscribed,) = server.active.values()
+    assert subscribed[1] == "SELECT id FROM chat.messages"
+    source.put(row(2, 20, "b"))
+    server.change("update", {"id": "2", "_seq": "20"})
+    table.wait_for(lambda t: ids(t) == [1])
+    assert table.changes()["_change"].tolist() == ["left"]
+    source.put(row(2, 21))
+    server.change("update", {"id": "2", "_seq": "21"})
+    table.wait_for(2)
+    assert table.verify()
+
+
+@pytest.mark.parametrize(
+    ("sql", "form"),
+    [
+        (SQL, "direct"),
+        (f"{SQL} WHERE id = 1", "direct"),
+        (f"{SQL} WHERE room = 'a'", "delta"),
+        (f"{SQL} WHERE room IN ('a')", "delta"),
+        (f"{SQL} WHERE id > -1", "delta"),
+    ],
+)
+def test_forms(open_table, sql, form):
+    table = open_table(sql)
+    assert (table.form, table.notice) == (form, None)
+
+
+def test_a_fingerprint_that_never_agrees_is_told(server, source, open_table, monkeypatch):
+    table = open_table()
+    ask = source.read_delta
+    monkeypatch.setattr(source, "read_delta", lambda *args: replace(ask(*args), fingerprint=Fingerprint(7, 7, 7, 7)))
+    proof = table.verify()
+    assert not proof
+    assert "NOT proved equal to the server: the fingerprints differ, and did so after reading" in str(proof)
+    assert (table.status, table.error, held(table)) == ("catching up", None, {1: ("a", 0), 2: ("a", 0)})
+    for _ in range(2):
+        table.verify()
+    assert "does not agree" in table.notice
+    monkeypatch.undo()
+    assert table.verify()
+    assert (table.status, table.notice) == ("live", None)
+
+
+def test_refresh_reads_everything(server, source, open_table):
+    table = open_table()
+    source.remove("2")
+    assert table.refresh()
+    assert (ids(table), len(source.reads)) == ([1], 2)
+
+
+def test_verify_while_the_server_is_away(server, source, open_table):
+    table = open_table()
+    table.verify()
+    server.http_status.extend([503] * 20)
+    server.cut()
+    table.wait_for(lambda t: t.status != "live")
+    with pytest.raises(RequestTimeoutError, match=r"could not be verified within 0\.05 s"):
+        table.verify(timeout=0.05)
+
+
+def test_pause_and_resume(server, source, open_table):
+    table = open_table()
+    table.pause()
+    assert table.status == "paused"
+    source.put(row(3, 12))
+    server.change("insert", row(3, 12))
+    with pytest.raises(LiveError, match="resume"):
+        table.verify()
+    with pytest.raises(LiveError, match="resume"):
+        table.refresh()
+    server.wait_until(lambda: not len(table._follower._inbox))
+    assert table.num_rows == 2
+    table.resume()
+    table.wait_for(3)
+    table.wait_for(lambda t: t.status == "live")
+
+
+# What happened.
+
+
+def test_changes_tell_cells_before_and_after(server, open_table):
+    table = open_table()
+    server.change("insert", row(3, 12, "b", 7))
+    server.change("update", {"id": "1", "_seq": "13", "n": 5, "room": "a"})
+    server.change("delete", gone(2, 14))
+    table.wait_for(lambda t: t.stats.deleted)
+    frame = table.changes()
+    assert frame["_change"].tolist() == ["inserted", "updated", "deleted"]
+    assert frame["_seq"].tolist() == [12, 13, 14]
+    assert [None if names is None else list(names) for names in frame["_changed"]] == [None, ["n"], None]
+    assert frame["id"].tolist() == [3, 1, 2]
+    assert frame["_old"][0] is None
+    assert frame["_old"][1] == {"id": 1, "room": "a", "n": 0}
+    assert not frame["_healed"].any()
+    assert table.changes(last=1)["_change"].tolist() == ["deleted"]
+
+
+def test_batches_of_changes(server, open_table):
+    table = open_table()
+    batches = iter(table)
+    server.change("insert", row(3, 12))
+    first = next(batches)
+    assert (first.is_whole, first.table.column("id").to_pylist()) == (True, [3])
+    assert first.df()["_change"].tolist() == ["inserted"]
+    table.close()
+    assert list(batches) == []
+
+
+def test_batches_of_changes_without_blocking_a_loop(server, open_table):
+    table = open_table()
+
+    seen = []
+
+    async def main():
+        batches = aiter(table)
+        server.change("insert", row(3, 12))
+        async for batch in batches:
+            seen.extend(batch.table.column("id").to_pylist())
+            if seen[-1] == 5:
+                break
+            server.change("insert", row(seen[-1] + 1, seen[-1] + 20))
+
+    asyncio.run(main())
+    assert seen == [3, 4, 5]
 
 
 # Not beginning.
@@ -351,8 +595,8 @@ def test_a_query_of_the_wrong_shape_raises_and_leaves_nothing_behind(server, ope
     server.wait_until(lambda: not server.active)
 
 
-def test_a_table_without_key_raises(server, open_table):
-    server.schema = [{**SCHEMA[0], "flags": []}, *SCHEMA[1:]]
+def test_a_table_without_key_raises(source, open_table):
+    source.schema = RowSource([{**SCHEMA[0], "flags": []}, *SCHEMA[1:]]).schema
     with pytest.raises(SubscriptionError, match="no primary key"):
         open_table()
 
@@ -367,47 +611,34 @@ def test_a_first_reading_that_fails_raises(server, source, open_table):
     server.wait_until(lambda: not server.active)
 
 
-def test_a_server_that_cannot_be_reached_raises(source):
+def test_a_server_that_cannot_be_reached_raises(source, lane):
     socket = LiveSocket(url="ws://127.0.0.1:1/v1/ws", token=source.access_token, delays=lambda: repeat(0.01))
     with pytest.raises(ConnectError, match=r"within 0\.2 s: .*Connect call failed"):
-        LiveTable(SQL, source=source, socket=socket, timeout=0.2)
+        LiveTable(SQL, source=source, socket=socket, lane=lane, timeout=0.2)
     socket.close()
 
 
-# Notices.
-
-
-@pytest.mark.parametrize(
-    ("sql", "words"),
-    [
-        (f"{SQL} WHERE id = 1", None),
-        (f"{SQL} WHERE room = 'a'", "an update of room moves out of the filter"),
-        (f"{SQL} WHERE room IN ('a')", "`room IN ( 'a' )`"),
-        (f"{SQL} WHERE id > -1", "`id > - 1`"),
-    ],
-)
-def test_filters_that_cannot_be_followed_are_told(open_table, sql, words):
-    notice = open_table(sql).notice
-    assert notice is None if words is None else words in notice
-
-
-def test_changed_columns_are_told(server, open_table):
+def test_changed_columns_are_read_anew(server, source, open_table):
     table = open_table()
+    extra = {"name": "extra", "data_type": "Text", "index": 3}
+    source.schema = RowSource([*SCHEMA[:3], extra, *SCHEMA[3:]]).schema
+    source.put(row(3, 12) | {"extra": "x"})
     server.change("insert", row(3, 12) | {"extra": "x"})
-    table.wait_for(3)
-    assert "columns of the table have changed" in table.notice
+    table.wait_for(lambda t: t.schema.names == ["id", "room", "n", "extra"])
+    assert table.arrow().column("extra").to_pylist() == [None, None, "x"]
 
 
 # The end.
 
 
-def test_a_cell_that_does_not_fit_stops_the_table(server, open_table):
+def test_a_cell_that_does_not_fit_is_read_over_http(server, source, open_table, caplog):
     table = open_table()
+    table.verify()
+    source.put(row(3, 12, n=7))
     server.change("insert", row(3, 12, n="many"))
-    table.wait_for(lambda t: t.error)
-    assert isinstance(table.error, DecodeError)
-    assert table.status.startswith("stopped: Column 'n'")
-    server.wait_until(lambda: not server.active)
+    table.wait_for(3)
+    assert held(table)[3] == ("a", 7)
+    assert "could not be read" in caplog.text
 
 
 def test_close_unsubscribes_and_keeps_the_rows(server, open_table):
@@ -451,9 +682,10 @@ def test_close_while_another_thread_waits(socket, open_table, who):
     assert (table.status, table.error) == ("stopped: closed", None)
 
 
-def test_close_during_a_long_reading(server, source, open_table):
+def test_close_during_a_long_question(server, source, open_table):
     table = open_table()
-    gate = Gate(source, 2)
+    table.verify()
+    gate = DeltaGate(source, len(source.deltas) + 1)
     server.cut()
     assert gate.reached.wait(10)
     start = time.monotonic()
@@ -462,8 +694,9 @@ def test_close_during_a_long_reading(server, source, open_table):
     gate.opened.set()
 
 
-def test_a_forgotten_table_warns_and_unsubscribes(server, source, socket):
-    tables = [LiveTable(SQL, source=source, socket=socket)]
+def test_a_forgotten_table_warns_and_unsubscribes(server, source, socket, lane):
+    tables = [LiveTable(SQL, source=source, socket=socket, lane=lane, rhythm=NEVER)]
+    tables[0].verify()
     tables[0].on_change(lambda t: None)
     with pytest.warns(ResourceWarning, match="LiveTable chat.messages, 2 rows, live> was not closed"):
         tables.clear()
@@ -485,7 +718,8 @@ def test_a_forked_child_cannot_use_it_and_does_not_hang(open_table, monkeypatch)
 
 def test_nothing_changes_after_close(server, source, open_table):
     table = open_table()
-    gate = Gate(source, 2)
+    table.verify()
+    gate = DeltaGate(source, len(source.deltas) + 1)
     source.put(row(3, 12))
     server.cut()
     assert gate.reached.wait(10)
@@ -509,6 +743,7 @@ def test_wait_for_tells_when_time_is_up(open_table):
 
 def test_callbacks_run_on_a_thread_of_their_own(server, open_table):
     table = open_table()
+    table.verify()
     seen = []
     called, release = threading.Event(), threading.Event()
 

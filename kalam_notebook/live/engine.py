@@ -1,0 +1,187 @@
+"""What the two kinds of live tables have in common: what they ask of a source, and what a round of the truth lane is.
+
+An engine decides and holds rows; it has no clock, no thread and no lock. ``transport.follower`` runs its jobs on other
+threads and calls everything else under a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from kalam_notebook.live.history import Step
+from kalam_notebook.live.plan import Form, Reading, ResultReading, TableInfo, TablePlan
+from kalam_notebook.live.store import Applied, LiveDelta
+from kalam_notebook.live.truth import Delta, Fingerprint
+from kalam_notebook.wire.live import Change
+from kalam_notebook.wire.types import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Engine", "Job", "RowSource", "Rows", "Verdict"]
+
+_NOTHING = Applied()
+
+
+class RowSource(Protocol):
+    """What answers the questions of the truth lane; every call may block and raise ``KalamError``."""
+
+    def describe(self, table: str) -> TableInfo:
+        """The columns and kind of a table, named as it can stand in SQL."""
+        ...
+
+    def columns(self, table: str) -> tuple[Column, ...]:
+        """The columns of a table."""
+        ...
+
+    def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
+        """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""
+        ...
+
+    def read_delta(self, plan: TablePlan, after: int, floor: int) -> Delta | None:
+        """What changed behind ``after``, with the fingerprint of what lies behind ``floor``; None for too much."""
+        ...
+
+    def count(self, plan: TablePlan) -> int:
+        """How many rows the table has, right also where one scan does not reach all of them."""
+        ...
+
+    def read_result(self, sql: str) -> ResultReading:
+        """The result of any query, exact."""
+        ...
+
+    def read_fingerprints(self, tables: Sequence[str]) -> tuple[Fingerprint, ...]:
+        """The fingerprints of whole tables, at one point in time."""
+        ...
+
+
+class Rows(Protocol):
+    """The present rows of a live table and their history."""
+
+    version: int
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        ...
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of ``arrow``."""
+        ...
+
+    @property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns of ``arrow``."""
+        ...
+
+    def arrow(self) -> pa.Table:
+        """All rows as of now."""
+        ...
+
+    def delta(self, since: int) -> LiveDelta:
+        """What changed after a version."""
+        ...
+
+    def steps(self, since: int) -> tuple[list[Step], bool]:
+        """What happened after a version, oldest first, and whether that is all of it."""
+        ...
+
+
+class Job(Protocol):
+    """A question to the server. It holds all that it needs, and nothing that others change."""
+
+    def run(self, source: RowSource) -> object:
+        """Ask; blocks, and may raise ``KalamError``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a round of the truth lane came to.
+
+    Attributes:
+        is_true: Whether the rows are those of the server.
+        is_final: Whether there is nothing to be done about it now; otherwise another round follows at once.
+        how: By which comparison, or why it could not be proved; in words.
+        seq: Greatest ``_seq`` that the server has told.
+        applied: What the round changed.
+        healed: How many of these changes events should have told.
+        server: The server's fingerprint; None where there is none to compare.
+        held: The one of the rows that are held.
+        again_in: Seconds until the next round; None for the usual.
+    """
+
+    is_true: bool
+    is_final: bool
+    how: str
+    seq: int = 0
+    applied: Applied = _NOTHING
+    healed: int = 0
+    server: Fingerprint | None = None
+    held: Fingerprint | None = None
+    again_in: float | None = None
+
+
+class Engine(Protocol):
+    """The rows of one live query, and what has to be asked to keep them true."""
+
+    form: Form
+    #: The tables, for people.
+    table_name: str
+    #: The statements that are subscribed to.
+    subscriptions: tuple[str, ...]
+
+    @property
+    def rows(self) -> Rows | None:
+        """The rows; None before the first round."""
+        ...
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell rows apart; empty for all of them."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the rows may not show rightly, in sentences."""
+        ...
+
+    @property
+    def is_diverged(self) -> bool:
+        """Whether the rows are known not to be those of the server."""
+        ...
+
+    def acknowledged(self) -> None:
+        """The subscriptions stand, for the first time or again; the tables may be others than before."""
+        ...
+
+    def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
+        """Take events in; they may be late, repeated, out of order or incomplete."""
+        ...
+
+    def reread(self) -> None:
+        """Have the next round read everything."""
+        ...
+
+    def next_job(self, *, now: float) -> Job:
+        """Begin a round: what is to be asked."""
+        ...
+
+    def finish(self, outcome: object, *, now: float, at: float) -> Verdict:
+        """End a round with what its job returned."""
+        ...
+
+    def give_up(self) -> bool:
+        """End a round whose job failed; tell whether another kind of question may succeed."""
+        ...
+
+    def expire(self, *, now: float, at: float) -> Applied:
+        """Drop the rows whose time is over."""
+        ...
+
+    def expiry(self, *, now: float) -> float | None:
+        """Seconds until ``expire`` has something to do; None when nothing expires."""
+        ...

@@ -1,0 +1,334 @@
+"""The engine of a live query over one table: events and deltas into one keyed store, and a whole reading in need.
+
+A round asks for what changed since a ``_seq`` and for a fingerprint (truth R4, R5). When the rows that are held,
+changed as the delta says, have the same fingerprint, they are those of the server. When not, the round is repeated with
+a longer look back, and then the table is read whole and swapped in at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kalam_notebook.errors import DecodeError, ProtocolError
+from kalam_notebook.live.engine import Job, RowSource, Verdict
+from kalam_notebook.live.plan import Form, Reading, TableInfo, TablePlan, plan_table
+from kalam_notebook.live.query import LiveQuery
+from kalam_notebook.live.store import Applied, KeyedStore
+from kalam_notebook.live.truth import OVERLAP, Delta
+from kalam_notebook.wire.live import Change
+
+__all__ = ["KeyedEngine"]
+
+_LOG = logging.getLogger("kalam_notebook.live")
+
+#: Milliseconds since 1970 at which ``_seq`` begins: 2024-01-01 UTC (live reference, section 4.4).
+_SEQ_EPOCH_MS = 1_704_067_200_000
+_SEQ_MS_BITS = 22
+
+#: How much further a delta looks back after a fingerprint that did not agree: a minute.
+_LONG_OVERLAP = 60_000 << _SEQ_MS_BITS
+
+#: Rows of a STREAM table that expire within this time are not compared: the server's scan decides when they go.
+_EXPIRY_MARGIN_MS = 5_000
+
+#: Seconds between two whole readings that did not help, at first and at most.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+
+#: Seconds between two looks at the table's columns.
+_LOOK_INTERVAL = 5.0
+
+#: Events that are kept while a whole reading is on its way. Beyond them the next delta brings what they told.
+_MAX_MEANWHILE = 50_000
+
+DOUBTFUL_DECIMALS = (
+    "Decimals between 0 and 1 that came by event may be negative: the server's events leave out the sign of values "
+    "between -1 and 0. They are read again over HTTP within a second."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _DeltaJob:
+    """Ask what changed."""
+
+    plan: TablePlan
+    after: int
+    floor: int
+    pages: bool
+    looks_at_columns: bool
+
+    def run(self, source: RowSource) -> _Deltas:
+        """One delta; beyond the scan window as many as it takes, and the number of rows in place of a fingerprint."""
+        # ALTER TABLE sends no message (live reference, section 6.8).
+        if self.looks_at_columns:
+            names = {column.name for column in source.columns(self.plan.source)}
+            if names != self.plan.row_names:
+                return _Deltas((), True, None)
+        found, after = [], self.after
+        while (delta := source.read_delta(self.plan, after, self.floor)) is not None:
+            found.append(delta)
+            newest = max([*delta.keys.column("seq").to_pylist(), *delta.deleted.column("seq").to_pylist()], default=0)
+            if not self.pages or newest <= after:
+                break
+            after = newest
+        counted = source.count(self.plan) if self.pages and not self.plan.filter_sql else None
+        return _Deltas(tuple(found), delta is None, counted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deltas:
+    """What changed; ``is_cut`` when that cannot be told, and everything has to be read."""
+
+    deltas: tuple[Delta, ...]
+    is_cut: bool
+    counted: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadJob:
+    """Read everything, with the present columns of the table."""
+
+    query: LiveQuery
+    max_rows: int | None
+
+    def run(self, source: RowSource) -> tuple[TablePlan, Reading]:
+        """The plan that fits the table of now, and all rows."""
+        plan = plan_table(self.query, source.describe(self.query.source))
+        return plan, source.read_rows(plan, self.max_rows)
+
+
+class KeyedEngine:
+    """The rows of a live query over one table.
+
+    Args:
+        query: The query.
+        info: Its table, as it is now.
+        max_rows: How many rows are kept; None for all.
+
+    Raises:
+        SubscriptionError: A column does not exist, or rows cannot be told apart.
+    """
+
+    def __init__(self, query: LiveQuery, info: TableInfo, *, max_rows: int | None) -> None:
+        self._query = query
+        self._max_rows = max_rows
+        self._plan = plan_table(query, info)
+        self._store: KeyedStore | None = None
+        self.form: Form = self._plan.form
+        self.table_name = query.table_name
+        self.subscriptions: tuple[str, ...] = (self._plan.subscription,)
+        # Everything up to here has been told.
+        self._after = 0
+        self._floor = 0
+        self._must_read = True
+        self._is_reading = False
+        self._is_beyond = False
+        # Fingerprints in a row that did not agree, and how long to wait with the next whole reading.
+        self._mismatches = 0
+        self._pause = _FIRST_PAUSE
+        self._meanwhile: list[Change] = []
+        self._looked_at = -math.inf
+        # Milliseconds of the server's clock less those of ours.
+        self._clock: float | None = None
+
+    @property
+    def rows(self) -> KeyedStore | None:
+        """The rows; None before the first round."""
+        return self._store
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The column that tells rows apart."""
+        return (self._plan.key,)
+
+    @property
+    def is_diverged(self) -> bool:
+        """Whether the rows are known not to be those of the server."""
+        return self._must_read or self._mismatches > 0
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the rows may not show rightly, in sentences."""
+        notices = []
+        if self._store is not None and self._store.has_doubtful_decimals:
+            notices.append(DOUBTFUL_DECIMALS)
+        if self._is_beyond:
+            proof = "by the number of rows only" if not self._plan.filter_sql else "by reading it whole only"
+            notices.append(
+                f"{self.table_name} holds more unflushed row versions than one scan of the server reads, so this table "
+                f"can be compared with it {proof}. STORAGE FLUSH TABLE {self.table_name} (needs dba) ends that."
+            )
+        if self._pause > _FIRST_PAUSE * 2:
+            notices.append(
+                f"The server's fingerprint of {self.table_name} does not agree with the rows that it gives. The rows "
+                "are read again from time to time; see live.verify()."
+            )
+        return tuple(notices)
+
+    def acknowledged(self) -> None:
+        """Look at the columns with the next delta."""
+        self._looked_at = -math.inf
+
+    # The fast lane.
+
+    def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
+        """Apply events; where they only ring, there is nothing to apply."""
+        if self.form is not Form.DIRECT:
+            return Applied()
+        if self._is_reading and len(self._meanwhile) < _MAX_MEANWHILE:
+            self._meanwhile += changes
+        if self._store is None:
+            return Applied()
+        # Inserts have all columns; ALTER TABLE sends no message (live reference, section 6.8).
+        newest = next((change for change in reversed(changes) if change.change_type == "insert"), None)
+        if newest is not None and newest.rows[0].keys() != self._plan.row_names:
+            self._must_read = True
+        try:
+            return self._store.apply(changes, at=at)
+        except (DecodeError, ProtocolError) as exc:
+            # A column of another type now, or a damaged event: what it told is read over HTTP.
+            _LOG.warning("events of %s could not be read, its rows are read again: %s", self.table_name, exc)
+            self._must_read = True
+            return Applied()
+
+    # The truth lane.
+
+    def reread(self) -> None:
+        """Have the next round read everything."""
+        self._must_read = True
+
+    def next_job(self, *, now: float) -> Job:
+        """Begin a round."""
+        if self._must_read or self._store is None:
+            self._is_reading, self._meanwhile = True, []
+            return _ReadJob(self._query, self._max_rows)
+        overlap = _LONG_OVERLAP if self._mismatches else OVERLAP
+        self._floor = max(self._store.floor, self._expiring(now))
+        self._store.ask(self._floor)
+        if looks := now - self._looked_at > _LOOK_INTERVAL:
+            self._looked_at = now
+        return _DeltaJob(self._plan, max(0, self._after - overlap), self._floor, self._is_beyond, looks)
+
+    def give_up(self) -> bool:
+        """End a round whose job failed: after a delta, the table may have other columns, and is read whole."""
+        was_delta, self._is_reading, self._meanwhile = not self._is_reading, False, []
+        return was_delta
+
+    def finish(self, outcome: object, *, now: float, at: float) -> Verdict:
+        """End a round with what its job returned."""
+        if isinstance(outcome, _Deltas):
+            return self._finish_delta(outcome, now=now, at=at)
+        assert isinstance(outcome, tuple)
+        return self._finish_reading(*outcome, at=at)
+
+    def _finish_reading(self, plan: TablePlan, reading: Reading, *, at: float) -> Verdict:
+        healed = self._store is not None and self._mismatches > 0
+        store = self._store_for(plan)
+        applied = store.load(reading.rows, at=at, healed=healed)
+        self._plan, self._store = plan, store
+        meanwhile, self._meanwhile, self._is_reading = self._meanwhile, [], False
+        self._after, self._must_read, self._is_beyond = reading.newest, False, reading.is_beyond
+        if plan.form is Form.DIRECT:
+            self.take_in(meanwhile, at=at)
+        how = "read whole by _seq" if reading.is_beyond else "read whole in one statement"
+        # A delta follows that proves it, at once; after readings that did not help, later.
+        return Verdict(
+            True,
+            is_final=False,
+            how=how,
+            seq=reading.newest,
+            applied=applied,
+            healed=applied.total if healed else 0,
+            again_in=0.0,
+        )
+
+    def _store_for(self, plan: TablePlan) -> KeyedStore:
+        """The present store, or an empty one that goes on counting when the columns are others."""
+        old = self._store
+        if old is not None and (old.columns, old.key, plan.visible) == (plan.columns, plan.key, self._plan.visible):
+            return old
+        return KeyedStore(
+            plan.columns,
+            key=plan.key,
+            visible=plan.visible,
+            max_rows=self._max_rows,
+            version=0 if old is None else old.version,
+            next_row_id=0 if old is None else old.next_row_id,
+        )
+
+    def _finish_delta(self, found: _Deltas, *, now: float, at: float) -> Verdict:
+        store = self._store
+        assert store is not None
+        applied, server, held = Applied(), None, None
+        for delta in found.deltas:
+            if delta.now_ms:
+                self._clock = delta.now_ms - now * 1000
+            healed = self.form is Form.DIRECT
+            more, held = store.answer(delta, after=self._floor, at=at, healed=healed)
+            applied = Applied(
+                applied.inserted + more.inserted, applied.updated + more.updated, applied.deleted + more.deleted
+            )
+            seqs = [*delta.keys.column("seq").to_pylist(), *delta.deleted.column("seq").to_pylist()]
+            self._after = max([self._after, *seqs])
+            server = delta.fingerprint
+        told = Verdict(
+            False,
+            is_final=True,
+            how="",
+            seq=self._after,
+            applied=applied,
+            healed=applied.total if self.form is Form.DIRECT else 0,
+            server=server,
+            held=held,
+        )
+        if found.is_cut:
+            self._must_read = True
+            return replace(told, is_final=False, how="more has changed than a delta tells", again_in=0.0)
+        if server is not None and held is not None and held.agrees(server):
+            self._mismatches, self._pause, self._is_beyond = 0, _FIRST_PAUSE, False
+            return replace(told, is_true=True, how="same fingerprint of the rows' _seq")
+        return self._disagreed(told, found.counted, store.num_rows)
+
+    def _disagreed(self, told: Verdict, counted: int | None, num_rows: int) -> Verdict:
+        if self._is_beyond and counted is None:
+            how = "a filtered table beyond the server's scan window cannot be compared; call refresh()"
+            return replace(told, how=how)
+        if self._is_beyond and counted == num_rows:
+            self._mismatches, self._pause = 0, _FIRST_PAUSE
+            return replace(told, is_true=True, how="same number of rows (beyond the scan window there is no more)")
+        self._mismatches += 1
+        if self._mismatches == 1:
+            return replace(told, is_final=False, how="the fingerprints differ", again_in=0.0)
+        self._must_read = True
+        if self._mismatches == 2:
+            return replace(told, is_final=False, how="the fingerprints differ", again_in=0.0)
+        # The whole reading did not help either: not more often than the server can bear.
+        pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
+        return replace(told, how="the fingerprints differ, and did so after reading the table whole", again_in=pause)
+
+    # The time of STREAM rows.
+
+    def expire(self, *, now: float, at: float) -> Applied:
+        """Drop the rows whose time is over by the server's clock."""
+        before = self._expired_before(now)
+        return Applied() if self._store is None or before is None else self._store.expire(before, at=at)
+
+    def expiry(self, *, now: float) -> float | None:
+        """Seconds until the oldest row expires."""
+        before = self._expired_before(now)
+        oldest = None if self._store is None or before is None else self._store.oldest_seq()
+        return None if oldest is None or before is None else max(0.0, ((oldest - before) >> _SEQ_MS_BITS) / 1000)
+
+    def _expired_before(self, now: float, margin_ms: float = 0.0) -> int | None:
+        """The ``_seq`` before which rows are over; with a margin, will be then."""
+        if self._plan.ttl_ms is None or self._clock is None:
+            return None
+        return math.ceil(now * 1000 + self._clock + margin_ms - self._plan.ttl_ms - _SEQ_EPOCH_MS) << _SEQ_MS_BITS
+
+    def _expiring(self, now: float) -> int:
+        """Rows up to here may be over any moment, and are not compared."""
+        ttl = self._plan.ttl_ms
+        before = None if ttl is None else self._expired_before(now, min(_EXPIRY_MARGIN_MS, ttl / 2))
+        return 0 if before is None else before

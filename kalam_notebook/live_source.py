@@ -1,0 +1,121 @@
+"""What live queries ask of a client: its address and token, and the exact readings that tell them the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import orjson
+
+from kalam_notebook.errors import PermissionDeniedError
+from kalam_notebook.live.plan import Reading, ResultReading, TableInfo, TablePlan
+from kalam_notebook.live.truth import Delta, Fingerprint
+from kalam_notebook.reading.delta import newest_seq, read_delta, read_fingerprints
+from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.reader import Reader
+from kalam_notebook.reading.window import WindowCheck
+from kalam_notebook.transport.session import Session
+from kalam_notebook.wire.sql import quote_name, table_names
+
+if TYPE_CHECKING:
+    from kalam_notebook.wire.types import Column
+
+__all__ = ["ClientSource"]
+
+
+class ClientSource:
+    """A ``live_table.LiveSource`` over the parts of a client.
+
+    Args:
+        url: The server.
+        session: Gives tokens.
+        endpoint: Runs SQL.
+        reader: Reads completely.
+        window: The reader's knowledge of tables beyond the scan window.
+    """
+
+    def __init__(self, url: str, *, session: Session, endpoint: Endpoint, reader: Reader, window: WindowCheck) -> None:
+        self._url = url
+        self._session = session
+        self._endpoint = endpoint
+        self._reader = reader
+        self._window = window
+
+    def websocket_url(self) -> str:
+        """``ws(s)://host/v1/ws``."""
+        scheme, rest = self._url.split("://", 1)
+        return f"{'wss' if scheme == 'https' else 'ws'}://{rest}/v1/ws"
+
+    def access_token(self, *, renew: bool = False) -> str:
+        """A token; with ``renew`` one other than the last, which was refused."""
+        token = self._session.token()
+        return (self._session.renew(token) if renew else token).reveal()
+
+    def describe(self, table: str) -> TableInfo:
+        """The columns of a table, its kind, and for how long a STREAM table keeps its rows.
+
+        ``SHOW TABLES`` tells every role, and has a line for each version of each table (SQL reference, section 6.13).
+        """
+        columns = self.columns(table)
+        (name,) = table_names(f"SELECT * FROM {table}")
+        try:
+            rows = self._endpoint.execute("SHOW TABLES").tables[0]
+        except PermissionDeniedError:
+            # Ordinary users may not list tables from 0.5 on (SQL reference, section 14.1); most tables are no streams.
+            return TableInfo(columns, "shared")
+        assert rows is not None
+        told = rows.select(["namespace_id", "table_name", "table_type", "options"]).to_pylist()
+        for row in told:
+            if (row["namespace_id"], row["table_name"]) == (name.namespace, name.table):
+                kind = str(row["table_type"]).lower()
+                seconds = orjson.loads(row["options"] or "{}").get("ttl_seconds") if kind == "stream" else None
+                return TableInfo(columns, kind, None if seconds is None else int(seconds) * 1000)
+        return TableInfo(columns, "shared")
+
+    def columns(self, table: str) -> tuple[Column, ...]:
+        """The columns of a table, the hidden ones included."""
+        return self._endpoint.execute(f"SELECT * FROM {table} LIMIT 0").results[0].columns
+
+    def table_columns(self, table: str) -> tuple[Column, ...]:
+        """All columns of ``namespace.table``, with ``_seq`` and ``_deleted``."""
+        namespace, _, name = table.rpartition(".")
+        return self.describe(f"{quote_name(namespace)}.{quote_name(name)}").columns
+
+    def table_kind(self, table: str) -> str:
+        """``user``, ``shared`` or ``stream``, for ``namespace.table``."""
+        namespace, _, name = table.rpartition(".")
+        return self.describe(f"{quote_name(namespace)}.{quote_name(name)}").kind
+
+    def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
+        """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""
+        newest = newest_seq(self._endpoint, plan.source)
+        names = ", ".join(quote_name(column.name) for column in plan.columns)
+        sql = f"SELECT {names} FROM {plan.source}"
+        if plan.filter_sql:
+            # Without the parentheses an OR escapes the server's own conditions (live reference, section 5).
+            sql += f" WHERE (\n{plan.filter_sql}\n)"
+        # A proof compares what is read here with a scan, which would be cut at the same place.
+        self._window.forget()
+        is_beyond = bool(self._window.is_beyond(self._endpoint, plan.source))
+        if max_rows is not None and not is_beyond:
+            sql += f" ORDER BY _seq DESC LIMIT {max_rows + 1}"
+        return Reading(self._reader.read_complete(sql), newest, is_beyond)
+
+    def read_delta(self, plan: TablePlan, after: int, floor: int) -> Delta | None:
+        """What changed behind ``after``, with the fingerprint of what lies behind ``floor``; None for too much."""
+        return read_delta(self._endpoint, plan, after, floor)
+
+    def count(self, plan: TablePlan) -> int:
+        """How many rows the table has; a bare ``count(*)`` is right also beyond the scan window (truth L3)."""
+        return int(self._endpoint.execute_row(f"SELECT count(*) AS n FROM {plan.source}")[0])
+
+    def read_result(self, sql: str) -> ResultReading:
+        """The result of any query, exact."""
+        result = self._reader.read(sql)
+        found = result.completeness
+        doubt = "" if found is None or found.is_complete else str(found)
+        return ResultReading(result.columns, result.arrow(), doubt)
+
+    def read_fingerprints(self, tables: Sequence[str]) -> tuple[Fingerprint, ...]:
+        """The fingerprints of whole tables, at one point in time."""
+        return read_fingerprints(self._endpoint, tables)

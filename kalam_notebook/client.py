@@ -34,6 +34,7 @@ from kalam_notebook.wire.live import MAX_BATCH_SIZE
 from kalam_notebook.wire.params import encode_parameters, write_parameters_in
 from kalam_notebook.wire.placeholders import parameters_for
 from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify
+from kalam_notebook.wire.types import unknown_types
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
 

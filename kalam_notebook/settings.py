@@ -129,10 +129,22 @@ class SavedLogin:
     refresh_token: Secret | None
 
 
-def logins_path(environ: Mapping[str, str]) -> Path:
-    """Where the CLI saves logins: ``KALAMDB_CREDENTIALS_PATH``, else ``~/.kalam/credentials.toml``."""
+@dataclass(frozen=True, slots=True)
+class _Environment:
+    """The variables that matter, so that no frame holds the others: a verbose traceback shows locals."""
+
+    url: str
+    logins: Path
+    root_password: Secret | None
+
+
+def _read_environment(environ: Mapping[str, str]) -> _Environment:
     named = environ.get(LOGINS_VARIABLE, "").strip()
-    return Path(named).expanduser() if named else Path.home() / ".kalam" / "credentials.toml"
+    return _Environment(
+        url=environ.get(URL_VARIABLE, "").strip(),
+        logins=Path(named).expanduser() if named else Path.home() / ".kalam" / "credentials.toml",
+        root_password=Secret(environ[PASSWORD_VARIABLE]) if environ.get(PASSWORD_VARIABLE) else None,
+    )
 
 
 def read_saved_logins(path: Path) -> dict[str, SavedLogin]:
@@ -142,21 +154,24 @@ def read_saved_logins(path: Path) -> dict[str, SavedLogin]:
         ConfigError: The file cannot be read, or is not what the CLI writes.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        return {name: _saved_login(name, entry) for name, entry in raw.get("instances", {}).items()}
+        return _parse_logins(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as exc:
         reason = getattr(exc, "strerror", None) or "it is not text"
         raise ConfigError(f"Cannot read the saved logins in {path}: {reason}.\n{_ADVICE}") from exc
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
-        # The cause could quote a line that holds a token.
+        # The cause could quote a line that holds a token, and its frames hold them all.
         raise ConfigError(
             f"The saved logins in {path} are damaged. Log in again with: kalam login\n{_ADVICE}"
         ) from None
 
 
 _ADVICE = "Or name the server: kalam.connect('http://localhost:2900', user='root', password=...)."
+
+
+def _parse_logins(text: str) -> dict[str, SavedLogin]:
+    return {name: _saved_login(name, entry) for name, entry in tomllib.loads(text).get("instances", {}).items()}
 
 
 def _saved_login(name: str, entry: Mapping[str, str]) -> SavedLogin:
@@ -196,25 +211,25 @@ def resolve(
     Raises:
         ConfigError: No server is named, two ways to log in are given, or no password can be had.
     """
-    environ = os.environ if environ is None else environ
+    environment, environ = _read_environment(os.environ if environ is None else environ), None
     if sum(given is not None for given in (password, token, token_provider)) > 1:
         raise ConfigError("Give one of password, token and token_provider, not several.")
-    saved = _saved(profile, environ, wanted=url is None or (user, password, token, token_provider) == (None,) * 4)
-    named_url, source = _find_url(url, profile, saved, environ)
+    saved = _saved(profile, environment, wanted=url is None or (user, password, token, token_provider) == (None,) * 4)
+    named_url, source = _find_url(url, profile, saved, environment)
     clean = check_url(named_url)
     if password is None and token is None and token_provider is None:
-        credentials = _find_credentials(clean, user, profile, saved, environ, prompt)
+        credentials = _find_credentials(clean, user, profile, saved, environment, prompt)
     else:
         who = user if token is None and token_provider is None else None
         credentials = Credentials(who or ("root" if password else None), password, token, None, token_provider)
     return Settings(clean, credentials, source)
 
 
-def _saved(profile: str | None, environ: Mapping[str, str], *, wanted: bool) -> dict[str, SavedLogin]:
+def _saved(profile: str | None, environment: _Environment, *, wanted: bool) -> dict[str, SavedLogin]:
     """The saved logins, if they can matter: a damaged file must not stop a call that names everything."""
     if profile is None and not wanted:
         return {}
-    path = logins_path(environ)
+    path = environment.logins
     logins = read_saved_logins(path)
     if profile is not None and profile not in logins:
         found = ", ".join(sorted(logins)) or "none"
@@ -225,12 +240,12 @@ def _saved(profile: str | None, environ: Mapping[str, str], *, wanted: bool) -> 
 
 
 def _find_url(
-    url: str | None, profile: str | None, saved: Mapping[str, SavedLogin], environ: Mapping[str, str]
+    url: str | None, profile: str | None, saved: Mapping[str, SavedLogin], environment: _Environment
 ) -> tuple[str, str]:
     if url is not None:
         return url, "the argument"
-    if profile is None and environ.get(URL_VARIABLE, "").strip():
-        return environ[URL_VARIABLE].strip(), f"the environment variable {URL_VARIABLE}"
+    if profile is None and environment.url:
+        return environment.url, f"the environment variable {URL_VARIABLE}"
     login = saved.get(profile or DEFAULT_PROFILE) or (next(iter(saved.values())) if len(saved) == 1 else None)
     if login is not None and login.url:
         return login.url, f"the saved login {login.name!r}"
@@ -247,12 +262,11 @@ def _find_credentials(
     user: str | None,
     profile: str | None,
     saved: Mapping[str, SavedLogin],
-    environ: Mapping[str, str],
+    environment: _Environment,
     prompt: Callable[[str], str] | None,
 ) -> Credentials:
-    root_password = environ.get(PASSWORD_VARIABLE, "")
-    if profile is None and root_password and user in (None, "root"):
-        return Credentials("root", Secret(root_password))
+    if profile is None and environment.root_password and user in (None, "root"):
+        return Credentials("root", environment.root_password)
     for login in [saved[profile]] if profile else saved.values():
         same_server = login.url is not None and login.url.rstrip("/") == url
         if same_server and user in (None, login.user):

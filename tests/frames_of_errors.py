@@ -13,7 +13,7 @@ def shown_locals(error):
         if error is None or id(error) in seen:
             continue
         seen.add(id(error))
-        waiting += [error.__cause__, error.__context__]
+        waiting += [error.__cause__, None if error.__suppress_context__ else error.__context__]
         tb = error.__traceback__
         while tb is not None:
             code = tb.tb_frame.f_code

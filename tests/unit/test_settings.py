@@ -5,6 +5,7 @@ import pickle
 import sys
 
 import pytest
+from frames_of_errors import frames_that_show
 
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.settings import Secret, check_url, resolve
@@ -145,3 +146,24 @@ def test_a_secret_does_not_show():
         assert "hunter2" not in shown
     with pytest.raises(TypeError):
         pickle.dumps(secret)
+
+
+def test_no_frame_of_a_failure_holds_a_secret(tmp_path, monkeypatch):
+    path = tmp_path / "logins.toml"
+    monkeypatch.setenv("KALAMDB_CREDENTIALS_PATH", str(path))
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", "root-hunter2")
+    monkeypatch.setenv("KEY_OF_SOMETHING_ELSE", "other-hunter2")
+
+    def failure(*args, **options):
+        with pytest.raises(ConfigError) as caught:
+            resolve(*args, **options)
+        return frames_that_show(caught.value, "hunter2")
+
+    assert failure() == []  # No server is named.
+    assert failure("http://h:1", profile="prod") == []
+    assert failure("nonsense") == []
+    assert failure("http://h:1", user="bob") == []  # Nobody can be asked for a password.
+    path.write_text('[instances.a]\njwt_token = "token-hunter2"\n[instances.b]\nname = "no token"\n')
+    assert failure() == []
+    path.write_text('[instances.a]\njwt_token = "token-hunter2"\nnonsense')
+    assert failure() == []

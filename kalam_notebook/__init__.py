@@ -23,6 +23,7 @@ _HOMES = {
     "IncompleteResultWarning": "results",
     "LiveEvents": "live_stream",
     "LiveTable": "live_table",
+    "QueryBatches": "batches",
     "QueryResponse": "results",
     "QueryResult": "results",
     "Timeouts": "settings",
@@ -34,8 +35,8 @@ _HOMES = {
 #: Methods of the default connection.
 _METHODS = (
     "check_setup_status", "cluster_health_check", "download", "download_bound_file", "download_file", "execute_query",
-    "execute_with_files", "health_check", "live", "live_events", "login", "query", "query_arrow", "query_polars",
-    "query_result", "refresh_access_token", "server_setup", "write",
+    "execute_with_files", "health_check", "live", "live_events", "login", "query", "query_arrow", "query_batches",
+    "query_polars", "query_result", "refresh_access_token", "server_setup", "write",
 )  # fmt: skip
 
 __all__ = ["__version__", "errors", "events", "sandbox", *sorted((*_HOMES, *_METHODS))]

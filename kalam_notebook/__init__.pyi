@@ -2,6 +2,7 @@ from kalam_notebook import errors as errors
 from kalam_notebook import events as events
 from kalam_notebook._version import __version__ as __version__
 from kalam_notebook.async_client import AsyncClient as AsyncClient
+from kalam_notebook.batches import QueryBatches as QueryBatches
 from kalam_notebook.client import Client as Client
 from kalam_notebook.default import close as close
 from kalam_notebook.default import connect as connect
@@ -33,6 +34,7 @@ live_events = _default.live_events
 login = _default.login
 query = _default.query
 query_arrow = _default.query_arrow
+query_batches = _default.query_batches
 query_polars = _default.query_polars
 query_result = _default.query_result
 refresh_access_token = _default.refresh_access_token

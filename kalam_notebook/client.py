@@ -31,7 +31,7 @@ from kalam_notebook.wire.auth import Login, UserInfo, parse_user
 from kalam_notebook.wire.fileref import FileRef, check_file_ref
 from kalam_notebook.wire.guard import check_statements
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
-from kalam_notebook.wire.params import encode_parameters, write_parameters_in
+from kalam_notebook.wire.params import write_parameters_in
 from kalam_notebook.wire.placeholders import parameters_for
 from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify
 from kalam_notebook.wire.types import unknown_types
@@ -351,7 +351,7 @@ class Client:
         _check_reading(max_rows, "server")
         if isinstance(batch_rows, bool) or not isinstance(batch_rows, int) or batch_rows < 1:
             raise ConfigError(f"batch_rows is a number of rows from 1 on, not {batch_rows!r}.")
-        qualified, values = self._named(sql, namespace), encode_parameters(params)
+        qualified, values = self._named(sql, namespace), parameters_for(sql, params)
         if not allow_unsafe:
             check_statements(qualified)
 
@@ -618,7 +618,7 @@ class Client:
         from kalam_notebook.live_table import LiveTable
 
         self._check_open()
-        named = self._named(write_parameters_in(sql, encode_parameters(params)), namespace)
+        named = self._named(write_parameters_in(sql, parameters_for(sql, params)), namespace)
         with self._hinting(named):
             return LiveTable(
                 named,

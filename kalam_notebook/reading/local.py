@@ -22,7 +22,7 @@ from kalam_notebook.wire.types import KALAM_TYPE, Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["LocalEngine"]
+__all__ = ["OVERLAP", "LocalEngine"]
 
 #: Concurrent writers may commit out of order, so a refresh begins this much before the newest version known: two
 #: seconds of ``_seq``, whose upper bits are milliseconds (truth R4).

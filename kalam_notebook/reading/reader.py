@@ -7,11 +7,12 @@ exactly. What could not be made sure is said in the result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import ResultError
+from kalam_notebook.reading.batches import BatchWalk
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint
 from kalam_notebook.reading.exact import ExactReader
 from kalam_notebook.reading.habits import Habits, HabitsProbe
@@ -77,6 +78,60 @@ class Reader:
         if shape is None or not shape.is_select:
             return self._read_command(run, sql, shape)
         return self._checked(run, shape, run.select(shape), user)
+
+    def read_batches(
+        self, sql: str, params: Sequence[Any] = (), *, batch_rows: int, max_rows: int | None = None
+    ) -> Generator[pa.RecordBatch, None, Completeness]:
+        """Read a query in batches; a plain query over one table in the memory of one of them.
+
+        Args:
+            sql: As for ``read``.
+            params: As for ``read``.
+            batch_rows: Rows of a batch, at most.
+            max_rows: Rows after which reading stops; None for all.
+
+        Yields:
+            The rows. What is known of their completeness is returned in the end.
+
+        Raises:
+            KalamError: As ``read``.
+        """
+        user, sql = impersonation(sql) or (None, sql)
+        run = self._run(params, max_rows, user)
+        shape = shape_of(cast_decimals(sql, params))
+        if shape is None or not shape.is_select:
+            return (yield from _sliced(self._read_command(run, sql, shape), batch_rows))
+        if shape.clauses is None or not self._needs_windows(run, shape, user):
+            return (yield from _sliced(self._checked(run, shape, run.select(shape), user), batch_rows))
+        return (yield from self._read_windows(run, shape, batch_rows))
+
+    def _needs_windows(self, run: Run, shape: Shape, user: str | None) -> bool:
+        """Whether the answer to a query over one table is too long for one piece, or its table is beyond the window."""
+        tables = scanned_tables(shape.text)
+        if not tables or _is_look_up(run, shape, tables[0]):
+            return False
+        scan = None if self._window is None else self._window.look(run.endpoint, tables[0], user)
+        return (scan is not None and scan.is_beyond) or run.is_long(shape)
+
+    def _read_windows(self, run: Run, shape: Shape, batch_rows: int) -> Generator[pa.RecordBatch, None, Completeness]:
+        walk = BatchWalk(run.walk_plan(shape, run.announced(shape)), batch_rows)
+        left = run.max_rows
+        for batch in walk.run(run.endpoint):
+            if left is not None and batch.num_rows > left:
+                if left:
+                    yield batch.slice(0, left)
+                reason = _more_than(run.max_rows or 0)
+                return Completeness(False, f"cut at max_rows: {reason}", run.requests, "walk", reason)
+            left = None if left is None else left - batch.num_rows
+            yield batch
+        (table,) = scanned_tables(shape.text) or ("",)
+        announced = run.endpoint.execute(f"SELECT * FROM {table} LIMIT 0").results[0].columns
+        damage = spoilt_columns(run.endpoint, shape, {table: announced}, None)
+        if damage is not None:
+            return Completeness(False, f"not certain: {damage}", run.requests, "walk", damage)
+        reason = "the result is read in batches"
+        text = f"complete (walked by _seq up to {walk.upto}: {reason})"
+        return Completeness(True, text, run.requests, "walk", reason)
 
     def read_locally(self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None) -> QueryResult:
         """Run a SELECT in this process, on exact copies of its tables (see ``local``).
@@ -183,6 +238,19 @@ def _beyond(table: str) -> str:
 _UNTOLD = "the tables that the query reads cannot be told from its text, so they were not checked"
 
 
+def _more_than(rows: int) -> str:
+    return f"there are more than {rows:,} rows; pass max_rows=None for all"
+
+
+def _sliced(result: QueryResult, batch_rows: int) -> Generator[pa.RecordBatch, None, Completeness]:
+    """A result that was read in one piece, in batches."""
+    table = result.arrow().combine_chunks()
+    for start in range(0, table.num_rows, batch_rows):
+        yield from table.slice(start, batch_rows).to_batches()
+    assert result.completeness is not None
+    return result.completeness
+
+
 def _not_certain(run: Run, sql: str, found: Found, why: str) -> QueryResult:
     return _result(run, sql, replace(found, reason=why), False, f"not certain: {why}")
 
@@ -194,7 +262,7 @@ def _result(run: Run, sql: str, found: Found, is_complete: bool, text: str) -> Q
         is_complete, reason, text = False, damage, f"not certain: {damage}"
     if run.max_rows is not None and table.num_rows > run.max_rows:
         table = table.slice(0, run.max_rows)
-        reason = f"there are more than {run.max_rows:,} rows; pass max_rows=None for all"
+        reason = _more_than(run.max_rows)
         is_complete, text = False, f"cut at max_rows: {reason}"
     return QueryResult(
         found.columns,

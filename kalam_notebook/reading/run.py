@@ -98,6 +98,19 @@ class Run:
         assert table is not None
         return Found(raw.columns, table, raw.as_user, unknown_types(raw.columns))
 
+    def is_long(self, shape: Shape) -> bool:
+        """Whether the plain answer is cut, or too large for the server's memory."""
+        try:
+            found = self.plain(shape.text)
+        except (NoAnswerError, DecodeError):
+            return False
+        except ServerError as exc:
+            if not is_exhausted(exc):
+                raise
+            return True
+        rows: int = found.table.num_rows
+        return rows > 1 and rows >= self._habits.ask(self.endpoint).default_cap
+
     def select(self, shape: Shape) -> Found:
         """The plain answer when it can be trusted, else the exact one, else a walk where memory does not suffice."""
         try:

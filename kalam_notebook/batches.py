@@ -1,0 +1,77 @@
+"""What ``query_batches`` returns: batches for ``for``, ``async for`` and ``next``, and what is known in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
+from kalam_notebook.results import Completeness
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["QueryBatches"]
+
+
+class QueryBatches:
+    """The rows of one query in batches, read from the server as they are taken.
+
+    Args:
+        batches: Gives the batches, and returns what is known of their completeness.
+        on_end: Called with that when the last batch has been taken; may raise or warn.
+    """
+
+    def __init__(
+        self, batches: Generator[pa.RecordBatch, None, Completeness], on_end: Callable[[Completeness], None]
+    ) -> None:
+        self._batches = batches
+        self._on_end = on_end
+        self._completeness: Completeness | None = None
+        self._rows = 0
+
+    @property
+    def completeness(self) -> Completeness | None:
+        """What is known of the completeness of all batches; None until the last one has been taken."""
+        return self._completeness
+
+    @property
+    def row_count(self) -> int:
+        """Rows taken so far."""
+        return self._rows
+
+    def close(self) -> None:
+        """Read nothing more."""
+        self._batches.close()
+
+    def __iter__(self) -> QueryBatches:
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        batch = self._take()
+        if batch is None:
+            raise StopIteration
+        return batch
+
+    def __aiter__(self) -> QueryBatches:
+        return self
+
+    async def __anext__(self) -> pa.RecordBatch:
+        batch = await asyncio.to_thread(self._take)
+        if batch is None:
+            raise StopAsyncIteration
+        return batch
+
+    def __repr__(self) -> str:
+        return f"<QueryBatches {self._rows} rows so far, {self._completeness or 'not at the end'}>"
+
+    def _take(self) -> pa.RecordBatch | None:
+        try:
+            batch = next(self._batches)
+        except StopIteration as end:
+            if self._completeness is None and end.value is not None:
+                self._completeness = end.value
+                self._on_end(end.value)
+            return None
+        self._rows += batch.num_rows
+        return batch

@@ -1,0 +1,143 @@
+"""A table of any size in batches, each row once, in the memory of one batch and of all keys.
+
+First the keys are walked: they tell the newest version of each row at one moment. Then the rows are read window by
+window of ``_seq``, and what is not that newest version is left out. Rows that were replaced meanwhile are found at the
+end, in their newer version. Rows come in the order in which they were last written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kalam_notebook.errors import ServerError
+from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.local import OVERLAP
+from kalam_notebook.reading.suspicion import is_exhausted
+from kalam_notebook.reading.walk import Walk, WalkPlan, rows_statement
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+__all__ = ["BatchWalk"]
+
+
+@dataclass(slots=True)
+class BatchWalk:
+    """A walk that gives its rows away.
+
+    Attributes:
+        plan: What is read.
+        batch_rows: Rows of a batch, at most.
+        upto: The ``_seq`` at whose moment rows are told; known when the first batch comes.
+    """
+
+    plan: WalkPlan
+    batch_rows: int
+    upto: int = 0
+    _keys: pa.Array | None = None
+    _seqs: np.ndarray | None = None  # The newest of each key, ascending; aligned with the keys.
+    _given: np.ndarray | None = None  # Which rows have been given away.
+    _ends: list[int] = field(default_factory=list)
+
+    def run(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
+        """Read everything that is there at the beginning.
+
+        Raises:
+            ServerError: The server refuses.
+        """
+        self._walk_keys(endpoint)
+        begin = 0
+        for end in self._ends:
+            first, last = self._between(begin, end)
+            begin = end
+            if first < last:
+                yield from self._rows(endpoint, first, last)
+        yield from self._replaced(endpoint)
+
+    def _walk_keys(self, endpoint: Endpoint) -> None:
+        import numpy as np
+        import pyarrow.compute as pc
+
+        walk = Walk(self.plan, page_rows=self.batch_rows, enough=0)
+        walk.run(endpoint, on_page=lambda walk: self._ends.append(walk.after))
+        walk.compact()
+        self.upto = walk.after
+        if not walk.keys:
+            self._ends.clear()
+            return
+        keys = walk.keys[0].take(pc.sort_indices(walk.keys[0].column("seq")))
+        self._keys = keys.column("key").combine_chunks()
+        self._seqs = keys.column("seq").to_numpy()
+        self._given = np.zeros(len(self._seqs), bool)
+
+    def _between(self, begin: int, end: int) -> tuple[int, int]:
+        """The rows whose newest version lies behind ``begin`` and up to ``end``."""
+        import numpy as np
+
+        assert self._seqs is not None
+        first, last = np.searchsorted(self._seqs, [begin, end], side="right")
+        return int(first), int(last)
+
+    def _rows(self, endpoint: Endpoint, first: int, last: int) -> Iterator[pa.RecordBatch]:
+        """Rows by their place, in halves where the server's query memory does not suffice."""
+        import numpy as np
+        import pyarrow as pa
+
+        assert self._seqs is not None
+        assert self._given is not None
+        window = f"_seq > {self._seqs[first] - 1} AND _seq <= {self._seqs[last - 1]}"
+        types = [*self.plan.fields.types, self.plan.key_type, pa.int64()]
+        try:
+            (lists,) = endpoint.execute_lists(rows_statement(self.plan, window), self.plan.params, [types])
+        except ServerError as exc:
+            if not is_exhausted(exc) or last - first < 2:
+                raise
+            middle = (first + last) // 2
+            yield from self._rows(endpoint, first, middle)
+            yield from self._rows(endpoint, middle, last)
+            return
+        *columns, _, seqs = lists
+        if seqs is None:
+            return
+        found = seqs.to_numpy()
+        place = np.searchsorted(self._seqs[first:last], found)
+        place = np.minimum(place, last - first - 1) + first
+        # Behind the scan window a version may be shown that is not the newest.
+        chosen = np.flatnonzero(self._seqs[place] == found)
+        chosen = chosen[np.argsort(found[chosen])]
+        self._given[place[chosen]] = True
+        yield from self._batches(columns, chosen)
+
+    def _replaced(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
+        """Rows that were there at first and whose version was replaced before it was read."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self._keys is None or self._given is None or self._given.all():
+            return
+        walk = Walk(self.plan, after=max(0, self.upto - OVERLAP))
+        walk.run(endpoint)
+        walk.compact()
+        if not walk.rows:
+            return
+        rows = walk.rows[0]
+        first = pa.table({"seq": rows.column("seq"), "row": pa.arange(0, len(rows))})
+        rows = rows.take(first.group_by("seq").aggregate([("row", "min")]).column("row_min"))
+        place = pc.index_in(rows.column("key"), value_set=self._keys).combine_chunks()
+        known = place.is_valid().to_numpy(zero_copy_only=False)
+        given = self._given[pc.fill_null(place, 0).to_numpy()]
+        chosen = np.flatnonzero(known & ~given)
+        if len(chosen):
+            yield from self._batches([column.combine_chunks() for column in rows.columns[:-2]], chosen)
+
+    def _batches(self, columns: list[pa.Array | None], chosen: np.ndarray) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        taken = [column.take(pa.array(chosen)) for column in columns if column is not None]
+        batch = pa.RecordBatch.from_arrays(taken, schema=self.plan.fields)
+        for start in range(0, batch.num_rows, self.batch_rows):
+            yield batch.slice(start, self.batch_rows)

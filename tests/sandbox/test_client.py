@@ -254,7 +254,8 @@ def test_a_column_that_does_not_exist(client, big):
 
 def test_a_placeholder_without_a_value(client, namespace, big):
     words = r"Parameter \$2: it has no value; 1 given\. Pass params=\[…, …\]\. Nothing was sent\."
-    for call in (client.query, client.execute_query, lambda sql, params: client.execute_with_files(sql, {}, params)):
+    calls = (client.query, client.query_batches, client.execute_query, client.live)
+    for call in (*calls, lambda sql, params: client.execute_with_files(sql, {}, params)):
         with pytest.raises(ParameterError, match=words):
             call("SELECT $1 AS a, $2 AS b", [1])
     with pytest.raises(ParameterError, match=r"Parameter \$1: it has no value; none given"):

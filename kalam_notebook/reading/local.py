@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import MissingDependencyError, QueryError, ResultError
+from kalam_notebook.live.truth import OVERLAP
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.walk import Walk, plan_walk
 from kalam_notebook.wire.shape import Shape, shape_of
@@ -22,11 +23,7 @@ from kalam_notebook.wire.types import KALAM_TYPE, Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["OVERLAP", "LocalEngine"]
-
-#: Concurrent writers may commit out of order, so a refresh begins this much before the newest version known: two
-#: seconds of ``_seq``, whose upper bits are milliseconds (truth R4).
-OVERLAP = 2000 << 22
+__all__ = ["LocalEngine"]
 
 
 @dataclass(slots=True)

@@ -17,8 +17,8 @@ from kalam_notebook.wire.types import Column, arrow_type, parse_schema
 class RowSource:
     """Holds rows by id, as wire cells, and tells the truth about them.
 
-    ``before_read`` runs before each whole reading and ``before_delta`` before each delta, on the thread that asks;
-    either may block or raise. ``matches`` is the filter, whatever the SQL says.
+    ``before_read`` and ``after_read`` run around each whole reading and ``before_delta`` before each delta, on the
+    thread that asks; each may block or raise. ``matches`` is the filter, whatever the SQL says.
     """
 
     def __init__(self, schema: list[dict], *, kind: str = "shared", token: str = "good") -> None:
@@ -33,6 +33,7 @@ class RowSource:
         self.deltas: list[int] = []
         self.matches: Callable[[dict], bool] = lambda row: True
         self.before_read: Callable[[int], None] = lambda number: None
+        self.after_read: Callable[[int], None] = lambda number: None
         self.before_delta: Callable[[int], None] = lambda number: None
         self.lock = threading.RLock()
 
@@ -63,6 +64,7 @@ class RowSource:
         with self.lock:
             found = sorted(self._matching(), key=lambda row: int(row["_seq"]))
             newest = max([*self._seqs(self.rows.values()), *self.tombstones.values()], default=0)
+        self.after_read(len(self.reads))
         return Reading(self._table(plan, found), newest)
 
     def read_delta(self, plan: TablePlan, after: int, floor: int) -> Delta | None:

@@ -110,6 +110,13 @@ class Gate:
             assert self.opened.wait(20)
 
 
+class ReadGate(Gate):
+    """Holds up the n-th reading when it has been read and not been used."""
+
+    def _guard(self, source: RowSource) -> None:
+        source.after_read = self._pass
+
+
 class DeltaGate(Gate):
     """Holds up the n-th delta."""
 
@@ -165,13 +172,15 @@ def test_hidden_columns_when_selected_by_name(server, open_table):
     assert table.arrow().to_pylist() == [{"_seq": 10, "id": 1}, {"_seq": 11, "id": 2}]
 
 
-def test_events_that_come_while_the_rows_are_read(server, source, open_table):
-    gate = Gate(source, 1)
+def test_events_that_come_after_the_rows_were_read(server, source, open_table):
+    gate = ReadGate(source, 1)
     tables = []
     thread = threading.Thread(target=lambda: tables.append(open_table()))
     thread.start()
     assert gate.reached.wait(10)
-    # Each of these is newer or older than what the reading will bring.
+    # Each of these is newer or older than what has been read.
+    source.put(row(2, 20, "new"), row(3, 21))
+    source.remove("1", seq=22)
     server.change("update", row(1, 9, "late"))
     server.change("update", row(2, 20, "new"))
     server.change("insert", row(3, 21))
@@ -184,6 +193,8 @@ def test_events_that_come_while_the_rows_are_read(server, source, open_table):
     (table,) = tables
     table.wait_for(lambda t: t.stats.events == 7)
     assert held(table) == {2: ("new", 0), 3: ("a", 0)}
+    assert table.verify()
+    assert (len(source.reads), table.stats.healed) == (1, 0)
 
 
 def test_a_slow_reading_holds_up_no_other_table(server, source, open_table):

@@ -123,6 +123,7 @@ class AsyncClient:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        progress: bool = True,
         allow_unsafe: bool = False,
     ) -> pd.DataFrame:
         """See ``Client.query``."""
@@ -134,6 +135,7 @@ class AsyncClient:
             max_rows=max_rows,
             engine=engine,
             strict=strict,
+            progress=progress,
             allow_unsafe=allow_unsafe,
         )
 
@@ -146,6 +148,7 @@ class AsyncClient:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        progress: bool = True,
         allow_unsafe: bool = False,
     ) -> pa.Table:
         """See ``Client.query_arrow``."""
@@ -157,6 +160,7 @@ class AsyncClient:
             max_rows=max_rows,
             engine=engine,
             strict=strict,
+            progress=progress,
             allow_unsafe=allow_unsafe,
         )
 
@@ -169,6 +173,7 @@ class AsyncClient:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        progress: bool = True,
         allow_unsafe: bool = False,
     ) -> pl.DataFrame:
         """See ``Client.query_polars``."""
@@ -180,6 +185,7 @@ class AsyncClient:
             max_rows=max_rows,
             engine=engine,
             strict=strict,
+            progress=progress,
             allow_unsafe=allow_unsafe,
         )
 
@@ -192,6 +198,7 @@ class AsyncClient:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        progress: bool = True,
         allow_unsafe: bool = False,
     ) -> QueryResult:
         """See ``Client.query_result``."""
@@ -203,6 +210,7 @@ class AsyncClient:
             max_rows=max_rows,
             engine=engine,
             strict=strict,
+            progress=progress,
             allow_unsafe=allow_unsafe,
         )
 

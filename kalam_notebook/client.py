@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError, ResultError
 from kalam_notebook.events import OnFull
 from kalam_notebook.hints import column_hint, table_hint
+from kalam_notebook.progress import Meter, find_surface, reporting
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, IncompleteResultWarning, QueryResponse, QueryResult
@@ -200,6 +202,7 @@ class Client:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        progress: bool = True,
         allow_unsafe: bool = False,
     ) -> pd.DataFrame:
         """Run one query and return all its rows as a DataFrame.
@@ -215,6 +218,8 @@ class Client:
             max_rows: Rows after which reading stops, with a visible notice; None for all.
             engine: ``server``, or ``local`` to copy the tables exactly and run the query in this process.
             strict: Raise when it cannot be made sure that the result is complete, instead of warning.
+            progress: Whether a reading that takes longer than half a second shows how far it is, in a notebook or a
+                terminal.
             allow_unsafe: Send also what the server carries out otherwise than it is written, as EXPLAIN of a change.
 
         Returns:
@@ -235,6 +240,7 @@ class Client:
             max_rows=max_rows,
             engine=engine,
             strict=strict,
+            progress=progress,
             allow_unsafe=allow_unsafe,
         )
         frame = result.df()
@@ -250,6 +256,7 @@ class Client:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        progress: bool = True,
         allow_unsafe: bool = False,
     ) -> pa.Table:
         """Run one query and return all its rows as an Arrow table; otherwise as ``query``."""
@@ -260,6 +267,7 @@ class Client:
             max_rows=max_rows,
             engine=engine,
             strict=strict,
+            progress=progress,
             allow_unsafe=allow_unsafe,
         ).arrow()
 
@@ -272,6 +280,7 @@ class Client:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        progress: bool = True,
         allow_unsafe: bool = False,
     ) -> pl.DataFrame:
         """Run one query and return all its rows as a polars frame; otherwise as ``query``.
@@ -286,6 +295,7 @@ class Client:
             max_rows=max_rows,
             engine=engine,
             strict=strict,
+            progress=progress,
             allow_unsafe=allow_unsafe,
         ).polars()
 
@@ -298,6 +308,7 @@ class Client:
         max_rows: int | None = DEFAULT_MAX_ROWS,
         engine: Engine = "server",
         strict: bool = False,
+        progress: bool = True,
         allow_unsafe: bool = False,
     ) -> QueryResult:
         """Run one query and return all its rows with what is known of their completeness; otherwise as ``query``."""
@@ -306,8 +317,9 @@ class Client:
         if not allow_unsafe:
             check_statements(qualified)
         read = self._reader.read_locally if engine == "local" else self._reader.read
-        with self._hinting(qualified), self._forgetting(qualified):
-            result = read(qualified, values, max_rows=max_rows)
+        meter, surface = Meter(time.monotonic()), find_surface() if progress else None
+        with self._hinting(qualified), self._forgetting(qualified), reporting(meter, surface):
+            result = read(qualified, values, max_rows=max_rows, meter=meter)
         assert result.completeness is not None
         _tell(result.completeness, strict=strict)
         return result
@@ -618,7 +630,7 @@ class Client:
         from kalam_notebook.live_table import LiveTable
 
         self._check_open()
-        named = self._named(write_parameters_in(sql, parameters_for(sql, params)), namespace)
+        named = self._live_sql(sql, params, namespace)
         with self._hinting(named):
             return LiveTable(
                 named,
@@ -697,6 +709,9 @@ class Client:
             socket.close()
         if lane is not None:
             lane.close()
+
+    def _live_sql(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> str:
+        return self._named(write_parameters_in(sql, parameters_for(sql, params)), namespace)
 
     def _live_source(self) -> ClientSource:
         from kalam_notebook.live_source import ClientSource

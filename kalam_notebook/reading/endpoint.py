@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kalam_notebook.transport.sql import Answer
@@ -11,7 +11,7 @@ from kalam_notebook.wire.sql import split_statements
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CountingEndpoint", "Endpoint", "ImpersonatingEndpoint"]
+__all__ = ["CountingEndpoint", "Endpoint", "ImpersonatingEndpoint", "WatchableEndpoint"]
 
 
 class Endpoint(Protocol):
@@ -27,6 +27,13 @@ class Endpoint(Protocol):
         self, sql: str, params: Sequence[Any], types: Sequence[Sequence[pa.DataType]]
     ) -> list[list[pa.Array | None]]:
         """Run SELECTs that return one row of lists each, and give an array for each; None for NULL."""
+
+
+class WatchableEndpoint(Endpoint, Protocol):
+    """An endpoint that can tell of answers as they come."""
+
+    def watched(self, on_data: Callable[[int, int], None]) -> Endpoint:
+        """The same, which calls ``on_data`` with new bytes and all rows so far."""
 
 
 class ImpersonatingEndpoint:

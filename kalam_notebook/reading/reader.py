@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import ResultError
+from kalam_notebook.progress import Meter
 from kalam_notebook.reading.batches import BatchWalk
-from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint
+from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint, WatchableEndpoint
 from kalam_notebook.reading.exact import ExactReader
 from kalam_notebook.reading.habits import Habits, HabitsProbe
 from kalam_notebook.reading.local import LocalEngine
@@ -43,7 +44,9 @@ class Reader:
         habits: Those of the server where they are known; None asks for them.
     """
 
-    def __init__(self, endpoint: Endpoint, window: WindowCheck | None = None, habits: Habits | None = None) -> None:
+    def __init__(
+        self, endpoint: WatchableEndpoint, window: WindowCheck | None = None, habits: Habits | None = None
+    ) -> None:
         self._endpoint = endpoint
         self._exact = ExactReader()
         self._local = LocalEngine()
@@ -60,21 +63,27 @@ class Reader:
         habits = self._habits.ask(self._endpoint)
         return habits.default_cap, habits.limit_cap
 
-    def read(self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None) -> QueryResult:
+    def read(
+        self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None, meter: Meter | None = None
+    ) -> QueryResult:
         """Read a query, completely where that can be had.
 
         Args:
             sql: One statement that returns rows. Names are used as they are.
             params: JSON values for ``$1 …``.
             max_rows: Rows after which reading stops, with a notice; None for all.
+            meter: Counts what is read.
 
         Raises:
             KalamError: The server refuses, or cannot be reached.
             ResultError: The text returns no rows, or several results with rows.
         """
         user, sql = impersonation(sql) or (None, sql)
-        run = self._run(params, max_rows, user)
+        run = self._run(params, max_rows, user, meter)
         shape = shape_of(cast_decimals(sql, params))
+        if meter is not None and shape is not None and shape.clauses is not None and not shape.clauses.where:
+            count = f"SELECT count(*) AS n FROM {shape.clauses.table}"
+            meter.count = lambda: int(self._as_user(user).execute_row(count)[0])
         if shape is None or not shape.is_select:
             return self._read_command(run, sql, shape)
         return self._checked(run, shape, run.select(shape), user)
@@ -133,7 +142,9 @@ class Reader:
         text = f"complete (walked by _seq up to {walk.upto}: {reason})"
         return Completeness(True, text, run.requests, "walk", reason)
 
-    def read_locally(self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None) -> QueryResult:
+    def read_locally(
+        self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None, meter: Meter | None = None
+    ) -> QueryResult:
         """Run a SELECT in this process, on exact copies of its tables (see ``local``).
 
         Raises:
@@ -144,7 +155,7 @@ class Reader:
         shape = shape_of(cast_decimals(sql, params))
         if shape is None or not shape.is_select:
             raise ResultError("engine='local' runs a single SELECT or WITH.")
-        run = self._run(params, max_rows, user)
+        run = self._run(params, max_rows, user, meter)
         table, tables, read = self._local.query(run.endpoint, shape, params, user)
         columns = tuple(column_of_arrow(found) for found in table.schema)
         damage = spoilt_columns(run.endpoint, shape, tables, None)
@@ -167,9 +178,16 @@ class Reader:
             raise ResultError(f"The query cannot be read completely: {result.completeness}.")
         return result.arrow()
 
-    def _run(self, params: Sequence[Any], max_rows: int | None = None, user: str | None = None) -> Run:
-        endpoint = self._endpoint if user is None else ImpersonatingEndpoint(self._endpoint, user)
-        return Run(CountingEndpoint(endpoint), self._exact, self._habits, params, max_rows)
+    def _run(
+        self, params: Sequence[Any], max_rows: int | None = None, user: str | None = None, meter: Meter | None = None
+    ) -> Run:
+        endpoint = CountingEndpoint(self._as_user(user, meter))
+        on_rows = None if meter is None else meter.found
+        return Run(endpoint, self._exact, self._habits, params, max_rows, on_rows)
+
+    def _as_user(self, user: str | None, meter: Meter | None = None) -> Endpoint:
+        endpoint = self._endpoint if meter is None else self._endpoint.watched(meter.received)
+        return endpoint if user is None else ImpersonatingEndpoint(endpoint, user)
 
     def _read_command(self, run: Run, sql: str, shape: Shape | None) -> QueryResult:
         """Texts that cannot be read again: SHOW and DESCRIBE are not cut, anything else may be."""

@@ -54,6 +54,17 @@ class SqlEndpoint:
     def __init__(self, http: HttpTransport, session: Session) -> None:
         self._http = http
         self._session = session
+        self._on_data: Callable[[int, int], None] | None = None
+
+    def watched(self, on_data: Callable[[int, int], None]) -> SqlEndpoint:
+        """The same endpoint, which tells of answers as they come.
+
+        Args:
+            on_data: Called with the number of new bytes, and with that of all rows so far; 0 where it is not known.
+        """
+        watched = SqlEndpoint(self._http, self._session)
+        watched._on_data = on_data
+        return watched
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Answer:
         """Run statements and read the whole answer.
@@ -109,6 +120,7 @@ class SqlEndpoint:
             with self._http.stream(request, token=token) as response:
                 for chunk in response.iter_bytes():
                     decoder.feed(chunk)
+                    self._tell(chunk, decoder.row_count)
             return decoder.finish()
 
         try:
@@ -148,8 +160,13 @@ class SqlEndpoint:
             for chunk in response.iter_bytes():
                 for index, batch in decoder.feed(chunk):
                     batches.setdefault(index, []).append(batch)
+                self._tell(chunk, 0)  # Few, and not always of the query: the caps are asked for so.
             results, took = decoder.finish()
         return Answer(tuple(results), tuple(_tables(results, batches)), took)
+
+    def _tell(self, chunk: bytes, rows: int) -> None:
+        if self._on_data is not None:
+            self._on_data(len(chunk), rows)
 
     def _explain_no_answer(self, sql: str, params: Sequence[Any], error: NoAnswerError) -> None:
         """Ask for the reason: in a batch the server names the value that it cannot encode (HTTP reference, 7.1)."""

@@ -287,6 +287,12 @@ class ListsDecoder:
         self._scanned = 0  # Where the search for the end of the present cell goes on.
         self._scanner: _DepthScanner | None = None
 
+    @property
+    def row_count(self) -> int:
+        """Elements of the first list of a single result, once it is there: the rows that are being read. Else 0."""
+        first = self._results[0][0] if len(self._expected) == 1 and self._results and self._results[0] else None
+        return 0 if first is None else len(first)
+
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the body.
 

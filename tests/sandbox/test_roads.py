@@ -1,6 +1,7 @@
 """Which road a query takes on servers with other settings: other caps, little memory; and what is said of it."""
 
 import concurrent.futures
+import contextlib
 
 import pyarrow as pa
 import pytest
@@ -142,3 +143,22 @@ def test_many_threads_do_not_meet_the_rate_limit():
     ):
         results = pool.map(lambda n: client.query_arrow("SELECT CAST($1 AS BIGINT) AS n", [n]), range(240))
         assert [table.column("n")[0].as_py() for table in results] == list(range(240))
+
+
+def test_progress_counts_rows_and_knows_the_total(little_memory, monkeypatch):
+    seen = []
+
+    def watch(meter, surface):
+        seen.append((meter, surface))
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr("kalam_notebook.client.reporting", watch)
+    monkeypatch.setattr("kalam_notebook.client.find_surface", lambda: "screen")
+    little_memory.query_arrow("SELECT id, t FROM r.wide")
+    little_memory.query_arrow("SELECT id FROM r.wide WHERE n = 1", progress=False)
+    (walk, surface), (other, hidden) = seen
+    assert (surface, hidden) == ("screen", None)
+    assert walk.count() == 2000
+    assert walk.summary.startswith("2,000 rows and 1")
+    assert other.count is None
+    assert other.summary.startswith(f"{len([i for i in range(2000) if i % 7 == 1])} rows and")

@@ -21,7 +21,7 @@ HEAVY = ("httpx", "websockets", "orjson", "pyarrow", "pandas", "IPython", "ipywi
 LEVELS = [
     {"_version", "errors"},
     {"wire", "settings", "diagnostics", "cells"},
-    {"live", "events", "frames", "hints", "render"},
+    {"live", "events", "frames", "hints", "progress", "render"},
     {"transport"},
     {"results", "batches"},
     {"reading", "live_table", "live_stream"},
@@ -171,7 +171,16 @@ def test_both_clients_offer_the_same():
 
 def test_module_functions_have_the_signature_of_the_methods():
     signature = inspect.signature(kalam_notebook.query)
-    assert list(signature.parameters) == ["sql", "params", "namespace", "max_rows", "engine", "strict", "allow_unsafe"]
+    assert list(signature.parameters) == [
+        "sql",
+        "params",
+        "namespace",
+        "max_rows",
+        "engine",
+        "strict",
+        "progress",
+        "allow_unsafe",
+    ]
     assert "Run one query" in kalam_notebook.query.__doc__
 
 

@@ -1,0 +1,200 @@
+"""How far a reading is: counted by ``Meter``, shown by ``reporting`` where somebody can see it.
+
+Shown only when it takes longer than half a second: in a notebook as an output that is replaced and goes away in the
+end, in a terminal on one line of stderr, elsewhere not at all.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any, Protocol
+
+from kalam_notebook.errors import KalamError
+
+__all__ = ["Meter", "NotebookSurface", "Surface", "TerminalSurface", "find_surface", "reporting"]
+
+#: Most queries are over before; a line that flashes up tells nothing.
+DELAY_S = 0.5
+INTERVAL_S = 0.25
+
+
+class Meter:
+    """Counts what has been read. Pure: the caller passes the time.
+
+    Args:
+        now: The time at the beginning, seconds of a clock that never goes back.
+    """
+
+    def __init__(self, now: float = 0.0) -> None:
+        self._began = now
+        self._bytes = 0
+        self._rows = 0
+        self._total: int | None = None
+        #: Asks the server how many rows there are; None where only reading them tells.
+        self.count: Callable[[], int] | None = None
+
+    def received(self, nbytes: int, rows: int) -> None:
+        """Note bytes that have come, and how many rows they and those before them hold; 0 where that is not known."""
+        self._bytes += nbytes
+        self._rows = max(self._rows, rows)
+
+    def found(self, rows: int) -> None:
+        """Note how many rows there are so far."""
+        self._rows = max(self._rows, rows)
+
+    def expect(self, total: int) -> None:
+        """Note how many rows there will be."""
+        self._total = total
+
+    def wait(self, now: float) -> float:
+        """Seconds until there is something to show."""
+        return max(0.0, self._began + DELAY_S - now)
+
+    def line(self, now: float) -> str:
+        """One line for the reader."""
+        parts = [self._rows_text(), _size(self._bytes), f"{now - self._began:.1f} s"]
+        return f"KalamDB: reading · {' · '.join(part for part in parts if part)}"
+
+    @property
+    def summary(self) -> str:
+        """What has been read, for somebody who has ended the reading."""
+        return f"{self._rows:,} {'row' if self._rows == 1 else 'rows'} and {_size(self._bytes)} had been read."
+
+    def _rows_text(self) -> str:
+        if self._total is not None:
+            return f"{min(self._rows, self._total):,} of {self._total:,} rows"
+        return f"{self._rows:,} rows" if self._rows else ""
+
+
+def _size(nbytes: int) -> str:
+    return f"{nbytes / 1e6:.1f} MB" if nbytes >= 100_000 else f"{nbytes / 1e3:.1f} kB"
+
+
+class Surface(Protocol):
+    """Where a line can be shown; any thread may do so."""
+
+    def show(self, line: str) -> None:
+        """Show a line in the place of the one before."""
+
+    def clear(self) -> None:
+        """Take the line away."""
+
+
+class TerminalSurface:
+    """One line of a terminal."""
+
+    def __init__(self, stream: Any = None) -> None:  # noqa: ANN401 - any text stream.
+        self._stream = stream or sys.stderr
+
+    def show(self, line: str) -> None:
+        """See ``Surface``."""
+        self._write(f"\r{line}\x1b[K")
+
+    def clear(self) -> None:
+        """See ``Surface``."""
+        self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+class NotebookSurface:
+    """An output of a notebook cell.
+
+    Args:
+        publish: ``publish(data, metadata, transient=..., update=...)`` of the kernel.
+    """
+
+    def __init__(self, publish: Callable[..., None]) -> None:
+        self._publish = publish
+        self._display_id = f"kalam-{uuid.uuid4().hex}-progress"
+        self._is_shown = False
+
+    def show(self, line: str) -> None:
+        """See ``Surface``."""
+        self._put({"text/html": f"<small>{escape(line)}</small>", "text/plain": line})
+
+    def clear(self) -> None:
+        """See ``Surface``."""
+        self._put({"text/html": "", "text/plain": ""})
+
+    def _put(self, data: dict[str, str]) -> None:
+        self._publish(data, {}, transient={"display_id": self._display_id}, update=self._is_shown)
+        self._is_shown = True
+
+
+def find_surface() -> Surface | None:
+    """Where the reader of this process looks; None where nobody does."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    publisher: Any = getattr(shell, "display_pub", None)
+    # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
+    if hasattr(publisher, "pub_socket"):
+        return NotebookSurface(publisher.publish)
+    return TerminalSurface() if sys.stderr is not None and sys.stderr.isatty() else None
+
+
+@contextmanager
+def reporting(meter: Meter, surface: Surface | None, *, now: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """Show how far a reading is while the block runs; who interrupts it is told what had been read.
+
+    Args:
+        meter: What is counted.
+        surface: Where it is shown; None for nowhere.
+        now: A clock, for tests.
+    """
+    reporter = None if surface is None else _Reporter(meter, surface, now)
+    if reporter is not None:
+        threading.Thread(target=reporter.run, name="kalam-progress", daemon=True).start()
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        exc.add_note(f"{meter.summary} Nothing of it was kept.")
+        raise
+    finally:
+        if reporter is not None:
+            reporter.end()
+
+
+class _Reporter:
+    """Shows a meter from a thread of its own, since the reading waits in the caller's."""
+
+    def __init__(self, meter: Meter, surface: Surface, now: Callable[[], float]) -> None:
+        self._meter = meter
+        self._surface = surface
+        self._now = now
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._is_shown = False
+
+    def run(self) -> None:
+        if self._ended.wait(self._meter.wait(self._now())):
+            return
+        self._show()
+        if self._meter.count is not None:
+            try:
+                self._meter.expect(self._meter.count())
+            except KalamError:  # It goes without.
+                self._meter.count = None
+        while not self._ended.wait(INTERVAL_S):
+            self._show()
+
+    def end(self) -> None:
+        """Take the line away; nothing is shown after that, whatever the thread still waits for."""
+        with self._lock:
+            self._ended.set()
+            if self._is_shown:
+                self._surface.clear()
+
+    def _show(self) -> None:
+        with self._lock:
+            if not self._ended.is_set():
+                self._is_shown = True
+                self._surface.show(self._meter.line(self._now()))

@@ -1,0 +1,127 @@
+"""How far a reading is: what is counted, when it is shown, where, and what an interrupted reader is told."""
+
+import io
+import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from kalam_notebook import progress
+from kalam_notebook.errors import QueryError
+from kalam_notebook.progress import Meter, NotebookSurface, TerminalSurface, find_surface, reporting
+
+
+def test_a_meter_counts_and_says_it_in_a_line():
+    meter = Meter(now=100.0)
+    assert meter.wait(100.1) == pytest.approx(0.4)
+    assert meter.wait(100.6) == 0.0
+    meter.received(12_345, 0)
+    assert meter.line(100.64) == "KalamDB: reading · 12.3 kB · 0.6 s"
+    meter.received(1_500_000, 12_000)
+    meter.found(11_000)
+    assert meter.line(102.0) == "KalamDB: reading · 12,000 rows · 1.5 MB · 2.0 s"
+    meter.expect(120_000)
+    assert meter.line(103.0) == "KalamDB: reading · 12,000 of 120,000 rows · 1.5 MB · 3.0 s"
+    assert meter.summary == "12,000 rows and 1.5 MB had been read."
+
+
+class Board:
+    """A surface that says when something is shown."""
+
+    def __init__(self):
+        self.lines, self.cleared = [], 0
+        self.changed = threading.Condition()
+
+    def show(self, line):
+        with self.changed:
+            self.lines.append(line)
+            self.changed.notify_all()
+
+    def clear(self):
+        self.cleared += 1
+
+    def wait_for(self, words):
+        with self.changed:
+            assert self.changed.wait_for(lambda: any(words in line for line in self.lines), timeout=10), self.lines
+
+
+def test_a_long_reading_is_shown_with_its_total_and_cleared(monkeypatch):
+    monkeypatch.setattr(progress, "INTERVAL_S", 0.01)
+    board, meter = Board(), Meter(now=-1.0)
+    meter.count = lambda: 500
+    with reporting(meter, board, now=lambda: 0.0):
+        meter.received(1_000_000, 100)
+        board.wait_for("100 of 500 rows · 1.0 MB")
+        meter.found(200)
+        board.wait_for("200 of 500 rows")
+    assert board.cleared == 1
+    shown = len(board.lines)
+    threads = [thread for thread in threading.enumerate() if thread.name == "kalam-progress"]
+    for thread in threads:
+        thread.join(10)
+    assert len(board.lines) == shown
+
+
+def test_a_total_that_cannot_be_had_is_done_without(monkeypatch):
+    monkeypatch.setattr(progress, "INTERVAL_S", 0.01)
+    board, meter = Board(), Meter(now=-1.0)
+
+    def refuse():
+        raise QueryError("SQL_EXECUTION_ERROR", "no", 400)
+
+    meter.count = refuse
+    with reporting(meter, board, now=lambda: 0.0):
+        meter.received(1, 7)
+        board.wait_for("7 rows")
+
+
+def test_a_short_reading_shows_nothing():
+    board = Board()
+    with reporting(Meter(now=0.0), board, now=lambda: 0.0):
+        pass
+    assert (board.lines, board.cleared) == ([], 0)
+
+
+def test_who_interrupts_is_told_what_had_been_read():
+    meter = Meter()
+    meter.received(2_000, 1)
+    with pytest.raises(KeyboardInterrupt) as caught, reporting(meter, None):
+        raise KeyboardInterrupt
+    assert caught.value.__notes__ == ["1 row and 2.0 kB had been read. Nothing of it was kept."]
+
+
+def test_a_notebook_has_one_output_that_is_replaced_and_emptied():
+    published = []
+    surface = NotebookSurface(lambda data, metadata, *, transient, update: published.append((data, transient, update)))
+    surface.show("<b>1 row</b>")
+    surface.show("2 rows")
+    surface.clear()
+    assert [data["text/html"] for data, _, _ in published] == [
+        "<small>&lt;b&gt;1 row&lt;/b&gt;</small>", "<small>2 rows</small>", "",
+    ]  # fmt: skip
+    assert [update for _, _, update in published] == [False, True, True]
+    assert len({transient["display_id"] for _, transient, _ in published}) == 1
+
+
+def test_a_terminal_has_one_line():
+    stream = io.StringIO()
+    surface = TerminalSurface(stream)
+    surface.show("one")
+    surface.clear()
+    assert stream.getvalue() == "\rone\x1b[K\r\x1b[K"
+
+
+def test_nothing_is_shown_where_nobody_looks(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    assert find_surface() is None
+    monkeypatch.setattr("sys.stderr", Terminal())
+    assert isinstance(find_surface(), TerminalSurface)
+    kernel = SimpleNamespace(display_pub=SimpleNamespace(pub_socket=None, publish=lambda *args, **options: None))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: kernel))
+    assert isinstance(find_surface(), NotebookSurface)

@@ -350,6 +350,7 @@ class AsyncClient:
     async def live_events(
         self,
         sql: str,
+        params: Sequence[Any] | None = None,
         *,
         namespace: str | None = None,
         batch_size: int | None = MAX_BATCH_SIZE,
@@ -362,6 +363,7 @@ class AsyncClient:
         return await asyncio.to_thread(
             self._client.live_events,
             sql,
+            params,
             namespace=namespace,
             batch_size=batch_size,
             last_rows=last_rows,

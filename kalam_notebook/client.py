@@ -644,6 +644,7 @@ class Client:
     def live_events(
         self,
         sql: str,
+        params: Sequence[Any] | None = None,
         *,
         namespace: str | None = None,
         batch_size: int | None = MAX_BATCH_SIZE,
@@ -658,7 +659,8 @@ class Client:
         ``LiveError`` among the events, with what to do.
 
         Args:
-            sql: ``SELECT columns FROM namespace.table [WHERE …]``; write values into it.
+            sql: ``SELECT columns FROM namespace.table [WHERE …]``.
+            params: Values for ``$1 …``; they are written into the text as literals, because the server takes none.
             namespace: Namespace of a table name that has none; None for the client's.
             batch_size: Rows of one ``InitialBatch``, up to 999; None for changes only.
             last_rows: Only so many rows at first, up to ``batch_size``. The server sends the wrong ones when there are
@@ -681,7 +683,7 @@ class Client:
 
         self._check_open()
         return LiveEvents(
-            self._named(sql, namespace),
+            self._live_sql(sql, params, namespace),
             source=self._live_source(),
             socket=self._live_socket(),
             batch_size=batch_size,

@@ -76,16 +76,6 @@ class ClientSource:
         """The columns of a table, the hidden ones included."""
         return self._endpoint.execute(f"SELECT * FROM {table} LIMIT 0").results[0].columns
 
-    def table_columns(self, table: str) -> tuple[Column, ...]:
-        """All columns of ``namespace.table``, with ``_seq`` and ``_deleted``."""
-        namespace, _, name = table.rpartition(".")
-        return self.describe(f"{quote_name(namespace)}.{quote_name(name)}").columns
-
-    def table_kind(self, table: str) -> str:
-        """``user``, ``shared`` or ``stream``, for ``namespace.table``."""
-        namespace, _, name = table.rpartition(".")
-        return self.describe(f"{quote_name(namespace)}.{quote_name(name)}").kind
-
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
         """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""
         newest = newest_seq(self._endpoint, plan.source)

@@ -14,11 +14,11 @@ from kalam_notebook.errors import ConfigError, LiveError, RequestTimeoutError
 from kalam_notebook.events import EventStats, LiveEvent, OnFull
 from kalam_notebook.events import LiveError as LiveNotice
 from kalam_notebook.live.notices import query_notices
+from kalam_notebook.live.plan import TableInfo
 from kalam_notebook.live.query import parse_live_query
 from kalam_notebook.live.streaming import EventStream, stream_options
 from kalam_notebook.transport.feed import EventFeed
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
-from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     from kalam_notebook.transport.socket import LiveSocket
@@ -27,14 +27,10 @@ __all__ = ["EventSource", "LiveEvents"]
 
 
 class EventSource(Protocol):
-    """What events need of a client; both calls may block and raise ``KalamError``."""
+    """What events need of a client; may block and raise ``KalamError``."""
 
-    def table_kind(self, table: str) -> str:
-        """``user``, ``shared`` or ``stream``, for ``namespace.table``."""
-        ...
-
-    def table_columns(self, table: str) -> tuple[Column, ...]:
-        """All columns of ``namespace.table``, with ``_seq`` and ``_deleted``."""
+    def describe(self, table: str) -> TableInfo:
+        """The columns and kind of a table, named as it can stand in SQL."""
         ...
 
 
@@ -91,8 +87,8 @@ class LiveEvents:
         remarks: tuple[LiveNotice, ...] = ()
         if query.filter_sql or query.projection is not None:
             # Without them the server's events are what they seem to be.
-            columns, kind = source.table_columns(query.table_name), source.table_kind(query.table_name)
-            remarks = query_notices(query, columns, kind)
+            info = source.describe(query.source)
+            remarks = query_notices(query, info.columns, info.kind)
         stream = EventStream(remarks, is_whole_row=query.projection is None)
         feed = EventFeed(stream, socket=socket.sibling(), options=options, max_queue=max_queue, on_full=on_full)
         try:

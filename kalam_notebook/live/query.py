@@ -136,8 +136,8 @@ def _find_from(sql: str, tokens: Sequence[Token]) -> int:
         if token.kind is Kind.SYMBOL and token.text == ";":
             raise _refusal(sql, "There is more than one statement.")
         if token.kind is Kind.PARAMETER:
-            hint = "Write the value into the text."
-            raise _refusal(sql, f"A live query takes no parameters ({token.text}).", hint=hint)
+            hint = "Pass the values: params=[…]."
+            raise _refusal(sql, f"There is no value for {token.text}.", hint=hint)
         if depth == 0 and (token.word in _CLAUSES or (index == 1 and token.word == "DISTINCT")):
             raise _refusal(sql, f"A live query cannot have {token.word}.", hint=f"{_SHAPE} {_ONCE}")
         if depth == 0 and token.word == "FROM" and not start:

@@ -43,9 +43,10 @@ def parse_rerun_query(sql: str) -> RerunQuery:
     shape = shape_of(sql)
     if shape is None or not shape.is_select:
         raise SubscriptionError("INVALID_SQL", "The text is not a single SELECT or WITH.", sql)
-    if any(token.kind is Kind.PARAMETER for token in tokenize(sql)):
-        reason = "A live query takes no parameters."
-        raise SubscriptionError("INVALID_SQL", reason, sql, "Write the values into the text.")
+    missing = next((token.text for token in tokenize(sql) if token.kind is Kind.PARAMETER), None)
+    if missing is not None:
+        reason = f"There is no value for {missing}."
+        raise SubscriptionError("INVALID_SQL", reason, sql, "Pass the values: params=[…].")
     try:
         names = table_names(sql)
     except UnreadableSQL as exc:

@@ -88,7 +88,7 @@ def test_rows_then_changes_as_sent(client, make, kind):
 
 def test_a_projection_and_a_filter(client, make):
     table = make((1, "a", 1), (2, "b", 2), (3, "c", 3))
-    with client.live_events(f"SELECT ID, n FROM {table} WHERE n = 1 OR room = 'b'") as events:
+    with client.live_events(f"SELECT ID, n FROM {table} WHERE n = $1 OR room = $2", [1, "b"]) as events:
         taken = take_until(events, is_last_batch)
         assert ids(rows_of(taken)) == [1, 2]
         assert "ROWS_LEAVE_UNTOLD" in codes(taken)

@@ -32,6 +32,7 @@ from kalam_notebook.events import Ack, Delete, InitialBatch, Insert, Update
 from kalam_notebook.events import LiveError as Notice
 from kalam_notebook.live import notices
 from kalam_notebook.live.notices import query_notices
+from kalam_notebook.live.plan import TableInfo
 from kalam_notebook.live.query import parse_live_query
 from kalam_notebook.live.states import (
     Changed,
@@ -290,11 +291,8 @@ def test_altered_tables_are_told_once():
 
 
 class Source:
-    def table_kind(self, table):
-        return "shared"
-
-    def table_columns(self, table):
-        return COLUMNS
+    def describe(self, table):
+        return TableInfo(COLUMNS, "shared")
 
 
 @pytest.fixture

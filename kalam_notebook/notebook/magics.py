@@ -20,7 +20,7 @@ from kalam_notebook.errors import ConfigError, KalamError
 from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line
 from kalam_notebook.render import render_message_html
 from kalam_notebook.results import IncompleteResultWarning, QueryResult
-from kalam_notebook.wire.shape import shape_of
+from kalam_notebook.wire.shape import impersonation, shape_of
 from kalam_notebook.wire.sql import UnreadableSQL, first_word, split_statements
 
 __all__ = ["register", "unregister"]
@@ -194,13 +194,29 @@ def _run_statements(client: Client, cell: str, params: Sequence[Any] | None, opt
 
 
 def _run_one(client: Client, statement: str, params: Sequence[Any] | None, options: CellOptions) -> list[QueryResult]:
-    shape = shape_of(statement)
-    if shape is not None and shape.is_select:
+    if _returns_rows(statement):
         with warnings.catch_warnings():
             # The preview shows it.
             warnings.simplefilter("ignore", IncompleteResultWarning)
-            return [client.query_result(statement, params, namespace=options.namespace)]
+            result = client.query_result(
+                statement,
+                params,
+                namespace=options.namespace,
+                max_rows=options.max_rows,
+                engine=options.engine,
+                strict=options.strict,
+                progress=options.progress,
+                allow_unsafe=options.allow_unsafe,
+            )
+            return [result]
     return _execute(client, statement, params, options)
+
+
+def _returns_rows(statement: str) -> bool:
+    """Whether a statement only asks: a SELECT, also as another user, SHOW, DESCRIBE or EXPLAIN."""
+    _, text = impersonation(statement) or ("", statement)
+    shape = shape_of(text)
+    return shape is not None and (shape.is_select or shape.is_told_whole)
 
 
 def _execute(client: Client, sql: str, params: Sequence[Any] | None, options: CellOptions) -> list[QueryResult]:

@@ -13,6 +13,7 @@ import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from kalam_notebook.client import DEFAULT_MAX_ROWS, Engine
 from kalam_notebook.errors import ConfigError
 
 __all__ = ["CellOptions", "ConnectOptions", "help_text", "parse_cell_line", "parse_connect_line"]
@@ -29,6 +30,10 @@ class CellOptions:
         namespace: Namespace of table names that have none, or None.
         format: What the variable gets: ``pandas``, ``arrow`` or ``polars``.
         allow_unsafe: Send statements that the server carries out otherwise than they are written.
+        max_rows: Rows after which reading stops; None for all.
+        engine: ``server``, or ``local`` to run the query in this process.
+        strict: Raise unless the result is complete.
+        progress: Show how far a long reading is.
     """
 
     variable: str | None = None
@@ -37,6 +42,10 @@ class CellOptions:
     namespace: str | None = None
     format: str = "pandas"
     allow_unsafe: bool = False
+    max_rows: int | None = DEFAULT_MAX_ROWS
+    engine: Engine = "server"
+    strict: bool = False
+    progress: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,10 @@ _CELL_HELP = {
     "--params": "values for $1, $2 …: a list such as [\"open\", 3], or a variable that holds one",
     "--namespace": "namespace of table names that have none",
     "--format": "what the variable gets: pandas (default), arrow or polars",
+    "--max-rows": "rows after which reading stops, or all (default 1000000)",
+    "--engine": "server (default), or local to copy the tables and run the query here",
+    "--strict": "an error instead of a warning unless the result is complete",
+    "--no-progress": "do not show how far a long reading is",
     "--allow-unsafe": "send statements that the server carries out otherwise than they are written",
 }  # fmt: skip
 _CONNECT_HELP = {
@@ -68,16 +81,16 @@ _CONNECT_HELP = {
     "--profile": "login saved by the KalamDB CLI",
     "--namespace": "namespace of table names that have none",
 }
-_FLAGS = {"--allow-unsafe", "--live"}
+_FLAGS = {"--allow-unsafe", "--live", "--no-progress", "--strict"}
 
 
 def help_text() -> str:
     """How the magics are used."""
     lines = ["%kalam connect [URL | sandbox] [options]"]
-    lines += [f"    {name:14} {text}" for name, text in _CONNECT_HELP.items()]
+    lines += [f"    {name:16} {text}" for name, text in _CONNECT_HELP.items()]
     lines += ["%kalam tables [namespace]", "%kalam status", "%kalam close", ""]
     lines += ["%%kalam [variable <<] [options]", "SELECT …"]
-    lines += [f"    {name:14} {text}" for name, text in _CELL_HELP.items()]
+    lines += [f"    {name:16} {text}" for name, text in _CELL_HELP.items()]
     return "\n".join(lines)
 
 
@@ -106,7 +119,28 @@ def parse_cell_line(line: str) -> CellOptions:
         given.get("--namespace"),
         chosen,
         "--allow-unsafe" in given,
+        _max_rows(given.get("--max-rows", str(DEFAULT_MAX_ROWS))),
+        _engine(given.get("--engine", "server")),
+        "--strict" in given,
+        "--no-progress" not in given,
     )
+
+
+def _max_rows(text: str) -> int | None:
+    if text == "all":
+        return None
+    digits = text.replace("_", "").replace(",", "")
+    if not digits.isdecimal():
+        raise ConfigError(f"--max-rows is a number of rows, or all; not {text!r}.")
+    return int(digits)
+
+
+def _engine(text: str) -> Engine:
+    if text == "server":
+        return "server"
+    if text == "local":
+        return "local"
+    raise ConfigError(f"--engine is server or local, not {text!r}.")
 
 
 def parse_connect_line(line: str) -> ConnectOptions:

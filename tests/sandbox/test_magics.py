@@ -148,6 +148,28 @@ def test_a_variable_for_a_statement_without_rows(shell, people):
     assert "x" not in shell.ip.user_ns
 
 
+def test_options_of_reading(shell, people):
+    cut = shell.value(f"%%kalam --max-rows 2\nSELECT id FROM {people}")
+    assert (cut.row_count, cut.footer[0]) == (2, "cut at max_rows")
+    assert "more than 2 rows" in cut._repr_html_()
+    assert "cut at max_rows" in str(shell.error(f"%%kalam --max-rows 2 --strict\nSELECT id FROM {people}"))
+    local = shell.value(f"%%kalam --engine local\nSELECT id FROM {people}")
+    assert local.completeness.road == "local"
+    note = shell.value(f"%%kalam few << --max-rows 1\nSELECT id FROM {people}")
+    assert "cut at max_rows: there are more than 1 rows" in repr(note)
+
+
+def test_commands_and_another_users_rows_are_read_as_queries_are(shell, people):
+    times = shell.value("%%kalam\nSHOW NAMESPACES").arrow().column("created_at").to_pylist()
+    assert all(time.year > 2000 for time in times)
+    assert shell.value(f"%%kalam\nDESCRIBE TABLE {people}").completeness.is_complete
+    space = people.split(".")[0]
+    shell.value(f"%%kalam\nCREATE TABLE {space}.own (id INT PRIMARY KEY) WITH (TYPE = 'USER')")
+    values = ", ".join(f"({i})" for i in range(60))
+    shell.value(f"%%kalam\nEXECUTE AS USER 'bob' (INSERT INTO {space}.own (id) VALUES {values})")
+    assert shell.value(f"%%kalam\nEXECUTE AS USER 'bob' (SELECT id FROM {space}.own)").row_count == 60
+
+
 def test_a_dangerous_statement_is_refused_unless_wanted(shell, people):
     cell = f"DELETE FROM {people} WHERE id = (SELECT max(id) FROM {people})"
     error = shell.error(f"%%kalam\n{cell}")

@@ -24,6 +24,8 @@ from kalam_notebook.notebook.options import (
         ("--params values --format arrow", CellOptions(params="values", format="arrow")),
         ("--params=(1,) x <<", CellOptions("x", params="(1,)")),
         ("--namespace 'my ns'", CellOptions(namespace="my ns")),
+        ("--max-rows 1_000 --engine local", CellOptions(max_rows=1000, engine="local")),
+        ("x << --max-rows=all --strict --no-progress", CellOptions("x", max_rows=None, strict=True, progress=False)),
     ],
 )
 def test_cell_lines(line, options):
@@ -41,6 +43,9 @@ def test_cell_lines(line, options):
         ("SELECT 1", "SQL begins on the next line"),
         ("1x <<", "SQL begins on the next line"),
         ("--format csv", "pandas, arrow or polars"),
+        ("--max-rows -1", "a number of rows, or all"),
+        ("--max-rows", "needs a value"),
+        ("--engine remote", "server or local"),
         ("--password x", "notebooks are shared"),
     ],
 )
@@ -62,5 +67,16 @@ def test_connect_lines():
 
 
 def test_the_help_names_every_option():
-    for name in ("--live", "--params", "--namespace", "--format", "--user", "--profile", "%kalam tables"):
+    for name in (
+        "--live",
+        "--params",
+        "--namespace",
+        "--format",
+        "--max-rows",
+        "--engine",
+        "--strict",
+        "--user",
+        "--profile",
+        "%kalam tables",
+    ):
         assert name in help_text()

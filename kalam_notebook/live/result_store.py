@@ -94,9 +94,9 @@ class ResultStore:
             at: When it came, in seconds since 1970.
             healed: Whether an event should have told of the difference already.
         """
-        if rows.equals(self._rows):
-            return Applied()
         keys, before, after = self._keys_of(rows), _cells(self._rows), _cells(rows)
+        if before == after and self._rows.num_rows:
+            return Applied()
         places = dict(zip(self._ids, range(len(before)), strict=True))
         ids: dict[Hashable, int] = {}
         entries: list[Entry] = []
@@ -126,17 +126,16 @@ class ResultStore:
         wanted = rows.select(list(self.key)) if self.key else rows
         seen: Counter[Hashable] = Counter()
         keys: list[Hashable] = []
-        for cells in _cells(wanted):
-            key = tuple(_hashable(cell) for cell in cells)
+        for key in _cells(wanted):
             keys.append((key, seen[key]))
             seen[key] += 1
         self.is_ambiguous = bool(self.key) and len(seen) < len(keys)
         return keys
 
 
-def _cells(table: pa.Table) -> list[tuple[Any, ...]]:
-    """The rows as tuples; columns may have equal names."""
-    columns = [column.to_pylist() for column in table.columns]
+def _cells(table: pa.Table) -> list[tuple[Hashable, ...]]:
+    """The rows as tuples that can be compared; columns may have equal names."""
+    columns = [[_hashable(cell) for cell in column.to_pylist()] for column in table.columns]
     return list(zip(*columns, strict=True)) if columns else [()] * table.num_rows
 
 

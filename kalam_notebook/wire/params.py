@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kalam_notebook.errors import ParameterError
-from kalam_notebook.wire.decimals import DecimalText
+from kalam_notebook.wire.decimals import DecimalText, cast_decimals
 from kalam_notebook.wire.fileref import FileRef
 from kalam_notebook.wire.sql import Kind, tokenize
 
@@ -65,6 +65,7 @@ def write_parameters_in(sql: str, values: Sequence[Any]) -> str:
     """
     if not values:
         return sql
+    sql = cast_decimals(sql, values)
     parts, last = [], 0
     for token in tokenize(sql):
         if token.kind is not Kind.PARAMETER:

@@ -15,7 +15,7 @@ import pytest
 from kalam_notebook.errors import ParameterError
 from kalam_notebook.wire.decimals import DecimalText
 from kalam_notebook.wire.fileref import FileRef
-from kalam_notebook.wire.params import encode_parameters
+from kalam_notebook.wire.params import encode_parameters, write_parameters_in
 
 BERLIN = dt.timezone(dt.timedelta(hours=2))
 REF = FileRef("1", "f0001", "a.txt", 3, "text/plain", "aa")
@@ -108,3 +108,34 @@ def test_the_list_itself():
             encode_parameters(wrong)
     with pytest.raises(ParameterError, match="at most 50"):
         encode_parameters([0] * 51)
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "expected"),
+    [
+        ("n = $1", [5], "n = 5"),
+        ("n = 1 -$1", [-5], "n = 1 -(-5)"),
+        ("x > $1", [-1e300], "x > (-1e+300)"),
+        ("t = $1", ["it's -- $2"], "t = 'it''s -- $2'"),
+        ("t = '$1' /* $1 */ AND t <> $1 -- $1", ["a"], "t = '$1' /* $1 */ AND t <> 'a' -- $1"),
+        ("b = $2 AND t IS DISTINCT FROM $1", [None, True], "b = TRUE AND t IS DISTINCT FROM NULL"),
+        ("d = $1", [Decimal("-0.50")], "d = CAST('-0.50' AS DECIMAL(2, 2))"),
+        ("d = $1", [dt.date(2026, 1, 2)], "d = '2026-01-02'"),
+        ("n = $1", [], "n = $1"),
+    ],
+)
+def test_values_are_written_in_as_literals(sql, values, expected):
+    assert write_parameters_in(sql, encode_parameters(values)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "words"),
+    [
+        ("n = $2", [1], r"\$2: there is no value"),
+        ("n = $0", [1], r"\$0: there is no value"),
+        ("t = $1", ["a\0b"], "NUL"),
+    ],
+)
+def test_values_that_have_no_literal(sql, values, words):
+    with pytest.raises(ParameterError, match=words):
+        write_parameters_in(sql, encode_parameters(values))

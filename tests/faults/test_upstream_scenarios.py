@@ -1,7 +1,8 @@
 """The outages that upstream's client is tested with, each by the name of its scenario (live reference, section 10).
 
 Upstream cuts while its consumer is part-way; here the wire itself is cut. 8 and 19 to 24 are in
-test_transport_impairments; 7, 10 and 15 in test_healing_reading; 27 is about topics, which this client does not read.
+test_transport_impairments, 7 and 10 in test_first_readings, 15 in test_healing_reading; 27 is about topics, which this
+client does not read.
 """
 
 import pytest

@@ -28,12 +28,22 @@ def in_stable_order(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
 
     keys = [index for index, column in enumerate(columns) if column.is_primary_key]
     if len(keys) == 1 and _has_order(_storage(table.column(keys[0])).type):
+        if _rises(_storage(table.column(keys[0]))):
+            return table
         table = _sorted(table, keys)
         key = _storage(table.column(keys[0])).combine_chunks()
         if not pc.any(pc.equal(key[1:], key[:-1])).as_py():
             return table
     others = [index for index in range(table.num_columns) if index not in keys]
     return _sorted(table, [*keys, *others])
+
+
+def _rises(column: pa.ChunkedArray) -> bool:
+    """Whether each value is greater than the one before; small results come from the server like that."""
+    import pyarrow.compute as pc
+
+    key = column.combine_chunks()
+    return key.null_count == 0 and pc.all(pc.less(key[:-1], key[1:])).as_py() is not False
 
 
 def _sorted(table: pa.Table, indexes: Sequence[int]) -> pa.Table:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from kalam_notebook.wire.tokens import Kind, Token, UnreadableSQL, tokenize
+from kalam_notebook.wire.tokens import KEPT_CHARACTERS, Kind, Token, UnreadableSQL, tokenize
 
 __all__ = [
     "Kind",
@@ -128,6 +129,15 @@ def table_names(sql: str) -> list[TableName]:
     Raises:
         UnreadableSQL: The text cannot be tokenized, or something else stands where a table is expected.
     """
+    return list(_kept_names(sql) if len(sql) <= KEPT_CHARACTERS else _table_names(sql))
+
+
+@lru_cache(maxsize=64)
+def _kept_names(sql: str) -> tuple[TableName, ...]:
+    return tuple(_table_names(sql))
+
+
+def _table_names(sql: str) -> list[TableName]:
     tokens = tokenize(sql)
     frames = [_Frame()]
     found = []

@@ -10,8 +10,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
-__all__ = ["Kind", "Token", "UnreadableSQL", "tokenize"]
+__all__ = ["KEPT_CHARACTERS", "Kind", "Token", "UnreadableSQL", "tokenize"]
+
+#: Texts up to here keep their tokens: a query is looked at from many sides. A longer text is rather a write, read once.
+KEPT_CHARACTERS = 4_000
 
 
 class UnreadableSQL(ValueError):
@@ -82,7 +86,12 @@ def tokenize(sql: str) -> list[Token]:
     Raises:
         UnreadableSQL: The text cannot be tokenized.
     """
-    return list(_tokens(sql))
+    return list(_kept_tokens(sql) if len(sql) <= KEPT_CHARACTERS else _tokens(sql))
+
+
+@lru_cache(maxsize=64)
+def _kept_tokens(sql: str) -> tuple[Token, ...]:
+    return tuple(_tokens(sql))
 
 
 def _tokens(sql: str) -> Iterator[Token]:

@@ -1,7 +1,7 @@
 """The `system.*` tables: their columns, and rows made on demand from what the server holds.
 
 Columns and units follow the KalamDB SQL reference, section 8.1. Tables whose subject the sandbox does not have
-(audit log, Raft groups) are left out rather than shown empty; `sessions` are those of a PostgreSQL gateway, which
+(the audit log) are left out rather than shown empty; `sessions` are those of a PostgreSQL gateway, which
 neither this server nor KalamDB by itself has.
 """
 
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from kalam_notebook.sandbox import cluster
 from kalam_notebook.sandbox.backend import TableInfo
 from kalam_notebook.sandbox.catalogue import stored_tables
 from kalam_notebook.sandbox.jobs import Jobs
@@ -45,6 +46,7 @@ _VIEWS = {
     "server_logs": "timestamp:Text level:Text thread:Text:? target:Text:? line:BigInt:? message:Text",
     "describe": "column_name:Text ordinal_position:Int column_id:BigInt data_type:Text is_nullable:Boolean "
     "is_primary_key:Boolean column_default:Text:? column_comment:Text:? schema_version:Int",
+    **cluster.VIEWS,
 }
 _ARROW = {
     "Text": pa.string(),
@@ -52,6 +54,7 @@ _ARROW = {
     "Int": pa.int32(),
     "SmallInt": pa.int16(),
     "BigInt": pa.int64(),
+    "Float": pa.float32(),
     "Boolean": pa.bool_(),
     "ms": pa.timestamp("ms"),
     "us": pa.timestamp("us"),
@@ -100,6 +103,8 @@ class SystemTables:
             "datatypes": type_rows,
             "transactions": self._transactions,
             "server_logs": self._server_logs,
+            "cluster": self._cluster,
+            "cluster_groups": cluster.group_rows,
             "sessions": tuple,
             "describe": tuple,
         }
@@ -225,6 +230,10 @@ class SystemTables:
             None,
             "The sandbox server has started",
         )
+
+    def _cluster(self) -> Iterable[Row]:
+        address = f"{self._options.host}:{self._options.port}"
+        yield cluster.node_row(address, (now_ms() - self._started_ms) // 1000)
 
     def _stats(self) -> Iterable[Row]:
         yield "total_users", str(len(self._users.all()))

@@ -130,6 +130,7 @@ def cut():
 
 def test_scans_beyond_the_window_are_stale(cut):
     assert cut.rows("SELECT n, count(*) AS c FROM app.t GROUP BY n") == [[0, "50"]]
+    assert cut.rows("SELECT count(*) AS c, sum(n) AS s FROM app.t") == [["50", "0"]]
     assert cut.rows("SELECT max(id) AS m FROM app.t") == [["49"]]
     assert cut.rows("SELECT id FROM app.t WHERE id > 55") == []
 

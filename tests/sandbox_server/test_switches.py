@@ -269,3 +269,9 @@ def test_an_insert_costs_the_square_of_its_rows():
         apart = served.post(statements).json()["took"]
     assert together >= 200
     assert apart < together
+
+
+def test_a_select_costs_its_scan():
+    with lying(scan_row_ns=10_000_000) as served:
+        served.sql("INSERT INTO app.t (id, n) VALUES (1, 0), (2, 0), (3, 0), (4, 0), (5, 0)")
+        assert served.post("SELECT id FROM app.t WHERE id = 1 LIMIT 1").json()["took"] >= 50

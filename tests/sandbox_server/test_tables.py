@@ -205,6 +205,16 @@ def test_flush_policies_have_limits(served, policy):
 
 
 CHEAP_SYSTEM_TABLES = {
+    "cluster": [
+        *("cluster_id", "node_id", "role", "status", "rpc_addr", "api_addr", "is_self", "is_leader", "groups_leading"),
+        *("total_groups", "current_term", "last_applied_log", "leader_last_log_index", "snapshot_index"),
+        *("catchup_progress_pct", "replication_lag", "hostname", "version", "memory_mb", "memory_usage_mb"),
+        *("cpu_usage_percent", "uptime_seconds", "uptime_human", "os", "arch"),
+    ],
+    "cluster_groups": [
+        *("group_id", "cluster_id", "node_id", "group_type", "current_term", "vote", "last_log_index", "last_applied"),
+        *("snapshot", "purged", "committed", "state", "current_leader", "millis_since_quorum_ack"),
+    ],
     "datatypes": ["arrow_type", "kalam_type", "sql_name", "description"],
     "job_nodes": [
         "job_id",

@@ -6,11 +6,10 @@ import time
 
 from aiohttp import web
 
+from kalam_notebook.sandbox import cluster as one_node
 from kalam_notebook.sandbox.routes.answers import SANDBOX, is_local, json_answer
 
-VERSION = "0.4.3-rc.4"
 _BUILD_DATE = "2026-05-04 09:00:00 UTC"
-_HOST = "sandbox"
 
 
 def add_health_routes(app: web.Application) -> None:
@@ -21,7 +20,9 @@ def add_health_routes(app: web.Application) -> None:
     async def health(request: web.Request) -> web.Response:
         if refuses and not is_local(request):
             return json_answer({"error": "Access denied. Health endpoint is localhost-only."}, 403)
-        return json_answer({"api_version": "v1", "build_date": _BUILD_DATE, "status": "healthy", "version": VERSION})
+        return json_answer(
+            {"api_version": "v1", "build_date": _BUILD_DATE, "status": "healthy", "version": one_node.VERSION}
+        )
 
     async def cluster(request: web.Request) -> web.Response:
         if refuses and not is_local(request):
@@ -36,7 +37,7 @@ def add_health_routes(app: web.Application) -> None:
 def _cluster(address: str, uptime: float) -> dict[str, object]:
     """Return the state of a server without cluster settings, which reports itself as a cluster of one."""
     node = {
-        "node_id": 1,
+        "node_id": one_node.NODE_ID,
         "role": "leader",
         "status": "active",
         "api_addr": address,
@@ -44,24 +45,24 @@ def _cluster(address: str, uptime: float) -> dict[str, object]:
         "is_leader": True,
         "replication_lag": None,
         "catchup_progress_pct": None,
-        "hostname": _HOST,
+        "hostname": one_node.NAME,
         "memory_usage_mb": None,
         "cpu_usage_percent": None,
         "uptime_seconds": int(uptime),
-        "uptime_human": f"{int(uptime) // 60}m",
+        "uptime_human": one_node.human(int(uptime)),
     }
     return {
         "status": "healthy",
-        "version": VERSION,
+        "version": one_node.VERSION,
         "build_date": _BUILD_DATE,
         "is_cluster_mode": True,
-        "cluster_id": _HOST,
-        "node_id": 1,
+        "cluster_id": one_node.NAME,
+        "node_id": one_node.NODE_ID,
         "is_leader": True,
-        "total_groups": 3,
-        "groups_leading": 3,
-        "current_term": 1,
-        "last_applied": 1,
+        "total_groups": len(one_node.GROUPS),
+        "groups_leading": len(one_node.GROUPS),
+        "current_term": one_node.TERM,
+        "last_applied": one_node.LAST_APPLIED,
         "millis_since_quorum_ack": 0,
         "nodes": [node],
     }

@@ -10,7 +10,7 @@ from kalam_notebook.live.history import Entry, Step
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["change_table"]
+__all__ = ["cells_at", "change_table"]
 
 
 def change_table(steps: Sequence[Step], schema: pa.Schema, *, last: int | None = None) -> pa.Table:
@@ -30,8 +30,8 @@ def change_table(steps: Sequence[Step], schema: pa.Schema, *, last: int | None =
 
     pairs = [(step, entry) for step in steps for entry in step.entries]
     pairs = pairs if last is None else pairs[max(0, len(pairs) - last) :]
-    old = _rows(pairs, schema, [entry.old for _, entry in pairs])
-    new = _rows(pairs, schema, [entry.new if entry.new >= 0 else entry.old for _, entry in pairs])
+    old = cells_at(pairs, schema, [entry.old for _, entry in pairs])
+    new = cells_at(pairs, schema, [entry.new if entry.new >= 0 else entry.old for _, entry in pairs])
     updated = [entry.new >= 0 and entry.old >= 0 for _, entry in pairs]
     names = [
         [name for name, is_other in zip(schema.names, others, strict=True) if is_other] if is_update else None
@@ -57,8 +57,14 @@ def change_table(steps: Sequence[Step], schema: pa.Schema, *, last: int | None =
     )
 
 
-def _rows(pairs: Sequence[tuple[Step, Entry]], schema: pa.Schema, places: Sequence[int]) -> pa.Table:
-    """The rows at places of the steps' chunks, NULL in all columns where there is none."""
+def cells_at(pairs: Sequence[tuple[Step, Entry]], schema: pa.Schema, places: Sequence[int]) -> pa.Table:
+    """The visible cells at places of the steps' chunks, in one batch.
+
+    Args:
+        pairs: The changes that the places belong to.
+        schema: The visible columns, whose names may repeat.
+        places: A place for each change; -1 gives a row of NULL.
+    """
     import pyarrow as pa
 
     pieces: list[pa.Table] = []
@@ -71,7 +77,9 @@ def _rows(pairs: Sequence[tuple[Step, Entry]], schema: pa.Schema, places: Sequen
     for indexes in by_chunks.values():
         chunks = pairs[indexes[0]][0].chunks
         assert chunks is not None
-        pieces.append(chunks.take([places[index] for index in indexes]).select(schema.names))
+        rows = chunks.take([places[index] for index in indexes])
+        # Names repeat in results only, which hold no hidden columns.
+        pieces.append(rows if rows.schema.names == schema.names else rows.select(schema.names))
         for index in indexes:
             order[index], count = count, count + 1
     found = pa.concat_tables(pieces) if pieces else schema.empty_table()

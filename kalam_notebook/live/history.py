@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -108,8 +108,11 @@ class History:
         return first
 
     def steps(self, version: int) -> tuple[list[Step], bool]:
-        """Return the steps after a version, oldest first, and whether these are all with all their cells."""
-        found = [step for step in self._newer(version) if step.chunks is not None]
+        """Return the steps after a version, oldest first, and whether these are all with all their cells.
+
+        They are copies: they can be read on another thread while ``settle`` moves the cells of the originals.
+        """
+        found = [replace(step) for step in self._newer(version) if step.chunks is not None]
         found.reverse()
         is_whole = version >= self._floor and len(found) == sum(1 for _ in self._newer(version))
         return found, is_whole

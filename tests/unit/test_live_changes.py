@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pyarrow as pa
 import pytest
 from test_live_store import delete, insert, make_store, table, update
 
+from kalam_notebook.frames import to_pandas
 from kalam_notebook.live import store as store_module
 from kalam_notebook.live.changes import change_table
+from kalam_notebook.live.result_store import ResultStore
 from kalam_notebook.live.store import KeyedStore
+from kalam_notebook.wire.decode import decode_columns
+from kalam_notebook.wire.types import Column
 
 
 def told(store: KeyedStore, since: int = 0, **options) -> list[dict]:
@@ -88,3 +93,25 @@ def test_cells_are_remembered_up_to_a_limit(monkeypatch):
 def test_no_changes():
     assert told(make_store()) == []
     assert change_table([], make_store().schema).schema.names[5:8] == ["id", "body", "n"]
+
+
+def test_columns_of_one_name():
+    columns = (Column("n", "Int"), Column("n", "Int"))
+    results = [pa.Table.from_batches([decode_columns(columns, [[1], [cell]])]) for cell in (2, 3)]
+    store = ResultStore(columns, key=(), rows=results[0])
+    store.load(results[1])
+    steps, _ = store.steps(1)
+    changes = change_table(steps, store.schema)
+    assert changes.column("_change").to_pylist() == ["inserted", "deleted"]
+    assert [column.to_pylist() for column in changes.columns[5:7]] == [[1, 1], [3, 2]]
+    assert to_pandas(changes).columns.tolist()[5:7] == ["n", "n"]
+
+
+def test_steps_that_were_taken_out_stay_as_they_are():
+    store = make_store()
+    store.apply([insert(1, 10, "a", 1)])
+    (step,), _ = store.steps(0)
+    entries, chunks = step.entries, step.chunks
+    store.load(table(("2", "b", 2, "11")))
+    assert (step.entries, step.chunks) == (entries, chunks)
+    assert change_table([step], store.schema).column("body").to_pylist() == ["a"]

@@ -150,6 +150,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def is_provable(self) -> bool:
+        """Whether a round proves the rows without reading everything."""
+        ...
+
+    @property
     def is_diverged(self) -> bool:
         """Whether the rows are known not to be those of the server."""
         ...

@@ -149,6 +149,11 @@ class KeyedEngine:
         return self._must_read or self._mismatches > 0
 
     @property
+    def is_provable(self) -> bool:
+        """Whether a delta can prove that the rows are the server's; beyond the scan window only a reading can."""
+        return not self._is_beyond
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
         notices = []
@@ -224,7 +229,7 @@ class KeyedEngine:
         return self._finish_reading(*outcome, at=at)
 
     def _finish_reading(self, plan: TablePlan, reading: Reading, *, at: float) -> Verdict:
-        healed = self._store is not None and self._mismatches > 0
+        healed = self._store is not None and self.form is Form.DIRECT
         store = self._store_for(plan)
         applied = store.load(reading.rows, at=at, healed=healed)
         self._plan, self._store = plan, store
@@ -297,7 +302,8 @@ class KeyedEngine:
             return replace(told, how=how)
         if self._is_beyond and counted == num_rows:
             self._mismatches, self._pause = 0, _FIRST_PAUSE
-            return replace(told, is_true=True, how="same number of rows (beyond the scan window there is no more)")
+            how = "read whole by _seq, and the same number of rows since (beyond the server's scan window)"
+            return replace(told, is_true=True, how=how, server=None, held=None)
         self._mismatches += 1
         if self._mismatches == 1:
             return replace(told, is_final=False, how="the fingerprints differ", again_in=0.0)

@@ -176,11 +176,12 @@ class LiveProtocol:
         self._unanswered_ping = None
 
     def received(self, message: Message, now: float) -> None:
-        """A message came."""
+        """A message came. After a ``Change`` there is nothing to do, and no deadline is earlier than before."""
         self.heard()
         match message:
             case Change():
-                self._events.extend(self._subscriptions.changed(message))
+                if (changed := self._subscriptions.changed(message)) is not None:
+                    self._events.append(changed)
             case SubscriptionAck():
                 self._events.extend(self._subscriptions.acknowledged(message, now))
             case InitialDataBatch():

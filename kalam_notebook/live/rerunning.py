@@ -81,6 +81,11 @@ class RerunEngine:
         return self._store is None
 
     @property
+    def is_provable(self) -> bool:
+        """Whether a round proves the result; its query is read exactly, and says when it cannot be."""
+        return True
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
         notices = [f"The result is {self._doubt}."] if self._doubt else []

@@ -172,15 +172,17 @@ class Subscriptions:
         self._queue.append(_Page(subscription, wire_id, subscription.unfetched))
         subscription.unfetched = None
 
-    def changed(self, change: Change) -> Iterable[Event]:
-        """Take a change in."""
+    def changed(self, change: Change) -> Changed | None:
+        """Take a change in; there are many, so this is no generator."""
         subscription = self._by_wire_id.get(change.subscription_id)
-        if subscription is None or subscription.phase not in {_Phase.ACTIVE, _Phase.LOADING}:
-            return
+        if subscription is None:
+            return None
+        is_loading = subscription.phase is _Phase.LOADING
+        if not is_loading and subscription.phase is not _Phase.ACTIVE:
+            return None
         if subscription.cursor is not None:
-            is_loading = subscription.phase is _Phase.LOADING
             subscription.cursor.take(greatest_seq(change.rows or change.old_values), is_loading=is_loading)
-        yield Changed(subscription.key, change)
+        return Changed(subscription.key, change)
 
     def puzzled(self, message: Unknown) -> Iterable[Event]:
         """Take a message in that is not known; it concerns a live query if it names one."""

@@ -274,7 +274,7 @@ class Follower:
         with self._lock:
             self._wishes += 1
             wish = self._wishes
-            if reread:
+            if reread or not self.engine.is_provable:
                 self.engine.reread()
         self._wake()
         deadline = time.monotonic() + timeout

@@ -1,0 +1,50 @@
+"""What a preview says of completeness, once, in few words."""
+
+import pyarrow as pa
+import pytest
+
+from kalam_notebook.results import Completeness, QueryResult
+
+COMPLETE = "complete"
+AGAIN = "complete (read again exactly: the server cuts results at 50 rows)"
+CUT = "cut at max_rows: there are more than 3 rows; pass max_rows=None for all"
+DOUBT = "not certain: app.t holds more unflushed row versions than the server scans"
+
+
+def result(text, requests=1):
+    is_complete = text.startswith("complete")
+    return QueryResult(
+        (),
+        2,
+        completeness=Completeness(is_complete, text, requests),
+        notices=() if is_complete else (text,),
+        _table=pa.table({"n": [1, 2]}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "requests", "footer"),
+    [
+        (COMPLETE, 1, ("complete", "1 request")),
+        (AGAIN, 3, (AGAIN, "3 requests")),
+        (CUT, 2, ("cut at max_rows", "2 requests")),
+        (DOUBT, 4, ("not certain", "4 requests")),
+    ],
+)
+def test_the_footer_says_what_is_known(text, requests, footer):
+    shown = result(text, requests)
+    assert shown.footer == footer
+    html, plain = shown._repr_html_(), str(shown)
+    for page in (html, plain):
+        assert f"2 rows · {' · '.join(footer)}" in page
+        assert page.count(text.partition(": ")[2] or text) == 1  # What a notice says is not said again below.
+    assert ("Warning:" in html) is ("Warning:" in plain) is (not text.startswith("complete"))
+
+
+def test_an_answer_as_sent_says_so():
+    assert QueryResult((), 0, _table=pa.table({})).footer == ("as the server sent it",)
+
+
+def test_completeness_names_the_road_and_the_reason():
+    plain = Completeness(True, COMPLETE)
+    assert (plain.road, plain.reason, plain.requests, str(plain)) == ("plain", None, 1, "complete")

@@ -22,6 +22,7 @@ from kalam_notebook.live.cursor import Cursor
 from kalam_notebook.live.protocol import LiveProtocol
 from kalam_notebook.live.states import (
     Action,
+    Changed,
     Drop,
     Event,
     Open,
@@ -38,7 +39,7 @@ from kalam_notebook.transport.failures import describe_failure
 from kalam_notebook.transport.listener import FrameHook, Hearing, TokenSource
 from kalam_notebook.transport.threads import call_in_thread
 from kalam_notebook.transport.waiting import Gate
-from kalam_notebook.wire.live import MAX_MESSAGE_BYTES, Unknown, parse_message, unpack_frame
+from kalam_notebook.wire.live import MAX_MESSAGE_BYTES, Change, Unknown, parse_message, unpack_frame
 
 __all__ = ["Driver"]
 
@@ -148,8 +149,7 @@ class Driver:
     def _pump(self) -> None:
         for action in self._protocol.actions():
             self._do(action)
-        for event in self._protocol.events():
-            self._tell(event)
+        self._tell_all()
         self._set_timer()
 
     def _do(self, action: Action) -> None:
@@ -167,8 +167,14 @@ class Driver:
                 if task is not None and task is not asyncio.current_task():
                     task.cancel()
 
+    def _tell_all(self) -> None:
+        for event in self._protocol.events():
+            self._tell(event)
+
     def _tell(self, event: Event) -> None:
         match event:
+            case Changed():
+                self._hearings[event.key](event, self._size)
             case StatusChanged():
                 self._tell_status(event)
             case Stopped():
@@ -266,9 +272,12 @@ class Driver:
         text = unpack_frame(frame)
         self._show(self._on_receive, text)
         message = parse_message(text)
+        self._protocol.received(message, self._now())
+        if isinstance(message, Change):  # The many: nothing is to be done, and no deadline comes nearer.
+            self._tell_all()
+            return
         if isinstance(message, Unknown):
             _LOG.debug("unknown live message of type %r", message.raw["type"])
-        self._protocol.received(message, self._now())
         self._pump()
 
     async def _send(self, socket: ClientConnection, outgoing: asyncio.Queue[Send | Ping]) -> None:

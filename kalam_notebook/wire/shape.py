@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kalam_notebook.wire.sql import Kind, Token, UnreadableSQL, quote_name, tokenize
+from kalam_notebook.wire.tokens import KEPT_CHARACTERS
 
 __all__ = [
     "Clauses",
@@ -96,6 +98,10 @@ def shape_of(sql: str) -> Shape | None:
     Returns:
         The shape, or None when the text is not exactly one statement that can be read.
     """
+    return _kept_shape(sql) if len(sql) <= KEPT_CHARACTERS else _shape_of(sql)
+
+
+def _shape_of(sql: str) -> Shape | None:
     try:
         tokens = tokenize(sql)
     except UnreadableSQL:
@@ -125,6 +131,9 @@ def shape_of(sql: str) -> Shape | None:
         has_inner_order="ORDER" in {token.word for token in tokens},
         names_behind_from=_names_behind_from(tokens, top),
     )
+
+
+_kept_shape = lru_cache(maxsize=64)(_shape_of)
 
 
 def _is_enclosed(tokens: Sequence[Token]) -> bool:

@@ -3,27 +3,70 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import os
 import platform
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
 
-from benchmarks import decoding
+from benchmarks.measure import Figure, choose, wanted
+
+#: Modules with a generator ``figures(*, small)``, in the order of the table.
+MODULES = ("decoding", "traffic", "process")
+
+NOTES = (
+    "L: `orjson.loads(body)` in the same process, default garbage collection; Lp: the same with it paused; naive: "
+    "`json.loads` and a DataFrame of dicts. Ratios are medians of rounds that measure both sides in turn; what this "
+    "process alone computes is measured in CPU time, so that other work on the machine does not count."
+)
+_USED = ("orjson", "pyarrow", "pandas", "httpx", "datafusion")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser("benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("--small", action="store_true", help="smaller sizes, for CI")
-    parser.add_argument("--only", default="", help="figures whose number begins so, for example D9")
+    parser.add_argument("--only", default="", help="one figure, for example D9")
+    parser.add_argument("--out", type=Path, help="write the table to this file as well")
     chosen = parser.parse_args()
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores\n")
-    print("L: orjson.loads(body) in the same process; Lp: the same with garbage collection paused;")
-    print("naive: json.loads and a DataFrame of dicts.\n")
-    print("| # | measure | must | measured | |\n|---|---|---|---|---|")
-    missed = 0
-    for figure in decoding.figures(small=chosen.small):
-        if figure.name.startswith(chosen.only):
-            print(figure, flush=True)
-            missed += not figure.holds
+    choose(chosen.only)
+    lines, missed = [], 0
+    for line in head(small=chosen.small):
+        print(line, flush=True)
+        lines.append(line)
+    for figure in figures(small=chosen.small):
+        print(figure, flush=True)
+        lines.append(str(figure))
+        missed += not figure.holds
+    if chosen.out is not None:
+        chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 1 if missed else 0
+
+
+def head(*, small: bool) -> Iterator[str]:
+    yield f"# Benchmarks{' in small mode' if small else ''}\n"
+    packages = ", ".join(f"{name} {version(name)}" for name in _USED)
+    yield f"{dt.date.today()}: {processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {packages}.\n"
+    yield f"{NOTES}\n"
+    yield "| # | measure | must | measured | |\n|---|---|---|---|---|"
+
+
+def figures(*, small: bool) -> Iterator[Figure]:
+    for name in MODULES:
+        for figure in import_module(f"benchmarks.{name}").figures(small=small):
+            if wanted(figure.name):
+                yield figure
+
+
+def processor() -> str:
+    """The processor's name where Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

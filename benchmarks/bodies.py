@@ -73,10 +73,20 @@ def list_types() -> list[pa.DataType]:
     return [pa.int64(), *list_schema().types]
 
 
-def hostile_rows(count: int) -> list[list[object]]:
-    """Text that is full of what separates rows."""
-    text = '],["\\"],[' * 4
-    return [[*row[:3], text, *row[4:]] for row in rows(count)]
+def hostile_rows(count: int) -> dict[str, list[list[object]]]:
+    """Rows whose text is full of what separates rows, by what is hostile about them."""
+    borders, escapes = '],["\\"],[' * 4, '\\"\n\u2028\x01é🦜\\\\"],["' * 3
+    normal = rows(count)
+    one = normal[count // 2]
+    return {
+        "cells full of `],[`": [[*row[:3], borders, *row[4:]] for row in normal],
+        "one cell of 1 MB of `],[`": [
+            *normal[: count // 2],
+            [*one[:3], "],[" * 350_000, *one[4:]],
+            *normal[count // 2 + 1 :],
+        ],
+        "cells full of escapes": [[*row[:3], escapes, *row[4:]] for row in normal],
+    }
 
 
 def chunks(body: bytes, size: int = 1 << 16) -> Iterator[bytes]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
-import json
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+#: Seconds that one reading of the clock shall cover at least: shorter work is repeated.
+_LEAST_S = 0.1
+
+_chosen = ""
 
 
 @dataclass(frozen=True)
@@ -19,45 +23,75 @@ class Figure:
     Attributes:
         name: Number in the table, for example ``D3``.
         measure: What is measured, in words.
-        value: The measured ratio or size.
-        bound: What must hold.
+        value: The measured ratio, size or number.
+        bound: What must hold; None where nothing is promised.
         at_least: Whether the bound is a minimum instead of a maximum.
-        unit: Unit of value and bound.
+        unit: Unit of value and bound; empty for a number of things.
     """
 
     name: str
     measure: str
     value: float
-    bound: float
+    bound: float | None
     at_least: bool = False
     unit: str = "×"
 
     @property
     def holds(self) -> bool:
+        if self.bound is None:
+            return True
         return self.value >= self.bound if self.at_least else self.value <= self.bound
 
     def __str__(self) -> str:
-        sign = "≥" if self.at_least else "≤"
-        verdict = "ok" if self.holds else "MISSED"
-        must, measured = f"{sign} {self.bound:g} {self.unit}", f"{self.value:.2f} {self.unit}"
+        must, verdict = "–", ""
+        if self.bound is not None:
+            must = f"{'≥' if self.at_least else '≤'} {self.bound:g} {self.unit}".strip()
+            verdict = "ok" if self.holds else "MISSED"
+        measured = f"{self.value:.2f} {self.unit}" if self.unit else f"{self.value:g}"
         return f"| {self.name} | {self.measure} | {must} | {measured} | {verdict} |"
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """One run, without the garbage of earlier ones."""
+def choose(start: str) -> None:
+    """Want only figures whose number is the given one; all for an empty text."""
+    global _chosen
+    _chosen = start
+
+
+def wanted(*names: str) -> bool:
+    """Whether one of the figures was asked for, so that the work for it is worth its time."""
+    return not _chosen or _chosen in names
+
+
+def seconds(work: Callable[[], object], *, calls: int = 1, clock: Callable[[], float] = time.process_time) -> float:
+    """Seconds of one call, without the garbage of what was before.
+
+    The clock counts what this process computes, so that other work on the machine is not measured; for work that a
+    server does, give ``time.perf_counter``.
+    """
     gc.collect()
-    start = time.perf_counter()
-    result = work()
-    elapsed = time.perf_counter() - start
-    del result
-    return elapsed
+    start = clock()
+    for _ in range(calls):
+        work()
+    return (clock() - start) / calls
 
 
-def ratio(work: Callable[[], object], reference: Callable[[], object], rounds: int = 7) -> float:
-    """The median of ``work / reference``, measured in turn."""
-    work()
-    reference()
-    return statistics.median(seconds(work) / seconds(reference) for _ in range(rounds))
+def ratio(
+    work: Callable[[], object],
+    reference: Callable[[], object],
+    *,
+    rounds: int = 9,
+    clock: Callable[[], float] = time.process_time,
+    least_s: float = _LEAST_S,
+) -> float:
+    """The median of ``work / reference``, measured in turn, each first in every other round."""
+    calls = [max(1, round(least_s / max(seconds(each, clock=clock), 1e-6))) for each in (work, reference)]
+    found = []
+    for number in range(rounds):
+        pair = [0.0, 0.0]
+        for index in (0, 1) if number % 2 else (1, 0):
+            pair[index] = seconds((work, reference)[index], calls=calls[index], clock=clock)
+        found.append(pair[0] / pair[1])
+    return statistics.median(found)
 
 
 def without_collector(work: Callable[[], object]) -> Callable[[], object]:
@@ -75,9 +109,11 @@ def without_collector(work: Callable[[], object]) -> Callable[[], object]:
 
 def peak_memory(function: str, *arguments: str) -> float:
     """Bytes by which a function of ``benchmarks.memory`` raises the peak memory of a process of its own."""
-    code = (
-        "import json, sys; from benchmarks import memory;"
-        f"print(json.dumps(memory.peak(memory.{function}, *{list(arguments)!r})))"
+    return float(
+        in_process(f"from benchmarks import memory; print(memory.peak(memory.{function}, *{list(arguments)!r}))")
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(json.loads(done.stdout))
+
+
+def in_process(code: str) -> str:
+    """What a Python program of its own prints."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

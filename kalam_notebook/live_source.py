@@ -91,13 +91,9 @@ class ClientSource:
             sql += f" ORDER BY _seq DESC LIMIT {max_rows + 1}"
         return Reading(self._reader.read_complete(sql), newest, is_beyond)
 
-    def read_delta(self, plan: TablePlan, after: int, floor: int) -> Delta | None:
+    def read_delta(self, plan: TablePlan, after: int, floor: int, *, counts: bool) -> Delta | None:
         """What changed behind ``after``, with the fingerprint of what lies behind ``floor``; None for too much."""
-        return read_delta(self._endpoint, plan, after, floor)
-
-    def count(self, plan: TablePlan) -> int:
-        """How many rows the table has; a bare ``count(*)`` is right also beyond the scan window (truth L3)."""
-        return int(self._endpoint.execute_row(f"SELECT count(*) AS n FROM {plan.source}")[0])
+        return read_delta(self._endpoint, plan, after, floor, counts=counts)
 
     def read_result(self, sql: str) -> ResultReading:
         """The result of any query, exact."""

@@ -15,6 +15,10 @@ export interface Status {
   readonly changes: number;
   /** Milliseconds since 1970 of the last change; null before the first. */
   readonly changed_at: number | null;
+  /** How the table follows the server: "direct", "delta", "re-run". */
+  readonly form: string;
+  /** Milliseconds since 1970 when the table was last proved equal to the server; null before that. */
+  readonly verified_at: number | null;
 }
 
 /** The content of one message. A frame that is too large for one message comes in parts. */

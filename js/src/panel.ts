@@ -86,14 +86,20 @@ function tone(text: string, failed: boolean): "live" | "waiting" | "stopped" | "
   return text.startsWith("stopped") ? "stopped" : "waiting";
 }
 
-function factsText({ rows, changes, changed_at }: Status): string {
+function factsText({ rows, changes, changed_at, form, verified_at }: Status): string {
   const parts = [
     `${grouped(rows)} ${rows === 1 ? "row" : "rows"}`,
     `${grouped(changes)} ${changes === 1 ? "change" : "changes"}`,
   ];
-  // Twenty-four hours, in the reader's own time zone.
-  if (changed_at !== null) parts.push(`last change ${new Date(changed_at).toLocaleTimeString("en-GB")}`);
+  if (changed_at !== null) parts.push(`last change ${clock(changed_at)}`);
+  if (form) parts.push(form);
+  if (verified_at !== null) parts.push(`verified ${clock(verified_at)}`);
   return parts.join(" · ");
+}
+
+/** Twenty-four hours, in the reader's own time zone. */
+function clock(time: number): string {
+  return new Date(time).toLocaleTimeString("en-GB");
 }
 
 /** A rule that hides the static copy, and JupyterLab's frame around it, for as long as it is in the document. */

@@ -4,7 +4,7 @@ import { decimal, fixedSizeBinary, int64, tableFromArrays, tableToIPC } from "@u
 import type { Message } from "../src/frames";
 import { Session, type Answer } from "../src/session";
 
-const status = { text: "live", failed: false, notice: "", rows: 1, changes: 0, changed_at: null };
+const status = { text: "live", failed: false, notice: "", rows: 1, changes: 0, changed_at: null, form: "direct", verified_at: null };
 
 function message(fields: Partial<Message>): Message {
   return { kind: "frame", frame: 1, part: 0, parts: 1, base: -1, version: 1, status, columns: [], ...fields };

@@ -5,7 +5,7 @@ import { nextSort, ordered } from "../src/order";
 import { Store } from "../src/store";
 import type { Value } from "../src/cells";
 
-const status: Status = { text: "live", failed: false, notice: "", rows: 2, changes: 0, changed_at: null };
+const status: Status = { text: "live", failed: false, notice: "", rows: 2, changes: 0, changed_at: null, form: "direct", verified_at: null };
 
 function frame(base: number, version: number, rows: [number, ...Value[]][], removed: number[] = []): Frame {
   const width = Math.max(0, ...rows.map((row) => row.length - 1));

@@ -40,12 +40,11 @@ class RowSource(Protocol):
         """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""
         ...
 
-    def read_delta(self, plan: TablePlan, after: int, floor: int) -> Delta | None:
-        """What changed behind ``after``, with the fingerprint of what lies behind ``floor``; None for too much."""
-        ...
+    def read_delta(self, plan: TablePlan, after: int, floor: int, *, counts: bool) -> Delta | None:
+        """What changed behind ``after``, with the fingerprint of what lies behind ``floor``; None for too much.
 
-    def count(self, plan: TablePlan) -> int:
-        """How many rows the table has, right also where one scan does not reach all of them."""
+        With ``counts`` also the number of all rows of the table.
+        """
         ...
 
     def read_result(self, sql: str) -> ResultReading:

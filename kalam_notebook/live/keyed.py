@@ -60,21 +60,24 @@ class _DeltaJob:
     looks_at_columns: bool
 
     def run(self, source: RowSource) -> _Deltas:
-        """One delta; beyond the scan window as many as it takes, and the number of rows in place of a fingerprint."""
+        """One delta; beyond the scan window as many as it takes."""
         # ALTER TABLE sends no message (live reference, section 6.8).
         if self.looks_at_columns:
             names = {column.name for column in source.columns(self.plan.source)}
             if names != self.plan.row_names:
-                return _Deltas((), True, None)
-        found, after = [], self.after
-        while (delta := source.read_delta(self.plan, after, self.floor)) is not None:
+                return _Deltas((), True)
+        found: list[Delta] = []
+        after = self.after
+        counts = self.pages and not self.plan.filter_sql
+        while (delta := source.read_delta(self.plan, after, self.floor, counts=counts)) is not None:
             found.append(delta)
-            newest = max([*delta.keys.column("seq").to_pylist(), *delta.deleted.column("seq").to_pylist()], default=0)
-            if not self.pages or newest <= after:
+            newest = max(_seqs_of(delta), default=0)
+            # One scan may not reach all that changed. What was written after the first question is for the next round.
+            is_up_to_date = (newest >> _SEQ_MS_BITS) + _SEQ_EPOCH_MS >= found[0].now_ms
+            if not self.pages or newest <= after or is_up_to_date:
                 break
             after = newest
-        counted = source.count(self.plan) if self.pages and not self.plan.filter_sql else None
-        return _Deltas(tuple(found), delta is None, counted)
+        return _Deltas(tuple(found), delta is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,6 @@ class _Deltas:
 
     deltas: tuple[Delta, ...]
     is_cut: bool
-    counted: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ class KeyedEngine:
             return self._store.apply(changes, at=at)
         except (DecodeError, ProtocolError) as exc:
             # A column of another type now, or a damaged event: what it told is read over HTTP.
-            _LOG.warning("events of %s could not be read, its rows are read again: %s", self.table_name, exc)
+            _LOG.info("events of %s could not be read, its rows are read again: %s", self.table_name, exc)
             self._must_read = True
             return Applied()
 
@@ -219,6 +221,8 @@ class KeyedEngine:
     def give_up(self) -> bool:
         """End a round whose job failed: after a delta, the table may have other columns, and is read whole."""
         was_delta, self._is_reading, self._meanwhile = not self._is_reading, False, []
+        if self._store is not None:
+            self._store.answered()
         return was_delta
 
     def finish(self, outcome: object, *, now: float, at: float) -> Verdict:
@@ -266,7 +270,7 @@ class KeyedEngine:
     def _finish_delta(self, found: _Deltas, *, now: float, at: float) -> Verdict:
         store = self._store
         assert store is not None
-        applied, server, held = Applied(), None, None
+        applied, server, held, counted = Applied(), None, None, None
         for delta in found.deltas:
             if delta.now_ms:
                 self._clock = delta.now_ms - now * 1000
@@ -275,9 +279,9 @@ class KeyedEngine:
             applied = Applied(
                 applied.inserted + more.inserted, applied.updated + more.updated, applied.deleted + more.deleted
             )
-            seqs = [*delta.keys.column("seq").to_pylist(), *delta.deleted.column("seq").to_pylist()]
-            self._after = max([self._after, *seqs])
-            server = delta.fingerprint
+            self._after = max([self._after, *_seqs_of(delta)])
+            server, counted = delta.fingerprint, delta.counted
+        store.answered()
         told = Verdict(
             False,
             is_final=True,
@@ -294,13 +298,13 @@ class KeyedEngine:
         if server is not None and held is not None and held.agrees(server):
             self._mismatches, self._pause, self._is_beyond = 0, _FIRST_PAUSE, False
             return replace(told, is_true=True, how="same fingerprint of the rows' _seq")
-        return self._disagreed(told, found.counted, store.num_rows)
+        return self._disagreed(told, counted)
 
-    def _disagreed(self, told: Verdict, counted: int | None, num_rows: int) -> Verdict:
+    def _disagreed(self, told: Verdict, counted: int | None) -> Verdict:
         if self._is_beyond and counted is None:
             how = "a filtered table beyond the server's scan window cannot be compared; call refresh()"
             return replace(told, how=how)
-        if self._is_beyond and counted == num_rows:
+        if self._is_beyond and told.held is not None and counted == told.held.count:
             self._mismatches, self._pause = 0, _FIRST_PAUSE
             how = "read whole by _seq, and the same number of rows since (beyond the server's scan window)"
             return replace(told, is_true=True, how=how, server=None, held=None)
@@ -338,3 +342,7 @@ class KeyedEngine:
         ttl = self._plan.ttl_ms
         before = None if ttl is None else self._expired_before(now, min(_EXPIRY_MARGIN_MS, ttl / 2))
         return 0 if before is None else before
+
+
+def _seqs_of(delta: Delta) -> list[int]:
+    return [*delta.keys.column("seq").to_pylist(), *delta.deleted.column("seq").to_pylist()]

@@ -294,7 +294,9 @@ class KeyedStore:
                 if seq > versions.get(key, -1):
                     versions[key] = seq
         tombstones = set(delta.deleted.column("seq").to_pylist())
-        held = self._held_then(versions, offsets, after)
+        held = self._asked = self._held_then(versions, offsets, after)
+        if self._touched is not None:  # Another delta of the same round begins where this one ends.
+            self._touched.update((key, seq if seq in offsets else None) for key, seq in versions.items())
         start = self._append(rows)
         entries: list[Entry] = []
         # The server tells them in no order; new rows get their numbers in the order of writing.
@@ -307,8 +309,11 @@ class KeyedStore:
             if entry is not None:
                 entries.append(entry)
         self.last_seq = max(self.last_seq, *versions.values()) if versions else self.last_seq
-        self._touched = None
         return self._commit(entries, at=at, healed=healed), held
+
+    def answered(self) -> None:
+        """End what ``ask`` began."""
+        self._touched = None
 
     def _held_then(self, versions: dict[Hashable, int], offsets: dict[int, int], after: int) -> Fingerprint:
         """The fingerprint at the delta's point in time: what was held when it was asked for, changed as it says."""

@@ -75,15 +75,17 @@ class Delta:
         rows: The changed rows that match the query, with the columns of the store.
         keys: ``key`` and ``seq`` of every row version since then, whether it matches or not.
         deleted: ``key`` and ``seq`` of the tombstones since then.
-        fingerprint: Of all rows that match the query; None where the server's scan would not reach them.
+        fingerprint: Of all rows that match the query, as far as one scan of the server reaches.
         now_ms: The server's clock, milliseconds since 1970.
+        counted: How many rows the table has, right also where a scan does not reach all; None when not asked for.
     """
 
     rows: pa.Table
     keys: pa.Table
     deleted: pa.Table
-    fingerprint: Fingerprint | None
+    fingerprint: Fingerprint
     now_ms: int
+    counted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,12 +197,15 @@ class LiveView:
         return self.live.version, self.live.status.split(" in ")[0], self.live.notice
 
     def _status(self) -> dict[str, Any]:
+        verified = self.live.stats.verified_at
         return {
             "text": self.live.status,
             "failed": self.live.error is not None,
             "notice": self.live.notice or "",
             "changes": self._changes,
             "changed_at": None if self._changed_at is None else int(self._changed_at * 1000),
+            "form": self.live.form,
+            "verified_at": None if verified is None else int(verified.timestamp() * 1000),
         }
 
     def _end_text(self) -> str:
@@ -218,7 +221,11 @@ class LiveView:
         footer = [
             f"live until {at}" if ended else f"live, as of {at}",
             f"{changes:,} {'change' if changes == 1 else 'changes'}",
+            self.live.form,
         ]
+        verified = self.live.stats.verified_at
+        if verified is not None:
+            footer.append(f"verified {verified:%H:%M:%S} UTC")
         if _stopped(self.live):
             footer.append(self.live.status)
         notices = [*(self.live.notice or "").splitlines(), *([self._failure] if self._failure else [])]

@@ -27,7 +27,9 @@ __all__ = ["MAX_ROWS", "newest_seq", "read_delta", "read_fingerprints"]
 MAX_ROWS = 50_000
 
 
-def read_delta(endpoint: Endpoint, plan: TablePlan, after: int, floor: int = 0) -> Delta | None:
+def read_delta(
+    endpoint: Endpoint, plan: TablePlan, after: int, floor: int = 0, *, counts: bool = False
+) -> Delta | None:
     """Ask what changed.
 
     Args:
@@ -35,6 +37,7 @@ def read_delta(endpoint: Endpoint, plan: TablePlan, after: int, floor: int = 0) 
         plan: What the live table holds.
         after: The ``_seq`` behind which everything is asked for.
         floor: The fingerprint is that of the rows behind this ``_seq``.
+        counts: Whether to count the table's rows, too; a bare ``count(*)`` is right beyond the scan window (truth L3).
 
     Returns:
         The delta; None when more changed than ``MAX_ROWS``, or than the server's query memory holds.
@@ -48,14 +51,20 @@ def read_delta(endpoint: Endpoint, plan: TablePlan, after: int, floor: int = 0) 
     key_type = schema.field(plan.key).type
     pair, number = [key_type, pa.int64()], pa.int64()
     types = [schema.types, *([pair] if plan.filter_sql else []), pair, [number] * 5]
-    sql = ";\n".join(["BEGIN", *_statements(plan, schema, after, floor), "COMMIT"])
+    statements = _statements(plan, schema, after, floor)
+    if counts:
+        types.append([number])
+        statements.append(f"SELECT array_agg(n) AS n FROM (SELECT count(*) AS n FROM {plan.source}) AS c")
+    sql = ";\n".join(["BEGIN", *statements, "COMMIT"])
     try:
-        rows, *middle, told = endpoint.execute_lists(sql, (), types)
+        answers = endpoint.execute_lists(sql, (), types)
     except ServerError as exc:
         # The server has no code of its own for this (truth R1).
         if "Resources exhausted" not in exc.message:
             raise
         return None
+    (counted,) = _numbers(answers.pop()) if counts else (None,)
+    rows, *middle, told = answers
     changed = schema.empty_table() if rows[0] is None else pa.Table.from_arrays(rows, schema=schema)
     deleted = _pairs(middle[-1], pair)
     if plan.filter_sql:
@@ -65,7 +74,7 @@ def read_delta(endpoint: Endpoint, plan: TablePlan, after: int, floor: int = 0) 
     if max(keys.num_rows, deleted.num_rows) >= MAX_ROWS:
         return None
     count, last, xor, total, now_ms = _numbers(told)
-    return Delta(changed, keys, deleted, Fingerprint(count, last, xor, total), now_ms)
+    return Delta(changed, keys, deleted, Fingerprint(count, last, xor, total), now_ms, counted)
 
 
 def read_fingerprints(endpoint: Endpoint, tables: Sequence[str]) -> tuple[Fingerprint, ...]:

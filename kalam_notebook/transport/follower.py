@@ -448,8 +448,9 @@ class Follower:
                 self.engine.reread()
         delay = self._schedule.fail(now)
         self._trouble = f"The server could not be asked ({first_line(error)}); it is asked again."
-        name = self.engine.table_name
-        _LOG.warning("live query of %s could not ask the server, again in %.1f s: %s", name, delay, error)
+        name, reason = self.engine.table_name, first_line(error)
+        # The notice says it where people look; a log without handlers would write into their cells.
+        _LOG.info("live query of %s could not ask the server, again in %.1f s: %s", name, delay, reason)
         self.bell.ring()
 
     def _count(self, verdict: Verdict, *, is_first: bool) -> None:

@@ -64,7 +64,8 @@ class MountedTable:
     def __post_init__(self) -> None:
         self.rows = PageRows(self.columns)
         self.ids: list[int] = []
-        self.status = {"text": "live", "failed": False, "notice": "", "changes": 0, "changed_at": None} | self.status
+        quiet = {"text": "live", "failed": False, "notice": "", "changes": 0, "changed_at": None}
+        self.status = quiet | {"form": "direct", "verified_at": None} | self.status
         source = MODULE.read_text(encoding="utf-8")
         self.page.evaluate(MOUNT, {"source": source, "twin": self.twin, "sql": self.sql})
 

@@ -72,7 +72,7 @@ def test_rows_appear_change_and_vanish(page: Page):
     flashing = page.locator("td[class*=kl-changed]")
     assert flashing.all_inner_texts() == ["Grace", "-0.50"]
     expect(page.locator("tr.kl-new-a td").first).to_have_text("3")
-    expect(page.locator(".kl-facts")).to_have_text("2 rows · 3 changes")
+    expect(page.locator(".kl-facts")).to_have_text("2 rows · 3 changes · direct")
     page.wait_for_function("said.at(-1).kind === 'ack' && said.at(-1).frame === 2")
 
 
@@ -185,11 +185,13 @@ def test_status_line(page: Page):
     root, state = page.locator(".kalam-live"), page.get_by_role("status")
     expect(state).to_have_text("live")
     expect(root).to_have_attribute("data-tone", "live")
-    expect(page.locator(".kl-facts")).to_have_text("1 row · 0 changes")
-    table.tell(text="reconnecting in 3 s", changes=1, changed_at=1779271384000)
+    expect(page.locator(".kl-facts")).to_have_text("1 row · 0 changes · direct")
+    table.tell(text="reconnecting in 3 s", changes=1, changed_at=1779271384000, form="re-run", verified_at=1779271385000)
     expect(state).to_have_text("reconnecting in 3 s")
     expect(root).to_have_attribute("data-tone", "waiting")
-    expect(page.locator(".kl-facts")).to_have_text("1 row · 1 change · last change 10:03:04")
+    expect(page.locator(".kl-facts")).to_have_text(
+        "1 row · 1 change · last change 10:03:04 · re-run · verified 10:03:05"
+    )
     table.tell(text="stopped: closed")
     expect(root).to_have_attribute("data-tone", "stopped")
     table.tell(text="stopped: refused", failed=True, notice="Deletes are not told.\nAnd <more>.")
@@ -233,7 +235,7 @@ def test_a_table_without_rows_shows_its_columns(page: Page):
     table = MountedTable(page, ORDERS)
     table.load([])
     expect(page.locator("th")).to_have_count(4)
-    expect(page.locator(".kl-facts")).to_have_text("0 rows · 0 changes")
+    expect(page.locator(".kl-facts")).to_have_text("0 rows · 0 changes · direct")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class FakeStats:
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    verified_at: dt.datetime | None = None
 
 
 @dataclass
@@ -38,6 +40,7 @@ class FakeLive:
     error: Exception | None = None
     notice: str | None = None
     sql: str = "SELECT * FROM app.people"
+    form: str = "direct"
     version: int = 1
     columns: tuple[Column, ...] = (Column("id", "BigInt", flags=("pk",)), Column("name", "Text"))
     stats: FakeStats = field(default_factory=FakeStats)

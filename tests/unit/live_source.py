@@ -67,7 +67,7 @@ class RowSource:
         self.after_read(len(self.reads))
         return Reading(self._table(plan, found), newest)
 
-    def read_delta(self, plan: TablePlan, after: int, floor: int) -> Delta | None:
+    def read_delta(self, plan: TablePlan, after: int, floor: int, *, counts: bool) -> Delta | None:
         self.deltas.append(after)
         self.before_delta(len(self.deltas))
         with self.lock:
@@ -83,10 +83,8 @@ class RowSource:
                 _pairs(list(gone), list(gone.values()), kind),
                 fingerprint_of(seqs),
                 self.now_ms,
+                len(self.rows) if counts else None,
             )
-
-    def count(self, plan: TablePlan) -> int:
-        return len(self.rows)
 
     def read_result(self, sql: str) -> ResultReading:
         raise NotImplementedError

@@ -489,7 +489,9 @@ def test_forms(open_table, sql, form):
 def test_a_fingerprint_that_never_agrees_is_told(server, source, open_table, monkeypatch):
     table = open_table()
     ask = source.read_delta
-    monkeypatch.setattr(source, "read_delta", lambda *args: replace(ask(*args), fingerprint=Fingerprint(7, 7, 7, 7)))
+    monkeypatch.setattr(
+        source, "read_delta", lambda *args, **more: replace(ask(*args, **more), fingerprint=Fingerprint(7, 7, 7, 7))
+    )
     proof = table.verify()
     assert not proof
     assert "NOT proved equal to the server: the fingerprints differ, and did so after reading" in str(proof)
@@ -643,6 +645,7 @@ def test_changed_columns_are_read_anew(server, source, open_table):
 
 
 def test_a_cell_that_does_not_fit_is_read_over_http(server, source, open_table, caplog):
+    caplog.set_level("INFO", "kalam_notebook.live")
     table = open_table()
     table.verify()
     source.put(row(3, 12, n=7))

@@ -210,7 +210,7 @@ def test_a_closed_table_is_frozen(notebook, show):
     html, text = notebook.copy["text/html"], notebook.copy["text/plain"]
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
-    assert " UTC · 1 change · stopped: closed" in text
+    assert " UTC · 1 change · direct · stopped: closed" in text
     assert "2 rows · live until " in text
     assert notebook.frames[-1][0]["status"]["text"] == "stopped: closed"
     assert live.callbacks == []

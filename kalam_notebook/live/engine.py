@@ -158,8 +158,8 @@ class Engine(Protocol):
         """Whether the rows are known not to be those of the server."""
         ...
 
-    def acknowledged(self) -> None:
-        """The subscriptions stand, for the first time or again; the tables may be others than before."""
+    def look_closely(self) -> None:
+        """Have the next round look whether the tables are still the same: others may stand under their names."""
         ...
 
     def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:

@@ -174,7 +174,7 @@ class KeyedEngine:
             )
         return tuple(notices)
 
-    def acknowledged(self) -> None:
+    def look_closely(self) -> None:
         """Look at the columns with the next delta."""
         self._looked_at = -math.inf
 
@@ -233,9 +233,12 @@ class KeyedEngine:
         return self._finish_reading(*outcome, at=at)
 
     def _finish_reading(self, plan: TablePlan, reading: Reading, *, at: float) -> Verdict:
-        healed = self._store is not None and self.form is Form.DIRECT
         store = self._store_for(plan)
+        # The same rows with other columns are no changes.
+        healed = store is self._store and self.form is Form.DIRECT
         applied = store.load(reading.rows, at=at, healed=healed)
+        if store is not self._store:
+            applied = Applied()
         self._plan, self._store = plan, store
         meanwhile, self._meanwhile, self._is_reading = self._meanwhile, [], False
         self._after, self._must_read, self._is_beyond = reading.newest, False, reading.is_beyond

@@ -94,8 +94,8 @@ class RerunEngine:
             notices.append(f"Rows with equal {names} are told apart by their order only; name the key with key=[…].")
         return tuple(notices)
 
-    def acknowledged(self) -> None:
-        """Run the query again if a table has changed; the round finds that out."""
+    def look_closely(self) -> None:
+        """A round runs the query again if a table has changed; there is no more to look at."""
 
     def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
         """Take note that a table has changed."""

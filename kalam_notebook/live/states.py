@@ -113,7 +113,7 @@ class Timing:
     ack_timeout: float = 10.0
     retry_delay: float = 2.0
     retry_for: float = 30.0
-    stable_after: float = 10.0
+    stable_after: float = 2.0
     messages_per_second: int = 40
 
 

@@ -274,6 +274,7 @@ class Follower:
         with self._lock:
             self._wishes += 1
             wish = self._wishes
+            self.engine.look_closely()
             if reread or not self.engine.is_provable:
                 self.engine.reread()
         self._wake()
@@ -336,7 +337,7 @@ class Follower:
                 elif item is not None:
                     if isinstance(item, _Established):
                         self._tally.acknowledgements += 1
-                        self.engine.acknowledged()
+                        self.engine.look_closely()
                     self._schedule.wish(time.monotonic())
                 self._expire()
                 self._begin_round()

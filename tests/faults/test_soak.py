@@ -108,6 +108,8 @@ def check(found: dict, writer: Writer) -> None:
         f"{found['healed']:,} healed in {found['rounds']:,} rounds, {found['reconnects']} reconnects, "
         f"memory × {ratio:.3f}"
     )
+    tenths = [samples[len(samples) * tenth // 10] // 2**20 for tenth in range(10)]
+    print(f"MiB at each tenth: {tenths}")
     assert dict(found["rows"]) == writer.rows
     assert (found["threads"], found["sockets"]) == ([], 0)
     assert found["reconnects"] >= SECONDS / CUT_INTERVAL / 2 - 1

@@ -209,11 +209,13 @@ def test_l17_deletes_while_away(client, make, follow):
 
 
 def test_l21_an_or_at_the_top(client, make, follow):
-    table = make(3)
-    sql = f"SELECT * FROM {table} WHERE id = 0 OR id = 1"
+    table = make(4)
+    client.execute_query(f"DELETE FROM {table} WHERE id = 3")
+    sql = f"SELECT * FROM {table} WHERE id = 0 OR id = 1 OR id = 3"
     plain = follow(sql, {"batch_size": 999})
+    assert sorted(plain.rows) == ["0", "1", "3"]
     # Nothing has happened since, and an old row comes all the same.
-    assert sorted(follow(sql, {"batch_size": 999, "from": plain.last_seq}).rows) == ["1"]
+    assert sorted(follow(sql, {"batch_size": 999, "from": plain.last_seq}).rows) == ["1", "3"]
     with client.live(sql) as live:
         assert live.arrow().column("id").to_pylist() == [0, 1]
         client.execute_query(f"DELETE FROM {table} WHERE id = 1")

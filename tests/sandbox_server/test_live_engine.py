@@ -115,6 +115,18 @@ async def test_a_bare_or_escapes_the_cursor_so_that_paging_never_ends(live, clie
 
 
 @on_socket
+async def test_a_bare_or_brings_deleted_rows_back(live, client):
+    table = live.table()
+    live.sql(f"INSERT INTO {table} (id, room) VALUES (1, 'a'), (2, 'b'), (3, 'c'), (10, 'b')")
+    live.sql(f"DELETE FROM {table} WHERE id = 2")
+    (page,) = await all_pages(client, f"SELECT * FROM {table} WHERE room = 'a' OR room = 'b'", 99)
+    assert [(row["id"], row["_deleted"]) for row in page] == [("1", False), ("2", True), ("10", False)]
+    await client.send({"type": "unsubscribe", "subscription_id": "p"})
+    (page,) = await all_pages(client, f"SELECT id FROM {table} WHERE (room = 'a' OR room = 'b')", 99)
+    assert [row["id"] for row in page] == ["1", "10"]
+
+
+@on_socket
 async def test_one_statement_is_one_burst(live, client):
     table = live.table()
     await client.subscribe("s", f"SELECT * FROM {table}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kalam_notebook.sandbox.backend import SelectRows
 from kalam_notebook.sandbox.live.messages import SubscribeOptions
 from kalam_notebook.sandbox.live.query import LiveQuery
+from kalam_notebook.sandbox.sql.tokens import tokenize
 
 # Rows of a page when the client names no batch size.
 DEFAULT_BATCH_SIZE = 1000
@@ -82,6 +83,37 @@ def page_sql(query: LiveQuery, request: PageRequest, columns: Sequence[str] | No
     table = f"{query.namespace}.{query.table}"
     where = _where(query, request)
     return f"SELECT {selected} FROM {table}{where} ORDER BY _seq {order} LIMIT {request.limit + 1}"
+
+
+def has_bare_or(query: LiveQuery) -> bool:
+    """Say whether an OR stands outside all brackets of the WHERE, and so escapes the server's own conditions."""
+    depth = 0
+    for token in tokenize(query.where or ""):
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0 and token.upper == "OR":
+            return True
+    return False
+
+
+def deleted_rows_sql(query: LiveQuery, request: PageRequest, columns: Sequence[str] | None = None) -> str:
+    """Return the SELECT of the deleted rows that a bare OR lets through (live reference, section 5)."""
+    whole = page_sql(query, request, columns)
+    head, condition = whole.split(" WHERE ", 1)
+    condition, order = condition.rsplit(" ORDER BY ", 1)
+    return f"{head} WHERE _deleted = true AND (\n{condition}\n) ORDER BY {order}"
+
+
+def with_deleted(answer: SelectRows, deleted: SelectRows, request: PageRequest, key: Sequence[str]) -> SelectRows:
+    """Put deleted rows among the others, as if one query had found both."""
+    names = [column.name for column in answer.columns]
+    seq = names.index("_seq")
+    rows = sorted([*answer.rows, *deleted.rows], key=lambda row: int(str(row[seq])), reverse=request.newest)
+    rows = rows[: request.limit + 1]
+    if key and key[0] in names:
+        place = names.index(key[0])
+        is_text = answer.columns[place].data_type == "Text"
+        rows.sort(key=lambda row: str(row[place]) if is_text else int(str(row[place])))
+    return SelectRows(answer.columns, rows)
 
 
 def page_of(answer: SelectRows, request: PageRequest) -> Page:

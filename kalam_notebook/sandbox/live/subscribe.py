@@ -27,9 +27,12 @@ from kalam_notebook.sandbox.live.snapshot import (
     PageRequest,
     batch_size,
     boundary_sql,
+    deleted_rows_sql,
     first_page,
+    has_bare_or,
     page_of,
     page_sql,
+    with_deleted,
 )
 from kalam_notebook.sandbox.live.subscription import Subscription
 from kalam_notebook.sandbox.options import Options
@@ -206,6 +209,9 @@ class LiveQueries:
             return Page([], has_more=False)
         columns = subscription.selected_key if keys_only else None
         answer = await self._select(caller, page_sql(subscription.query, request, columns))
+        if has_bare_or(subscription.query):
+            deleted = await self._select(caller, deleted_rows_sql(subscription.query, request, columns))
+            answer = with_deleted(answer, deleted, request, subscription.key)
         return page_of(answer, request)
 
     async def _select(self, caller: Caller, sql: str) -> SelectRows:

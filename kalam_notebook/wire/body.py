@@ -352,10 +352,11 @@ class ListsDecoder:
         cells, end = self._whole_list()
         if cells is None:
             return False
-        with _collector_paused():
-            done.append(decode_array(cells, self._expected[len(self._results) - 1][len(done)]))
+        # The text goes before the values are made, so that they do not stand in the memory together.
         del self._buffer[:end]
         self._scanned, self._scanner = 0, None
+        with _collector_paused():
+            done.append(decode_array(cells, self._expected[len(self._results) - 1][len(done)]))
         return True
 
     def _whole_list(self) -> tuple[list[Any] | None, int]:

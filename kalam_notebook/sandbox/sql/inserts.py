@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from kalam_notebook.sandbox.sql.tokens import NUMBER, PARAM, Cursor, Token, UnterminatedError
 
+_VALUES = re.compile(r"\bVALUES\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\d+$")
 _CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
 Literal = bool | int | float | Decimal | str | None
@@ -85,6 +86,15 @@ def read_insert(sql: str, *, rounds: bool = True) -> InsertText | None:
         return unread
     kinds = {type(item) for row in rows for item in row}
     return InsertText(namespace, table, columns, rows, Expression in kinds, Placeholder in kinds, head)
+
+
+def insert_head(sql: str) -> str | None:
+    """Return what stands before the rows of an INSERT; None when not even the table can be read."""
+    # Rows may be a megabyte: they are looked at only where the word stands in a name or a string.
+    values = _VALUES.search(sql)
+    text = read_insert(sql[: values.start()]) if values is not None else None
+    text = text or read_insert(sql)
+    return None if text is None else text.head
 
 
 def _columns(cursor: Cursor) -> tuple[str, ...] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kalam_notebook.sandbox.sql import statements as s
-from kalam_notebook.sandbox.sql.inserts import read_insert
+from kalam_notebook.sandbox.sql.inserts import insert_head
 
 
 def on_literal_path(statements: Sequence[s.Statement]) -> list[bool]:
@@ -30,6 +30,6 @@ def _heads(statements: Sequence[s.Statement]) -> list[str | None]:
     for statement in statements:
         inside = (inside or isinstance(statement, s.Begin)) and not isinstance(statement, s.Commit | s.Rollback)
         is_insert = inside and isinstance(statement, s.Dml) and statement.kind == "insert"
-        text = read_insert(statement.sql) if is_insert and isinstance(statement, s.Dml) else None
-        heads.append(" ".join(text.head.lower().split()) if text is not None else None)
+        head = insert_head(statement.sql) if is_insert and isinstance(statement, s.Dml) else None
+        heads.append(" ".join(head.lower().split()) if head is not None else None)
     return heads

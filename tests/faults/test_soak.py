@@ -115,4 +115,6 @@ def check(found: dict, writer: Writer) -> None:
     assert found["reconnects"] >= SECONDS / CUT_INTERVAL / 2 - 1
     if SECONDS >= 60:
         assert writer.changes / SECONDS > 0.5 * CHANGES_PER_SECOND
+    if SECONDS >= 300:
+        # Histories and allocators fill up in the first minute or two.
         assert ratio <= 1.05

@@ -24,7 +24,8 @@
     ├─ LiveError
     │  ├─ SubscriptionError         the server refused a live query: .code
     │  ├─ SlowConsumerError         a bounded queue is full
-    │  └─ ResumeError               a live query cannot go on where it was
+    │  ├─ ResumeError               a live query cannot go on where it was
+    │  └─ RecordingError            a recording cannot be written or read: .path, .reason
     └─ MissingDependencyError       also ImportError: an extra is not installed
 
 Facts are attributes, and ``__str__`` is made from them. All errors pickle. Nothing here imports the package.
@@ -50,6 +51,7 @@ __all__ = [
     "ProtocolError",
     "QueryError",
     "RateLimitError",
+    "RecordingError",
     "RequestTimeoutError",
     "ResultError",
     "ResumeError",
@@ -338,6 +340,23 @@ class SlowConsumerError(LiveError):
 
 class ResumeError(LiveError):
     """A live query cannot go on where it was; rows may be missing."""
+
+
+class RecordingError(LiveError):
+    """A recording of a live table cannot be written or read.
+
+    Attributes:
+        path: The file.
+        reason: Why, and what to do.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
 
 
 class MissingDependencyError(KalamError, ImportError):

@@ -203,6 +203,7 @@ def test_a_function_is_not_replaced_by_the_package_of_its_name():
         errors.SlowConsumerError(11, 10, 5),
         errors.ConfigError("m"),
         errors.RateLimitError("CODE", "m", 429),
+        errors.RecordingError("x.arrows", "why"),
     ],
     ids=lambda error: type(error).__name__,
 )

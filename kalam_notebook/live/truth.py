@@ -40,7 +40,7 @@ class Fingerprint:
     total: int = 0
 
     def __str__(self) -> str:
-        return f"{self.count:,} rows, last {self.last}, xor {self.xor}, sum {self.total}"
+        return f"{self.count:,} rows, xor {self.xor}, sum {self.total}"
 
     def moved(self, old: int | None, new: int | None) -> Fingerprint:
         """The fingerprint after one row went from one version to another; None is no row. ``last`` stays."""
@@ -117,7 +117,8 @@ class Proof:
 
     def __str__(self) -> str:
         verdict = "equal to the server" if self.equal else "NOT proved equal to the server"
-        lines = [f"{verdict}: {self.how} ({self.rows:,} rows, {self.at:%Y-%m-%d %H:%M:%S} UTC, healed {self.healed:,})"]
+        facts = f"{self.rows:,} rows up to _seq {self.seq}, {self.at:%Y-%m-%d %H:%M:%S} UTC, healed {self.healed:,}"
+        lines = [f"{verdict}: {self.how} ({facts})"]
         if self.server is not None:
             lines.append(f"  server  {self.server}")
         if self.held is not None:

@@ -105,9 +105,11 @@ class HttpTransport:
         self._is_closed = False
         self._sockets = OpenSockets()
         hide_cookies_in_logs()
+        # Made once: putting them together costs as much as the rest of building a request.
+        self._sql_url, self._usual_timeout = httpx.URL(url + _SQL_PATH), self._timeout(None)
         self._client = httpx.Client(
             base_url=url,
-            timeout=self._timeout(None),
+            timeout=self._usual_timeout,
             follow_redirects=False,  # A token must not travel to another host.
             headers={"User-Agent": f"kalam-notebook/{__version__}", "Accept-Encoding": "identity"},
             transport=transport,
@@ -182,12 +184,12 @@ class HttpTransport:
             )
         built = self._client.build_request(
             request.method,
-            request.path,
+            self._sql_url if request.path == _SQL_PATH else request.path,
             content=request.content,
             files=request.files,
             params=request.params,
             headers=request.headers,
-            timeout=self._timeout(request.timeout),
+            timeout=self._usual_timeout if request.timeout is None else self._timeout(request.timeout),
             extensions={"trace": self._sockets.trace},
         )
         if token is not None:  # Revealed here and in no local variable: a verbose traceback shows those.

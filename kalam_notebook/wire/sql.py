@@ -56,6 +56,10 @@ def is_repeatable(sql: str) -> bool:
 
     A text that cannot be read is not repeatable.
     """
+    return _kept_repeatable(sql) if len(sql) <= KEPT_CHARACTERS else _is_repeatable(sql)
+
+
+def _is_repeatable(sql: str) -> bool:
     try:
         tokens = tokenize(sql)
     except UnreadableSQL:
@@ -65,6 +69,9 @@ def is_repeatable(sql: str) -> bool:
     if not tokens or tokens[0].word not in _READS or any(token.text == ";" for token in tokens):
         return False
     return not any(token.word in _WRITES for token in tokens)
+
+
+_kept_repeatable = lru_cache(maxsize=64)(_is_repeatable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +139,7 @@ def table_names(sql: str) -> list[TableName]:
     return list(_kept_names(sql) if len(sql) <= KEPT_CHARACTERS else _table_names(sql))
 
 
-@lru_cache(maxsize=64)
-def _kept_names(sql: str) -> tuple[TableName, ...]:
-    return tuple(_table_names(sql))
-
-
-def _table_names(sql: str) -> list[TableName]:
+def _table_names(sql: str) -> tuple[TableName, ...]:
     tokens = tokenize(sql)
     frames = [_Frame()]
     found = []
@@ -151,7 +153,10 @@ def _table_names(sql: str) -> list[TableName]:
                 found.append(name)
         else:
             _enter_word(frame, tokens, index)
-    return found
+    return tuple(found)
+
+
+_kept_names = lru_cache(maxsize=64)(_table_names)
 
 
 def _enter_symbol(frames: list[_Frame], tokens: Sequence[Token], index: int) -> None:

@@ -38,6 +38,20 @@ def test_a_cell_that_is_no_integer_is_named(kind, cell):
     assert (caught.value.column, caught.value.row) == ("c", 2)
 
 
+@pytest.mark.parametrize("cell", ["1_000", " 1", "1 ", "+1", "", "-", "--1", "1-2", "٣", "1.0", "1e3"])
+@pytest.mark.parametrize("count", [1, 1_000])
+def test_text_that_is_no_integer_is_named(cell, count):
+    with pytest.raises(DecodeError) as caught:
+        decode_columns([Column("c", "BigInt")], [["5"] * count + [cell]])
+    assert (caught.value.column, caught.value.row) == ("c", count)
+
+
+@given(st.lists(st.one_of(st.integers(-(2**63), 2**63 - 1), st.none()), max_size=300))
+def test_integers_in_text(cells):
+    texts = [None if cell is None else str(cell) for cell in cells]
+    assert decode_array(texts, pa.int64()).to_pylist() == cells
+
+
 def test_times_are_their_numbers():
     day = decode_array([0, 19_000], pa.date32())
     assert day.to_pylist() == [dt.date(1970, 1, 1), dt.date(2022, 1, 8)]

@@ -32,6 +32,7 @@ from kalam_notebook.errors import (
 )
 from kalam_notebook.live.backoff import backoff
 from kalam_notebook.live.engine import Engine, Job, Rows, RowSource, Verdict
+from kalam_notebook.live.plan import Form
 from kalam_notebook.live.schedule import Rhythm, TruthSchedule
 from kalam_notebook.live.states import State, Status, first_line
 from kalam_notebook.live.tally import LiveStats, Tally
@@ -124,6 +125,8 @@ class Follower:
         self._schedule = TruthSchedule(rhythm, partial(backoff, random.random))
         self._inbox: Inbox[_Heard | _Established | _Woken | _Answered | _End] = Inbox()
         self._ending = threading.Event()
+        # Until when the first reading is repeated, if it fails on the way.
+        self._patience = 0.0
         self._thread = threading.Thread(target=self._work, name="kalam-live-table", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
         # Guards the engine and the numbers. The socket's thread never takes it.
@@ -149,13 +152,15 @@ class Follower:
 
         Args:
             socket: The connection.
-            timeout: Seconds until the server has to acknowledge the query; the reading has its own.
+            timeout: Seconds until the server has to acknowledge the query, and in which a reading that fails on the way
+                is repeated.
 
         Raises:
             ConnectError: There was no acknowledgement in time.
             KalamError: The query was refused, or the rows could not be read.
         """
         keys: list[int] = []
+        self._patience = time.monotonic() + timeout
 
         def unsubscribe() -> None:
             for key in keys:
@@ -220,6 +225,26 @@ class Follower:
         self._inbox.put(_End(error))
 
     # What anybody may ask.
+
+    @property
+    def form(self) -> Form:
+        """How the rows are followed."""
+        return self.engine.form
+
+    @property
+    def table_name(self) -> str:
+        """The tables, for people."""
+        return self.engine.table_name
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell rows apart; empty for all of them."""
+        return self.engine.key
+
+    @property
+    def is_replay(self) -> bool:
+        """No: there is a server."""
+        return False
 
     @property
     def status(self) -> str:
@@ -441,8 +466,9 @@ class Follower:
         with self._lock:
             is_first = self.engine.rows is None
             has_other_way = self.engine.give_up()
-        # The first reading is not repeated: its error is shown.
-        if is_first or not (_may_pass(error) or (has_other_way and isinstance(error, _REFUSALS))):
+        # Who waits for the first reading is told of its error, after a while of trying.
+        is_late = is_first and now >= self._patience
+        if is_late or not (_may_pass(error) or (has_other_way and isinstance(error, _REFUSALS))):
             raise error
         if has_other_way and not _may_pass(error):
             with self._lock:

@@ -94,7 +94,7 @@ def hostile_figures() -> Iterator[Figure]:
 
 
 def memory_figures(*, small: bool) -> Iterator[Figure]:
-    count = 1_100_000 if not small else 200_000
+    count = 1_550_000 if not small else 400_000
     with TemporaryDirectory() as folder:
         plain = Path(folder) / "rows.json"
         found = bodies.rows(count)

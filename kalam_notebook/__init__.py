@@ -22,6 +22,7 @@ _HOMES = {
     "FileRef": "wire.fileref",
     "IncompleteResultWarning": "results",
     "LiveEvents": "live_stream",
+    "LiveRecorder": "transport.recorder",
     "LiveTable": "live_table",
     "QueryBatches": "batches",
     "QueryResponse": "results",
@@ -31,6 +32,7 @@ _HOMES = {
     "WriteReport": "writing.report",
     "close": "default",
     "connect": "default",
+    "replay": "recordings",
 }
 #: Methods of the default connection.
 _METHODS = (

@@ -9,12 +9,14 @@ from kalam_notebook.default import connect as connect
 from kalam_notebook.live_stream import LiveEvents as LiveEvents
 from kalam_notebook.live_table import LiveTable as LiveTable
 from kalam_notebook.notebook.nested import allow_nested_run as allow_nested_run
+from kalam_notebook.recordings import replay as replay
 from kalam_notebook.results import Completeness as Completeness
 from kalam_notebook.results import IncompleteResultWarning as IncompleteResultWarning
 from kalam_notebook.results import QueryResponse as QueryResponse
 from kalam_notebook.results import QueryResult as QueryResult
 from kalam_notebook.sandbox import launcher as _launcher
 from kalam_notebook.settings import Timeouts as Timeouts
+from kalam_notebook.transport.recorder import LiveRecorder as LiveRecorder
 from kalam_notebook.wire.fileref import FileRef as FileRef
 from kalam_notebook.wire.types import Column as Column
 from kalam_notebook.writing.report import WriteReport as WriteReport

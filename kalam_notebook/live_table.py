@@ -7,10 +7,12 @@ L12). The work is done in ``transport.follower``; the widget is in ``notebook`` 
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, RequestTimeoutError, SubscriptionError
@@ -26,7 +28,9 @@ from kalam_notebook.live.store import LiveDelta
 from kalam_notebook.live.tally import LiveStats
 from kalam_notebook.live.truth import Proof
 from kalam_notebook.transport.callbacks import Callbacks
+from kalam_notebook.transport.followed import Followed
 from kalam_notebook.transport.follower import Follower
+from kalam_notebook.transport.recorder import LiveRecorder
 from kalam_notebook.transport.threads import call_in_thread
 from kalam_notebook.wire.types import Column
 
@@ -130,20 +134,37 @@ class LiveTable:
     ) -> None:
         if max_rows is not None and max_rows < 1:
             raise ConfigError(f"max_rows is {max_rows}; give at least 1, or None to keep all rows.")
-        self._sql = sql
-        engine, self._bind = _engine_for(sql, source, key=[key] if isinstance(key, str) else key, max_rows=max_rows)
-        self._follower = Follower(engine, source=source, lane=lane, rhythm=rhythm or _RHYTHMS[engine.form])
-        follower = self._follower
-        self._callbacks = Callbacks(self, bell=follower.bell, is_over=lambda: follower.is_over)
+        engine, bind = _engine_for(sql, source, key=[key] if isinstance(key, str) else key, max_rows=max_rows)
+        follower = Follower(engine, source=source, lane=lane, rhythm=rhythm or _RHYTHMS[engine.form])
         try:
-            self._follower.start(socket, timeout=timeout)
+            follower.start(socket, timeout=timeout)
         except BaseException:
-            self._follower.close()
+            follower.close()
             raise
+        self._show(follower, sql=sql, bind=bind)
+
+    @classmethod
+    def over(cls, followed: Followed, *, sql: str) -> LiveTable:
+        """Make a live table of rows that are there already, whoever keeps them.
+
+        Args:
+            followed: Keeps them; it is closed with the table.
+            sql: The query whose result they are.
+        """
+        table = cls.__new__(cls)
+        table._show(followed, sql=sql, bind=None)
+        return table
+
+    def _show(self, followed: Followed, *, sql: str, bind: tuple[str, str] | None) -> None:
+        self._follower = followed
+        self._sql = sql
+        self._bind = bind
+        self._callbacks = Callbacks(self, bell=followed.bell, is_over=lambda: followed.is_over)
+        self._recorders: list[LiveRecorder] = []
         self._is_open = True
 
     def __repr__(self) -> str:
-        return f"<LiveTable {self._follower.engine.table_name}, {self.num_rows:,} rows, {self.status}>"
+        return f"<LiveTable {self._follower.table_name}, {self.num_rows:,} rows, {self.status}>"
 
     def __enter__(self) -> LiveTable:
         return self
@@ -172,7 +193,7 @@ class LiveTable:
     @property
     def form(self) -> str:
         """How it follows the server: ``direct``, ``delta`` or ``re-run``."""
-        return self._follower.engine.form.value
+        return self._follower.form.value
 
     @property
     def schema(self) -> pa.Schema:
@@ -187,11 +208,19 @@ class LiveTable:
     @property
     def key(self) -> tuple[str, ...]:
         """The columns whose values tell rows apart; ``_seq`` for STREAM tables, empty for all columns together."""
-        return self._follower.engine.key
+        return self._follower.key
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether it shows a recording (``kalam.replay``) and not a server."""
+        return self._follower.is_replay
 
     @property
     def status(self) -> str:
-        """``connecting``, ``catching up``, ``live``, ``paused``, ``reconnecting in 3 s``, or ``stopped: …``."""
+        """``connecting``, ``catching up``, ``live``, ``paused``, ``reconnecting in 3 s``, or ``stopped: …``.
+
+        A recording is ``replaying``.
+        """
         return self._follower.status
 
     @property
@@ -307,6 +336,28 @@ class LiveTable:
         if self._follower.is_paused:
             raise LiveError("The live table is paused. Call resume() first.")
 
+    def record(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> LiveRecorder:
+        """Write the rows and what happens to them from now on into a file, until it is closed or this table is.
+
+        ``kalam.replay`` plays it. It is an Arrow IPC stream, so other programs read it too. A thread of its own writes:
+        the table does not wait for the disk.
+
+        Args:
+            path: The file, ``x.arrows`` by custom.
+            overwrite: Whether a file that is there is replaced.
+
+        Returns:
+            What ends the recording: ``close`` it, or use it in a with block.
+
+        Raises:
+            RecordingError: The file exists, or cannot be written.
+            KalamError: The table stopped, or was closed.
+        """
+        self._follower.raise_if_over()
+        recorder = LiveRecorder(self._follower, sql=self._sql, path=Path(path).expanduser(), overwrite=overwrite)
+        self._recorders = [other for other in self._recorders if other.is_recording] + [recorder]
+        return recorder
+
     # Waiting.
 
     def on_change(self, callback: Callable[[LiveTable], object]) -> Callable[[], None]:
@@ -334,10 +385,12 @@ class LiveTable:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            seen = self._follower.bell.count
+            # Asked before the rows are looked at: what came until the end counts.
+            seen, is_over = self._follower.bell.count, self._follower.is_over or self._follower.is_forked
             if self.num_rows >= condition if isinstance(condition, int) else condition(self):
                 return
-            self._follower.raise_if_over()
+            if is_over:
+                self._follower.raise_if_over()
             if deadline is not None and time.monotonic() >= deadline:
                 raise RequestTimeoutError(
                     f"The condition did not hold within {timeout:g} s: {self.num_rows:,} rows, {self.status}."
@@ -358,12 +411,12 @@ class LiveTable:
 
     def _batches(self, version: int) -> Iterator[LiveChanges]:
         while True:
-            seen = self._follower.bell.count
+            seen, is_over = self._follower.bell.count, self._follower.is_over
             batch = self._changes_since(version)
             if batch.version != version:
                 version = batch.version
                 yield batch
-            elif self._follower.is_over:
+            elif is_over:
                 if self._follower.error is not None:
                     raise self._follower.error
                 return
@@ -377,6 +430,8 @@ class LiveTable:
     def close(self) -> None:
         """Stop following, within a second; the rows stay. May be called twice."""
         self._follower.close()
+        for recorder in self._recorders:
+            recorder.close(timeout=0.5)
 
 
 def _engine_for(

@@ -25,7 +25,7 @@ LEVELS = [
     {"transport"},
     {"results", "batches"},
     {"reading", "live_table", "live_stream"},
-    {"writing", "live_source"},
+    {"writing", "live_source", "recordings"},
     {"client"},
     {"default", "async_client"},
     {"notebook", "cli"},

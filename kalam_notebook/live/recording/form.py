@@ -66,7 +66,11 @@ MORE = b"kalam:more"
 CONTROL = ("_change", "_healed", "_at", "_seq", "_version", "_row", "_place")
 
 #: All values of ``_change``. Their order is not part of the format.
-MOVED, SNAPSHOT, START, GAP, END = "moved", "snapshot", "start", "gap", "end"
+MOVED = "moved"
+SNAPSHOT = "snapshot"
+START = "start"
+GAP = "gap"
+END = "end"
 KINDS = (*(effect.value for effect in Effect), MOVED, SNAPSHOT, START, GAP, END)
 
 

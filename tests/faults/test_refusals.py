@@ -154,8 +154,10 @@ def test_places_that_are_taken_at_the_reconnect_are_waited_for(crowded):
 @pytest.mark.parametrize("crowded", [1.0], indirect=True)
 def test_places_that_stay_taken_end_it(crowded):
     _, lives, _ = crowded
-    for live, rows in zip(lives, (3, 1), strict=True):
+    for live in lives:
         with pytest.raises(SubscriptionError, match="Close some") as caught:
             live.wait_for(100, timeout=DEADLINE)
         assert caught.value.code == "SUBSCRIPTION_LIMIT_EXCEEDED"
-        assert (live.status[:9], live.num_rows) == ("stopped: ", rows)
+        assert live.status.startswith("stopped: ")
+        # The rows stay: those from before the outage, or what was read over HTTP since.
+        assert ids(live) in ([0, 1, 2], [0, 1], [2], [])

@@ -61,18 +61,22 @@ def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str
             gone = is_delete or bool(row.get("_deleted"))
             order.append(gone)
             (deletes if gone else upserts).append(row)
-    batch = decode_columns(columns, [_cells(column, upserts) for column in columns])
+    cells = [_cells(column, upserts) for column in columns]
+    batch = decode_columns(columns, cells)
     keys: list[Hashable] = batch.column(key).to_pylist()
-    seqs: list[int | None] = [_required_seq(row) for row in upserts]
+    seqs: list[int | None] = batch.column("_seq").to_pylist()
+    if None in seqs:
+        names = ", ".join(sorted(upserts[seqs.index(None)]))
+        raise ProtocolError(f"The server sent a row without _seq; its columns: {names}.")
     offsets: list[int | None] = list(range(len(upserts)))
     if deletes:
         gone_keys, gone_seqs = _decode_deletes(deletes, columns, key)
         keys = _merged(order, keys, gone_keys)
         seqs = _merged(order, seqs, gone_seqs)
         offsets = _merged(order, offsets, [None] * len(deletes))
-    decimals = [column.name for column in columns if column.type_name == "Decimal"]
-    doubtful = (n for n, row in enumerate(upserts) if any(_may_lack_sign(row.get(name)) for name in decimals))
-    return DecodedEvents(keys, seqs, offsets, batch, frozenset(doubtful if decimals else ()))
+    decimals = (texts for column, texts in zip(columns, cells, strict=True) if column.type_name == "Decimal")
+    doubtful = frozenset(n for texts in decimals for n, text in enumerate(texts) if _may_lack_sign(text))
+    return DecodedEvents(keys, seqs, offsets, batch, doubtful)
 
 
 def _merged(order: Sequence[bool], upserts: Sequence[Any], deletes: Sequence[Any]) -> list[Any]:
@@ -85,13 +89,6 @@ def _cells(column: Column, rows: Sequence[Row]) -> list[Any]:
     missing = False if column.name == "_deleted" else None
     name = column.name
     return [row.get(name, missing) for row in rows]
-
-
-def _required_seq(row: Row) -> int:
-    seq = row_seq(row)
-    if seq is None:
-        raise ProtocolError(f"The server sent a row without _seq; its columns: {', '.join(sorted(row))}.")
-    return seq
 
 
 def _decode_deletes(rows: Sequence[Row], columns: Sequence[Column], key: str) -> tuple[list[Any], list[int | None]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,6 +45,25 @@ class Entry(NamedTuple):
     old: int
 
 
+class _Entries(Collection[Entry]):
+    """Entries column by column: ten thousands of tuples would be looked through by every garbage collection."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        row_ids, effects, seqs, new, old = zip(*entries, strict=True)
+        self._effects: tuple[Effect, ...] = effects
+        self._row_ids, self._seqs = array("q", row_ids), array("q", seqs)
+        self._new, self._old = array("q", new), array("q", old)
+
+    def __len__(self) -> int:
+        return len(self._effects)
+
+    def __contains__(self, entry: object) -> bool:
+        return any(entry == held for held in self)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(Entry, self._row_ids, self._effects, self._seqs, self._new, self._old)
+
+
 @dataclass(slots=True)
 class Step:
     """What happened at once, between one version of the table and the next.
@@ -59,7 +79,7 @@ class Step:
     version: int
     at: float
     healed: bool
-    entries: Sequence[Entry]
+    entries: Collection[Entry]
     chunks: RowChunks | None
 
 
@@ -84,6 +104,7 @@ class History:
         if len(step.entries) > self._max_entries:
             self.forget(step.version)
             return
+        step.entries = _Entries(step.entries)
         self._steps.append(step)
         self._size += len(step.entries)
         while self._size > self._max_entries:
@@ -103,7 +124,7 @@ class History:
             return None
         first: dict[int, Effect] = {}
         for step in self._newer(version):
-            for entry in reversed(step.entries):
+            for entry in reversed(list(step.entries)):
                 first[entry.row_id] = entry.effect
         return first
 
@@ -142,7 +163,7 @@ class History:
             for batch in old.take(places).combine_chunks().to_batches():
                 chunks.append(batch)
             for step in steps:
-                step.entries = [entry._replace(new=moved[entry.new], old=moved[entry.old]) for entry in step.entries]
+                step.entries = _Entries(e._replace(new=moved[e.new], old=moved[e.old]) for e in step.entries)
                 step.chunks = chunks
 
     def __len__(self) -> int:

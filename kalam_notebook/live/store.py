@@ -245,10 +245,7 @@ class KeyedStore:
         decoded = decode_events(changes, self.columns, self.key)
         start = self._chunks.append(decoded.rows)
         entries: list[Entry] = []
-        last = self.last_seq
         for key, seq, offset in zip(decoded.keys, decoded.seqs, decoded.offsets, strict=True):
-            if seq is not None and seq > last:
-                last = seq
             if offset is None:
                 entry = self._delete(key, seq, Effect.DELETED)
             else:
@@ -257,7 +254,7 @@ class KeyedStore:
                     self._doubtful.add(key)
             if entry is not None:
                 entries.append(entry)
-        self.last_seq = last
+        self.last_seq = max([self.last_seq, *filter(None, decoded.seqs)])
         return self._commit(entries, at=at, healed=False)
 
     # The truth lane.
@@ -566,8 +563,8 @@ class KeyedStore:
 
 
 def _count(entries: Sequence[Entry]) -> Applied:
-    inserted = sum(entry.effect is Effect.INSERTED for entry in entries)
-    updated = sum(entry.effect is Effect.UPDATED for entry in entries)
+    effects = [entry.effect for entry in entries]
+    inserted, updated = effects.count(Effect.INSERTED), effects.count(Effect.UPDATED)
     return Applied(inserted, updated, len(entries) - inserted - updated)
 
 

@@ -65,6 +65,12 @@ class _Subscription:
         self.lost_at: float | None = None
 
     @property
+    def is_established(self) -> bool:
+        """Whether the server has acknowledged it."""
+        phase = self.phase
+        return phase is _Phase.ACTIVE or phase is _Phase.LOADING
+
+    @property
     def is_awaited(self) -> bool:
         """Whether the server owes an answer."""
         return self.phase in {_Phase.SENT, _Phase.LOADING} and self.deadline < math.inf
@@ -125,7 +131,7 @@ class Subscriptions:
     def lost(self, now: float) -> None:
         """Take note that the connection is gone."""
         for subscription in self._by_key.values():
-            if subscription.phase in {_Phase.ACTIVE, _Phase.LOADING}:
+            if subscription.is_established:
                 subscription.lost_at = now
             subscription.phase = _Phase.WANTED
             subscription.deadline = math.inf
@@ -175,12 +181,10 @@ class Subscriptions:
     def changed(self, change: Change) -> Changed | None:
         """Take a change in; there are many, so this is no generator."""
         subscription = self._by_wire_id.get(change.subscription_id)
-        if subscription is None:
-            return None
-        is_loading = subscription.phase is _Phase.LOADING
-        if not is_loading and subscription.phase is not _Phase.ACTIVE:
+        if subscription is None or not subscription.is_established:
             return None
         if subscription.cursor is not None:
+            is_loading = subscription.phase is _Phase.LOADING
             subscription.cursor.take(greatest_seq(change.rows or change.old_values), is_loading=is_loading)
         return Changed(subscription.key, change)
 

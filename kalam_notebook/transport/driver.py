@@ -270,7 +270,8 @@ class Driver:
     def _receive(self, frame: str | bytes) -> None:
         self._size = len(frame) if isinstance(frame, bytes) or frame.isascii() else len(frame.encode())
         text = unpack_frame(frame)
-        self._show(self._on_receive, text)
+        if self._on_receive is not None:
+            self._show(self._on_receive, text)
         message = parse_message(text)
         self._protocol.received(message, self._now())
         if isinstance(message, Change):  # The many: nothing is to be done, and no deadline comes nearer.

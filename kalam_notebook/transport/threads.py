@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 __all__ = ["Bell", "Inbox", "call_in_thread"]
@@ -17,34 +17,39 @@ _K = TypeVar("_K")
 
 
 class Inbox(Generic[_T]):
-    """Items from one thread to another; putting never waits."""
+    """Items from one thread to another; putting never waits. One thread takes them out."""
 
     def __init__(self) -> None:
-        self._items: deque[_T] = deque()
-        self._filled = threading.Condition()
+        self._items: SimpleQueue[_T] = SimpleQueue()
+        # Taken out of the queue by ``take_more``, which it ended.
+        self._next: _T | None = None
 
     def __len__(self) -> int:
-        return len(self._items)
+        return self._items.qsize() + (self._next is not None)
 
     def put(self, item: _T) -> None:
         """Add an item."""
-        with self._filled:
-            self._items.append(item)
-            self._filled.notify()
+        self._items.put(item)
 
     def take(self, timeout: float | None = None) -> _T | None:
         """Wait for an item; None when there is none after so many seconds."""
-        with self._filled:
-            self._filled.wait_for(lambda: bool(self._items), timeout)
-            return self._items.popleft() if self._items else None
+        if self._next is not None:
+            item, self._next = self._next, None
+            return item
+        with contextlib.suppress(Empty):
+            return self._items.get(timeout=timeout)
+        return None
 
     def take_more(self, kind: type[_K], limit: int) -> list[_K]:
         """Take the items of a kind that are there, up to the first other one, without waiting."""
         taken: list[_K] = []
-        with self._filled:
-            while self._items and len(taken) < limit and isinstance(item := self._items[0], kind):
-                self._items.popleft()
-                taken.append(item)
+        with contextlib.suppress(Empty):
+            while self._next is None and len(taken) < limit:
+                item = self._items.get_nowait()
+                if isinstance(item, kind):
+                    taken.append(item)
+                else:
+                    self._next = item
         return taken
 
 

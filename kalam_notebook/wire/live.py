@@ -208,16 +208,17 @@ def parse_message(text: str | bytes) -> Message:
         raw = orjson.loads(text)
     except orjson.JSONDecodeError as exc:
         raise ProtocolError(f"The server sent a message that is not JSON ({exc}): {_shorten(text)}") from exc
-    if not isinstance(raw, dict) or not isinstance(raw.get("type"), str):
+    kind = raw.get("type") if type(raw) is dict else None
+    if type(kind) is not str:
         raise ProtocolError(f"The server sent a message without a type: {_shorten(text)}")
-    parser = _PARSERS.get(raw["type"])
+    parser = _PARSERS.get(kind)
     if parser is None:
         return Unknown(raw)
     try:
         return parser(raw)
     except (KeyError, TypeError, ValueError) as exc:
         reason = f"missing field {exc}" if isinstance(exc, KeyError) else str(exc)
-        raise ProtocolError(f"The server sent a bad {raw['type']} message ({reason}): {_shorten(text)}") from exc
+        raise ProtocolError(f"The server sent a bad {kind} message ({reason}): {_shorten(text)}") from exc
 
 
 def row_seq(row: Row) -> int | None:
@@ -306,7 +307,7 @@ def _initial_data_batch(raw: dict[str, Any]) -> InitialDataBatch:
 
 
 def _change(raw: dict[str, Any]) -> Change:
-    kind = _text(raw["change_type"])
+    kind = raw["change_type"]
     if kind not in _CHANGE_TYPES:
         raise ValueError(f"change_type {kind!r} is not known")
     rows, old_values = _rows(raw.get("rows"), "rows"), _rows(raw.get("old_values"), "old_values")

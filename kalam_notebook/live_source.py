@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import orjson
 
-from kalam_notebook.errors import ConnectError, PermissionDeniedError, RequestTimeoutError, TransportError
+from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.live.plan import Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live.truth import Delta, Fingerprint
 from kalam_notebook.reading.delta import newest_seq, read_delta, read_fingerprints
@@ -16,18 +15,12 @@ from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.transport.session import Session
-from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.sql import quote_name, table_names
 
 if TYPE_CHECKING:
     from kalam_notebook.wire.types import Column
 
 __all__ = ["ClientSource"]
-
-_LOG = logging.getLogger("kalam_notebook.live")
-
-#: How often a question is repeated whose answer was cut.
-_REPEATS = 3
 
 
 class ClientSource:
@@ -66,7 +59,7 @@ class ClientSource:
         columns = self.columns(table)
         (name,) = table_names(f"SELECT * FROM {table}")
         try:
-            rows = self._ask("SHOW TABLES").tables[0]
+            rows = self._endpoint.execute("SHOW TABLES").tables[0]
         except PermissionDeniedError:
             # Ordinary users may not list tables from 0.5 on (SQL reference, section 14.1); most tables are no streams.
             return TableInfo(columns, "shared")
@@ -81,18 +74,7 @@ class ClientSource:
 
     def columns(self, table: str) -> tuple[Column, ...]:
         """The columns of a table, the hidden ones included."""
-        return self._ask(f"SELECT * FROM {table} LIMIT 0").results[0].columns
-
-    def _ask(self, sql: str) -> Answer:
-        """Ask again when the connection breaks in the middle of the answer: nobody else repeats these questions."""
-        for _ in range(_REPEATS):
-            try:
-                return self._endpoint.execute(sql)
-            except (ConnectError, RequestTimeoutError):
-                raise
-            except TransportError as exc:
-                _LOG.info("%s, asking again: %s", sql, exc)
-        return self._endpoint.execute(sql)
+        return self._endpoint.execute(f"SELECT * FROM {table} LIMIT 0").results[0].columns
 
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
         """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""

@@ -30,6 +30,7 @@ from kalam_notebook.live.truth import Proof
 from kalam_notebook.transport.callbacks import Callbacks
 from kalam_notebook.transport.followed import Followed
 from kalam_notebook.transport.follower import Follower
+from kalam_notebook.transport.patience import patiently
 from kalam_notebook.transport.recorder import LiveRecorder
 from kalam_notebook.transport.threads import call_in_thread
 from kalam_notebook.wire.types import Column
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from kalam_notebook.transport.socket import LiveSocket
 
 __all__ = ["LiveChanges", "LiveDelta", "LiveSource", "LiveStats", "LiveTable", "Proof"]
+
+#: Seconds in which a server that cannot be reached may come back while a live table begins.
+_PATIENCE = 10.0
 
 #: How often the server is asked: the form that runs a query again asks less often than one delta costs.
 _RHYTHM = Rhythm()
@@ -134,7 +138,10 @@ class LiveTable:
     ) -> None:
         if max_rows is not None and max_rows < 1:
             raise ConfigError(f"max_rows is {max_rows}; give at least 1, or None to keep all rows.")
-        engine, bind = _engine_for(sql, source, key=[key] if isinstance(key, str) else key, max_rows=max_rows)
+        named = [key] if isinstance(key, str) else key
+        engine, bind = patiently(
+            lambda: _engine_for(sql, source, key=named, max_rows=max_rows), seconds=min(timeout, _PATIENCE)
+        )
         follower = Follower(engine, source=source, lane=lane, rhythm=rhythm or _RHYTHMS[engine.form])
         try:
             follower.start(socket, timeout=timeout)

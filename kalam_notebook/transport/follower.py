@@ -64,14 +64,6 @@ _REFUSALS = (ServerError, ProtocolError, DecodeError)
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """An event and the bytes of its frame."""
-
-    change: Change
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Established:
     """All subscriptions stand, for the first time or again."""
 
@@ -123,7 +115,9 @@ class Follower:
         self._source = source
         self._lane = lane
         self._schedule = TruthSchedule(rhythm, partial(backoff, random.random))
-        self._inbox: Inbox[_Heard | _Established | _Woken | _Answered | _End] = Inbox()
+        self._inbox: Inbox[Change | _Established | _Woken | _Answered | _End] = Inbox()
+        # Bytes of the events that were put into it and taken out: not put with each, because there are many.
+        self._heard_bytes = self._taken_bytes = 0
         self._ending = threading.Event()
         # Until when the first reading is repeated, if it fails on the way.
         self._patience = 0.0
@@ -205,7 +199,8 @@ class Follower:
 
     def _changed(self, change: Change, size: int) -> None:
         if len(self._inbox) < _MAX_WAITING:
-            self._inbox.put(_Heard(change, size))
+            self._heard_bytes += size
+            self._inbox.put(change)
 
     def _interrupted(self, number: int, reason: str) -> None:
         _LOG.info("live query of %s interrupted: %s", self.engine.table_name, reason)
@@ -355,8 +350,8 @@ class Follower:
         error: KalamError | None = None
         try:
             while not isinstance(item := self._inbox.take(self._wait()), _End):
-                if isinstance(item, _Heard):
-                    self._take_in([item, *self._inbox.take_more(_Heard, _MAX_BATCH - 1)])
+                if isinstance(item, Change):
+                    self._take_in([item, *self._inbox.take_more(Change, _MAX_BATCH - 1)])
                 elif isinstance(item, _Answered):
                     self._end_round(item)
                 elif item is not None:
@@ -389,19 +384,19 @@ class Follower:
         is_established = len(self._established) == len(self.engine.subscriptions)
         return is_established and not self.is_paused
 
-    def _take_in(self, heard: Sequence[_Heard]) -> None:
+    def _take_in(self, changes: Sequence[Change]) -> None:
         now, at = time.monotonic(), time.time()
+        size = self._heard_bytes - self._taken_bytes
+        self._taken_bytes += size
         if self.is_paused:
             return
-        changes = [item.change for item in heard]
         with self._lock:
             if self.is_over:
                 return
             applied = self.engine.take_in(changes, at=at)
-            self._tally.add_events(len(heard), sum(item.size for item in heard), now=now)
+            self._tally.add_events(len(changes), size, now=now)
             self._tally.add_changes(applied)
-            newest = max((row_seq(row) or 0 for row in (*changes[-1].rows, *changes[-1].old_values)), default=0)
-            if newest:
+            if newest := _seq_of(changes[-1]):
                 self._tally.last_seq = max(self._tally.last_seq, newest)
                 self._tally.lag_ms = at * 1000 - ((newest >> _SEQ_MS_BITS) + _SEQ_EPOCH_MS)
         self._schedule.event(now)
@@ -545,3 +540,11 @@ def _may_pass(error: Exception) -> bool:
     if isinstance(error, ServerError):
         return error.status >= 500 or error.status == 429
     return isinstance(error, TransportError)
+
+
+def _seq_of(change: Change) -> int:
+    """The greatest ``_seq`` of an event; 0 when there is none that can be read."""
+    try:
+        return max((row_seq(row) or 0 for row in (*change.rows, *change.old_values)), default=0)
+    except ProtocolError:
+        return 0

@@ -119,6 +119,14 @@ class Session:
             assert self._token is not None
             return self._token
 
+    def may_be_outdated(self, error: AuthError) -> bool:
+        """Whether a refused token may only be one of another time: a server that began anew knows none of before.
+
+        Args:
+            error: The refusal.
+        """
+        return error.code == "INVALID_CREDENTIALS" and self._credentials.password is not None
+
     def adopt(self, answer: Login) -> None:
         """Use the tokens of a login that was made by hand."""
         with self._lock:

@@ -144,12 +144,12 @@ class SqlEndpoint:
         return self.with_token(lambda token: self._read(request, token))
 
     def with_token(self, send: Callable[[Secret], T]) -> T:
-        """Call ``send`` with a token, and once more with a new one when the server says that it has expired."""
+        """Call ``send`` with a token, and once more with a new one when the server does not accept it any more."""
         token = self._session.token()
         try:
             return send(token)
         except AuthError as exc:
-            if not is_expired(exc):
+            if not is_expired(exc) and not self._session.may_be_outdated(exc):
                 raise
             return send(self._session.renew(token, sql=exc.sql))
 
@@ -181,7 +181,8 @@ class SqlEndpoint:
 
 
 def _batch_of(sql: str) -> Request:
-    return Request("POST", "/v1/api/sql", sql_body(f"{sql}\n;\nSELECT 1", []), _JSON, sql=sql)
+    # Two statements that only read.
+    return Request("POST", "/v1/api/sql", sql_body(f"{sql}\n;\nSELECT 1", []), _JSON, repeatable=True, sql=sql)
 
 
 @contextmanager

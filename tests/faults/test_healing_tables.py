@@ -83,13 +83,14 @@ def wire_id(scene):
     "row",
     [
         {"id": "not a number", "room": "a", "n": 1, "_seq": "1"},
+        {"id": "1", "room": "a", "n": 1, "_seq": "soon"},
         {"id": "1", "room": "a", "n": "many", "_seq": "99999999999999999"},
         {"id": "1", "room": {"a": 1}, "n": 1, "_seq": "99999999999999999"},
         {"room": "a", "n": 1, "_seq": "99999999999999999"},
         {"id": "1", "room": "a", "n": 1},
         {"id": None, "room": "a", "n": 1, "_seq": "99999999999999999"},
     ],
-    ids=["key", "cell", "object", "no key", "no _seq", "null key"],
+    ids=["key", "bad _seq", "cell", "object", "no key", "no _seq", "null key"],
 )
 def test_rows_that_do_not_fit(scene, row):
     """An event that cannot be applied is not applied in part, and does not end the live query."""

@@ -392,3 +392,12 @@ def test_the_server_is_found_in_the_environment(server, monkeypatch):
     monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", server.root_password)
     with kalam.Client() as client:
         assert client.query("SELECT current_user() AS who")["who"].tolist() == ["root"]
+
+
+def test_a_server_that_began_anew_knows_no_old_token():
+    with kalam.sandbox() as first:
+        port, password = int(first.url.rsplit(":", 1)[1]), first.root_password
+        client = kalam.Client(first.url, user="root", password=password)
+        assert client.query("SELECT 1 AS one")["one"].tolist() == [1]
+    with client, kalam.sandbox(port=port, options=[f"--root-password={password}"]):
+        assert client.query("SELECT 2 AS two")["two"].tolist() == [2]

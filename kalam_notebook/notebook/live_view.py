@@ -218,8 +218,9 @@ class LiveView:
         at = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
         ended = self._frozen or _stopped(self.live)
         changes = _changes(self.live)
+        word = "replayed" if self.live.is_replay else "live"
         footer = [
-            f"live until {at}" if ended else f"live, as of {at}",
+            f"{word} until {at}" if ended else f"{word}, as of {at}",
             f"{changes:,} {'change' if changes == 1 else 'changes'}",
             self.live.form,
         ]

@@ -11,11 +11,13 @@ import weakref
 import pyarrow as pa
 import pytest
 from fake_live import FakeLive
+from test_recording_replay import make_file
 
 from kalam_notebook.errors import SubscriptionError
 from kalam_notebook.notebook import freeze, live_view
 from kalam_notebook.notebook.freeze import WIDGET_VIEW, Outputs
 from kalam_notebook.notebook.live_view import LiveTableWidget, LiveView, display_live
+from kalam_notebook.recordings import replay
 
 
 class Notebook:
@@ -215,6 +217,25 @@ def test_a_closed_table_is_frozen(notebook, show):
     assert notebook.frames[-1][0]["status"]["text"] == "stopped: closed"
     assert live.callbacks == []
     notebook.wait(lambda: notebook.end == "stopped: closed")
+
+
+def test_a_replay_is_not_called_live(notebook, show):
+    live = FakeLive({1: "Ada"}, status="replaying", is_replay=True)
+    show(live)
+    assert "replayed, as of " in notebook.copy["text/plain"]
+    live.become("stopped: the recording has ended")
+    notebook.wait(lambda: WIDGET_VIEW not in notebook.widget_output)
+    assert "replayed until " in notebook.copy["text/plain"]
+
+
+def test_a_recording_is_shown_as_it_is_replayed(notebook, show, tmp_path):
+    make_file(tmp_path / "x.arrows")
+    with replay(tmp_path / "x.arrows", speed=float("inf")) as live:
+        show(live)
+        notebook.wait(lambda: WIDGET_VIEW not in notebook.widget_output)
+        assert " · 3 changes · direct · stopped: the recording has ended" in notebook.copy["text/plain"]
+        assert "2 rows · replayed until " in notebook.copy["text/plain"]
+        notebook.wait(lambda: notebook.end == "stopped: the recording has ended")
 
 
 def test_an_error_is_frozen_with_its_text(notebook, show):

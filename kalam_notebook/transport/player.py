@@ -6,14 +6,15 @@ in the file and what it means is decided in ``live.recording``, when it comes in
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import IO, Protocol, TypeVar
+from typing import IO, Protocol, TypeAlias, TypeVar
 
 from kalam_notebook.errors import KalamError, LiveError, RecordingError
 from kalam_notebook.live.engine import Rows
@@ -31,6 +32,9 @@ __all__ = ["Clock", "Player"]
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger("kalam_notebook.live")
+
+#: What stands in a file.
+Records: TypeAlias = Generator[Snapshot | Changes | End, None, None]
 
 #: Seconds that ``close`` waits for the thread.
 _JOIN_TIMEOUT = 0.5
@@ -102,6 +106,8 @@ class Player:
         work = (file, records)
         self._thread = threading.Thread(target=self._work, args=work, name="kalam-live-replay", daemon=True)
         self._thread.start()
+        # A thread that is inside of Arrow when the interpreter ends takes the process down.
+        atexit.register(self.close)
 
     def close(self) -> None:
         """End the replay and its thread; the rows stay. May be called twice, and from any thread."""
@@ -224,7 +230,7 @@ class Player:
 
     # The thread.
 
-    def _work(self, file: IO[bytes], records: Iterator[Snapshot | Changes | End]) -> None:
+    def _work(self, file: IO[bytes], records: Records) -> None:
         error: KalamError | None = None
         end = "closed"
         try:
@@ -243,9 +249,11 @@ class Player:
         except Exception as exc:
             error = LiveError(f"The replay broke in an unexpected way: {type(exc).__name__}: {exc}")
             error.__cause__ = exc
+        records.close()
+        atexit.unregister(self.close)
         self._finish(error, end if error is None else first_line(error))
 
-    def _next(self, records: Iterator[Snapshot | Changes | End]) -> Snapshot | Changes | End:
+    def _next(self, records: Records) -> Snapshot | Changes | End:
         try:
             return next(records)
         except OSError as exc:

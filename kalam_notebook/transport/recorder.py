@@ -29,6 +29,9 @@ _LOG = logging.getLogger("kalam_notebook.live")
 #: Seconds from one look to the next: the changes in between make one batch.
 _INTERVAL = 0.05
 
+#: So many changes at a look do not wait for more: the table remembers some ten thousand.
+_MANY = 1_000
+
 #: Writing all rows anew is followed by a pause of so many times its length, so that it does not take all the time.
 _REST = 3.0
 
@@ -135,7 +138,7 @@ class LiveRecorder:
 
     def _write(self) -> float:
         """Write what is new; return how many seconds to wait before the next time."""
-        started, gaps = time.monotonic(), self._writer.gaps
+        started, gaps, changes = time.monotonic(), self._writer.gaps, self._writer.changes
         glance = self._followed.look(self._writer.glance)
         if glance is None:
             return 0.0
@@ -144,8 +147,9 @@ class LiveRecorder:
         origin = Origin(self._sql, followed.form, followed.table_name, followed.key, notice)
         self._writer.write(glance, origin, at=time.time())
         self._file.flush()  # What is the system's outlives this process.
-        rest = _REST * (time.monotonic() - started) if self._writer.gaps > gaps else 0.0
-        return max(_INTERVAL, rest)
+        if self._writer.gaps > gaps:
+            return max(_INTERVAL, _REST * (time.monotonic() - started))
+        return _INTERVAL if self._writer.changes - changes < _MANY else 0.0
 
 
 def _create(path: Path, *, overwrite: bool) -> IO[bytes]:

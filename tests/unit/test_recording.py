@@ -115,6 +115,7 @@ _VERSIONS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_VERSIONS)
 def test_any_changes_of_keyed_rows(versions):
     store, tape, seq = make_store(), Tape(), 10
@@ -149,6 +150,7 @@ def result(rows, columns=SAME_NAME) -> pa.Table:
     return pa.Table.from_arrays(cells, schema=arrow_schema(columns))
 
 
+@settings(deadline=None)
 @given(RESULTS, st.booleans())
 def test_any_results_that_are_run_again(results, has_key):
     columns = (Column("y", "Text"), SAME_NAME[1]) if has_key else SAME_NAME
@@ -164,6 +166,7 @@ def test_any_results_that_are_run_again(results, has_key):
     nothing_lost(store, since, tape)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(7)), st.permutations(range(7)), st.sets(st.integers(0, 6)))
 def test_rows_that_only_move(first, second, gone):
     tape = Tape(RERUN)
@@ -214,7 +217,7 @@ _BY_TYPE = {
 
 
 @pytest.mark.parametrize("column", _BY_TYPE, ids=lambda column: column.sql_type)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_every_type_comes_back_as_it_was(column, data):
     cells = data.draw(st.lists(st.none() | _BY_TYPE[column], max_size=5))

@@ -628,6 +628,15 @@ def test_the_file_outlives_the_kernel(path, how):
     assert (records[-1].at is None) == (how == "kill")
 
 
+@pytest.mark.parametrize("speed", ["1", "inf"])
+def test_a_process_may_end_in_the_middle_of_a_replay(path, speed):
+    make_file(path)
+    code = "import sys, kalam_notebook as k; live = k.replay(sys.argv[1], speed=float(sys.argv[2])); print(live.form)"
+    command = [sys.executable, "-c", code, str(path), speed]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "direct\n", "")
+
+
 def test_what_breaks_is_told(kept, path, monkeypatch):
     recorder = LiveRecorder(kept, sql=SQL, path=path)
     monkeypatch.setattr(recorder._writer, "glance", lambda rows: 1 / 0)

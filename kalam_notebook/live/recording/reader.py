@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import IO, TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ EFFECTS: Mapping[str, Effect | None] = {effect.value: effect for effect in Effec
 _Title = tuple[Origin, tuple[Column, ...]]
 
 
-def read_recording(source: IO[bytes], path: str) -> Iterator[Snapshot | Changes | End]:
+def read_recording(source: IO[bytes], path: str) -> Generator[Snapshot | Changes | End, None, None]:
     """Read a recording record by record; the last is an ``End``.
 
     A file that breaks off is read up to its last whole record.

@@ -121,7 +121,9 @@ class RecordingWriter:
             self._begin(glance, origin)
         ids = glance.whole.row_ids
         self._write_note(START if is_first else GAP, glance.version, at, is_more=bool(ids))
-        self._write_rows(_same(len(ids), SNAPSHOT, glance.version, at, row_ids=ids), glance.whole.rows.columns)
+        moment = _Moment(glance.version, at, False, len(ids))
+        same = ([CODES[SNAPSHOT]] * len(ids), [0] * len(ids), ids, [None] * len(ids))
+        self._write_rows(_control([moment], *same), glance.whole.rows.columns)
         self._order = list(ids) if self._is_ordered else []
         self.gaps += not is_first
 
@@ -137,32 +139,27 @@ class RecordingWriter:
         import pyarrow as pa
 
         pairs = [(step, entry) for step in glance.steps for entry in step.entries]
+        entries = [entry for _, entry in pairs]
+        cells = cells_at(pairs, glance.schema, [entry.new if entry.new >= 0 else entry.old for entry in entries])
+        codes = [CODES[entry.effect.value] for entry in entries]
+        seqs, row_ids = [entry.seq for entry in entries], [entry.row_id for entry in entries]
+        moments = [_Moment(step.version, step.at, step.healed, len(step.entries)) for step in glance.steps]
         places, moved = self._new_places(glance)
-        told = [
-            (
-                entry.effect.value,
-                step.healed,
-                _micros(step.at),
-                entry.seq,
-                step.version,
-                entry.row_id,
-                places.get(entry.row_id) if step.version == glance.version else None,
-            )
-            for step, entry in pairs
-        ]
-        cells = cells_at(pairs, glance.schema, [entry.new if entry.new >= 0 else entry.old for _, entry in pairs])
         if moved:
             assert glance.whole is not None
-            told += [(MOVED, False, _micros(at), 0, glance.version, row_id, places[row_id]) for row_id in moved]
+            moments.append(_Moment(glance.version, at, False, len(moved)))
+            codes += [CODES[MOVED]] * len(moved)
+            seqs += [0] * len(moved)
+            row_ids += moved
             indexes = pa.array([places[row_id] for row_id in moved], pa.int64())
             cells = pa.concat_tables([cells, glance.whole.rows.combine_chunks().take(indexes)])
-        if told:
-            kinds, *others = zip(*told, strict=True)
-            codes = [CODES[kind] for kind in kinds]
-            types = control_types()[1:]
-            control = [pa.array(values, kind) for values, kind in zip(others, types, strict=True)]
-            self._write_rows([_named(pa.array(codes, pa.int8())), *control], cells.columns)
-            self.changes += len(told)
+        told: list[int | None] = [None] * len(row_ids)
+        if places:
+            last = sum(moment.num_rows for moment in moments if moment.version < glance.version)
+            told[last:] = [places.get(row_id) for row_id in row_ids[last:]]
+        if row_ids:
+            self._write_rows(_control(moments, codes, seqs, row_ids, told), cells.columns)
+            self.changes += len(row_ids)
 
     def _new_places(self, glance: Glance) -> tuple[dict[int, int], list[int]]:
         """The places that have to be told, and the rows among them of which the last version tells nothing else."""
@@ -191,7 +188,8 @@ class RecordingWriter:
 
         assert self._stream is not None
         types = self._stream.schema.types[len(CONTROL) :]
-        self._write_rows(_same(1, kind, version, at), [pa.nulls(1, kind) for kind in types], is_more=is_more)
+        control = _control([_Moment(version, at, False, 1)], [CODES[kind]], [0], [None], [None])
+        self._write_rows(control, [pa.nulls(1, kind) for kind in types], is_more=is_more)
 
     def _write_rows(
         self, control: Sequence[pa.Array], cells: Sequence[pa.ChunkedArray | pa.Array], *, is_more: bool = False
@@ -213,21 +211,38 @@ class _Stream(NamedTuple):
     writer: pa.RecordBatchStreamWriter
 
 
-def _same(count: int, kind: str, version: int, at: float, *, row_ids: Sequence[int] | None = None) -> list[pa.Array]:
-    """The control columns of rows that differ in their numbers only."""
+class _Moment(NamedTuple):
+    """What some rows of the file that follow each other have in common."""
+
+    version: int
+    at: float
+    healed: bool
+    num_rows: int
+
+
+def _control(
+    moments: Sequence[_Moment],
+    codes: Sequence[int],
+    seqs: Sequence[int],
+    row_ids: Sequence[int | None],
+    places: Sequence[int | None],
+) -> list[pa.Array]:
+    """The control columns."""
+    import numpy as np
     import pyarrow as pa
 
-    values = (CODES[kind], False, _micros(at), 0, version)
-    types = [pa.int8(), *control_types()[1:]]
-    code, *others = (pa.repeat(pa.scalar(value, kind), count) for value, kind in zip(values, types, strict=False))
-    numbers = pa.nulls(count, pa.int64()) if row_ids is None else pa.array(row_ids, pa.int64())
-    return [_named(code), *others, numbers, pa.nulls(count, pa.int64())]
-
-
-def _named(codes: pa.Array) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.DictionaryArray.from_arrays(codes, pa.array(KINDS, pa.string()))
+    counts = [moment.num_rows for moment in moments]
+    healed, at, versions = (
+        np.repeat(np.array(values), counts)
+        for values in (
+            [moment.healed for moment in moments],
+            [round(moment.at * 1_000_000) for moment in moments],
+            [moment.version for moment in moments],
+        )
+    )
+    kinds = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(KINDS, pa.string()))
+    columns = (healed, at, seqs, versions, row_ids, places)
+    return [kinds, *(pa.array(values, kind) for values, kind in zip(columns, control_types()[1:], strict=True))]
 
 
 def _file_schema(schema: pa.Schema, columns: Sequence[Column], origin: Origin) -> pa.Schema:
@@ -240,10 +255,6 @@ def _file_schema(schema: pa.Schema, columns: Sequence[Column], origin: Origin) -
     }
     control = [pa.field(name, kind) for name, kind in zip(CONTROL, control_types(), strict=True)]
     return pa.schema([*control, *schema], metadata={RECORDING: json.dumps(told).encode()})
-
-
-def _micros(at: float) -> int:
-    return round(at * 1_000_000)
 
 
 def _longest_ascent(values: Sequence[int]) -> set[int]:

@@ -204,9 +204,13 @@ class BodyDecoder:
         A mark that is not the end (a nested object with these members) is told by the parser.
         """
         # The result's own brace follows the mark, and looking for one character is ten times faster.
-        if self._buffer.find(b"}", self._braces) < 0:
+        brace = self._buffer.find(b"}", self._braces)
+        if brace < 0:
             self._braces = len(self._buffer)
             return -1, None
+        end = self._buffer.rfind(_ROWS_END, 0, brace)
+        if end >= 0 and (rows := self._parse(end + 1)) is not None:
+            return end, rows
         end = self._buffer.find(_ROWS_END, self._searched)
         while end >= 0:
             rows = self._parse(end + 1)

@@ -46,7 +46,7 @@ class ResultStore:
     ) -> None:
         self.columns = tuple(columns)
         self.key = tuple(key)
-        self.version = version
+        self.version = version + 1  # Also when it is empty: the columns are new.
         self.next_row_id = next_row_id
         #: Whether the key does not tell all rows apart.
         self.is_ambiguous = False
@@ -95,7 +95,7 @@ class ResultStore:
             healed: Whether an event should have told of the difference already.
         """
         keys, before, after = self._keys_of(rows), _cells(self._rows), _cells(rows)
-        if before == after and self._rows.num_rows:
+        if before == after:
             return Applied()
         places = dict(zip(self._ids, range(len(before)), strict=True))
         ids: dict[Hashable, int] = {}

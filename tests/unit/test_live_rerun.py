@@ -124,6 +124,14 @@ def test_the_same_result_is_no_change():
     assert not store.delta(version).reset
 
 
+def test_empty_results_are_one():
+    store = make_store(version=3)
+    version = store.version
+    assert (version, store.delta(3).reset) == (4, True)
+    assert store.load(result()) == Applied()
+    assert store.version == version
+
+
 def test_rows_that_only_move_are_a_new_version():
     store = make_store(("a", 1.0), ("b", 2.0))
     version = store.version

@@ -74,9 +74,9 @@ def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str
         keys = _merged(order, keys, gone_keys)
         seqs = _merged(order, seqs, gone_seqs)
         offsets = _merged(order, offsets, [None] * len(deletes))
-    decimals = (texts for column, texts in zip(columns, cells, strict=True) if column.type_name == "Decimal")
-    doubtful = frozenset(n for texts in decimals for n, text in enumerate(texts) if _may_lack_sign(text))
-    return DecodedEvents(keys, seqs, offsets, batch, doubtful)
+    decimals = [found for column, found in zip(columns, cells, strict=True) if column.type_name == "Decimal"]
+    doubtful = [n for found in decimals for n, cell in enumerate(found) if _may_lack_sign(cell)]
+    return DecodedEvents(keys, seqs, offsets, batch, frozenset(doubtful))
 
 
 def _merged(order: Sequence[bool], upserts: Sequence[Any], deletes: Sequence[Any]) -> list[Any]:

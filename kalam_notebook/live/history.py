@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
@@ -48,11 +48,12 @@ class Entry(NamedTuple):
 class _Entries(Collection[Entry]):
     """Entries column by column: ten thousands of tuples would be looked through by every garbage collection."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        row_ids, effects, seqs, new, old = zip(*entries, strict=True)
-        self._effects: tuple[Effect, ...] = effects
-        self._row_ids, self._seqs = array("q", row_ids), array("q", seqs)
-        self._new, self._old = array("q", new), array("q", old)
+    def __init__(self, entries: Collection[Entry]) -> None:
+        self._effects = [entry.effect for entry in entries]
+        self._row_ids = array("q", [entry.row_id for entry in entries])
+        self._seqs = array("q", [entry.seq for entry in entries])
+        self._new = array("q", [entry.new for entry in entries])
+        self._old = array("q", [entry.old for entry in entries])
 
     def __len__(self) -> int:
         return len(self._effects)
@@ -163,7 +164,7 @@ class History:
             for batch in old.take(places).combine_chunks().to_batches():
                 chunks.append(batch)
             for step in steps:
-                step.entries = _Entries(e._replace(new=moved[e.new], old=moved[e.old]) for e in step.entries)
+                step.entries = _Entries([e._replace(new=moved[e.new], old=moved[e.old]) for e in step.entries])
                 step.chunks = chunks
 
     def __len__(self) -> int:

@@ -176,12 +176,12 @@ class LiveProtocol:
         self._unanswered_ping = None
 
     def received(self, message: Message, now: float) -> None:
-        """A message came. After a ``Change`` there is nothing to do, and no deadline is earlier than before."""
+        """A message came."""
+        if isinstance(message, Change):
+            self.changed(message)
+            return
         self.heard()
         match message:
-            case Change():
-                if (changed := self._subscriptions.changed(message)) is not None:
-                    self._events.append(changed)
             case SubscriptionAck():
                 self._events.extend(self._subscriptions.acknowledged(message, now))
             case InitialDataBatch():
@@ -200,6 +200,12 @@ class LiveProtocol:
                 self._events.extend(self._subscriptions.puzzled(message))
             case AuthSuccess():
                 pass
+
+    def changed(self, change: Change) -> None:
+        """A change came. There are many: each has something to be told, nothing to be done, and brings no deadline."""
+        self.heard()
+        if (changed := self._subscriptions.changed(change)) is not None:
+            self._events.append(changed)
 
     def lost(self, failure: Failure, now: float) -> None:
         """The connection, or the attempt, ended by itself."""

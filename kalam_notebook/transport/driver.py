@@ -273,12 +273,13 @@ class Driver:
         if self._on_receive is not None:
             self._show(self._on_receive, text)
         message = parse_message(text)
-        self._protocol.received(message, self._now())
-        if isinstance(message, Change):  # The many: nothing is to be done, and no deadline comes nearer.
+        if isinstance(message, Change):
+            self._protocol.changed(message)
             self._tell_all()
             return
         if isinstance(message, Unknown):
             _LOG.debug("unknown live message of type %r", message.raw["type"])
+        self._protocol.received(message, self._now())
         self._pump()
 
     async def _send(self, socket: ClientConnection, outgoing: asyncio.Queue[Send | Ping]) -> None:

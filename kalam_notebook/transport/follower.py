@@ -200,6 +200,9 @@ class Follower:
     def _changed(self, change: Change, size: int) -> None:
         if len(self._inbox) < _MAX_WAITING:
             self._heard_bytes += size
+            if change.change_type == "update":
+                # The new row is whole; the old values would only wait with it for the garbage collector.
+                change = Change(change.subscription_id, "update", change.rows, ())
             self._inbox.put(change)
 
     def _interrupted(self, number: int, reason: str) -> None:

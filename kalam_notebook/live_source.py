@@ -14,6 +14,7 @@ from kalam_notebook.reading.delta import newest_seq, read_delta, read_fingerprin
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
+from kalam_notebook.results import QueryResult
 from kalam_notebook.transport.session import Session
 from kalam_notebook.wire.sql import quote_name, table_names
 
@@ -89,7 +90,8 @@ class ClientSource:
         is_beyond = bool(self._window.is_beyond(self._endpoint, plan.source))
         if max_rows is not None and not is_beyond:
             sql += f" ORDER BY _seq DESC LIMIT {max_rows + 1}"
-        return Reading(self._reader.read_complete(sql), newest, is_beyond)
+        result = self._reader.read(sql)
+        return Reading(result.arrow(), newest, is_beyond, _doubt(result))
 
     def read_delta(self, plan: TablePlan, after: int, floor: int, *, counts: bool) -> Delta | None:
         """What changed behind ``after``, with the fingerprint of what lies behind ``floor``; None for too much."""
@@ -98,10 +100,13 @@ class ClientSource:
     def read_result(self, sql: str) -> ResultReading:
         """The result of any query, exact."""
         result = self._reader.read(sql)
-        found = result.completeness
-        doubt = "" if found is None or found.is_complete else str(found)
-        return ResultReading(result.columns, result.arrow(), doubt)
+        return ResultReading(result.columns, result.arrow(), _doubt(result))
 
     def read_fingerprints(self, tables: Sequence[str]) -> tuple[Fingerprint, ...]:
         """The fingerprints of whole tables, at one point in time."""
         return read_fingerprints(self._endpoint, tables)
+
+
+def _doubt(result: QueryResult) -> str:
+    found = result.completeness
+    return "" if found is None or found.is_complete else str(found)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RowChunks", "runs_of"]
 
+#: Up to so many runs for each row, putting them together costs less than finding the rows one by one.
+_RUNS_PER_ROW = 1 / 8
+
 
 def runs_of(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first position and the length of each run of consecutive positions."""
@@ -69,12 +72,16 @@ class RowChunks:
                 first, length, number = first + size, length - size, number + 1
         return pa.Table.from_batches(pieces, schema=self._schema)
 
-    def take(self, positions: Sequence[int]) -> pa.Table:
+    def take(self, positions: Sequence[int] | np.ndarray) -> pa.Table:
         """Return a copy of the rows at these positions, in this order."""
         import numpy as np
         import pyarrow as pa
 
         wanted = np.asarray(positions, np.int64)
+        firsts, lengths = runs_of(wanted)
+        # A single piece would be lent, not copied.
+        if 1 < len(firsts) <= len(wanted) * _RUNS_PER_ROW:
+            return self.slices(firsts, lengths).combine_chunks()
         is_sorted = bool(np.all(wanted[:-1] < wanted[1:]))
         order = None if is_sorted else np.argsort(wanted, kind="stable")
         ordered = wanted if order is None else wanted[order]

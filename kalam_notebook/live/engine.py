@@ -149,6 +149,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """What the next round will put right, in sentences."""
+        ...
+
+    @property
     def is_provable(self) -> bool:
         """Whether a round proves the rows without reading everything."""
         ...

@@ -75,6 +75,7 @@ class Step:
         healed: Whether the truth lane brought it, though an event should have.
         entries: The rows concerned.
         chunks: Where the places lie; None when the cells have been forgotten.
+        is_settled: Whether the chunks hold nothing but remembered cells.
     """
 
     version: int
@@ -82,6 +83,7 @@ class Step:
     healed: bool
     entries: Collection[Entry]
     chunks: RowChunks | None
+    is_settled: bool = False
 
 
 class History:
@@ -148,16 +150,17 @@ class History:
     def settle(self, schema: pa.Schema) -> None:
         """Copy the cells that are remembered out of chunks that are going to be given up."""
         left = self._max_cells
-        kept: list[Step] = []
+        moving: list[Step] = []
         for step in reversed(self._steps):
             if step.chunks is None or len(step.entries) > left:
                 left = 0
                 step.chunks = None
             else:
                 left -= len(step.entries)
-                kept.append(step)
+                if not step.is_settled:
+                    moving.append(step)
         chunks = RowChunks(schema)
-        for old, steps in _by_chunks(kept):
+        for old, steps in _by_chunks(moving):
             mentioned = {place for step in steps for entry in step.entries for place in (entry.new, entry.old)}
             places = sorted(mentioned - {-1})
             moved = {-1: -1} | dict(zip(places, range(len(chunks), len(chunks) + len(places)), strict=True))
@@ -165,7 +168,7 @@ class History:
                 chunks.append(batch)
             for step in steps:
                 step.entries = _Entries([e._replace(new=moved[e.new], old=moved[e.old]) for e in step.entries])
-                step.chunks = chunks
+                step.chunks, step.is_settled = chunks, True
 
     def __len__(self) -> int:
         return self._size

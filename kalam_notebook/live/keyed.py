@@ -43,9 +43,9 @@ _LOOK_INTERVAL = 5.0
 #: Events that are kept while a whole reading is on its way. Beyond them the next delta brings what they told.
 _MAX_MEANWHILE = 50_000
 
-DOUBTFUL_DECIMALS = (
+_DOUBTFUL_DECIMALS = (
     "Decimals between 0 and 1 that came by event may be negative: the server's events leave out the sign of values "
-    "between -1 and 0. They are read again over HTTP within a second."
+    "between -1 and 0."
 )
 
 
@@ -127,6 +127,7 @@ class KeyedEngine:
         self._must_read = True
         self._is_reading = False
         self._is_beyond = False
+        self._doubt = ""
         # Fingerprints in a row that did not agree, and how long to wait with the next whole reading.
         self._mismatches = 0
         self._pause = _FIRST_PAUSE
@@ -151,6 +152,12 @@ class KeyedEngine:
         return self._must_read or self._mismatches > 0
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """What the next round will put right, in sentences."""
+        is_doubtful = self._store is not None and self._store.has_doubtful_decimals
+        return (_DOUBTFUL_DECIMALS,) if is_doubtful else ()
+
+    @property
     def is_provable(self) -> bool:
         """Whether a delta can prove that the rows are the server's; beyond the scan window only a reading can."""
         return not self._is_beyond
@@ -158,9 +165,7 @@ class KeyedEngine:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
-        notices = []
-        if self._store is not None and self._store.has_doubtful_decimals:
-            notices.append(DOUBTFUL_DECIMALS)
+        notices = [f"The rows are {self._doubt}."] if self._doubt else []
         if self._is_beyond:
             proof = "by the number of rows only" if not self._plan.filter_sql else "by reading it whole only"
             notices.append(
@@ -175,8 +180,9 @@ class KeyedEngine:
         return tuple(notices)
 
     def look_closely(self) -> None:
-        """Look at the columns with the next delta."""
+        """Look at the columns with the next delta; read everything where a delta proves nothing."""
         self._looked_at = -math.inf
+        self._must_read = self._must_read or (self._is_beyond and bool(self._plan.filter_sql))
 
     # The fast lane.
 
@@ -242,18 +248,19 @@ class KeyedEngine:
         self._plan, self._store = plan, store
         meanwhile, self._meanwhile, self._is_reading = self._meanwhile, [], False
         self._after, self._must_read, self._is_beyond = reading.newest, False, reading.is_beyond
+        self._doubt = reading.doubt
         if plan.form is Form.DIRECT:
             self.take_in(meanwhile, at=at)
-        how = "read whole by _seq" if reading.is_beyond else "read whole in one statement"
-        # A delta follows that proves it, at once; after readings that did not help, later.
+        # A delta follows that proves it, at once, where one can.
+        is_final = reading.is_beyond and bool(plan.filter_sql)
         return Verdict(
             True,
-            is_final=False,
-            how=how,
+            is_final=is_final,
+            how="read whole by _seq" if reading.is_beyond else "read whole in one statement",
             seq=reading.newest,
             applied=applied,
             healed=applied.total if healed else 0,
-            again_in=0.0,
+            again_in=None if is_final else 0.0,
         )
 
     def _store_for(self, plan: TablePlan) -> KeyedStore:

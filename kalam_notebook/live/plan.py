@@ -81,11 +81,13 @@ class Reading:
         rows: The columns of the plan.
         newest: A ``_seq`` up to which everything that happened to the table is in the rows.
         is_beyond: Whether the table holds more row versions than one scan of the server reads (truth L3).
+        doubt: Why cells may not be right, for example because a flush has spoilt them; empty when nothing is known.
     """
 
     rows: pa.Table
     newest: int
     is_beyond: bool = False
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

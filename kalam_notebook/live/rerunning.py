@@ -81,6 +81,11 @@ class RerunEngine:
         return self._store is None
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """Nothing: a result is exact."""
+        return ()
+
+    @property
     def is_provable(self) -> bool:
         """Whether a round proves the result; its query is read exactly, and says when it cannot be."""
         return True

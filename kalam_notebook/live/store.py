@@ -55,6 +55,9 @@ _MAX_RUNS = 4_000
 _RUNS_PER_ROW = 1 / 50
 _MAX_DEAD_ROWS = 10_000
 
+#: Numbering the slots anew means making a new dict, so it is done for many dead ones only.
+_DEAD_SLOTS_PER_ROW = 1 / 4
+
 
 @dataclass(frozen=True, slots=True)
 class LiveDelta:
@@ -547,19 +550,24 @@ class KeyedStore:
             heapq.heapify(self._by_seq)
 
     def _gather(self) -> None:
-        """Copy the living rows into one batch, and forget the slots of those that are gone."""
-        rows = self._chunks.take(self._living_places().tolist())
+        """Copy the living rows into one batch, and forget the slots of those that are gone when they are many."""
+        import numpy as np
+
+        rows = self._chunks.take(self._living_places())
         self._history.settle(self._schema)
         self._chunks = RowChunks(self._schema)
         for batch in rows.combine_chunks().to_batches():
             self._chunks.append(batch)
-        if len(self._slots) < len(self._seqs):
+        if len(self._seqs) > len(self._slots) * (1 + _DEAD_SLOTS_PER_ROW):
             self._seqs = array("q", self._living(self._seqs).tobytes())
             self._row_ids = array("q", self._living(self._row_ids).tobytes())
-            self._slots = {
-                key: slot for slot, (key, _) in enumerate(sorted(self._slots.items(), key=lambda item: item[1]))
-            }
-        self._places = array("q", range(len(self._slots)))
+            # Keys are in the dict in the order of their slots.
+            self._slots = dict(zip(self._slots, range(len(self._slots)), strict=True))
+            self._places = array("q", range(len(self._slots)))
+        else:
+            places = np.array(self._places)
+            places[places >= 0] = np.arange(len(self._slots))
+            self._places = array("q", places.tobytes())
 
 
 def _count(entries: Sequence[Entry]) -> Applied:

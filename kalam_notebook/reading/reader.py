@@ -162,22 +162,6 @@ class Reader:
         text = f"not certain: {damage}" if damage else f"complete (run locally on {read})"
         return _result(run, shape.text, Found(columns, table, road="local", reason=damage), damage is None, text)
 
-    def read_complete(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
-        """Every row of a SELECT, exactly, at one point in time unless its table is beyond the scan window.
-
-        Raises:
-            ResultError: The text is not a single SELECT, or it cannot be made sure that all rows are there.
-            KalamError: The server refuses, or cannot be reached.
-        """
-        shape = shape_of(cast_decimals(sql, params))
-        if shape is None or not shape.is_select:
-            raise ResultError("Only a single SELECT or WITH can be read completely.")
-        run = self._run(params)
-        result = self._checked(run, shape, run.exact_or_walk(shape), None)
-        if result.completeness is None or not result.completeness.is_complete:
-            raise ResultError(f"The query cannot be read completely: {result.completeness}.")
-        return result.arrow()
-
     def _run(
         self, params: Sequence[Any], max_rows: int | None = None, user: str | None = None, meter: Meter | None = None
     ) -> Run:

@@ -162,15 +162,6 @@ class Run:
             raise ResultError(f"{exc}.") from exc
         return self._ordered(shape, Found(shown, table, plain.as_user if plain else None, road="exact"))
 
-    def exact_or_walk(self, shape: Shape) -> Found:
-        """The whole result as one aggregated row, or by a walk where the server's memory does not hold it."""
-        try:
-            return self.exact(shape, None)
-        except ServerError as exc:
-            if not is_exhausted(exc) or shape.clauses is None:
-                raise
-            return replace(self.walk(shape, self.announced(shape)), reason=_TOO_LARGE)
-
     def walk(self, shape: Shape, columns: Sequence[Column]) -> Found:
         """All rows of a plain query over one table, in pages of ``_seq``."""
         walk = Walk(self.walk_plan(shape, columns), enough=self.limit)

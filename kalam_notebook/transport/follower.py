@@ -258,7 +258,10 @@ class Follower:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
-        return (*self.engine.notices, self._trouble) if self._trouble else self.engine.notices
+        if not self._trouble:
+            return self.engine.notices
+        # What the next round puts right is of interest only while there is none.
+        return (*self.engine.notices, *self.engine.doubts, self._trouble)
 
     @property
     def num_rows(self) -> int:

@@ -1,6 +1,7 @@
 """Live tables against a server: whatever is written, the table ends up equal to what a query reads."""
 
 import threading
+import time
 
 import pyarrow as pa
 import pytest
@@ -140,6 +141,22 @@ def test_a_top_list_in_order(client, messages):
         assert live.arrow().column("id").to_pylist() == [3, 2]
         client.execute_query(f"UPDATE {messages} SET n = 50 WHERE id = 1")
         live.wait_for(lambda t: t.arrow().column("id").to_pylist() == [1, 3])
+
+
+def test_cells_that_a_flush_has_spoilt_are_told(client, namespace):
+    table = f"{namespace}.vectors"
+    client.execute_query(f"CREATE TABLE {table} (id INT PRIMARY KEY, e EMBEDDING(2)) WITH (TYPE = 'SHARED')")
+    client.execute_query(f"INSERT INTO {table} (id, e) VALUES (1, '[1, 2]'), (2, '[3, 4]')")
+    (result,) = client.execute_query(f"STORAGE FLUSH TABLE {table}")
+    job = result.message.split("Job ID: ")[1]
+    status = "SELECT status FROM system.jobs WHERE job_id = $1"
+    end = time.monotonic() + 30
+    while client.query(status, [job])["status"].tolist() != ["completed"]:
+        assert time.monotonic() < end
+    with client.live(f"SELECT * FROM {table}") as live:
+        assert "column 'e'" in live.notice
+        assert live.num_rows == 2
+        assert live.verify()
 
 
 def test_the_newest_rows_only(client, messages):

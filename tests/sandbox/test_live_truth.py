@@ -147,6 +147,11 @@ def test_l13_a_snapshot_beyond_the_scan_window():
             assert proof
             assert "read whole by _seq" in proof.how
             assert "more unflushed row versions" in live.notice
+        with client.live(f"{sql} WHERE t = 'y'") as live:
+            client.execute_query(f"UPDATE {table} SET t = 'z' WHERE id = 5")
+            live.wait_for(lambda t: t.num_rows == count - 1)
+            assert live.verify(timeout=120)
+            live.wait_for(lambda t: t.status == "live")
 
 
 def _password(client):

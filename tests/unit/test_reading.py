@@ -169,16 +169,7 @@ def test_a_text_that_cannot_be_looked_at_is_not_certain_at_the_cap():
     assert not result.completeness.is_complete
 
 
-def test_an_empty_exact_result_has_its_types():
-    endpoint = Endpoint(answer([ID, TEXT], []), ["Int64", "Utf8"], [None, None, None])
-    table = Reader(endpoint, habits=Habits()).read_complete("SELECT * FROM app.t")
-    assert table.num_rows == 0
-    assert [str(kind) for kind in table.schema.types] == ["int64", "string"]
-
-
 def test_statements_without_rows_say_so():
     raw = Answer(answer([ID], []).results[:0], (), 1.0)
     with pytest.raises(ResultError, match="Use execute_query"):
         Reader(Endpoint(raw), habits=Habits()).read("INSERT INTO app.t (id) VALUES (1)")
-    with pytest.raises(ResultError, match="single SELECT"):
-        Reader(Endpoint(), habits=Habits()).read_complete("SHOW TABLES")

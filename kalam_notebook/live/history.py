@@ -5,8 +5,10 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from kalam_notebook.live.chunks import RowChunks
@@ -60,6 +62,17 @@ class _Entries(Collection[Entry]):
 
     def __contains__(self, entry: object) -> bool:
         return any(entry == held for held in self)
+
+    def places(self) -> Iterator[int]:
+        """Where cells of them lie; -1 among them."""
+        return chain(self._new, self._old)
+
+    def move(self, moved: Mapping[int, int]) -> _Entries:
+        """The same entries with their cells at other places."""
+        entries = copy(self)
+        entries._new = array("q", [moved[place] for place in self._new])
+        entries._old = array("q", [moved[place] for place in self._old])
+        return entries
 
     def __iter__(self) -> Iterator[Entry]:
         return map(Entry, self._row_ids, self._effects, self._seqs, self._new, self._old)
@@ -161,13 +174,13 @@ class History:
                     moving.append(step)
         chunks = RowChunks(schema)
         for old, steps in _by_chunks(moving):
-            mentioned = {place for step in steps for entry in step.entries for place in (entry.new, entry.old)}
-            places = sorted(mentioned - {-1})
+            found = [(step, step.entries) for step in steps if isinstance(step.entries, _Entries)]
+            places = sorted(set(chain.from_iterable(entries.places() for _, entries in found)) - {-1})
             moved = {-1: -1} | dict(zip(places, range(len(chunks), len(chunks) + len(places)), strict=True))
             for batch in old.take(places).combine_chunks().to_batches():
                 chunks.append(batch)
-            for step in steps:
-                step.entries = _Entries([e._replace(new=moved[e.new], old=moved[e.old]) for e in step.entries])
+            for step, entries in found:
+                step.entries = entries.move(moved)
                 step.chunks, step.is_settled = chunks, True
 
     def __len__(self) -> int:

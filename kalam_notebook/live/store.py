@@ -52,7 +52,7 @@ _MAX_TOMBSTONES = 100_000
 #: Beyond this many runs or batches, or this many dead rows, the living rows are gathered anew: more pieces cost more
 #: than the copy.
 _MAX_RUNS = 4_000
-_RUNS_PER_ROW = 1 / 50
+_RUNS_PER_ROW = 1 / 8
 _MAX_DEAD_ROWS = 10_000
 
 #: Numbering the slots anew means making a new dict, so it is done for many dead ones only.

@@ -218,7 +218,8 @@ class Run:
             return found
         # An order inside of the query may be meant for the whole; the server puts the key above it, so it is kept.
         sort = sort_by_key if shape.has_inner_order else in_stable_order
-        return replace(found, table=sort(found.table, found.columns))
+        table = sort(found.table, found.columns)
+        return found if table is found.table else replace(found, table=table)
 
     def _without_stars(self, shape: Shape, columns: Sequence[Column]) -> Shape:
         """The query with the columns of each ``*`` written out, where it brings equal names."""

@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -169,10 +170,7 @@ class BodyDecoder:
         """The schema that stands before the rows; it is left out when there are no columns."""
         begin = self._skeleton.rfind(_SCHEMA_BEGIN)
         tail = bytes(self._skeleton[begin + len(_SCHEMA_BEGIN) - 1 : -len(_ROWS_BEGIN) - 1]) if begin >= 0 else b"[]"
-        try:
-            return parse_schema(orjson.loads(tail))
-        except orjson.JSONDecodeError:
-            return ()  # The last schema belongs to an earlier result: this one has none.
+        return _schema_of(tail)
 
     def _next_batch(self) -> pa.RecordBatch | None:
         """Decode the last rows, or else a group of them; None when too few have come."""
@@ -420,6 +418,14 @@ def parse_row(body: bytes) -> list[Any]:
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as exc:
         raise ProtocolError(_not_an_answer(body)) from exc
     return list(row)
+
+
+@lru_cache(maxsize=64)  # A query that is asked again announces the same.
+def _schema_of(text: bytes) -> tuple[Column, ...]:
+    try:
+        return parse_schema(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return ()  # The last schema belongs to an earlier result: this one has none.
 
 
 def _transposed(rows: list[list[Any]], width: int) -> list[tuple[Any, ...]]:

@@ -266,6 +266,7 @@ def _name_at(tokens: Sequence[Token], index: int, frame: _Frame) -> TableName | 
     return TableName(parts[-2] if len(parts) > 1 else None, parts[-1], token.start)
 
 
+@lru_cache(maxsize=256)
 def quote_name(name: str) -> str:
     """A name as it can stand in SQL: as it is when it is plain and lower case, else in double quotes."""
     if re.fullmatch(r"[a-z][a-z0-9_]*", name):

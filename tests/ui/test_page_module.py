@@ -186,7 +186,9 @@ def test_status_line(page: Page):
     expect(state).to_have_text("live")
     expect(root).to_have_attribute("data-tone", "live")
     expect(page.locator(".kl-facts")).to_have_text("1 row · 0 changes · direct")
-    table.tell(text="reconnecting in 3 s", changes=1, changed_at=1779271384000, form="re-run", verified_at=1779271385000)
+    table.tell(
+        text="reconnecting in 3 s", changes=1, changed_at=1779271384000, form="re-run", verified_at=1779271385000
+    )
     expect(state).to_have_text("reconnecting in 3 s")
     expect(root).to_have_attribute("data-tone", "waiting")
     expect(page.locator(".kl-facts")).to_have_text(

@@ -69,11 +69,19 @@ class LiveProtocol:
     Args:
         delays: Makes the delays before attempts to connect, in seconds, from the first on.
         timing: Deadlines and pace.
+        return_delays: The same for a connection that stood; None for ``delays``.
     """
 
-    def __init__(self, *, delays: Callable[[], Iterator[float]], timing: Timing) -> None:
+    def __init__(
+        self,
+        *,
+        delays: Callable[[], Iterator[float]],
+        timing: Timing,
+        return_delays: Callable[[], Iterator[float]] | None = None,
+    ) -> None:
         self.status = Status(State.IDLE)
         self._new_delays = delays
+        self._new_return_delays = return_delays or delays
         self._delays = delays()
         self._timing = timing
         self._subscriptions = Subscriptions(timing)
@@ -125,7 +133,7 @@ class LiveProtocol:
         self._stop(None)
 
     def subscribe(self, key: int, sql: str, now: float, cursor: Cursor | None = None) -> None:
-        """Add a live query, and connect if that was not wanted before.
+        """Add a live query, and connect if that was not wanted before; while waiting, try at once.
 
         Args:
             key: Names it in events; never used before.
@@ -134,7 +142,7 @@ class LiveProtocol:
             cursor: Says at each attempt which rows to ask for, and hears what came; None for changes only.
         """
         self._subscriptions.add(key, sql, is_open=self.status.state is State.OPEN, cursor=cursor)
-        if self.status.state in {State.IDLE, State.STOPPED}:
+        if self.status.state in {State.IDLE, State.STOPPED, State.WAITING}:
             self.connect()
         self._send_due(now)
 
@@ -270,7 +278,7 @@ class LiveProtocol:
 
     def _leave(self, now: float) -> None:
         if now - self._opened_at >= self._timing.stable_after:
-            self._delays, self._is_renewed = self._new_delays(), False
+            self._delays, self._is_renewed = self._new_return_delays(), False
         self._opened_at = self._auth_deadline = self._next_ping = math.inf
         self._unanswered_ping = None
         self._is_held = False

@@ -61,7 +61,8 @@ class Driver:
         token: Asked before each attempt to connect.
         timing: Deadlines and pace.
         open_timeout: Seconds for the opening handshake; None for ever.
-        delays: Delays before attempts to connect again.
+        delays: Makes the delays before attempts to connect.
+        return_delays: The same after a connection that stood; None for ``delays``.
         hooks: Called with every frame received and sent.
         gate: While it is shut, nothing is read.
     """
@@ -74,6 +75,7 @@ class Driver:
         timing: Timing,
         open_timeout: float | None,
         delays: Callable[[], Iterator[float]],
+        return_delays: Callable[[], Iterator[float]] | None = None,
         hooks: tuple[FrameHook | None, FrameHook | None],
         gate: Gate,
     ) -> None:
@@ -81,7 +83,7 @@ class Driver:
         self._token = token
         self._open_timeout = open_timeout
         self._on_receive, self._on_send = hooks
-        self._protocol = LiveProtocol(delays=delays, timing=timing)
+        self._protocol = LiveProtocol(delays=delays, timing=timing, return_delays=return_delays)
         self._gate = gate
         self._hearings: dict[int, Hearing] = {}
         # Bytes of the frame that is being told.

@@ -41,8 +41,12 @@ _LONGEST = 2**63 - 1
 _P = ParamSpec("_P")
 
 
-def _jittered_delays() -> Iterator[float]:
+def _delays() -> Iterator[float]:
     return backoff(random.random)
+
+
+def _return_delays() -> Iterator[float]:
+    return backoff(random.random, spread=True)
 
 
 class LiveSocket:
@@ -54,8 +58,9 @@ class LiveSocket:
             ``renew=True`` after the last token was refused.
         compression: Whether the server may compress frames.
         timeouts: ``connect``, ``auth``, ``subscribe``, ``pong`` and ``keepalive`` are used.
-        delays: Makes the delays in seconds before attempts to connect again; by default they grow from half a second
-            to half a minute, with jitter.
+        delays: Makes the delays in seconds before attempts to connect; None for delays that grow from half a second to
+            half a minute, with jitter, and are spread over many seconds when a connection that stood cannot be opened
+            again at once.
         on_receive: Called with the text of every frame received, without secrets, on the socket's thread: return soon.
         on_send: The same for every frame sent; a ping is shown as ``[ping]``.
 
@@ -72,7 +77,7 @@ class LiveSocket:
         token: TokenSource,
         compression: bool = True,
         timeouts: Timeouts | None = None,
-        delays: Callable[[], Iterator[float]] = _jittered_delays,
+        delays: Callable[[], Iterator[float]] | None = None,
         on_receive: FrameHook | None = None,
         on_send: FrameHook | None = None,
     ) -> None:
@@ -84,7 +89,8 @@ class LiveSocket:
             token=token,
             timing=_timing(timeouts),
             open_timeout=timeouts.connect or None,
-            delays=delays,
+            delays=delays or _delays,
+            return_delays=delays or _return_delays,
             hooks=(on_receive, on_send),
             gate=self.gate,
         )

@@ -25,3 +25,9 @@ def test_delays_are_never_zero_nor_beyond_the_bound(numbers):
     delays = list(islice(backoff(lambda: next(values)), 12))
     assert all(0.25 <= delay <= 30.0 for delay in delays)
     assert delays[-1] >= 15.0
+
+
+def test_spread_delays_are_short_once_and_then_anything_up_to_half_of_the_bound():
+    numbers = iter([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+    assert list(islice(backoff(lambda: next(numbers), first=1.0, most=20.0, spread=True), 3)) == [0.5, 1.0, 10.0]
+    assert list(islice(backoff(lambda: next(numbers), first=1.0, most=20.0, spread=True), 3)) == [1.0, 11.0, 20.0]

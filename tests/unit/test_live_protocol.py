@@ -187,6 +187,34 @@ def test_delays_grow_and_begin_anew_after_a_stable_connection():
     assert protocol.status.retry_at == 19.0
 
 
+def test_a_connection_that_stood_has_delays_of_its_own():
+    protocol = LiveProtocol(
+        delays=lambda: repeat(1.0), timing=Timing(stable_after=10.0), return_delays=lambda: repeat(7.0)
+    )
+    protocol.connect()
+    protocol.lost(Failure("refused"), 0.0)
+    assert protocol.status.retry_at == 1.0
+    protocol.tick(1.0)
+    protocol.opened(1.0)
+    protocol.received(ACCEPTED, 1.0)
+    protocol.lost(Failure("restart"), 20.0)
+    assert protocol.status.retry_at == 27.0
+    protocol.tick(27.0)
+    protocol.lost(Failure("refused"), 27.0)
+    assert protocol.status.retry_at == 34.0
+
+
+def test_a_live_query_that_is_wanted_while_waiting_has_it_tried_at_once():
+    protocol = make_protocol()
+    protocol.connect()
+    protocol.lost(Failure("refused"), 0.0)
+    protocol.actions()
+    protocol.subscribe(1, "a", 0.5)
+    assert protocol.actions() == [Open(renew=False)]
+    protocol.subscribe(2, "b", 0.5)
+    assert protocol.actions() == []
+
+
 def test_connect_while_waiting_tries_at_once():
     protocol = opened()
     protocol.lost(Failure("cut"), 0.0)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from kalam_notebook.live.plan import plan_table
+from kalam_notebook.live.plan import TableInfo, plan_table
 from kalam_notebook.live.protocol import LiveProtocol
 from kalam_notebook.live.query import parse_live_query
 from kalam_notebook.live.states import Changed, Refused, State, Subscribed, Timing
@@ -63,7 +65,7 @@ def follow(name, sql, kind):
                 wire_id = json.loads(action.text)["subscription"]["id"]
         for event in protocol.events():
             if isinstance(event, Subscribed):
-                plan = plan_table(parse_live_query(sql), event.ack.columns, kind=kind)
+                plan = plan_table(parse_live_query(sql), TableInfo(event.ack.columns, kind))
                 store = KeyedStore(plan.columns, key=plan.key, visible=plan.visible)
             elif isinstance(event, Changed):
                 changes.append(event.change)

@@ -55,8 +55,8 @@ def follow(name, sql, kind):
     for message in received(SESSIONS[name]):
         # The recorded client chose another id than this one does.
         if wire_id and hasattr(message, "subscription_id"):
-            fields = {field: getattr(message, field) for field in message.__slots__}
-            message = type(message)(**{**fields, "subscription_id": wire_id})
+            rename = message._replace if isinstance(message, tuple) else partial(replace, message)
+            message = rename(subscription_id=wire_id)
         if isinstance(message, wire.InitialDataBatch):
             batch = message
         protocol.received(message, 0.0)

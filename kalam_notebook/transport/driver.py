@@ -253,9 +253,10 @@ class Driver:
         self._protocol.opened(self._now())
         self._pump()
         sender = asyncio.create_task(self._send(socket, outgoing))
+        reader = asyncio.current_task()
         try:
             # A frame that makes the protocol leave this connection is its last.
-            while self._current is asyncio.current_task():
+            while self._current is reader:
                 if not self._gate.is_open:
                     await self._hold()
                 self._receive(await socket.recv())

@@ -6,7 +6,7 @@ import argparse
 import datetime as dt
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -34,32 +34,35 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write the table to this file as well")
     chosen = parser.parse_args()
     choose(chosen.only)
-    lines, missed = [], set()
-    for line in head(small=chosen.small):
-        print(line, flush=True)
-        lines.append(line)
+    lines = list(head(small=chosen.small))
+    print("\n".join(lines), flush=True)
+    measured: dict[str, list[Figure]] = {}
     for figure in figures(small=chosen.small):
         print(figure, flush=True)
-        lines.append(str(figure))
-        missed |= set() if figure.holds else {figure.name}
-    for name in sorted(missed):
-        if holds_at_last(name, small=chosen.small):
-            missed.discard(name)
+        measured.setdefault(figure.name, []).append(figure)
+    for name, found in measured.items():
+        if not hold(found):
+            measured[name] = again(name, small=chosen.small)
     if chosen.out is not None:
+        lines += [str(figure) for found in measured.values() for figure in found]
         chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return 1 if missed else 0
+    return 0 if all(map(hold, measured.values())) else 1
 
 
-def holds_at_last(name: str, *, small: bool) -> bool:
+def hold(found: Iterable[Figure]) -> bool:
+    return all(figure.holds for figure in found)
+
+
+def again(name: str, *, small: bool) -> list[Figure]:
     """Measure a figure again: what else the machine does may have disturbed it. What misses three times is slow."""
+    choose(name)
     for _ in range(AGAIN):
-        choose(name)
         found = list(figures(small=small))
         for figure in found:
             print(f"again: {figure}", flush=True)
-        if all(figure.holds for figure in found):
-            return True
-    return False
+        if hold(found):
+            break
+    return found
 
 
 def head(*, small: bool) -> Iterator[str]:

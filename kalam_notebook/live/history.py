@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -16,7 +16,7 @@ from kalam_notebook.live.chunks import RowChunks
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Effect", "Entry", "History", "Step"]
+__all__ = ["Effect", "Entries", "Entry", "History", "Step"]
 
 
 class Effect(Enum):
@@ -47,15 +47,26 @@ class Entry(NamedTuple):
     old: int
 
 
-class _Entries(Collection[Entry]):
+class Entries(Collection[Entry]):
     """Entries column by column: ten thousands of tuples would be looked through by every garbage collection."""
 
-    def __init__(self, entries: Collection[Entry]) -> None:
-        self._effects = [entry.effect for entry in entries]
-        self._row_ids = array("q", [entry.row_id for entry in entries])
-        self._seqs = array("q", [entry.seq for entry in entries])
-        self._new = array("q", [entry.new for entry in entries])
-        self._old = array("q", [entry.old for entry in entries])
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._effects: list[Effect] = []
+        self._row_ids, self._seqs, self._new, self._old = array("q"), array("q"), array("q"), array("q")
+        for entry in entries:
+            self.add(*entry)
+
+    def add(self, row_id: int, effect: Effect, seq: int, new: int, old: int) -> None:
+        """Add the entry with these attributes, without making it."""
+        self._row_ids.append(row_id)
+        self._effects.append(effect)
+        self._seqs.append(seq)
+        self._new.append(new)
+        self._old.append(old)
+
+    def count(self, effect: Effect) -> int:
+        """To how many rows this happened."""
+        return self._effects.count(effect)
 
     def __len__(self) -> int:
         return len(self._effects)
@@ -67,7 +78,7 @@ class _Entries(Collection[Entry]):
         """Where cells of them lie; -1 among them."""
         return chain(self._new, self._old)
 
-    def move(self, moved: Mapping[int, int]) -> _Entries:
+    def move(self, moved: Mapping[int, int]) -> Entries:
         """The same entries with their cells at other places."""
         entries = copy(self)
         entries._new = array("q", [moved[place] for place in self._new])
@@ -120,7 +131,8 @@ class History:
         if len(step.entries) > self._max_entries:
             self.forget(step.version)
             return
-        step.entries = _Entries(step.entries)
+        if not isinstance(step.entries, Entries):
+            step.entries = Entries(step.entries)
         self._steps.append(step)
         self._size += len(step.entries)
         while self._size > self._max_entries:
@@ -174,7 +186,7 @@ class History:
                     moving.append(step)
         chunks = RowChunks(schema)
         for old, steps in _by_chunks(moving):
-            found = [(step, step.entries) for step in steps if isinstance(step.entries, _Entries)]
+            found = [(step, step.entries) for step in steps if isinstance(step.entries, Entries)]
             places = sorted(set(chain.from_iterable(entries.places() for _, entries in found)) - {-1})
             moved = {-1: -1} | dict(zip(places, range(len(chunks), len(chunks) + len(places)), strict=True))
             for batch in old.take(places).combine_chunks().to_batches():

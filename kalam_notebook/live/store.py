@@ -22,14 +22,14 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kalam_notebook.live.chunks import RowChunks, runs_of
 from kalam_notebook.live.events import decode_events
-from kalam_notebook.live.history import Effect, Entry, History, Step
+from kalam_notebook.live.history import Effect, Entries, Entry, History, Step
 from kalam_notebook.live.truth import Delta, Fingerprint, fingerprint_of
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column, arrow_schema
@@ -135,6 +135,8 @@ class KeyedStore:
         self._chunks = RowChunks(self._schema)
         self._tombstones: dict[Hashable, int] = {}
         self._history = History(version=version, max_entries=_MAX_LOG, max_cells=_MAX_CELLS)
+        # Since the last version.
+        self._happened = Entries()
         # Rows whose decimals may have lost their sign on the socket (truth L5), until they are read over HTTP.
         self._doubtful: set[Hashable] = set()
         # The rows by ``_seq``, oldest first, with outdated entries among them; kept only with a limit.
@@ -247,18 +249,13 @@ class KeyedStore:
         """
         decoded = decode_events(changes, self.columns, self.key)
         start = self._chunks.append(decoded.rows)
-        entries: list[Entry] = []
         for key, seq, offset in zip(decoded.keys, decoded.seqs, decoded.offsets, strict=True):
             if offset is None:
-                entry = self._delete(key, seq, Effect.DELETED)
-            else:
-                entry = self._upsert(key, seq or 0, start + offset)
-                if entry is not None and offset in decoded.doubtful:
-                    self._doubtful.add(key)
-            if entry is not None:
-                entries.append(entry)
+                self._delete(key, seq, Effect.DELETED)
+            elif self._upsert(key, seq or 0, start + offset) and offset in decoded.doubtful:
+                self._doubtful.add(key)
         self.last_seq = max([self.last_seq, *filter(None, decoded.seqs)])
-        return self._commit(entries, at=at, healed=False)
+        return self._commit(at=at, healed=False)
 
     # The truth lane.
 
@@ -298,18 +295,15 @@ class KeyedStore:
         if self._touched is not None:  # Another delta of the same round begins where this one ends.
             self._touched.update((key, seq if seq in offsets else None) for key, seq in versions.items())
         start = self._append(rows)
-        entries: list[Entry] = []
         # The server tells them in no order; new rows get their numbers in the order of writing.
         for key, seq in sorted(versions.items(), key=itemgetter(1)):
             offset = offsets.get(seq)
             if offset is None:
-                entry = self._delete(key, seq, Effect.DELETED if seq in tombstones else Effect.LEFT)
-            else:
-                entry = self._upsert(key, seq, start + offset) or self._mended(key, seq, start + offset)
-            if entry is not None:
-                entries.append(entry)
+                self._delete(key, seq, Effect.DELETED if seq in tombstones else Effect.LEFT)
+            elif not self._upsert(key, seq, start + offset):
+                self._mend(key, seq, start + offset)
         self.last_seq = max(self.last_seq, *versions.values()) if versions else self.last_seq
-        return self._commit(entries, at=at, healed=healed), held
+        return self._commit(at=at, healed=healed), held
 
     def answered(self) -> None:
         """End what ``ask`` began."""
@@ -338,30 +332,24 @@ class KeyedStore:
             self._chunks.append(batch)
         return start
 
-    def _mended(self, key: Hashable, seq: int, position: int) -> Entry | None:
+    def _mend(self, key: Hashable, seq: int, position: int) -> None:
         """Replace the cells of a version that an event may have brought with a decimal without its sign."""
         slot = self._slots.get(key)
         if slot is None or key not in self._doubtful or self._seqs[slot] != seq:
-            return None
+            return
         self._doubtful.discard(key)
         old = self._places[slot]
         both = self._chunks.take([old, position]).to_pylist()
-        if both[0] == both[1]:
-            return None
-        self._places[slot] = position
-        return Entry(self._row_ids[slot], Effect.UPDATED, seq, position, old)
+        if both[0] != both[1]:
+            self._places[slot] = position
+            self._happened.add(self._row_ids[slot], Effect.UPDATED, seq, position, old)
 
     def expire(self, before: int, *, at: float = 0.0) -> Applied:
         """Drop the rows of a STREAM table whose ``_seq`` is smaller: their time is over."""
-        return self._commit(
-            [
-                entry
-                for key, slot in list(self._slots.items())
-                if self._seqs[slot] < before and (entry := self._delete(key, self._seqs[slot], Effect.EXPIRED))
-            ],
-            at=at,
-            healed=False,
-        )
+        for key, slot in list(self._slots.items()):
+            if self._seqs[slot] < before:
+                self._delete(key, self._seqs[slot], Effect.EXPIRED)
+        return self._commit(at=at, healed=False)
 
     # A complete reading.
 
@@ -458,17 +446,19 @@ class KeyedStore:
             new = _copied(chunks, self._chunks, [entry.new for entry in entries])
             old = _copied(chunks, old_chunks, [entry.old for entry in entries])
             entries = [entry._replace(new=a, old=b) for entry, a, b in zip(entries, new, old, strict=True)]
+        happened = Entries(entries)
         if entries:
-            self._history.add(Step(self.version, at, healed, entries, chunks))
-        return _count(entries)
+            self._history.add(Step(self.version, at, healed, happened, chunks))
+        return _count(happened)
 
     # One row.
 
-    def _upsert(self, key: Hashable, seq: int, position: int) -> Entry | None:
+    def _upsert(self, key: Hashable, seq: int, position: int) -> bool:
+        """Take a row; return whether it is newer than what is held."""
         slot = self._slots.get(key)
         if slot is None:
             if seq <= max(self.floor, self._tombstones.get(key, -1)):
-                return None
+                return False
             if self._touched is not None:
                 self._touched.setdefault(key, None)
             self._tombstones.pop(key, None)
@@ -478,59 +468,59 @@ class KeyedStore:
             self._seqs.append(seq)
             self._places.append(position)
             self._row_ids.append(row_id)
-            entry = Entry(row_id, Effect.INSERTED, seq, position, -1)
+            self._happened.add(row_id, Effect.INSERTED, seq, position, -1)
         else:
             held = self._seqs[slot]
             if seq <= held:
-                return None
+                return False
             if self._touched is not None:
                 self._touched.setdefault(key, held)
-            entry = Entry(self._row_ids[slot], Effect.UPDATED, seq, position, self._places[slot])
+            self._happened.add(self._row_ids[slot], Effect.UPDATED, seq, position, self._places[slot])
             self._seqs[slot] = seq
             self._places[slot] = position
             if self._doubtful:
                 self._doubtful.discard(key)
         if self._max_rows is not None:
             heapq.heappush(self._by_seq, (seq, key))
-        return entry
+        return True
 
-    def _delete(self, key: Hashable, seq: int | None, effect: Effect) -> Entry | None:
+    def _delete(self, key: Hashable, seq: int | None, effect: Effect) -> None:
         slot = self._slots.get(key)
         held = -1 if slot is None else self._seqs[slot]
         tombstone = held if seq is None else seq
         if tombstone < max(held, self._tombstones.get(key, 0)):
-            return None
+            return
         self._tombstones[key] = tombstone
         if len(self._tombstones) > _MAX_TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
         if slot is None:
-            return None
+            return
         if self._touched is not None:
             self._touched.setdefault(key, held)
-        return self._remove(key, slot, tombstone, effect)
+        self._remove(key, slot, tombstone, effect)
 
-    def _remove(self, key: Hashable, slot: int, seq: int, effect: Effect) -> Entry:
-        entry = Entry(self._row_ids[slot], effect, seq, -1, self._places[slot])
+    def _remove(self, key: Hashable, slot: int, seq: int, effect: Effect) -> None:
+        self._happened.add(self._row_ids[slot], effect, seq, -1, self._places[slot])
         del self._slots[key]
         self._places[slot] = -1
         self._doubtful.discard(key)
-        return entry
 
     # Housekeeping.
 
-    def _commit(self, entries: list[Entry], *, at: float, healed: bool) -> Applied:
-        if not entries:
+    def _commit(self, *, at: float, healed: bool) -> Applied:
+        """Make one version of what happened."""
+        if not self._happened:
             self._gather_if_scattered()
             return Applied()
-        entries += self._drop_oldest()
+        self._drop_oldest()
+        happened, self._happened = self._happened, Entries()
         self.version += 1
         self._table = None
-        self._history.add(Step(self.version, at, healed, entries, self._chunks))
+        self._history.add(Step(self.version, at, healed, happened, self._chunks))
         self._gather_if_scattered()
-        return _count(entries)
+        return _count(happened)
 
-    def _drop_oldest(self) -> Iterable[Entry]:
-        dropped = []
+    def _drop_oldest(self) -> None:
         while self._max_rows is not None and len(self._slots) > self._max_rows:
             seq, key = heapq.heappop(self._by_seq)
             slot = self._slots.get(key)
@@ -538,8 +528,7 @@ class KeyedStore:
                 self.floor = max(self.floor, seq)
                 if self._touched is not None:
                     self._touched.setdefault(key, seq)
-                dropped.append(self._remove(key, slot, seq, Effect.EXPIRED))
-        return dropped
+                self._remove(key, slot, seq, Effect.EXPIRED)
 
     def _gather_if_scattered(self) -> None:
         is_scattered = self._chunks.num_batches > _MAX_RUNS
@@ -570,9 +559,8 @@ class KeyedStore:
             self._places = array("q", places.tobytes())
 
 
-def _count(entries: Sequence[Entry]) -> Applied:
-    effects = [entry.effect for entry in entries]
-    inserted, updated = effects.count(Effect.INSERTED), effects.count(Effect.UPDATED)
+def _count(entries: Entries) -> Applied:
+    inserted, updated = entries.count(Effect.INSERTED), entries.count(Effect.UPDATED)
     return Applied(inserted, updated, len(entries) - inserted - updated)
 
 

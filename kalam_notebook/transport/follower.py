@@ -459,9 +459,10 @@ class Follower:
                 self._true_turn = begun.turn
             if verdict.is_final and not is_first:
                 self._prove(verdict, begun)
-        self._trouble = ""
+            self._trouble = ""
+            # Before the lock is released: who has seen the proof is not told of this round once more.
+            self.bell.ring()
         self._schedule.finish(now, again_in=verdict.again_in)
-        self.bell.ring()
 
     def _fail(self, error: Exception, now: float) -> None:
         with self._lock:

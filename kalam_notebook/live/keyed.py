@@ -19,17 +19,14 @@ from kalam_notebook.live.query import LiveQuery
 from kalam_notebook.live.store import Applied, KeyedStore
 from kalam_notebook.live.truth import OVERLAP, Delta
 from kalam_notebook.wire.live import Change
+from kalam_notebook.wire.seq import seq_at, seq_ms, seq_span
 
 __all__ = ["KeyedEngine"]
 
 _LOG = logging.getLogger("kalam_notebook.live")
 
-#: Milliseconds since 1970 at which ``_seq`` begins: 2024-01-01 UTC (live reference, section 4.4).
-_SEQ_EPOCH_MS = 1_704_067_200_000
-_SEQ_MS_BITS = 22
-
 #: How much further a delta looks back after a fingerprint that did not agree: a minute.
-_LONG_OVERLAP = 60_000 << _SEQ_MS_BITS
+_LONG_OVERLAP = seq_span(60_000)
 
 #: Rows of a STREAM table that expire within this time are not compared: the server's scan decides when they go.
 _EXPIRY_MARGIN_MS = 5_000
@@ -73,7 +70,7 @@ class _DeltaJob:
             found.append(delta)
             newest = max(_seqs_of(delta), default=0)
             # One scan may not reach all that changed. What was written after the first question is for the next round.
-            is_up_to_date = (newest >> _SEQ_MS_BITS) + _SEQ_EPOCH_MS >= found[0].now_ms
+            is_up_to_date = seq_ms(newest) >= found[0].now_ms
             if not self.pages or newest <= after or is_up_to_date:
                 break
             after = newest
@@ -339,13 +336,13 @@ class KeyedEngine:
         """Seconds until the oldest row expires."""
         before = self._expired_before(now)
         oldest = None if self._store is None or before is None else self._store.oldest_seq()
-        return None if oldest is None or before is None else max(0.0, ((oldest - before) >> _SEQ_MS_BITS) / 1000)
+        return None if oldest is None or before is None else max(0.0, (seq_ms(oldest) - seq_ms(before)) / 1000)
 
     def _expired_before(self, now: float, margin_ms: float = 0.0) -> int | None:
         """The ``_seq`` before which rows are over; with a margin, will be then."""
         if self._plan.ttl_ms is None or self._clock is None:
             return None
-        return math.ceil(now * 1000 + self._clock + margin_ms - self._plan.ttl_ms - _SEQ_EPOCH_MS) << _SEQ_MS_BITS
+        return seq_at(math.ceil(now * 1000 + self._clock + margin_ms - self._plan.ttl_ms))
 
     def _expiring(self, now: float) -> int:
         """Rows up to here may be over any moment, and are not compared."""

@@ -9,6 +9,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kalam_notebook.wire.seq import seq_span
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
@@ -20,7 +22,7 @@ MODULUS = 1_000_000_007
 
 #: Concurrent writers may commit out of order, so a delta begins this much before the newest version known: two seconds
 #: of ``_seq``, whose upper bits are milliseconds (truth R4).
-OVERLAP = 2000 << 22
+OVERLAP = seq_span(2_000)
 
 
 @dataclass(frozen=True, slots=True)

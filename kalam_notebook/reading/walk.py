@@ -19,6 +19,7 @@ from kalam_notebook.errors import PermissionDeniedError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text
 from kalam_notebook.reading.suspicion import is_exhausted
+from kalam_notebook.wire.seq import seq_at
 from kalam_notebook.wire.shape import Clauses, Shape
 from kalam_notebook.wire.sql import quote_name, table_names
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
@@ -30,9 +31,6 @@ __all__ = ["PAGE_ROWS", "Walk", "WalkPlan", "plan_walk", "rows_statement"]
 
 #: Row versions of one page. Where the server's query memory does not suffice, an upper bound makes it smaller.
 PAGE_ROWS = 50_000
-#: ``_seq`` is a snowflake: milliseconds since 2024-01-01 UTC shifted left (SQL reference, section 5.2).
-_EPOCH_MS = 1_704_067_200_000
-_SHIFT = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +260,7 @@ def _next_seq(endpoint: Endpoint) -> int:
     """A ``_seq`` beyond all that have been given so far, by the server's own clock."""
     clock = "arrow_cast(arrow_cast(now(), 'Timestamp(Millisecond, None)'), 'Int64')"
     now_ms = int(endpoint.execute_row(f"SELECT {clock} AS ms")[0])
-    return (now_ms + 1 - _EPOCH_MS) << _SHIFT
+    return seq_at(now_ms + 1)
 
 
 def _is_stream(endpoint: Endpoint, named: str) -> bool:

@@ -41,6 +41,7 @@ from kalam_notebook.transport.lane import Lane
 from kalam_notebook.transport.socket import LiveSocket
 from kalam_notebook.transport.threads import Bell, Inbox
 from kalam_notebook.wire.live import Change, SubscriptionAck, row_seq
+from kalam_notebook.wire.seq import seq_ms
 
 __all__ = ["Follower"]
 
@@ -55,9 +56,6 @@ _MAX_WAITING = 200_000
 
 #: Seconds that ``close`` waits for the worker.
 _JOIN_TIMEOUT = 0.5
-
-#: Milliseconds since 1970 at which ``_seq`` begins, and the bits below its milliseconds (live reference, section 4.4).
-_SEQ_EPOCH_MS, _SEQ_MS_BITS = 1_704_067_200_000, 22
 
 #: What a question may fail with because the table has other columns now.
 _REFUSALS = (ServerError, ProtocolError, DecodeError)
@@ -404,7 +402,7 @@ class Follower:
             self._tally.add_changes(applied)
             if newest := _seq_of(changes[-1]):
                 self._tally.last_seq = max(self._tally.last_seq, newest)
-                self._tally.lag_ms = at * 1000 - ((newest >> _SEQ_MS_BITS) + _SEQ_EPOCH_MS)
+                self._tally.lag_ms = at * 1000 - seq_ms(newest)
         self._schedule.event(now)
         if self.engine.is_diverged and not self._schedule.is_running:
             self._schedule.wish(now)

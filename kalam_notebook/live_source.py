@@ -10,13 +10,13 @@ import orjson
 from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.live.plan import Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live.truth import Delta, Fingerprint
-from kalam_notebook.reading.delta import newest_seq, read_delta, read_fingerprints
+from kalam_notebook.reading.delta import read_delta, read_fingerprints
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import QueryResult
 from kalam_notebook.transport.session import Session
-from kalam_notebook.wire.sql import quote_name, table_names
+from kalam_notebook.wire.sql import table_names
 
 if TYPE_CHECKING:
     from kalam_notebook.wire.types import Column
@@ -79,19 +79,14 @@ class ClientSource:
 
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
         """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""
-        newest = newest_seq(self._endpoint, plan.source)
-        names = ", ".join(quote_name(column.name) for column in plan.columns)
-        sql = f"SELECT {names} FROM {plan.source}"
-        if plan.filter_sql:
-            # Without the parentheses an OR escapes the server's own conditions (live reference, section 5).
-            sql += f" WHERE (\n{plan.filter_sql}\n)"
         # A proof compares what is read here with a scan, which would be cut at the same place.
         self._window.forget()
-        is_beyond = bool(self._window.is_beyond(self._endpoint, plan.source))
-        if max_rows is not None and not is_beyond:
+        scan = self._window.scan(self._endpoint, plan.source)
+        sql = plan.reading
+        if max_rows is not None and not scan.is_beyond:
             sql += f" ORDER BY _seq DESC LIMIT {max_rows + 1}"
         result = self._reader.read(sql)
-        return Reading(result.arrow(), newest, is_beyond, _doubt(result))
+        return Reading(result.arrow(), scan.newest, scan.is_beyond, _doubt(result))
 
     def read_delta(self, plan: TablePlan, after: int, floor: int, *, counts: bool) -> Delta | None:
         """What changed behind ``after``, with the fingerprint of what lies behind ``floor``; None for too much."""

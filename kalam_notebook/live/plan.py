@@ -59,6 +59,7 @@ class TablePlan:
         key: Name of the column whose values are unique.
         row_names: Names of all columns of the table.
         subscription: The statement for the socket.
+        reading: The statement that reads the columns of all rows over HTTP.
         ttl_ms: For how long rows live; None for ever.
     """
 
@@ -70,6 +71,7 @@ class TablePlan:
     key: str
     row_names: frozenset[str]
     subscription: str
+    reading: str
     ttl_ms: int | None = None
 
 
@@ -115,15 +117,17 @@ def plan_table(query: LiveQuery, info: TableInfo) -> TablePlan:
     visible = query.visible_names(columns)
     key = _key_of(query, info)
     form = _form_of(query, info, key)
+    held = tuple(column for column in columns if column.name in {*visible, key, "_seq"})
     return TablePlan(
         form=form,
         source=query.source,
         filter_sql=query.filter_sql,
-        columns=tuple(column for column in columns if column.name in {*visible, key, "_seq"}),
+        columns=held,
         visible=visible,
         key=key,
         row_names=frozenset(column.name for column in columns),
         subscription=query.subscription_sql() if form is Form.DIRECT else doorbell_sql(query.source, columns),
+        reading=query.read_sql(held),
         ttl_ms=info.ttl_ms,
     )
 

@@ -21,7 +21,7 @@ from kalam_notebook.wire.types import arrow_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MAX_ROWS", "newest_seq", "read_delta", "read_fingerprints"]
+__all__ = ["MAX_ROWS", "read_delta", "read_fingerprints"]
 
 #: Row versions of one delta. When there are more, reading the whole table is cheaper, and a delta is refused.
 MAX_ROWS = 50_000
@@ -91,13 +91,6 @@ def read_fingerprints(endpoint: Endpoint, tables: Sequence[str]) -> tuple[Finger
     sql = ";\n".join(["BEGIN", *(_fingerprint_sql(table) for table in tables), "COMMIT"])
     answers = endpoint.execute_lists(sql, (), [[pa.int64()] * 5 for _ in tables])
     return tuple(Fingerprint(*_numbers(told)[:4]) for told in answers)
-
-
-def newest_seq(endpoint: Endpoint, table: str) -> int:
-    """The greatest ``_seq`` of a table that a scan sees, tombstones included; 0 for an empty one."""
-    sql = f"SELECT max(_seq) AS s FROM {table}; SELECT max(_seq) AS s FROM {table} WHERE _deleted = true"
-    cells = (found.column(0)[0].as_py() for found in endpoint.execute(sql).tables if found is not None)
-    return max((int(cell) for cell in cells if cell is not None), default=0)
 
 
 def _fingerprint_sql(source: str) -> str:

@@ -30,10 +30,12 @@ class Scan:
 
     Attributes:
         is_beyond: Whether scans of it are cut.
+        newest: The newest ``_seq`` that a scan sees, tombstones included; 0 for an empty table.
         columns: Its columns.
     """
 
     is_beyond: bool
+    newest: int
     columns: tuple[Column, ...]
 
 
@@ -60,11 +62,18 @@ class WindowCheck:
         return scan if scan is not None and self._now() - checked < TRUSTED_S else None
 
     def is_beyond(self, endpoint: Endpoint, table: str, user: str | None = None) -> bool | None:
-        """Whether scans of a table are cut; None when it cannot be told. Arguments as for ``look``."""
+        """Whether scans of a table are cut; None when it cannot be told. Arguments as for ``scan``."""
         scan = self.look(endpoint, table, user)
         return None if scan is None else scan.is_beyond
 
     def look(self, endpoint: Endpoint, table: str, user: str | None = None) -> Scan | None:
+        """As ``scan``; None when it cannot be told (a view has no versions of its own)."""
+        try:
+            return self.scan(endpoint, table, user)
+        except ServerError:
+            return None
+
+    def scan(self, endpoint: Endpoint, table: str, user: str | None = None) -> Scan:
         """Look at a table, unless that was done a short while ago.
 
         Args:
@@ -72,30 +81,27 @@ class WindowCheck:
             table: Qualified name, as it can stand in SQL.
             user: As whom the endpoint runs it, where that is not the client's own user.
 
-        Returns:
-            What was found; None when it cannot be told (a view has no versions of its own).
+        Raises:
+            ServerError: The server refuses to tell.
         """
         if (known := self.trusted(table, user)) is not None:
             return known
         writes = self._writes
-        try:
-            scan = _ask(endpoint, table)
-        except ServerError:
-            return None
-        if not scan.is_beyond and writes == self._writes:
-            self._within[user, table] = (self._now(), scan)
-        return scan
+        found = _ask(endpoint, table)
+        if not found.is_beyond and writes == self._writes:
+            self._within[user, table] = (self._now(), found)
+        return found
 
 
 def _ask(endpoint: Endpoint, table: str) -> Scan:
     newest, columns = _newest(endpoint, table)
     while True:
         if not _has_newer(endpoint, table, newest):
-            return Scan(False, columns)
+            return Scan(False, newest, columns)
         # Either the window hides it, or it was written just now: then the next scan sees it.
         again, columns = _newest(endpoint, table)
         if again == newest:
-            return Scan(True, columns)
+            return Scan(True, newest, columns)
         newest = again
 
 

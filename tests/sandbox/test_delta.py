@@ -6,12 +6,13 @@ import time
 
 import pytest
 
-from kalam_notebook.errors import QueryError
+from kalam_notebook.errors import QueryError, ServerError
 from kalam_notebook.live.plan import plan_table
 from kalam_notebook.live.query import parse_live_query
 from kalam_notebook.live.truth import Fingerprint
 from kalam_notebook.reading import delta as delta_module
-from kalam_notebook.reading.delta import newest_seq, read_delta, read_fingerprints
+from kalam_notebook.reading.delta import read_delta, read_fingerprints
+from kalam_notebook.reading.window import WindowCheck
 
 pytestmark = pytest.mark.contract
 
@@ -37,6 +38,10 @@ def ask(client, sql, after=0, **options):
     return read_delta(client._endpoint, plan_of(client, sql), after, **options)
 
 
+def newest_seq(client, table):
+    return WindowCheck().scan(client._endpoint, table).newest
+
+
 def pairs(table):
     return dict(zip(table.column("key").to_pylist(), table.column("seq").to_pylist(), strict=True))
 
@@ -49,25 +54,25 @@ def test_rows_keys_and_fingerprint(client, table):
     assert found.deleted.num_rows == 0
     assert (found.fingerprint.count, found.fingerprint.last) == (3, max(row["_seq"] for row in rows.values()))
     assert (found.fingerprint,) == read_fingerprints(client._endpoint, [table])
-    assert newest_seq(client._endpoint, table) == found.fingerprint.last
+    assert newest_seq(client, table) == found.fingerprint.last
     assert found.counted is None
     assert abs(found.now_ms / 1000 - time.time()) < 3600
 
 
 def test_only_what_changed(client, table):
-    before = newest_seq(client._endpoint, table)
+    before = newest_seq(client, table)
     client.execute_query(f"UPDATE {table} SET n = 9 WHERE id = 'a'")
     client.execute_query(f"DELETE FROM {table} WHERE id = 'c'")
     found = ask(client, f"SELECT id, n FROM {table}", before, counts=True)
     assert [(row["id"], row["n"]) for row in found.rows.to_pylist()] == [("a", 9)]
     assert (list(pairs(found.keys)), list(pairs(found.deleted))) == (["a"], ["c"])
     assert (found.fingerprint.count, found.counted) == (2, 2)
-    assert newest_seq(client._endpoint, table) == max(pairs(found.deleted).values())
+    assert newest_seq(client, table) == max(pairs(found.deleted).values())
 
 
 def test_a_key_without_a_row_has_left_the_filter(client, table):
     sql = f"SELECT id FROM {table} WHERE n < 3 -- small ones"
-    before = newest_seq(client._endpoint, table)
+    before = newest_seq(client, table)
     client.execute_query(f"UPDATE {table} SET n = 9 WHERE id = 'a'")
     found = ask(client, sql, before)
     assert (found.rows.num_rows, list(pairs(found.keys)), found.deleted.num_rows) == (0, ["a"], 0)
@@ -80,9 +85,16 @@ def test_what_lies_behind_a_floor(client, table):
     assert (found.rows.num_rows, found.fingerprint) == (0, Fingerprint(1, seqs[2], seqs[2], seqs[2] % 1_000_000_007))
 
 
+def test_a_refusal_is_no_empty_table(client, table):
+    absent = f"{table}_absent"
+    assert WindowCheck().look(client._endpoint, absent) is None
+    with pytest.raises(ServerError):
+        WindowCheck().scan(client._endpoint, absent)
+
+
 def test_an_empty_table(client, table):
     client.execute_query(f"DELETE FROM {table} WHERE n > 0")
-    after = newest_seq(client._endpoint, table)
+    after = newest_seq(client, table)
     found = ask(client, f"SELECT * FROM {table} WHERE n > 0", after)
     assert [found.rows.num_rows, found.keys.num_rows, found.deleted.num_rows] == [0, 0, 0]
     assert found.fingerprint == Fingerprint()

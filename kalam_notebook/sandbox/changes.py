@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 
 from kalam_notebook.sandbox.backend import Change, Unencodable
@@ -64,4 +66,5 @@ def key_text(catalog: Catalog, change: Change) -> str | None:
     row = change.new or change.old
     if table is None or table.definition.key is None or row is None:
         return None
-    return str(row.get(table.definition.key.name))
+    value = row.get(table.definition.key.name)
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,6 +1,6 @@
 """Topics: messages made from committed changes, and consumer groups with claims (HTTP reference, section 14.4).
 
-One partition of any topic receives everything; the others exist and stay empty. Nothing survives the process.
+The key of a row decides into which partition of a topic its changes go. Nothing survives the process.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from kalam_notebook.sandbox.backend import Change, SqlFailed
 from kalam_notebook.sandbox.errors import execution
+from kalam_notebook.sandbox.siphash import hash_text
 from kalam_notebook.sandbox.store.catalog import now_ms
 
 _RETENTION_SECONDS = 7 * 24 * 3600
@@ -60,15 +61,10 @@ class _Group:
 
 
 @dataclass(slots=True)
-class Topic:
-    """One topic with its log (partition 0) and groups."""
+class _Log:
+    """The messages of one partition."""
 
-    name: str
-    partitions: int
-    created_ms: int
-    routes: list[Route] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
-    groups: dict[tuple[str, int], _Group] = field(default_factory=dict)
     # Offset of the first message kept; CLEAR TOPIC moves it to the end.
     first: int = 0
 
@@ -76,6 +72,34 @@ class Topic:
     def end(self) -> int:
         """Offset that the next message gets."""
         return self.first + len(self.messages)
+
+    def clear(self) -> None:
+        """Drop all messages; offsets go on."""
+        self.first, self.messages = self.end, []
+
+    def read(self, offset: int, limit: int) -> list[Message]:
+        """Return messages from an offset on."""
+        place = max(0, offset - self.first)
+        return self.messages[place : place + limit]
+
+
+@dataclass(slots=True)
+class Topic:
+    """One topic with a log for each partition, and its groups."""
+
+    name: str
+    partitions: int
+    created_ms: int
+    routes: list[Route] = field(default_factory=list)
+    groups: dict[tuple[str, int], _Group] = field(default_factory=dict)
+    logs: list[_Log] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.logs = [_Log() for _ in range(self.partitions)]
+
+    def log(self, partition: int) -> _Log:
+        """Return the log of a partition; one that does not exist is empty."""
+        return self.logs[partition] if partition < self.partitions else _Log()
 
 
 class Topics:
@@ -128,8 +152,8 @@ class Topics:
 
     def clear(self, name: str) -> None:
         """Drop all messages of a topic; offsets go on."""
-        topic = self.require(name)
-        topic.first, topic.messages = topic.end, []
+        for log in self.require(name).logs:
+            log.clear()
 
     def drop(self, name: str) -> None:
         """Forget a topic."""
@@ -144,16 +168,17 @@ class Topics:
                 for route in topic.routes:
                     for change in changes:
                         if _matches(route, change):
-                            topic.messages.append(self._message(topic, route, change, key_of(change)))
+                            self._append(topic, route, change, key_of(change))
 
-    def _message(self, topic: Topic, route: Route, change: Change, key: str | None) -> Message:
+    def _append(self, topic: Topic, route: Route, change: Change, key: str | None) -> None:
         row = dict((change.new if change.new is not None else change.old) or {})
         if change.kind != "delete" or change.new is not None:
             row["_commit_seq"] = str(self._commits)
         if route.payload in ("full", "diff"):
             row["_table"] = f"{change.namespace}:{change.table}"
-        payload = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
-        return Message(topic.end, payload, key, now_ms(), change.owner, change.kind.title())
+        payload = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        log = topic.logs[hash_text(payload if key is None else key) % topic.partitions]
+        log.messages.append(Message(log.end, payload.encode(), key, now_ms(), change.owner, change.kind.title()))
 
     def consume(
         self, topic: Topic, group_id: str, *, partition: int, start: str | int, limit: int
@@ -163,7 +188,7 @@ class Topics:
         Args:
             topic: Which topic.
             group_id: Which group.
-            partition: Which partition; only 0 has messages.
+            partition: Which partition.
             start: ``earliest``, ``latest`` or an offset, used while the group has no committed offset.
             limit: Messages at most.
 
@@ -171,14 +196,13 @@ class Topics:
             The messages, and the offset behind them or the one where reading would start.
         """
         with self._lock:
-            if partition != 0:
-                return [], 0
+            log = topic.log(partition)
             group = topic.groups.setdefault((group_id, partition), _Group())
             self._expire(group)
-            initial = _start(topic, group, start)
+            initial = _start(log, group, start)
             if group.cursor is None:
                 group.cursor = initial
-            found = _slice(topic, group.cursor, limit)
+            found = log.read(group.cursor, limit)
             if not found:
                 return [], initial
             group.cursor = found[-1].offset + 1
@@ -196,9 +220,10 @@ class Topics:
             group.updated_ms = now_ms()
 
     def read(self, topic: Topic, group_id: str | None, *, start: str | int, limit: int) -> list[Message]:
-        """Read for SQL CONSUME; a group's offset is committed at once (SQL reference, section 6.18)."""
+        """Read partition 0 for SQL CONSUME; a group's offset is committed at once (SQL reference, section 6.18)."""
+        log = topic.log(0)
         group = topic.groups.get((group_id, 0), _Group()) if group_id else _Group()
-        found = _slice(topic, _start(topic, group, start), limit)
+        found = log.read(_start(log, group, start), limit)
         if group_id and found:
             self.ack(topic.name, group_id, partition=0, upto=found[-1].offset)
         return found
@@ -238,17 +263,12 @@ def _matches(route: Route, change: Change) -> bool:
     return route.table == f"{change.namespace}.{change.table}" and route.operation == change.kind.title()
 
 
-def _start(topic: Topic, group: _Group, start: str | int) -> int:
+def _start(log: _Log, group: _Group, start: str | int) -> int:
     if group.committed is not None:
         return group.committed + 1
     if isinstance(start, int):
         return start
-    return topic.end if start == "latest" else topic.first
-
-
-def _slice(topic: Topic, offset: int, limit: int) -> list[Message]:
-    place = max(0, offset - topic.first)
-    return topic.messages[place : place + limit]
+    return log.end if start == "latest" else 0
 
 
 def check_topic_namespace(name: str, namespaces: Iterable[str]) -> None:

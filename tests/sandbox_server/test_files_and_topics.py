@@ -12,6 +12,7 @@ from serving import serving
 
 from kalam_notebook.sandbox.backend import Change
 from kalam_notebook.sandbox.files import stored_name
+from kalam_notebook.sandbox.siphash import hash_text
 from kalam_notebook.sandbox.topics import Route, Topics
 
 PDF = b"%PDF-1.4 hello"
@@ -230,6 +231,35 @@ def test_consumers_of_a_group_share_messages(events):
     assert len(consume(events, group="other")["messages"]) == 3
     assert consume(events, group="late", start="Latest")["messages"] == []
     assert consume(events, group="at", start={"Offset": 2})["next_offset"] == 3
+
+
+def test_keys_decide_about_the_partition(served):
+    served.sql("CREATE TABLE app.p (id TEXT PRIMARY KEY, v INT); CREATE TOPIC app.parts PARTITIONS 3")
+    served.sql("ALTER TOPIC app.parts ADD SOURCE app.p ON INSERT; ALTER TOPIC app.parts ADD SOURCE app.p ON UPDATE")
+    served.sql("INSERT INTO app.p VALUES ('1', 1), ('a', 1), ('alice', 1); UPDATE app.p SET v = 2 WHERE id = 'alice'")
+
+    def read(partition):
+        body = topic(served, "consume", topic_id="app.parts", group_id="g", start="Earliest", partition_id=partition)
+        return [(m["partition_id"], m["offset"], m["key"], m["op"]) for m in body.json()["messages"]]
+
+    # The remainders of Rust's hashes of the keys, by three.
+    assert read(0) == [(0, 0, "a", "Insert")]
+    assert read(1) == [(1, 0, "1", "Insert")]
+    assert read(2) == [(2, 0, "alice", "Insert"), (2, 1, "alice", "Update")]
+    assert read(3) == []
+    assert [row[3] for row in served.rows("CONSUME FROM app.parts FROM EARLIEST")] == ["a"]
+
+
+def test_hashes_are_those_of_rust():
+    known = {"": 3476900567878811119, "8 bytes!": 2188870451173250968, "文档": 11961681927069604826}
+    assert {text: hash_text(text) for text in known} == known
+
+
+def test_keys_that_are_no_text_are_json(served):
+    served.sql("CREATE TABLE app.b (ok BOOLEAN PRIMARY KEY); CREATE TOPIC app.bools")
+    served.sql("ALTER TOPIC app.bools ADD SOURCE app.b ON INSERT; INSERT INTO app.b VALUES (true)")
+    answer = topic(served, "consume", topic_id="app.bools", group_id="g", start="Earliest").json()
+    assert answer["messages"][0]["key"] == "true"
 
 
 def test_acknowledging_moves_the_start(events):

@@ -53,7 +53,7 @@ async def _consume(request: web.Request) -> web.StreamResponse:
         topic, asked.group_id, partition=asked.partition_id, start=asked.start, limit=asked.limit
     )
     body = {
-        "messages": [_message(topic, message) for message in messages],
+        "messages": [_message(topic, asked.partition_id, message) for message in messages],
         "next_offset": following,
         "has_more": len(messages) == asked.limit,
     }
@@ -75,10 +75,10 @@ def _no_topic(asked: _Asked) -> web.Response:
     return json_answer({"error": f"Topic '{asked.topic_id}' does not exist", "code": "NOT_FOUND"}, 404)
 
 
-def _message(topic: Topic, message: Message) -> dict[str, object]:
+def _message(topic: Topic, partition: int, message: Message) -> dict[str, object]:
     told: dict[str, object] = {
         "topic_id": topic.name,
-        "partition_id": 0,
+        "partition_id": partition,
         "offset": message.offset,
         "payload": base64.b64encode(message.payload).decode(),
         "key": message.key,

@@ -216,6 +216,8 @@ def read_topic(cursor: Cursor) -> Statement:
         name = topic_name(cursor)
         partitions = cursor.integer() if cursor.accept("PARTITIONS") else 1
         cursor.end()
+        if partitions < 1:
+            raise SyntaxError("A topic needs at least one partition")
         return CreateTopic(name, partitions)
     if cursor.accept("CLEAR", "TOPIC"):
         return EndTopic(topic_name(cursor), drop=False)

@@ -18,7 +18,9 @@ _HOMES = {
     "AsyncClient": "async_client",
     "Client": "client",
     "Column": "wire.types",
+    "CommitResult": "topics.consumer",
     "Completeness": "results",
+    "Consumer": "topics.consumer",
     "FileRef": "wire.fileref",
     "IncompleteResultWarning": "results",
     "LiveEvents": "live_stream",
@@ -28,6 +30,8 @@ _HOMES = {
     "QueryResponse": "results",
     "QueryResult": "results",
     "Timeouts": "settings",
+    "TopicMessage": "wire.topics",
+    "TopicWarning": "topics.consumer",
     "allow_nested_run": "notebook.nested",
     "WriteReport": "writing.report",
     "close": "default",
@@ -36,9 +40,9 @@ _HOMES = {
 }
 #: Methods of the default connection.
 _METHODS = (
-    "check_setup_status", "cluster_health_check", "download", "download_bound_file", "download_file", "execute_query",
-    "execute_with_files", "health_check", "live", "live_events", "login", "query", "query_arrow", "query_batches",
-    "query_polars", "query_result", "refresh_access_token", "server_setup", "write",
+    "check_setup_status", "cluster_health_check", "consumer", "download", "download_bound_file", "download_file",
+    "execute_query", "execute_with_files", "health_check", "live", "live_events", "login", "query", "query_arrow",
+    "query_batches", "query_polars", "query_result", "refresh_access_token", "server_setup", "write",
 )  # fmt: skip
 
 __all__ = ["__version__", "errors", "events", "sandbox", *sorted((*_HOMES, *_METHODS))]

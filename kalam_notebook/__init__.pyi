@@ -16,8 +16,12 @@ from kalam_notebook.results import QueryResponse as QueryResponse
 from kalam_notebook.results import QueryResult as QueryResult
 from kalam_notebook.sandbox import launcher as _launcher
 from kalam_notebook.settings import Timeouts as Timeouts
+from kalam_notebook.topics.consumer import CommitResult as CommitResult
+from kalam_notebook.topics.consumer import Consumer as Consumer
+from kalam_notebook.topics.consumer import TopicWarning as TopicWarning
 from kalam_notebook.transport.recorder import LiveRecorder as LiveRecorder
 from kalam_notebook.wire.fileref import FileRef as FileRef
+from kalam_notebook.wire.topics import TopicMessage as TopicMessage
 from kalam_notebook.wire.types import Column as Column
 from kalam_notebook.writing.report import WriteReport as WriteReport
 
@@ -25,6 +29,7 @@ _default: Client
 
 check_setup_status = _default.check_setup_status
 cluster_health_check = _default.cluster_health_check
+consumer = _default.consumer
 download = _default.download
 download_bound_file = _default.download_bound_file
 download_file = _default.download_file

@@ -18,6 +18,7 @@ from kalam_notebook.transport.files import FileSource
 from kalam_notebook.wire.auth import Login, UserInfo
 from kalam_notebook.wire.fileref import FileRef
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
+from kalam_notebook.wire.topics import Start
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from kalam_notebook.live_stream import LiveEvents
     from kalam_notebook.live_table import LiveTable
+    from kalam_notebook.topics.consumer import Consumer
 
 __all__ = ["AsyncClient"]
 
@@ -370,6 +372,25 @@ class AsyncClient:
             from_seq=from_seq,
             max_queue=max_queue,
             on_full=on_full,
+        )
+
+    async def consumer(
+        self,
+        topic: str,
+        *,
+        group_id: str,
+        start: Start = "latest",
+        partitions: int | None = None,
+        max_poll_records: int = 100,
+    ) -> Consumer:
+        """See ``Client.consumer``; take the messages with ``async for``."""
+        return await asyncio.to_thread(
+            self._client.consumer,
+            topic,
+            group_id=group_id,
+            start=start,
+            partitions=partitions,
+            max_poll_records=max_poll_records,
         )
 
     async def connect(self) -> None:

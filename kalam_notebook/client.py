@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ import orjson
 
 from kalam_notebook import diagnostics
 from kalam_notebook.batches import QueryBatches
+from kalam_notebook.callers import warn_caller
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError, ResultError
 from kalam_notebook.events import OnFull
@@ -36,6 +35,7 @@ from kalam_notebook.wire.live import MAX_BATCH_SIZE
 from kalam_notebook.wire.params import write_parameters_in
 from kalam_notebook.wire.placeholders import parameters_for
 from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify
+from kalam_notebook.wire.topics import Start, check_topic
 from kalam_notebook.wire.types import unknown_types
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from kalam_notebook.live_source import ClientSource
     from kalam_notebook.live_stream import LiveEvents
     from kalam_notebook.live_table import LiveTable
+    from kalam_notebook.topics.consumer import Consumer
     from kalam_notebook.transport.lane import Lane
     from kalam_notebook.transport.socket import LiveSocket
 
@@ -693,6 +694,51 @@ class Client:
             on_full=on_full,
         )
 
+    def consumer(
+        self,
+        topic: str,
+        *,
+        group_id: str,
+        start: Start = "latest",
+        partitions: int | None = None,
+        max_poll_records: int = 100,
+    ) -> Consumer:
+        """Consume a topic as a member of a group: each message once, and acknowledged only by ``commit_sync``.
+
+        Args:
+            topic: ``namespace.topic``, case-sensitive; without a namespace in the client's.
+            group_id: The group, which shares the messages among its consumers and remembers what was acknowledged.
+            start: Where a group begins that has not acknowledged anything: ``earliest``, ``latest`` or an offset.
+            partitions: How many partitions the topic has; None asks the server, which tells the roles dba and system.
+            max_poll_records: Messages of one partition that are asked for at a time.
+
+        Returns:
+            A ``Consumer`` for ``poll``, ``for`` and ``async for``.
+
+        Raises:
+            ConfigError: An argument is not one.
+            TopicError: The number of partitions cannot be found out, or the group stands behind the end of the topic.
+            NotFoundError: There is no such topic.
+            PermissionDeniedError: The user has not the role service, dba or system.
+            KalamError: As ``execute_query``.
+
+        Source: KalamDB HTTP reference, section 14.4.
+        """
+        from kalam_notebook.topics.consumer import Consumer
+        from kalam_notebook.transport.topics import TopicEndpoint
+
+        self._check_open()
+        topic_id = check_topic(topic, self._namespace)
+        if not group_id:
+            raise ConfigError("group_id is empty. Name the group of consumers: group_id='workers'.")
+        return Consumer(
+            TopicEndpoint(self._http, self._endpoint, topic_id, group_id),
+            start=start,
+            partitions=partitions,
+            max_poll_records=max_poll_records,
+            columns_of=self._live_source().columns,
+        )
+
     def connect(self) -> None:
         """Open the WebSocket now, instead of at the first live query.
 
@@ -804,15 +850,7 @@ def _tell(completeness: Completeness, *, strict: bool) -> None:
     if not completeness.is_complete:
         if strict:
             raise ResultError(f"The result may not be complete: {completeness}.")
-        warnings.warn(completeness.text, IncompleteResultWarning, stacklevel=_outside())
-
-
-def _outside() -> int:
-    """The stack level of the caller outside of the package, for warnings."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("kalam_notebook."):
-        level, frame = level + 1, frame.f_back
-    return level
+        warn_caller(completeness.text, IncompleteResultWarning)
 
 
 def _json(content: bytes) -> dict[str, Any]:

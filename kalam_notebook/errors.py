@@ -26,6 +26,7 @@
     │  ├─ SlowConsumerError         a bounded queue is full
     │  ├─ ResumeError               a live query cannot go on where it was
     │  └─ RecordingError            a recording cannot be written or read: .path, .reason
+    ├─ TopicError                   a topic cannot be consumed as asked
     └─ MissingDependencyError       also ImportError: an extra is not installed
 
 Facts are attributes, and ``__str__`` is made from them. All errors pickle. Nothing here imports the package.
@@ -58,6 +59,7 @@ __all__ = [
     "ServerError",
     "SlowConsumerError",
     "SubscriptionError",
+    "TopicError",
     "TransportError",
     "UnsafeStatementError",
     "WriteError",
@@ -357,6 +359,10 @@ class RecordingError(LiveError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
+
+
+class TopicError(KalamError):
+    """A topic cannot be consumed as asked."""
 
 
 class MissingDependencyError(KalamError, ImportError):

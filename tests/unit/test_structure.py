@@ -19,12 +19,12 @@ HEAVY = ("httpx", "websockets", "orjson", "pyarrow", "pandas", "IPython", "ipywi
 
 #: From pure to people; a part may import what stands before it. Parts in one entry stand side by side.
 LEVELS = [
-    {"_version", "errors"},
+    {"_version", "errors", "callers"},
     {"wire", "settings", "diagnostics", "cells"},
     {"live", "events", "frames", "hints", "progress", "render"},
     {"transport"},
     {"results", "batches"},
-    {"reading", "live_table", "live_stream"},
+    {"reading", "live_table", "live_stream", "topics"},
     {"writing", "live_source", "recordings"},
     {"client"},
     {"default", "async_client"},

@@ -1,0 +1,339 @@
+"""``Consumer``: what ``kalam.consumer()`` returns, the messages of a topic as one member of a group gets them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from kalam_notebook.callers import warn_caller
+from kalam_notebook.errors import ConfigError, TopicError, TransportError
+from kalam_notebook.topics.partition import Partition, Source
+from kalam_notebook.wire.topics import Start, TopicMessage, check_start, decode_messages, unsigned_decimals
+from kalam_notebook.wire.types import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["CommitResult", "Consumer", "TopicSource", "TopicWarning"]
+
+#: Seconds between two questions while nothing comes: the first pause, and the longest.
+_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 0.5
+#: How long ``for`` asks on while the server cannot be reached.
+_PATIENCE_S = 30.0
+#: How long another consumer may have messages before the reader is told why nothing comes.
+_HELD_S = 2.0
+
+
+class TopicWarning(UserWarning):
+    """Something that the server does not tell about messages of a topic."""
+
+
+class TopicSource(Source, Protocol):
+    """What a consumer needs of a client; may block and raise ``KalamError``."""
+
+    topic_id: str
+    group_id: str
+
+    def count_partitions(self) -> int | None:
+        """How many partitions the topic has; None when this user may not ask, 0 when there is no such topic."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """What ``commit_sync`` did.
+
+    Attributes:
+        acknowledged_offsets: For each partition the last offset that the group has acknowledged; none where it has not
+            acknowledged anything.
+        held_back: Messages that were returned and cannot be acknowledged yet, because another consumer of the group has
+            one before them. Acknowledging them would acknowledge that one too.
+    """
+
+    acknowledged_offsets: dict[int, int]
+    held_back: int
+
+
+class Consumer:
+    """The messages of a topic, each once and in the order of its partition.
+
+    Made by ``kalam.consumer(topic, group_id=...)``. The server shares the messages out among the consumers of a group.
+    Nothing is acknowledged unless ``commit_sync`` is called: what is not acknowledged within the server's visibility
+    time-out (60 s by default) is given out again, to this consumer unseen and to any other as new. All methods may be
+    called from any thread.
+
+    Args:
+        source: The client's side of the topic.
+        start: Where the group begins if it has not acknowledged anything: ``earliest``, ``latest`` or an offset.
+        partitions: How many partitions the topic has; None asks the server.
+        max_poll_records: Messages of one partition that are asked for at a time.
+        columns_of: Tells the columns of a table, for ``arrow`` and ``df``.
+
+    Raises:
+        ConfigError: An argument is not one.
+        TopicError: The number of partitions cannot be found out, or the group stands behind the end of the topic.
+        NotFoundError: There is no such topic.
+        PermissionDeniedError: The user has not the role service, dba or system.
+        KalamError: The server cannot be reached.
+    """
+
+    def __init__(
+        self,
+        source: TopicSource,
+        *,
+        start: Start,
+        partitions: int | None,
+        max_poll_records: int,
+        columns_of: Callable[[str], tuple[Column, ...]],
+    ) -> None:
+        begin = check_start(start)
+        _check_number("max_poll_records", max_poll_records)
+        self._source = source
+        self._columns_of = columns_of
+        self._queue: deque[TopicMessage] = deque()
+        self._lock = threading.RLock()
+        self._closed = threading.Event()
+        # By partition: a message that exists and did not come, and since when; None when there is nothing to tell.
+        self._missing: dict[int, tuple[int, float] | None] = {}
+        numbers = range(self._count(partitions))
+        self._partitions = [Partition(source, number, begin, max_poll_records) for number in numbers]
+        for partition in self._partitions:
+            if partition.is_ahead:
+                raise TopicError(_ahead(source, partition))
+
+    def __repr__(self) -> str:
+        return f"<Consumer {self.topic_id}, group {self.group_id}{', closed' if self._closed.is_set() else ''}>"
+
+    def __enter__(self) -> Consumer:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Consumer:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @property
+    def topic_id(self) -> str:
+        """The topic, ``namespace.topic``."""
+        return self._source.topic_id
+
+    @property
+    def group_id(self) -> str:
+        """The consumer group."""
+        return self._source.group_id
+
+    def poll(self, timeout: float | None = 1.0) -> list[TopicMessage]:
+        """Wait for messages and return those that have come.
+
+        Args:
+            timeout: Seconds to wait for the first one, 0 to ask once, None for ever.
+
+        Returns:
+            New messages; empty when none came in time.
+
+        Warns:
+            TopicWarning: Nothing comes because another consumer of the group has messages that it did not acknowledge.
+
+        Raises:
+            TopicError: The consumer is closed.
+            TransportError: The server cannot be reached until the time is over. Messages of an answer that was lost on
+                its way come with the next call.
+            KalamError: The server refuses.
+        """
+        self._wait(timeout)
+        with self._lock:
+            if not self._queue and self._closed.is_set():
+                raise TopicError(f"The consumer of {self.topic_id} is closed. Make a new one: kalam.consumer(...).")
+            return [self._hand_out() for _ in range(len(self._queue))]
+
+    def __iter__(self) -> Consumer:
+        return self
+
+    def __next__(self) -> TopicMessage:
+        while not self._closed.is_set():
+            self._wait(None)
+            with self._lock:
+                if self._queue:
+                    return self._hand_out()
+        raise StopIteration
+
+    def __aiter__(self) -> Consumer:
+        return self
+
+    async def __anext__(self) -> TopicMessage:
+        while not self._closed.is_set():
+            asking = self._asking(None)
+            while (pause := await asyncio.to_thread(next, asking, None)) is not None:  # noqa: ASYNC110 - it asks.
+                await asyncio.sleep(pause)
+            # Nothing can be cancelled before the message is returned, so none gets lost.
+            with self._lock:
+                if self._queue:
+                    return self._hand_out()
+        raise StopAsyncIteration
+
+    def commit_sync(self, message: TopicMessage | None = None) -> CommitResult:
+        """Acknowledge the messages that were returned so far, so that the group does not get them again.
+
+        Never more than that: the server takes an offset for all before it, so this stops before a message that another
+        consumer of the group has not acknowledged.
+
+        Args:
+            message: Acknowledge up to this message of its partition, that one included; None for all.
+
+        Raises:
+            KalamError: No answer, or a refusal. May be tried again; nothing is returned twice for it.
+        """
+        with self._lock:
+            for partition in self._partitions:
+                if message is None or message.partition_id == partition.number:
+                    partition.commit(None if message is None else message.offset)
+            committed = {one.number: one.committed - 1 for one in self._partitions if one.committed > 0}
+            return CommitResult(committed, sum(partition.held_back for partition in self._partitions))
+
+    def arrow(self, messages: Sequence[TopicMessage], *, table: str | None = None) -> pa.Table:
+        """Convert the rows of messages into Arrow, with the exact types of their table.
+
+        Args:
+            messages: Messages of one table.
+            table: ``namespace.table``; None takes it from the messages, which have it unless ``payload = 'key'``.
+
+        Returns:
+            ``_partition``, ``_offset``, ``_op`` and ``_time``, then the columns of the table as it is now, one row for
+            each message; a column that a message does not have is NULL.
+
+        Warns:
+            TopicWarning: DECIMAL values below 1 may have lost their sign on the server.
+
+        Raises:
+            ConfigError: The messages are of several tables, or do not tell of which.
+            ResultError: A message has a column that the table does not have any more.
+            DecodeError: A cell does not fit its column.
+            KalamError: The table's columns cannot be read.
+        """
+        columns = self._columns_of(table or _table_of(messages))
+        found = decode_messages(messages, columns)
+        for name in unsigned_decimals(found, columns):
+            text = (
+                f"Values of {name} between -1 and 0 come without their sign: the server drops it in topics. Read the "
+                "rows with kalam.query() to be sure."
+            )
+            warn_caller(text, TopicWarning)
+        return found
+
+    def df(self, messages: Sequence[TopicMessage], *, table: str | None = None) -> pd.DataFrame:
+        """Convert the rows of messages into a DataFrame with the types of ``kalam.query``; otherwise as ``arrow``."""
+        from kalam_notebook.frames import to_pandas
+
+        return to_pandas(self.arrow(messages, table=table))
+
+    def close(self) -> None:
+        """Ask for nothing more, without acknowledging anything. May be called twice, and while others wait."""
+        self._closed.set()
+
+    def _hand_out(self) -> TopicMessage:
+        message = self._queue.popleft()
+        self._partitions[message.partition_id].hand_out(message)
+        return message
+
+    def _wait(self, timeout: float | None) -> None:
+        for pause in self._asking(timeout):
+            self._closed.wait(pause)
+
+    def _asking(self, timeout: float | None) -> Iterator[float]:
+        """Ask until there is a message, the time is over, or somebody closes the consumer.
+
+        Yields:
+            Seconds to wait before the next question.
+        """
+        pause, reached = _PAUSE_S, time.monotonic()
+        deadline = None if timeout is None else reached + timeout
+        while True:
+            with self._lock:
+                if self._queue or self._closed.is_set():
+                    return
+                failure = self._ask_all()
+                if self._queue:
+                    return
+            now = time.monotonic()
+            reached = reached if failure else now
+            end = reached + _PATIENCE_S if deadline is None else deadline
+            if end <= now:
+                if failure:
+                    raise failure
+                return
+            yield min(pause, end - now)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    def _ask_all(self) -> TransportError | None:
+        """Ask each partition once; why one could not be asked."""
+        failure = None
+        for partition in self._partitions:
+            try:
+                self._queue.extend(found := partition.fetch())
+                if not found:
+                    self._look_for_missing(partition)
+            except TransportError as exc:
+                failure = exc
+        return failure
+
+    def _look_for_missing(self, partition: Partition) -> None:
+        """Tell once when at first nothing comes although there are messages."""
+        number, now = partition.number, time.monotonic()
+        if number not in self._missing:
+            offset = partition.missing()
+            self._missing[number] = None if offset is None else (offset, now)
+        elif (found := self._missing[number]) is not None and now - found[1] > _HELD_S:
+            self._missing[number] = None
+            if partition.is_held_elsewhere(found[0]):
+                warn_caller(_held(self._source, number, found[0]), TopicWarning)
+
+    def _count(self, partitions: int | None) -> int:
+        if partitions is not None:
+            return _check_number("partitions", partitions)
+        count = self._source.count_partitions()
+        if count is None:
+            raise TopicError(
+                f"This user may not ask how many partitions {self.topic_id} has.\n"
+                "Tell it: kalam.consumer(..., partitions=1), the number of CREATE TOPIC … PARTITIONS, 1 without that."
+            )
+        return count or 1  # The server says itself that there is no such topic.
+
+
+def _check_number(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{name} is a number from 1 on, not {value!r}.")
+    return value
+
+
+def _table_of(messages: Sequence[TopicMessage]) -> str:
+    tables = {message.table for message in messages}
+    if len(tables) != 1 or None in tables:
+        named = ", ".join(sorted(table for table in tables if table)) or "no table"
+        raise ConfigError(f"The messages name {named}; give those of one table, and its name: table='namespace.table'.")
+    return str(tables.pop())
+
+
+def _ahead(source: TopicSource, partition: Partition) -> str:
+    return (
+        f"Group {source.group_id!r} has acknowledged offset {partition.committed - 1} of {source.topic_id}, partition "
+        f"{partition.number}, which does not go that far: messages up to there would never come.\n"
+        "The topic was made anew since, or an offset too many was acknowledged. Use another group_id."
+    )
+
+
+def _held(source: TopicSource, number: int, offset: int) -> str:
+    return (
+        f"Messages of {source.topic_id} from offset {offset} of partition {number} on were given to another consumer "
+        f"of group {source.group_id!r}, or to one that ended without commit_sync(). The server gives them out again "
+        "after its visibility time-out (60 s by default). Another group_id gets them now."
+    )

@@ -1,0 +1,258 @@
+"""Consuming topics, as an application and a notebook do it."""
+
+import asyncio
+import threading
+import time
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+
+import kalam_notebook as kalam
+from kalam_notebook.errors import ConfigError, NotFoundError, PermissionDeniedError, ResultError, TopicError
+
+pytestmark = pytest.mark.contract
+
+
+@pytest.fixture
+def orders(client, namespace):
+    """A table whose changes go into ``{namespace}.events``."""
+    client.execute_query(
+        f"CREATE TABLE {namespace}.orders (id BIGINT PRIMARY KEY, status TEXT, total DECIMAL(8, 2), at TIMESTAMP)"
+    )
+    make_topic(client, f"{namespace}.events", f"{namespace}.orders")
+    yield f"{namespace}.orders"
+    client.execute_query(f"DROP TOPIC {namespace}.events")
+
+
+def make_topic(client, topic, table, *, partitions=1, payload="full"):
+    client.execute_query(f"CREATE TOPIC {topic} PARTITIONS {partitions}")
+    for operation in ("INSERT", "UPDATE", "DELETE"):
+        client.execute_query(f"ALTER TOPIC {topic} ADD SOURCE {table} ON {operation} WITH (payload = '{payload}')")
+
+
+@pytest.fixture
+def events(orders, namespace):
+    return f"{namespace}.events"
+
+
+def insert(client, table, *ids):
+    values = ", ".join(f"({number}, 'open', '{number}.50', NULL)" for number in ids)
+    client.execute_query(f"INSERT INTO {table} (id, status, total, at) VALUES {values}")
+
+
+def test_messages_come_once_and_in_order(client, orders, events):
+    insert(client, orders, 1, 2)
+    client.execute_query(f"UPDATE {orders} SET status = 'paid' WHERE id = 1")
+    client.execute_query(f"DELETE FROM {orders} WHERE id = 2")
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        messages = consumer.poll()
+        assert [(one.offset, one.op, one.key) for one in messages] == [
+            (0, "Insert", "1"),
+            (1, "Insert", "2"),
+            (2, "Update", "1"),
+            (3, "Delete", "2"),
+        ]
+        assert {one.table for one in messages} == {orders}
+        assert (messages[2].row["status"], messages[3].row["_deleted"]) == ("paid", True)
+        assert consumer.poll(0) == []
+
+
+def test_what_was_acknowledged_does_not_come_again(client, orders, events):
+    insert(client, orders, 1, 2, 3)
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        messages = consumer.poll()
+        assert consumer.commit_sync(messages[1]) == kalam.CommitResult({0: 1}, 0)
+        assert consumer.commit_sync() == kalam.CommitResult({0: 2}, 0)
+    insert(client, orders, 4)
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        assert [one.offset for one in consumer.poll()] == [3]
+
+
+def test_the_latest_are_those_to_come(client, orders, events):
+    insert(client, orders, 1)
+    with client.consumer(events, group_id="g") as consumer:
+        assert consumer.poll(0) == []
+        insert(client, orders, 2)
+        assert [one.key for one in consumer.poll()] == ["2"]
+    with client.consumer(events, group_id="at", start=1) as consumer:
+        assert [one.key for one in consumer.poll()] == ["2"]
+
+
+def test_consumers_of_a_group_share_the_messages(client, orders, events):
+    insert(client, orders, *range(6))
+    options = {"group_id": "g", "start": "earliest", "max_poll_records": 3}
+    with client.consumer(events, **options) as first, client.consumer(events, **options) as second:
+        assert [len(first.poll(0)), len(second.poll(0))] == [3, 3]
+        # Acknowledging the second half would acknowledge the first half too, which may yet fail.
+        assert second.commit_sync() == kalam.CommitResult({}, 3)
+        assert first.commit_sync() == kalam.CommitResult({0: 2}, 0)
+        assert second.commit_sync() == kalam.CommitResult({0: 5}, 0)
+
+
+def test_a_group_gets_nothing_while_another_consumer_has_it_all(client, orders, events):
+    insert(client, orders, 1)
+    client.consumer(events, group_id="g", start="earliest").poll()
+    with (
+        client.consumer(events, group_id="g", start="earliest") as consumer,
+        pytest.warns(kalam.TopicWarning, match=r"from offset 0 of partition 0 .*'g'.* visibility time-out") as warned,
+    ):
+        assert consumer.poll(3) == []
+    assert warned[0].filename == __file__
+
+
+def test_all_partitions_are_read(client, orders, namespace):
+    topic = f"{namespace}.parts"
+    make_topic(client, topic, orders, partitions=3)
+    try:
+        insert(client, orders, *range(30))
+        with client.consumer(topic, group_id="g", start="earliest") as consumer:
+            messages = []
+            while found := consumer.poll(0):
+                messages += found
+            assert sorted(int(one.key) for one in messages) == list(range(30))
+            assert {one.partition_id for one in messages} == {0, 1, 2}
+            offsets = consumer.commit_sync().acknowledged_offsets
+            assert sum(offset + 1 for offset in offsets.values()) == 30
+    finally:
+        client.execute_query(f"DROP TOPIC {topic}")
+
+
+def test_rows_have_the_types_of_their_table(client, orders, events):
+    row = "9007199254740993, 'open', '-1.25', '2026-01-02T03:04:05.000006Z'"
+    client.execute_query(f"INSERT INTO {orders} VALUES ({row}), (1, NULL, NULL, NULL)")
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        messages = consumer.poll()
+        table = consumer.arrow(messages)
+    assert table.column_names[:4] == ["_partition", "_offset", "_op", "_time"]
+    names = ["id", "status", "total", "at", "_seq"]
+    true = client.query_arrow(f"SELECT {', '.join(names)} FROM {orders} ORDER BY _seq")
+    assert table.select(names).equals(true)
+    frame = consumer.df(messages)
+    assert frame["id"].tolist() == [9007199254740993, 1]
+    assert frame["total"].tolist() == [Decimal("-1.25"), pd.NA]
+
+
+def test_a_sign_that_the_server_drops_is_told(client, orders, events):
+    client.execute_query(f"INSERT INTO {orders} (id, total) VALUES (1, '-0.50')")
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        messages = consumer.poll()
+        with pytest.warns(kalam.TopicWarning, match="total between -1 and 0"):
+            consumer.arrow(messages)
+
+
+def test_messages_without_their_table_need_its_name(client, orders, namespace):
+    topic = f"{namespace}.keys"
+    make_topic(client, topic, orders, payload="key")
+    try:
+        insert(client, orders, 1)
+        with client.consumer(topic, group_id="g", start="earliest") as consumer:
+            messages = consumer.poll()
+            with pytest.raises(ConfigError, match="no table"):
+                consumer.arrow(messages)
+            assert consumer.df(messages, table=orders)["id"].tolist() == [1]
+    finally:
+        client.execute_query(f"DROP TOPIC {topic}")
+
+
+def test_a_column_that_was_dropped_is_not_left_out(client, orders, events):
+    insert(client, orders, 1)
+    client.execute_query(f"ALTER TABLE {orders} DROP COLUMN at")
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        messages = consumer.poll()
+        with pytest.raises(ResultError, match="'at' any more"):
+            consumer.arrow(messages)
+
+
+def test_a_group_that_stands_behind_the_end_is_told(client, orders, events):
+    insert(client, orders, 1)
+    client.execute_query(f"ACK {events} GROUP 'g' UPTO OFFSET 50")
+    with pytest.raises(TopicError, match=r"offset 50 of .*\nThe topic was made anew since"):
+        client.consumer(events, group_id="g")
+
+
+def test_a_service_tells_the_number_of_partitions(client, server, orders, events, namespace):
+    insert(client, orders, 1)
+    with user_of(client, server, namespace, "service") as worker:
+        with pytest.raises(TopicError, match="partitions=1"):
+            worker.consumer(events, group_id="g")
+        with worker.consumer(events, group_id="g", start="earliest", partitions=1) as consumer:
+            assert len(consumer.poll()) == 1
+
+
+def test_an_ordinary_user_may_not_consume(client, server, events, namespace):
+    with (
+        user_of(client, server, namespace, "user") as alice,
+        pytest.raises(PermissionDeniedError, match="requires service, dba, or system role"),
+    ):
+        alice.consumer(events, group_id="g", partitions=1)
+
+
+def user_of(client, server, name, role):
+    password = "Correct-Horse-9"
+    client.execute_query(f"CREATE USER '{name}' WITH PASSWORD '{password}' ROLE {role}")
+    return kalam.Client(server.url, user=name, password=password)
+
+
+def test_a_topic_that_does_not_exist(client, namespace):
+    with pytest.raises(NotFoundError, match=f"Topic '{namespace}.nope' does not exist"):
+        client.consumer(f"{namespace}.nope", group_id="g")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"group_id": ""}, "group_id is empty"),
+        ({"group_id": "g", "start": "first"}, "start is 'earliest'"),
+        ({"group_id": "g", "partitions": 0}, "partitions is a number"),
+        ({"group_id": "g", "max_poll_records": True}, "max_poll_records is a number"),
+    ],
+)
+def test_bad_arguments(client, options, text):
+    with pytest.raises(ConfigError, match=text):
+        client.consumer("app.events", **options)
+
+
+def test_the_clients_namespace_stands_for_one_that_is_missing(server, client, orders, events, namespace):
+    insert(client, orders, 1)
+    with kalam.Client(server.url, user="root", password=server.root_password, namespace=namespace) as other:
+        assert len(other.consumer("events", group_id="g", start="earliest").poll()) == 1
+
+
+def test_closing_ends_a_wait_of_another_thread(client, events):
+    consumer = client.consumer(events, group_id="g")
+    found = []
+    waiting = threading.Thread(target=lambda: found.extend(consumer))
+    waiting.start()
+    begun = time.monotonic()
+    consumer.close()
+    consumer.close()
+    waiting.join(5)
+    assert not waiting.is_alive()
+    assert time.monotonic() - begun < 2
+    assert found == []
+    assert "closed" in repr(consumer)
+    with pytest.raises(TopicError, match="is closed"):
+        consumer.poll()
+
+
+def test_messages_come_to_async_for(client, server, orders, events):
+    insert(client, orders, 1, 2, 3)
+
+    async def main():
+        async with kalam.AsyncClient(server.url, user="root", password=server.root_password) as other:
+            found = []
+            async with await other.consumer(events, group_id="g", start="earliest", max_poll_records=2) as consumer:
+                async for message in consumer:
+                    found.append(message.offset)
+                    if len(found) == 3:
+                        break
+                committed = consumer.commit_sync()
+                # Nothing more comes: waiting can be given up, and blocks no thread.
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(anext(consumer), 0.5)
+            with pytest.raises(StopAsyncIteration):
+                await anext(consumer)
+            return found, committed
+
+    assert asyncio.run(main()) == ([0, 1, 2], kalam.CommitResult({0: 2}, 0))

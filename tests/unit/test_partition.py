@@ -1,0 +1,444 @@
+"""One partition of a topic under answers that get lost, other consumers of the group, and a server that forgets."""
+
+import base64
+import datetime as dt
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalam_notebook.errors import (
+    ConfigError,
+    ConnectError,
+    NotFoundError,
+    ProtocolError,
+    ResultError,
+    ServerError,
+    TransportError,
+)
+from kalam_notebook.topics.offsets import Offsets
+from kalam_notebook.topics.partition import Partition
+from kalam_notebook.wire.topics import (
+    Consumed,
+    TopicMessage,
+    check_start,
+    check_topic,
+    consume_body,
+    decode_messages,
+    parse_consumed,
+    unsigned_decimals,
+)
+from kalam_notebook.wire.types import Column
+
+
+def message(offset, *, timestamp_ms=None, payload=b"{}"):
+    at = offset if timestamp_ms is None else timestamp_ms
+    return TopicMessage("app.ev", 0, offset, "Insert", None, None, at, payload)
+
+
+class Log:
+    """One partition and one group on a server, by the rules of the HTTP reference, section 14.4."""
+
+    def __init__(self, count=0):
+        self.messages = [message(n) for n in range(count)]
+        self.first = 0
+        self.committed = None
+        self.forget()
+        # What the next requests of the group end with: None, "before" it is carried out, or "after".
+        self.losses = []
+        self.peeks = 0
+
+    def publish(self, count):
+        self.messages += [message(len(self.messages) + n) for n in range(count)]
+
+    def forget(self):
+        """Claims live in memory."""
+        self.cursor, self.claims = None, []
+
+    def expire(self):
+        if self.claims:
+            self.cursor, self.claims = min(first for first, _ in self.claims), []
+
+    def consume(self, partition_id, start, limit):
+        loss = self.losses.pop(0) if self.losses else None
+        if loss == "before":
+            raise TransportError("lost before")
+        begin = self._begin(start)
+        if self.cursor is None:
+            self.cursor = begin
+        found = self._read(self.cursor, limit)
+        if found:
+            self.claims.append((found[0].offset, found[-1].offset))
+            self.cursor = found[-1].offset + 1
+        if loss == "after":
+            raise TransportError("lost after")
+        return Consumed(tuple(found), self.cursor if found else begin)
+
+    def next_offset(self, partition_id, start):
+        return self._begin(start)
+
+    def end_offset(self, partition_id):
+        return len(self.messages)
+
+    def peek(self, partition_id, offset, limit):
+        self.peeks += 1
+        return Consumed(tuple(self._read(offset, limit)), 0)
+
+    def ack(self, partition_id, upto_offset):
+        self.committed = max(self.committed or 0, upto_offset)
+        self.cursor = max(self.cursor or 0, upto_offset + 1)
+        self.claims = [claim for claim in self.claims if claim[1] > upto_offset]
+
+    def _begin(self, start):
+        if self.committed is not None:
+            return self.committed + 1
+        return start if isinstance(start, int) else len(self.messages) if start == "latest" else 0
+
+    def _read(self, offset, limit):
+        at = max(offset, self.first)
+        return self.messages[at : at + limit]
+
+
+class Reader:
+    """A consumer of the log: takes what comes at once."""
+
+    def __init__(self, log, *, start="earliest", limit=3):
+        self.partition = Partition(log, 0, start, limit)
+        self.got = []
+
+    def fetch(self):
+        for one in self.partition.fetch():
+            self.partition.hand_out(one)
+            self.got.append(one.offset)
+
+    def drain(self):
+        before = None
+        while before != self.got:
+            before = list(self.got)
+            self.fetch()
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.integers(1, 5)),
+        st.sampled_from([("fetch", None), ("fetch", "before"), ("fetch", "after"), ("commit",), ("expire",)]),
+        st.just(("forget",)),
+    ),
+    max_size=40,
+)
+
+
+def play(log, reader, step):
+    match step:
+        case ("publish", count):
+            log.publish(count)
+        case ("fetch", loss):
+            log.losses = [loss] if loss else []
+            try:
+                reader.fetch()
+            except TransportError:
+                assert loss
+        case ("commit",):
+            reader.partition.commit()
+        case ("expire",):
+            log.expire()
+        case ("forget",):
+            log.forget()
+
+
+@given(steps)
+def test_a_consumer_alone_gets_each_message_once_and_in_order(steps):
+    log = Log()
+    reader = Reader(log)
+    for step in steps:
+        play(log, reader, step)
+        assert reader.got == list(range(len(reader.got)))
+        assert (log.committed if log.committed is not None else -1) < len(reader.got)
+    reader.drain()
+    reader.partition.commit()
+    assert reader.got == list(range(len(log.messages)))
+    assert log.committed == (len(log.messages) - 1 if log.messages else None)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1]), steps.map(lambda many: many[:4])), max_size=15))
+def test_nothing_is_acknowledged_that_no_consumer_of_the_group_has(rounds):
+    log = Log()
+    readers = [Reader(log), Reader(log)]
+    for who, some in rounds:
+        for step in some:
+            play(log, readers[who], step)
+            known = {*readers[0].got, *readers[1].got}
+            assert all(offset in known for offset in range((log.committed if log.committed is not None else -1) + 1))
+    for _ in range(3):
+        for reader in readers:
+            log.expire()
+            reader.drain()
+            reader.partition.commit()
+    assert {*readers[0].got, *readers[1].got} == set(range(len(log.messages)))
+    for reader in readers:
+        assert len(set(reader.got)) == len(reader.got)
+    assert log.committed == (len(log.messages) - 1 if log.messages else None)
+
+
+@given(st.lists(st.one_of(st.integers(0, 30).map(lambda n: ("add", n)), st.integers(0, 30).map(lambda n: ("fill", n)))))
+def test_offsets_are_a_set(changes):
+    offsets, model = Offsets(5), set(range(5))
+    for kind, number in changes:
+        if kind == "add":
+            offsets.add(number)
+            model.add(number)
+        else:
+            offsets.fill_to(number)
+            model |= set(range(number))
+        assert {n for n in range(40) if n in offsets} == model
+        assert offsets.frontier == next(n for n in range(40) if n not in model)
+        assert offsets.end == max(model) + 1
+        assert offsets.beyond == len([n for n in model if n > offsets.frontier])
+
+
+def test_a_lost_answer_is_made_up_for_before_anything_newer():
+    log = Log(8)
+    reader = Reader(log)
+    reader.fetch()
+    log.losses = ["after"]
+    with pytest.raises(TransportError):
+        reader.fetch()
+    assert log.cursor == 6
+    reader.fetch()
+    assert reader.got == list(range(8))
+
+
+def test_a_lost_answer_with_the_last_messages_is_made_up_for():
+    log = Log(2)
+    reader = Reader(log)
+    log.losses = ["after"]
+    with pytest.raises(TransportError):
+        reader.fetch()
+    reader.fetch()
+    assert reader.got == [0, 1]
+    assert log.peeks == 1
+
+
+def test_making_up_that_fails_loses_nothing():
+    log = Log(8)
+    reader = Reader(log)
+    log.losses = ["after"]
+    with pytest.raises(TransportError):
+        reader.fetch()
+    whole, log.peek = log.peek, lambda *_: (_ for _ in ()).throw(TransportError("gone again"))
+    with pytest.raises(TransportError, match="gone again"):
+        reader.fetch()
+    log.peek = whole
+    reader.fetch()
+    assert reader.got == list(range(8))
+
+
+@pytest.mark.parametrize("error", [ConnectError("x"), NotFoundError("NOT_FOUND", "x", 404)])
+def test_a_refused_request_took_nothing(error):
+    log = Log(2)
+    reader = Reader(log)
+    whole, log.consume = log.consume, lambda *_: (_ for _ in ()).throw(error)
+    with pytest.raises(type(error)):
+        reader.fetch()
+    log.consume = whole
+    reader.drain()
+    assert reader.got == [0, 1]
+    assert log.peeks == 0
+
+
+@pytest.mark.parametrize("error", [ServerError("INTERNAL_ERROR", "x", 500), KeyboardInterrupt()])
+def test_a_request_that_failed_otherwise_may_have_taken_messages(error):
+    log = Log(4)
+    reader = Reader(log)
+    whole = log.consume
+
+    def fail(*asked):
+        whole(*asked)
+        raise error
+
+    log.consume = fail
+    with pytest.raises(type(error)):
+        reader.fetch()
+    log.consume = whole
+    reader.fetch()
+    assert reader.got == [0, 1, 2, 3]
+
+
+def test_what_comes_again_is_dropped_and_acknowledged_ones_too():
+    log = Log(3)
+    reader = Reader(log)
+    reader.fetch()
+    reader.partition.commit(0)
+    log.expire()
+    reader.drain()
+    assert (reader.got, log.committed) == ([0, 1, 2], 0)
+
+
+def test_a_log_that_begins_anew_is_told_from_a_repetition():
+    log = Log(3)
+    reader = Reader(log)
+    reader.fetch()
+    log.messages = [message(n, timestamp_ms=100 + n) for n in range(2)]
+    log.expire()
+    reader.fetch()
+    assert reader.got == [0, 1, 2, 0, 1]
+
+
+def test_a_server_that_forgot_claims_goes_on_where_the_reader_is():
+    log = Log(3)
+    reader = Reader(log, start="latest")
+    log.publish(2)
+    reader.fetch()
+    log.forget()
+    log.publish(2)
+    reader.drain()
+    assert reader.got == [3, 4, 5, 6]
+
+
+def test_an_acknowledgement_stops_before_what_another_consumer_has():
+    log = Log(6)
+    first, second = Reader(log), Reader(log)
+    first.fetch()
+    second.fetch()
+    second.partition.commit()
+    second.partition.commit()
+    assert (log.committed, second.partition.held_back, log.peeks) == (None, 3, 1)
+    first.partition.commit()
+    second.partition.commit()
+    assert (log.committed, second.partition.held_back) == (5, 0)
+
+
+def test_an_acknowledgement_passes_over_messages_that_do_not_exist_any_more():
+    log = Log(6)
+    Reader(log).fetch()
+    reader = Reader(log)
+    reader.fetch()
+    log.first = 2
+    reader.partition.commit()
+    assert (log.committed, reader.partition.held_back) == (1, 3)
+    log.first = 3
+    log.publish(1)
+    reader.fetch()
+    reader.partition.commit()
+    assert log.committed == 6
+
+
+def test_a_group_behind_the_end_is_ahead():
+    log = Log(3)
+    log.ack(0, 10)
+    assert Partition(log, 0, "latest", 3).is_ahead
+    assert not Partition(Log(3), 0, "latest", 3).is_ahead
+
+
+def test_messages_that_another_consumer_has_can_be_found():
+    log = Log(3)
+    other, reader = Reader(log), Reader(log)
+    other.fetch()
+    reader.fetch()
+    assert (reader.got, reader.partition.missing()) == ([], 0)
+    assert reader.partition.is_held_elsewhere(0)
+    other.partition.commit()
+    assert not reader.partition.is_held_elsewhere(0)
+
+
+def test_messages_that_came_after_all_are_not_missing():
+    log = Log(3)
+    Reader(log).fetch()
+    reader = Reader(log)
+    log.expire()
+    reader.fetch()
+    assert reader.partition.missing() is None
+    assert not reader.partition.is_held_elsewhere(0)
+
+
+# What travels.
+
+
+def answer(**changed):
+    raw = {
+        "topic_id": "app.ev", "partition_id": 0, "offset": 7, "key": "1", "timestamp_ms": 1767000000123, "op": "Insert",
+        "payload": base64.b64encode(b'{"id":"1","_table":"app:docs","_commit_seq":"5","_seq":"9"}').decode(),
+    } | changed  # fmt: skip
+    return json.dumps({"messages": [raw], "next_offset": 8, "has_more": False}).encode()
+
+
+def test_a_message_is_read():
+    consumed = parse_consumed(answer(user="alice"))
+    (one,) = consumed.messages
+    assert consumed.next_offset == 8
+    assert (one.offset, one.op, one.key, one.user, one.table) == (7, "Insert", "1", "alice", "app.docs")
+    assert one.row == {"id": "1", "_seq": "9"}
+    assert one.time == dt.datetime(2025, 12, 29, 9, 20, 0, 123000, dt.UTC)
+    assert "alice" in repr(one)
+    assert b"docs" not in repr(one).encode()
+
+
+def test_a_message_without_a_table_a_key_and_a_user():
+    (one,) = parse_consumed(answer(key=None, payload=base64.b64encode(b'{"id":"1"}').decode())).messages
+    assert (one.key, one.user, one.table) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"messages":[{}],"next_offset":0}', answer(payload="%%"), answer(offset="x")]
+)
+def test_another_answer_is_no_answer_of_a_topic(content):
+    with pytest.raises(ProtocolError, match="not that of a topic"):
+        parse_consumed(content)
+
+
+def test_a_payload_that_is_no_row_is_told_when_it_is_looked_at():
+    (one,) = parse_consumed(answer(payload=base64.b64encode(b"\xff").decode())).messages
+    with pytest.raises(ProtocolError, match=r"Message 7 of app\.ev"):
+        _ = one.row
+
+
+def test_a_request_names_where_to_begin():
+    body = json.loads(consume_body("app.ev", "g", 2, start="earliest", limit=5))
+    assert body == {"topic_id": "app.ev", "group_id": "g", "partition_id": 2, "start": "Earliest", "limit": 5}
+    assert json.loads(consume_body("app.ev", "g", 0, start=3, limit=5))["start"] == {"Offset": 3}
+
+
+@pytest.mark.parametrize("start", ["Earliest", -1, True, None, 1.5])
+def test_a_start_that_is_none(start):
+    with pytest.raises(ConfigError, match="start is"):
+        check_start(start)
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace"), [("ev", None), ("", "app"), ("a.b.c", None), (".ev", None), ("app.", None)]
+)
+def test_a_topic_has_a_namespace(name, namespace):
+    with pytest.raises(ConfigError, match="does not name a topic"):
+        check_topic(name, namespace)
+
+
+def test_the_clients_namespace_is_used():
+    assert (check_topic("Ev", "app"), check_topic("other.Ev", "app")) == ("app.Ev", "other.Ev")
+
+
+COLUMNS = (Column("id", "BigInt"), Column("total", "Decimal", 8, 2))
+
+
+def test_rows_of_messages_have_exact_types():
+    rows = [{"id": "9007199254740993", "total": "0.50"}, {"id": "2"}]
+    table = decode_messages([message(n, payload=json.dumps(row).encode()) for n, row in enumerate(rows)], COLUMNS)
+    assert table.column_names == ["_partition", "_offset", "_op", "_time", "id", "total"]
+    assert table.column("id").to_pylist() == [9007199254740993, 2]
+    assert table.column("total").to_pylist() == [Decimal("0.50"), None]
+    assert unsigned_decimals(table, COLUMNS) == ["total"]
+
+
+def test_whole_decimals_have_their_sign():
+    table = decode_messages([message(0, payload=b'{"id":"1","total":"-1.50"}')], COLUMNS)
+    assert unsigned_decimals(table, COLUMNS) == []
+
+
+def test_no_messages_are_an_empty_table():
+    assert decode_messages([], COLUMNS).num_rows == 0
+
+
+def test_a_column_that_the_table_lost_is_not_left_out():
+    with pytest.raises(ResultError, match="'old'"):
+        decode_messages([message(0, payload=b'{"id":"1","old":2}')], COLUMNS)

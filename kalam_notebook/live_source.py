@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import orjson
-
-from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.live.plan import Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live.truth import Delta, Fingerprint
 from kalam_notebook.reading.delta import read_delta, read_fingerprints
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.listing import Listed, listed_table
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import QueryResult
 from kalam_notebook.transport.session import Session
-from kalam_notebook.wire.sql import table_names
 
 if TYPE_CHECKING:
     from kalam_notebook.wire.types import Column
@@ -53,25 +50,9 @@ class ClientSource:
         return (self._session.renew(token) if renew else token).reveal()
 
     def describe(self, table: str) -> TableInfo:
-        """The columns of a table, its kind, and for how long a STREAM table keeps its rows.
-
-        ``SHOW TABLES`` tells every role, and has a line for each version of each table (SQL reference, section 6.13).
-        """
-        columns = self.columns(table)
-        (name,) = table_names(f"SELECT * FROM {table}")
-        try:
-            rows = self._endpoint.execute("SHOW TABLES").tables[0]
-        except PermissionDeniedError:
-            # Ordinary users may not list tables from 0.5 on (SQL reference, section 14.1); most tables are no streams.
-            return TableInfo(columns, "shared")
-        assert rows is not None
-        told = rows.select(["namespace_id", "table_name", "table_type", "options"]).to_pylist()
-        for row in told:
-            if (row["namespace_id"], row["table_name"]) == (name.namespace, name.table):
-                kind = str(row["table_type"]).lower()
-                seconds = orjson.loads(row["options"] or "{}").get("ttl_seconds") if kind == "stream" else None
-                return TableInfo(columns, kind, None if seconds is None else int(seconds) * 1000)
-        return TableInfo(columns, "shared")
+        """The columns of a table, its kind, and for how long a STREAM table keeps its rows."""
+        listed = listed_table(self._endpoint, table) or Listed("shared")  # Most tables are no streams.
+        return TableInfo(self.columns(table), listed.kind, listed.ttl_ms)
 
     def columns(self, table: str) -> tuple[Column, ...]:
         """The columns of a table, the hidden ones included."""

@@ -15,13 +15,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import PermissionDeniedError, ServerError
+from kalam_notebook.errors import ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text
+from kalam_notebook.reading.listing import listed_table
 from kalam_notebook.reading.suspicion import is_exhausted
 from kalam_notebook.wire.seq import seq_at
 from kalam_notebook.wire.shape import Clauses, Shape
-from kalam_notebook.wire.sql import quote_name, table_names
+from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 
 if TYPE_CHECKING:
@@ -251,8 +252,9 @@ def plan_walk(endpoint: Endpoint, shape: Shape, columns: Sequence[Column], param
     announced = endpoint.execute(f"SELECT * FROM {shape.clauses.table} LIMIT 0").results[0].columns
     keys = [column for column in announced if column.is_primary_key]
     # Every other table has a key, and its rows have tombstones; a STREAM table has neither, its deleted rows just go.
-    is_unique = len(keys) == 1 and not _is_stream(endpoint, shape.clauses.table)
-    key = keys[0] if is_unique else next(column for column in announced if column.name == "_seq")
+    listed = listed_table(endpoint, shape.clauses.table)
+    is_stream = listed is not None and listed.kind == "stream"
+    key = keys[0] if len(keys) == 1 and not is_stream else next(column for column in announced if column.name == "_seq")
     return WalkPlan(shape.clauses, arrow_schema(tuple(columns)), quote_name(key.name), arrow_type(key), params)
 
 
@@ -261,17 +263,3 @@ def _next_seq(endpoint: Endpoint) -> int:
     clock = "arrow_cast(arrow_cast(now(), 'Timestamp(Millisecond, None)'), 'Int64')"
     now_ms = int(endpoint.execute_row(f"SELECT {clock} AS ms")[0])
     return seq_at(now_ms + 1)
-
-
-def _is_stream(endpoint: Endpoint, named: str) -> bool:
-    """Whether a table's keys may repeat; only the list of tables tells."""
-    (name,) = table_names(f"SELECT * FROM {named}")
-    try:
-        rows = endpoint.execute("SHOW TABLES").tables[0]
-    except PermissionDeniedError:
-        # Ordinary users may not list tables from 0.5 on (SQL reference, section 14.1); most tables are no streams.
-        return False
-    assert rows is not None
-    wanted = (name.namespace or "default", name.table, "stream")
-    listed = rows.select(["namespace_id", "table_name", "table_type"]).to_pylist()
-    return any((row["namespace_id"], row["table_name"], row["table_type"].lower()) == wanted for row in listed)

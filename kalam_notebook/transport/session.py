@@ -127,11 +127,6 @@ class Session:
         """
         return error.code == "INVALID_CREDENTIALS" and self._credentials.password is not None
 
-    def adopt(self, answer: Login) -> None:
-        """Use the tokens of a login that was made by hand."""
-        with self._lock:
-            self._adopt(answer)
-
     def _can_renew(self) -> bool:
         credentials = self._credentials
         return bool(credentials.token_provider or credentials.password or self._refresh_token)

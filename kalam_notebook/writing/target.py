@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kalam_notebook.errors import ConfigError, FrameError, PermissionDeniedError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.listing import find_listed
 from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.sql import UnreadableSQL, quote_name, table_names
 from kalam_notebook.wire.types import Column
@@ -87,21 +88,14 @@ def read_target(endpoint: Endpoint, namespace: str, table: str) -> Target:
     look = f"SELECT * FROM {name} LIMIT 0; DESCRIBE TABLE {name}"
     try:
         answer = endpoint.execute(f"{look}; SHOW TABLES")
-        kind = _kind(answer, namespace, table)
+        rows = answer.tables[2]
+        assert rows is not None
+        listed = find_listed(rows, namespace, table)
     except PermissionDeniedError:
         # Ordinary users may not list tables from 0.5 on (SQL reference, section 14.1).
-        answer, kind = endpoint.execute(look), ""
+        answer, listed = endpoint.execute(look), None
     columns = tuple(column for column in answer.results[0].columns if not column.name.startswith("_"))
-    return Target(name, kind, columns, _defaults(answer))
-
-
-def _kind(answer: Answer, namespace: str, table: str) -> str:
-    rows = answer.tables[2]
-    assert rows is not None
-    for row in rows.select(["namespace_id", "table_name", "table_type"]).to_pylist():
-        if (row["namespace_id"], row["table_name"]) == (namespace, table):
-            return str(row["table_type"]).lower()
-    return ""
+    return Target(name, listed.kind if listed else "", columns, _defaults(answer))
 
 
 def _defaults(answer: Answer) -> dict[str, str]:

@@ -1,0 +1,57 @@
+"""What the list of tables says of one: its kind, and for how long a STREAM table keeps its rows.
+
+``SHOW TABLES`` tells it to every role, with a line for each version of each table of the server (SQL reference, section
+6.13). The versions of a table differ in their columns, not in this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from kalam_notebook.errors import PermissionDeniedError
+from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.wire.sql import table_names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Listed", "find_listed", "listed_table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A table as it is listed.
+
+    Attributes:
+        kind: ``user``, ``shared`` or ``stream``.
+        ttl_ms: For how long a STREAM table keeps its rows; None for ever.
+    """
+
+    kind: str
+    ttl_ms: int | None = None
+
+
+def listed_table(endpoint: Endpoint, table: str) -> Listed | None:
+    """Ask for a table, named as it can stand in SQL; None when it is not listed, or this user may not list tables."""
+    (name,) = table_names(f"SELECT * FROM {table}")
+    try:
+        rows = endpoint.execute("SHOW TABLES").tables[0]
+    except PermissionDeniedError:
+        # Ordinary users may not from 0.5 on (SQL reference, section 14.1).
+        return None
+    assert rows is not None
+    return find_listed(rows, name.namespace or "default", name.table)
+
+
+def find_listed(rows: pa.Table, namespace: str, table: str) -> Listed | None:
+    """Find a table in the answer to ``SHOW TABLES``."""
+    told = rows.select(["namespace_id", "table_name", "table_type", "options"]).to_pylist()
+    for row in told:
+        if (row["namespace_id"], row["table_name"]) == (namespace, table):
+            kind = str(row["table_type"]).lower()
+            seconds = orjson.loads(row["options"] or "{}").get("ttl_seconds") if kind == "stream" else None
+            return Listed(kind, None if seconds is None else int(seconds) * 1000)
+    return None

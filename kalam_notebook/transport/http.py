@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -114,8 +113,9 @@ class HttpTransport:
             headers={"User-Agent": f"kalam-notebook/{__version__}", "Accept-Encoding": "identity"},
             transport=transport,
         )
-        # The login route sets cookies, and a cookie would win over the token of a request (HTTP reference, 4.2).
-        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # The login route sets cookies, and a cookie would win over the token of a request (HTTP reference, 4.2). Having
+        # each answer looked through by a policy that takes none costs a tenth of a small query.
+        self._client.cookies.extract_cookies = _take_no_cookies  # type: ignore[method-assign]
 
     def close(self) -> None:
         """Close the connections, also under a request that another thread waits for; may be called twice."""
@@ -252,6 +252,10 @@ class HttpTransport:
                     raise
                 self._wait(back_off)
         raise AssertionError("unreachable")
+
+
+def _take_no_cookies(response: httpx.Response) -> None:
+    """In the place of ``httpx.Cookies.extract_cookies``."""
 
 
 def retry_pause(error: KalamError, repeatable: bool, tries: int, jitter: float) -> float | None:

@@ -12,12 +12,14 @@ import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, RequestTimeoutError, SubscriptionError
 from kalam_notebook.live.changes import change_table
 from kalam_notebook.live.engine import Engine, Rows, RowSource
+from kalam_notebook.live.filters import has_sub_query
 from kalam_notebook.live.keyed import KeyedEngine
 from kalam_notebook.live.plan import Form
 from kalam_notebook.live.query import parse_live_query
@@ -27,6 +29,7 @@ from kalam_notebook.live.schedule import Rhythm
 from kalam_notebook.live.store import LiveDelta
 from kalam_notebook.live.tally import LiveStats
 from kalam_notebook.live.truth import Proof
+from kalam_notebook.reading.tables import bound_table
 from kalam_notebook.transport.callbacks import Callbacks
 from kalam_notebook.transport.followed import Followed
 from kalam_notebook.transport.follower import Follower
@@ -136,8 +139,8 @@ class LiveTable:
         timeout: float = 20.0,
         rhythm: Rhythm | None = None,
     ) -> None:
-        if max_rows is not None and max_rows < 1:
-            raise ConfigError(f"max_rows is {max_rows}; give at least 1, or None to keep all rows.")
+        if max_rows is not None and (isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 1):
+            raise ConfigError(f"max_rows is a number of rows from 1 on, or None for all; not {max_rows!r}.")
         named = [key] if isinstance(key, str) else key
         engine, bind = patiently(
             lambda: _engine_for(sql, source, key=named, max_rows=max_rows), seconds=min(timeout, _PATIENCE)
@@ -387,14 +390,17 @@ class LiveTable:
             timeout: Seconds to wait; None for ever.
 
         Raises:
+            ConfigError: The condition is neither.
             RequestTimeoutError: Time is up; also a TimeoutError.
             KalamError: The table stopped, or was closed, before the condition held.
         """
+        if not callable(condition) and not isinstance(condition, Integral):
+            raise ConfigError(f"wait_for takes a number of rows or a function of the table, not {condition!r}.")
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             # Asked before the rows are looked at: what came until the end counts.
             seen, is_over = self._follower.bell.count, self._follower.is_over or self._follower.is_forked
-            if self.num_rows >= condition if isinstance(condition, int) else condition(self):
+            if condition(self) if callable(condition) else self.num_rows >= condition:
                 return
             if is_over:
                 self._follower.raise_if_over()
@@ -449,10 +455,10 @@ def _engine_for(
     if key is None:
         with contextlib.suppress(SubscriptionError):
             query = parse_live_query(sql)
-    if query is not None:
+    if query is not None and not has_sub_query(query.filter_tokens):
         info = source.describe(query.source)
         return KeyedEngine(query, info, max_rows=max_rows), (query.namespace, query.table)
     rerun = parse_rerun_query(sql)
     if max_rows is not None:
         raise ConfigError("max_rows goes with a live query over one table; here write LIMIT into the query.")
-    return RerunEngine(rerun, [source.describe(table) for table in rerun.tables], key=key), None
+    return RerunEngine(rerun, [source.describe(table) for table in rerun.tables], key=key), bound_table(sql)

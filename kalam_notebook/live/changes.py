@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kalam_notebook.live.history import Entry, Step
+from kalam_notebook.live.values import comparable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,7 +90,7 @@ def cells_at(pairs: Sequence[tuple[Step, Entry]], schema: pa.Schema, places: Seq
 def _differences(old: pa.Table, new: pa.Table) -> list[tuple[bool, ...]]:
     """For each row which columns differ."""
     columns = [
-        [a != b and not (a != a and b != b) for a, b in zip(before.to_pylist(), after.to_pylist(), strict=True)]
+        [a != b and not (a != a and b != b) for a, b in zip(comparable(before), comparable(after), strict=True)]
         for before, after in zip(old.columns, new.columns, strict=True)
     ]
     return list(zip(*columns, strict=True)) if columns else [()] * new.num_rows

@@ -20,7 +20,10 @@ from kalam_notebook.wire.types import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Engine", "Job", "RowSource", "Rows", "Verdict"]
+__all__ = ["TIME_INTERVAL", "Engine", "Job", "RowSource", "Rows", "Verdict"]
+
+#: Seconds between two rounds of a query whose result changes as time goes by, without an event.
+TIME_INTERVAL = 2.0
 
 _NOTHING = Applied()
 

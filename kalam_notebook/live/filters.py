@@ -8,17 +8,22 @@ named. Filters on columns that can be updated are told apart too: a row that lea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from kalam_notebook.wire.sql import Kind, Token
 from kalam_notebook.wire.types import Column
 
-__all__ = ["doubtful_part", "filter_columns"]
+__all__ = ["doubtful_part", "filter_columns", "has_sub_query", "is_volatile"]
 
 #: Deeper nesting makes the server send every row of the table; the exact limit lies below 66.
 _MAX_DEPTH = 20
 
 #: The evaluator compares all numbers as doubles.
 _MAX_EXACT = 2**53
+
+#: What gives another value each time, as a word and as a function.
+_VOLATILE_WORDS = frozenset({"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"})
+_VOLATILE_CALLS = frozenset({"NOW", "TODAY", "RANDOM", "UUID", "UUID_V7", "ULID", "SNOWFLAKE_ID"})
 
 _NUMBERS = frozenset({"SmallInt", "Int", "BigInt", "Float", "Double"})
 _EQUALITY = frozenset({"=", "<>", "!="})
@@ -45,6 +50,17 @@ def filter_columns(tokens: Sequence[Token], columns: Sequence[Column]) -> tuple[
     """Return the columns of the table that a filter names, in the order of the table."""
     named = {token.identifier for token in tokens if token.identifier}
     return tuple(column.name for column in columns if column.name in named)
+
+
+def has_sub_query(tokens: Sequence[Token]) -> bool:
+    """Whether a filter asks another table, or its own once more."""
+    return any(token.word == "SELECT" for token in tokens)
+
+
+def is_volatile(tokens: Sequence[Token]) -> bool:
+    """Whether a query may have another result although its tables have not changed: it names the time, or chance."""
+    is_called = any(name.word in _VOLATILE_CALLS and after.text == "(" for name, after in pairwise(tokens))
+    return is_called or any(token.word in _VOLATILE_WORDS for token in tokens)
 
 
 class _DoubtError(Exception):

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kalam_notebook.errors import DecodeError, ProtocolError
-from kalam_notebook.live.engine import Job, RowSource, Verdict
+from kalam_notebook.live.engine import TIME_INTERVAL, Job, RowSource, Verdict
+from kalam_notebook.live.filters import is_volatile
 from kalam_notebook.live.plan import Form, Reading, TableInfo, TablePlan, plan_table
 from kalam_notebook.live.query import LiveQuery
 from kalam_notebook.live.store import Applied, KeyedStore
@@ -62,7 +63,7 @@ class _DeltaJob:
         if self.looks_at_columns:
             names = {column.name for column in source.columns(self.plan.source)}
             if names != self.plan.row_names:
-                return _Deltas((), True)
+                return _Deltas(has_other_columns=True)
         found: list[Delta] = []
         after = self.after
         counts = self.pages and not self.plan.filter_sql
@@ -79,10 +80,11 @@ class _DeltaJob:
 
 @dataclass(frozen=True, slots=True)
 class _Deltas:
-    """What changed; ``is_cut`` when that cannot be told, and everything has to be read."""
+    """What changed; ``is_cut`` when that is more than can be told."""
 
-    deltas: tuple[Delta, ...]
-    is_cut: bool
+    deltas: tuple[Delta, ...] = ()
+    is_cut: bool = False
+    has_other_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +115,19 @@ class KeyedEngine:
     def __init__(self, query: LiveQuery, info: TableInfo, *, max_rows: int | None) -> None:
         self._query = query
         self._max_rows = max_rows
+        self._again_in = TIME_INTERVAL if is_volatile(query.filter_tokens) else None
         self._plan = plan_table(query, info)
         self._store: KeyedStore | None = None
         self.form: Form = self._plan.form
         self.table_name = query.table_name
         self.subscriptions: tuple[str, ...] = (self._plan.subscription,)
-        # Everything up to here has been told.
-        self._after = 0
+        # Everything up to here has been told; up to there, more was written than a delta tells once more.
+        self._after = self._dense = 0
         self._floor = 0
         self._must_read = True
         self._is_reading = False
+        # Whether no delta has come through since everything was read.
+        self._is_fresh = False
         self._is_beyond = False
         self._doubt = ""
         # Fingerprints in a row that did not agree, and how long to wait with the next whole reading.
@@ -219,7 +224,7 @@ class KeyedEngine:
         self._store.ask(self._floor)
         if looks := now - self._looked_at > _LOOK_INTERVAL:
             self._looked_at = now
-        return _DeltaJob(self._plan, max(0, self._after - overlap), self._floor, self._is_beyond, looks)
+        return _DeltaJob(self._plan, max(self._dense, self._after - overlap), self._floor, self._is_beyond, looks)
 
     def give_up(self) -> bool:
         """End a round whose job failed: after a delta, the table may have other columns, and is read whole."""
@@ -245,6 +250,7 @@ class KeyedEngine:
         self._plan, self._store = plan, store
         meanwhile, self._meanwhile, self._is_reading = self._meanwhile, [], False
         self._after, self._must_read, self._is_beyond = reading.newest, False, reading.is_beyond
+        self._is_fresh = True
         self._doubt = reading.doubt
         if plan.form is Form.DIRECT:
             self.take_in(meanwhile, at=at)
@@ -299,13 +305,25 @@ class KeyedEngine:
             server=server,
             held=held,
         )
-        if found.is_cut:
+        if found.has_other_columns:
             self._must_read = True
-            return replace(told, is_final=False, how="more has changed than a delta tells", again_in=0.0)
+            return replace(told, is_final=False, how="the table has other columns", again_in=0.0)
+        if found.is_cut:
+            return self._was_cut(told)
+        self._is_fresh = False
         if server is not None and held is not None and held.agrees(server):
             self._mismatches, self._pause, self._is_beyond = 0, _FIRST_PAUSE, False
-            return replace(told, is_true=True, how="same fingerprint of the rows' _seq")
+            return replace(told, is_true=True, how="same fingerprint of the rows' _seq", again_in=self._again_in)
         return self._disagreed(told, counted)
+
+    def _was_cut(self, told: Verdict) -> Verdict:
+        told = replace(told, is_final=False, how="more has changed than a delta tells")
+        if self._is_fresh and self._dense < self._after:
+            # What was written in the moments before everything was read is too much to be told again.
+            self._dense = self._after
+            return replace(told, again_in=0.0)
+        self._must_read = True
+        return replace(told, again_in=_FIRST_PAUSE if self._is_fresh else 0.0)
 
     def _disagreed(self, told: Verdict, counted: int | None) -> Verdict:
         if self._is_beyond and counted is None:

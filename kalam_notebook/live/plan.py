@@ -157,7 +157,8 @@ def _form_of(query: LiveQuery, info: TableInfo, key: str) -> Form:
         return Form.DIRECT
     if doubtful_part(query.filter_tokens, info.columns) is not None:
         return Form.DELTA
-    # No event tells that a row has left its filter. Keys never change, STREAM rows are never updated, _seq only grows.
+    # No event tells that a row has left its filter, nor that a STREAM row was deleted under one. Keys never change, and
+    # _seq only grows.
     named = filter_columns(query.filter_tokens, info.columns)
-    is_immutable = info.kind == "stream" or all(name in {key, "_seq"} for name in named)
-    return Form.DIRECT if is_immutable else Form.DELTA
+    is_told = info.kind != "stream" and all(name in {key, "_seq"} for name in named)
+    return Form.DIRECT if is_told else Form.DELTA

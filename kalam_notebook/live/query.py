@@ -22,6 +22,11 @@ _ONCE = "For a single answer use kalam.query(sql)."
 _CLAUSES = frozenset(
     "GROUP ORDER LIMIT OFFSET FETCH HAVING UNION INTERSECT EXCEPT WINDOW QUALIFY JOIN FOR".split()  # noqa: SIM905
 )
+#: Words that stand for a value, not for a column, unless they are quoted.
+_VALUES = frozenset(
+    "TRUE FALSE NULL CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP LOCALTIME LOCALTIMESTAMP CURRENT_USER "  # noqa: SIM905
+    "CURRENT_ROLE SESSION_USER".split()
+)
 _SYSTEM_NAMESPACES = frozenset({"system", "information_schema"})
 
 
@@ -188,9 +193,15 @@ def _read_projection(sql: str, tokens: Sequence[Token], table: tuple[str, str]) 
     names: list[str] = []
     index = 0
     while True:
+        is_value = tokens[index].word in _VALUES if index < len(tokens) else False
         parts, index = _read_name(tokens, index)
         is_end = index == len(tokens)
-        if not parts or (*table, parts[-1])[-len(parts) :] != parts or not (is_end or tokens[index].text == ","):
+        if (
+            not parts
+            or is_value
+            or (*table, parts[-1])[-len(parts) :] != parts
+            or not (is_end or tokens[index].text == ",")
+        ):
             reason = "Only names of columns can be selected, without expressions and AS."
             raise _refusal(sql, reason, code="UNSUPPORTED", hint="Select the columns and compute with live.df().")
         names.append(parts[-1])

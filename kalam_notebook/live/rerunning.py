@@ -1,7 +1,8 @@
 """The engine of a live query of any shape: events of its tables ring, and the query is run again.
 
-A round compares the fingerprints of the tables with those of the round before; where they are the same, nothing has
-changed since before the present result was read, and the query is not run again.
+A round compares the fingerprints and columns of the tables with those of the round before; where they are the same,
+nothing has changed since before the present result was read, and the query is not run again. One that names the time
+is, every two seconds; STREAM tables, whose rows expire, are looked at as often.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kalam_notebook.live.engine import Job, RowSource, Verdict
+from kalam_notebook.errors import ConfigError
+from kalam_notebook.live.engine import TIME_INTERVAL, Job, RowSource, Verdict
+from kalam_notebook.live.filters import is_volatile
 from kalam_notebook.live.plan import Form, ResultReading, TableInfo, doorbell_sql
 from kalam_notebook.live.rerun import RerunQuery, result_key
 from kalam_notebook.live.result_store import ResultStore
 from kalam_notebook.live.store import Applied
 from kalam_notebook.live.truth import Fingerprint
 from kalam_notebook.wire.live import Change
+from kalam_notebook.wire.sql import tokenize
+from kalam_notebook.wire.types import Column
 
 __all__ = ["RerunEngine"]
 
@@ -26,12 +31,17 @@ class _Run:
 
     query: RerunQuery
     known: tuple[Fingerprint, ...] | None
+    columns: tuple[tuple[Column, ...], ...]
 
     def run(self, source: RowSource) -> _Ran:
         """The fingerprints of the tables, taken before the result."""
-        prints = source.read_fingerprints(self.query.tables)
-        is_same = self.known is not None and all(a.agrees(b) for a, b in zip(prints, self.known, strict=True))
-        return _Ran(prints, None if is_same else source.read_result(self.query.sql))
+        prints, columns = source.read_fingerprints(self.query.tables), self.columns
+        if self.known is not None and all(a.agrees(b) for a, b in zip(prints, self.known, strict=True)):
+            # ALTER TABLE sends no message and leaves _seq as it is (live reference, section 6.8).
+            columns = tuple(source.columns(table) for table in self.query.tables)
+            if columns == self.columns:
+                return _Ran(prints, columns, None)
+        return _Ran(prints, columns, source.read_result(self.query.sql))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class _Ran:
     """What a round found: the result, or None where the present one still holds."""
 
     prints: tuple[Fingerprint, ...]
+    columns: tuple[tuple[Column, ...], ...]
     result: ResultReading | None
 
 
@@ -60,8 +71,12 @@ class RerunEngine:
         self.subscriptions = tuple(
             doorbell_sql(table, info.columns) for table, info in zip(query.tables, infos, strict=True)
         )
+        self._is_volatile = is_volatile(tokenize(query.sql))
+        changes_in_time = self._is_volatile or any(info.ttl_ms is not None for info in infos)
+        self._again_in = TIME_INTERVAL if changes_in_time else None
         self._store: ResultStore | None = None
         self._prints: tuple[Fingerprint, ...] | None = None
+        self._columns = tuple(info.columns for info in infos)
         self._has_rung = False
         self._doubt = ""
 
@@ -100,7 +115,7 @@ class RerunEngine:
         return tuple(notices)
 
     def look_closely(self) -> None:
-        """A round runs the query again if a table has changed; there is no more to look at."""
+        """Each round looks at the tables."""
 
     def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
         """Take note that a table has changed."""
@@ -113,8 +128,8 @@ class RerunEngine:
 
     def next_job(self, *, now: float) -> Job:
         """Begin a round; after an event there is no need to ask whether something has changed."""
-        known, self._has_rung = (None if self._has_rung else self._prints), False
-        return _Run(self._query, known)
+        known, self._has_rung = (None if self._has_rung or self._is_volatile else self._prints), False
+        return _Run(self._query, known, self._columns)
 
     def give_up(self) -> bool:
         """End a round whose job failed: there is no other question."""
@@ -125,7 +140,7 @@ class RerunEngine:
         """End a round with what its job returned."""
         assert isinstance(outcome, _Ran)
         applied = Applied() if outcome.result is None else self._load(outcome.result, at=at)
-        self._prints = outcome.prints
+        self._prints, self._columns = outcome.prints, outcome.columns
         how = "the tables have not changed since it was run" if outcome.result is None else "run again exactly"
         server = outcome.prints[0] if len(outcome.prints) == 1 else None
         seq = max((found.last for found in outcome.prints), default=0)
@@ -136,6 +151,7 @@ class RerunEngine:
             seq=seq,
             applied=applied,
             server=server,
+            again_in=self._again_in,
         )
 
     def _load(self, result: ResultReading, *, at: float) -> Applied:
@@ -144,6 +160,10 @@ class RerunEngine:
         if old is not None and old.columns == result.columns and old.schema.equals(result.rows.schema):
             return old.load(result.rows, at=at)
         key = self._key if self._key is not None else result_key(self._query, result.columns)
+        names = [column.name for column in result.columns]
+        if unknown := next((name for name in key if names.count(name) != 1), None):
+            shown = ", ".join(names)
+            raise ConfigError(f"key names {unknown!r}, of which the result has none or several. It has: {shown}.")
         self._store = ResultStore(
             result.columns,
             key=key,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kalam_notebook.live.chunks import RowChunks
 from kalam_notebook.live.history import Effect, Entry, History, Step
 from kalam_notebook.live.store import Applied, LiveDelta
+from kalam_notebook.live.values import comparable
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class ResultStore:
 
 def _cells(table: pa.Table) -> list[tuple[Hashable, ...]]:
     """The rows as tuples that can be compared; columns may have equal names."""
-    columns = [[_hashable(cell) for cell in column.to_pylist()] for column in table.columns]
+    columns = [[_hashable(cell) for cell in comparable(column)] for column in table.columns]
     return list(zip(*columns, strict=True)) if columns else [()] * table.num_rows
 
 

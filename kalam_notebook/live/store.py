@@ -31,6 +31,7 @@ from kalam_notebook.live.chunks import RowChunks, runs_of
 from kalam_notebook.live.events import decode_events
 from kalam_notebook.live.history import Effect, Entries, Entry, History, Step
 from kalam_notebook.live.truth import Delta, Fingerprint, fingerprint_of
+from kalam_notebook.live.values import comparable
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column, arrow_schema
 
@@ -133,6 +134,7 @@ class KeyedStore:
         # By slot.
         self._seqs, self._places, self._row_ids = array("q"), array("q"), array("q")
         self._chunks = RowChunks(self._schema)
+        self._was_read = False
         self._tombstones: dict[Hashable, int] = {}
         self._history = History(version=version, max_entries=_MAX_LOG, max_cells=_MAX_CELLS)
         # Since the last version.
@@ -292,6 +294,10 @@ class KeyedStore:
                     versions[key] = seq
         tombstones = set(delta.deleted.column("seq").to_pylist())
         held = self._asked = self._held_then(versions, offsets, after)
+        for key in versions.keys() - (self._touched or {}).keys():
+            # A row that had gone is there again with its old version: it matches again, or a flush has forgotten the
+            # delete (truth L27). No event since contradicts the server.
+            self._tombstones.pop(key, None)
         if self._touched is not None:  # Another delta of the same round begins where this one ends.
             self._touched.update((key, seq if seq in offsets else None) for key, seq in versions.items())
         start = self._append(rows)
@@ -319,6 +325,8 @@ class KeyedStore:
             else:
                 slot = self._slots.get(key)
                 old = None if slot is None else self._seqs[slot]
+                if old is not None and seq < old:
+                    continue  # Not taken, because the newest version wins; so the fingerprints differ.
             new = seq if seq in offsets else None
             if old != new:
                 held = held.moved(
@@ -339,8 +347,8 @@ class KeyedStore:
             return
         self._doubtful.discard(key)
         old = self._places[slot]
-        both = self._chunks.take([old, position]).to_pylist()
-        if both[0] != both[1]:
+        both = self._chunks.take([old, position])
+        if any(before != after for before, after in map(comparable, both.columns)):
             self._places[slot] = position
             self._happened.add(self._row_ids[slot], Effect.UPDATED, seq, position, old)
 
@@ -389,10 +397,9 @@ class KeyedStore:
         for key in self._tombstones.keys() & self._slots.keys():
             del self._tombstones[key]
         self.last_seq = max([self.last_seq, *seqs[-1:]])
-        self._touched = None
-        self.version += 1
-        self._table = None
+        self._touched = self._table = None
         applied = self._log_reading(before, old_chunks, at=at, healed=healed)
+        self._was_read = True
         self._doubtful.clear()
         return applied
 
@@ -424,7 +431,9 @@ class KeyedStore:
     ) -> Applied:
         """Remember the difference between the rows before and after a reading, as far as the history reaches."""
         if not before:
-            self._history.forget(self.version)
+            if self._slots or not self._was_read:
+                self.version += 1
+                self._history.forget(self.version)
             return Applied(inserted=len(self._slots))
         entries: list[Entry] = []
         for key, (row_id, seq, place) in before.items():
@@ -448,6 +457,7 @@ class KeyedStore:
             entries = [entry._replace(new=a, old=b) for entry, a, b in zip(entries, new, old, strict=True)]
         happened = Entries(entries)
         if entries:
+            self.version += 1
             self._history.add(Step(self.version, at, healed, happened, chunks))
         return _count(happened)
 
@@ -493,10 +503,10 @@ class KeyedStore:
         self._tombstones[key] = tombstone
         if len(self._tombstones) > _MAX_TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
+        if self._touched is not None:
+            self._touched.setdefault(key, None if slot is None else held)
         if slot is None:
             return
-        if self._touched is not None:
-            self._touched.setdefault(key, held)
         self._remove(key, slot, tombstone, effect)
 
     def _remove(self, key: Hashable, slot: int, seq: int, effect: Effect) -> None:

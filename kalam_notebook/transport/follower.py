@@ -256,6 +256,12 @@ class Follower:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
+        connection = self._connection
+        if self.is_over or self.is_paused:
+            return self.engine.notices
+        if connection.state is not State.OPEN and connection.reason:
+            lost = f"No connection to the server: {connection.reason.rstrip('.')}. The rows are those of before."
+            return (*self.engine.notices, *self.engine.doubts, lost)
         if not self._trouble:
             return self.engine.notices
         # What the next round puts right is of interest only while there is none.
@@ -379,7 +385,7 @@ class Follower:
         """Seconds until there is something to do without anything coming in."""
         now = time.monotonic()
         due = self._schedule.due - now if self._may_ask() else math.inf
-        expiry = self.engine.expiry(now=now)
+        expiry = None if self.is_paused else self.engine.expiry(now=now)
         # Rows of one moment expire one by one; half a second later is soon enough.
         wait = min(due, math.inf if expiry is None else expiry + 0.5)
         return None if wait == math.inf else max(0.0, wait)
@@ -410,6 +416,8 @@ class Follower:
             self.bell.ring()
 
     def _expire(self) -> None:
+        if self.is_paused:
+            return
         with self._lock:
             applied = self.engine.expire(now=time.monotonic(), at=time.time())
             self._tally.add_changes(applied)

@@ -78,7 +78,7 @@ class Bell:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     break
-                self._rung.wait(left)
+                self._rung.wait(None if left is None else min(left, threading.TIMEOUT_MAX))
             return self._count
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kalam_notebook.live.filters import doubtful_part, filter_columns
+from kalam_notebook.live.filters import doubtful_part, filter_columns, has_sub_query, is_volatile
 from kalam_notebook.wire.sql import tokenize
 from kalam_notebook.wire.types import Column
 
@@ -122,3 +122,25 @@ def test_a_long_part_is_shortened():
 def test_columns_of_a_filter_in_order_of_the_table():
     tokens = tokenize("n > 0 AND T.Room = 'body' OR lower(\"id\") = 'x'")
     assert filter_columns(tokens, COLUMNS) == ("id", "room", "n")
+
+
+@pytest.mark.parametrize(
+    ("where", "is_so"),
+    [
+        ("at < now()", True),
+        ("day = current_date", True),
+        ("n < random() * 5", True),
+        ("now = 1", False),
+        ('"current_date" = 1', False),
+        ("uuid = 'x'", False),
+        ("t = 'now()'", False),
+        ("", False),
+    ],
+)
+def test_what_changes_as_time_goes_by(where, is_so):
+    assert is_volatile(tokenize(where)) == is_so
+
+
+def test_sub_queries():
+    assert has_sub_query(tokenize("id IN (select id FROM a.b)"))
+    assert not has_sub_query(tokenize("t = 'SELECT' AND \"select\" = 1"))

@@ -95,6 +95,8 @@ def test_unknown_column_is_refused_with_the_columns_there_are():
         ("SELECT b.* FROM a.b", "UNSUPPORTED", "names of columns"),
         ("SELECT c.id FROM a.b", "UNSUPPORTED", "names of columns"),
         ("SELECT extract(year FROM t) FROM a.b", "UNSUPPORTED", "names of columns"),
+        ("SELECT id, true FROM a.b", "UNSUPPORTED", "names of columns"),
+        ("SELECT current_date FROM a.b", "UNSUPPORTED", "names of columns"),
         ("SELECT id, room, id FROM a.b", "UNSUPPORTED", "'id' is selected twice"),
         ("SELECT * FROM system.users", "UNSUPPORTED", "system.users"),
     ],

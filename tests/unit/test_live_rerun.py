@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalam_notebook.errors import SubscriptionError
+from kalam_notebook.errors import ConfigError, SubscriptionError
+from kalam_notebook.live.changes import change_table
 from kalam_notebook.live.plan import ResultReading, TableInfo, doorbell_sql
 from kalam_notebook.live.rerun import parse_rerun_query, result_key
 from kalam_notebook.live.rerunning import RerunEngine
@@ -173,6 +174,19 @@ def test_any_results(results, key):
         assert len(held) == len(rows) == store.num_rows
 
 
+def test_dates_that_python_does_not_have():
+    schema = pa.schema([("id", pa.int64()), ("day", pa.date32()), ("at", pa.timestamp("us", tz="UTC"))])
+
+    def result_at(day):
+        return pa.table([pa.array([1]), pa.array([day], pa.int32()).cast(pa.date32()), pa.array([None])], schema=schema)
+
+    store = ResultStore((ID, Column("day", "Date"), Column("at", "Timestamp")), key=["id"], rows=result_at(5_000_000))
+    assert store.load(result_at(5_000_000)) == Applied()
+    assert store.load(result_at(5_000_001)) == Applied(updated=1)
+    changes = change_table(store.steps(0)[0], store.schema)
+    assert changes.column("_changed").to_pylist() == [["day"]]
+
+
 # The engine.
 
 
@@ -181,7 +195,11 @@ class Server:
 
     def __init__(self) -> None:
         self.seq, self.rows, self.doubt = 1, [("a", 1.0)], ""
+        self.table = (ID, ROOM, N, SEQ)
         self.runs = 0
+
+    def columns(self, table):
+        return self.table
 
     def read_fingerprints(self, tables):
         return tuple(Fingerprint(1, self.seq, self.seq, self.seq) for _ in tables)
@@ -191,9 +209,10 @@ class Server:
         return ResultReading(COLUMNS, result(*self.rows), self.doubt)
 
 
-def make_engine() -> RerunEngine:
-    query = parse_rerun_query("SELECT room, sum(n) AS x FROM a.t GROUP BY room")
-    return RerunEngine(query, [TableInfo((ID, ROOM, N, SEQ), "shared")], key=None)
+def make_engine(where: str = "", *, ttl_ms=None, key=None) -> RerunEngine:
+    query = parse_rerun_query(f"SELECT room, sum(n) AS x FROM a.t {where} GROUP BY room")
+    info = TableInfo((ID, ROOM, N, SEQ), "shared" if ttl_ms is None else "stream", ttl_ms)
+    return RerunEngine(query, [info], key=key)
 
 
 def play(engine: RerunEngine, server: Server):
@@ -218,6 +237,35 @@ def test_the_query_is_not_run_while_nothing_changed():
     engine.reread()
     play(engine, server)
     assert server.runs == 4
+
+
+def test_other_columns_of_a_table_are_a_change():
+    engine, server = make_engine(), Server()
+    play(engine, server)
+    server.table = (ID, ROOM, Column("more", "Text"), N, SEQ)
+    play(engine, server)
+    assert server.runs == 2
+    play(engine, server)
+    assert server.runs == 2
+
+
+def test_a_query_that_names_the_time_is_run_again_by_itself():
+    engine, server = make_engine("WHERE at > now()"), Server()
+    assert [play(engine, server).again_in for _ in range(3)] == [2.0] * 3
+    assert server.runs == 3
+
+
+def test_tables_whose_rows_expire_are_looked_at_by_themselves():
+    engine, server = make_engine(ttl_ms=60_000), Server()
+    assert [play(engine, server).again_in for _ in range(3)] == [2.0] * 3
+    assert server.runs == 1
+
+
+@pytest.mark.parametrize("key", [("nope",), ("ROOM",), ("room", "id")])
+def test_a_key_that_the_result_does_not_have(key):
+    engine, server = make_engine(key=key), Server()
+    with pytest.raises(ConfigError, match=r"key names '(nope|ROOM|id)', .* It has: room, x\."):
+        play(engine, server)
 
 
 def test_an_event_during_a_round_rings_again():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from kalam_notebook.errors import DecodeError, ProtocolError
 from kalam_notebook.live import store as store_module
 from kalam_notebook.live.store import Applied, KeyedStore
+from kalam_notebook.live.truth import Delta, fingerprint_of
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column
@@ -441,3 +443,56 @@ def test_a_reading_at_any_moment_and_events_around_it(before, after, rng: random
     store.apply(events)
     assert sorted(rows_of(store)) == expected
     check_delta(store, view, version)
+
+
+# What a delta says of rows that had gone, and of versions older than those held.
+
+
+def delta_of(*rows, deleted=()):
+    """A delta; rows are (id, body, n, seq), deleted ones (id, seq)."""
+    found = table(*rows)
+    pairs = {"key": found["id"], "seq": found["_seq"]}
+    gone = pa.table(
+        {
+            "key": pa.array([key for key, _ in deleted], pa.int64()),
+            "seq": pa.array([seq for _, seq in deleted], pa.int64()),
+        }
+    )
+    return Delta(found, pa.table(pairs), gone, fingerprint_of(found["_seq"].to_numpy()), 0)
+
+
+@pytest.mark.parametrize("effect", [delta_of(deleted=[(1, 5)]), None], ids=["a delta", "an event"])
+def test_a_row_that_had_gone_comes_back_with_its_old_version(effect):
+    store = make_store()
+    store.load(table((1, "a", 1, 5)))
+    if effect is None:
+        store.apply([delete(1, 6)])
+    else:
+        store.ask()
+        store.answer(effect)
+        store.answered()
+    assert store.num_rows == 0
+    store.ask()
+    applied, held = store.answer(delta_of((1, "a", 1, 5)))
+    assert (applied.inserted, rows_of(store)) == (1, [(1, "a", 1)])
+    assert held.agrees(store.fingerprint())
+
+
+def test_a_delete_that_comes_while_the_server_is_asked_is_not_undone():
+    store = make_store()
+    store.load(table())
+    store.ask()
+    store.apply([delete(1, 6)])
+    _, held = store.answer(delta_of((1, "a", 1, 5)))
+    assert store.num_rows == 0
+    assert held.agrees(fingerprint_of(np.array([5])))
+
+
+def test_an_older_version_than_the_one_held_proves_nothing():
+    store = make_store()
+    store.load(table((1, "a", 1, 9)))
+    store.ask()
+    delta = delta_of((1, "b", 1, 5))
+    _, held = store.answer(delta)
+    assert rows_of(store) == [(1, "a", 1)]
+    assert not held.agrees(delta.fingerprint)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
+import re
 import sys
 import threading
 import time
 import types
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import repeat
 
+import numpy as np
 import pytest
 from live_socket_server import SCHEMA, SocketServer
 from live_source import RowSource
@@ -242,9 +246,9 @@ def test_max_rows(server, open_table):
     assert ids(table) == [2, 3]
 
 
-@pytest.mark.parametrize("max_rows", [0, -1])
+@pytest.mark.parametrize("max_rows", [0, -1, 1.5, "5", True])
 def test_max_rows_has_to_leave_a_row(open_table, max_rows):
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="from 1 on"):
         open_table(max_rows=max_rows)
 
 
@@ -333,6 +337,25 @@ def test_status_while_the_server_is_away(server, source, lane):
     socket.close()
 
 
+def test_why_there_is_no_connection_is_told_until_it_is_back(server, source, lane):
+    socket = LiveSocket(url=server.url, token=source.access_token, delays=lambda: repeat(0.2))
+    with LiveTable(SQL, source=source, socket=socket, lane=lane) as table:
+        server.http_status.extend([503] * 3)
+        server.cut()
+        table.wait_for(lambda t: "503" in (t.notice or ""))
+        assert re.fullmatch(r"No connection to the server: .+\. The rows are those of before\.", table.notice)
+        table.wait_for(lambda t: t.status == "live" and t.notice is None)
+    socket.close()
+
+
+def test_a_table_that_has_ended_is_not_asked_again(source, open_table):
+    table = open_table()
+    source.before_read = source.before_delta = fail_with(QueryError("X", "gone", 400), times=9)
+    with pytest.raises(QueryError):
+        table.verify()
+    assert (table.status, table.notice) == ("stopped: X: gone", None)
+
+
 def fail_with(error, *, times):
     failures = repeat(error, times)
 
@@ -364,7 +387,7 @@ def test_trouble_is_told_while_it_lasts(server, source, open_table):
     table.verify()
     source.before_delta = fail_with(ConnectError("The server cannot be reached."), times=1)
     server.cut()
-    table.wait_for(lambda t: t.notice)
+    table.wait_for(lambda t: "could not be asked" in (t.notice or ""))
     assert table.notice == "The server could not be asked (The server cannot be reached.); it is asked again."
     assert table.status == "catching up"
 
@@ -763,6 +786,29 @@ def test_wait_for_tells_when_time_is_up(open_table):
     with pytest.raises(RequestTimeoutError, match=r"within 0\.05 s: 2 rows, live") as caught:
         table.wait_for(99, timeout=0.05)
     assert isinstance(caught.value, TimeoutError)
+
+
+def test_wait_for_takes_numbers_of_any_library_and_nothing_else(open_table):
+    table = open_table()
+    table.wait_for(np.int64(2), timeout=math.inf)
+    with pytest.raises(ConfigError, match="a number of rows or a function"):
+        table.wait_for("2")
+
+
+def test_waiting_without_an_end(server, open_table):
+    table = open_table()
+    waiting = ThreadPoolExecutor(1).submit(table.wait_for, 3, timeout=math.inf)
+    server.change("insert", {"id": "9", "_seq": "30", "room": "b", "n": 1})
+    waiting.result(10)
+    assert table.verify(timeout=math.inf)
+
+
+def test_the_version_stays_when_a_reading_brings_nothing_new(open_table):
+    table = open_table()
+    version = table.version
+    table.refresh()
+    table.refresh()
+    assert table.version == version
 
 
 # Callbacks.

@@ -1,0 +1,95 @@
+"""Rounds of the truth lane that bring more than a delta can tell."""
+
+import pytest
+from live_socket_server import SCHEMA
+from live_source import RowSource
+
+from kalam_notebook.live.keyed import KeyedEngine
+from kalam_notebook.live.query import parse_live_query
+from kalam_notebook.wire.seq import seq_span
+
+#: Versions that a delta of this source tells at most.
+MOST = 10
+
+
+class Source(RowSource):
+    def read_delta(self, plan, after, floor, *, counts):
+        versions = [int(row["_seq"]) for row in self.rows.values()] + list(self.tombstones.values())
+        found = super().read_delta(plan, after, floor, counts=counts)
+        return None if sum(seq > after for seq in versions) > MOST else found
+
+
+class Scene:
+    def __init__(self):
+        self.source = Source(SCHEMA)
+        self.seq = 10**15
+        self.now = 0.0
+        self.engine = None
+
+    def begin(self):
+        query = parse_live_query("SELECT * FROM chat.messages")
+        self.engine = KeyedEngine(query, self.source.describe(""), max_rows=None)
+
+    def write(self, count, *, ms_apart=1):
+        for _ in range(count):
+            self.seq += seq_span(ms_apart)
+            key = str(len(self.source.rows))
+            self.source.put({"id": key, "room": "a", "n": 0, "_seq": str(self.seq), "_deleted": False})
+
+    def round(self):
+        self.now += 1.0
+        job = self.engine.next_job(now=self.now)
+        return self.engine.finish(job.run(self.source), now=self.now, at=0.0)
+
+    def rounds(self, most=6):
+        """Rounds until one is final."""
+        for number in range(1, most + 1):
+            verdict = self.round()
+            if verdict.is_final and verdict.is_true:
+                return number
+            assert verdict.again_in is not None
+        return pytest.fail(f"not proved after {most} rounds: {verdict}")
+
+
+@pytest.fixture
+def scene():
+    return Scene()
+
+
+def test_many_rows_written_at_once_are_read_and_proved(scene):
+    scene.write(50)
+    scene.begin()
+    assert scene.rounds() == 3  # The reading, a delta that is cut, one that is not.
+    assert len(scene.source.reads) == 1
+    # Nothing was written meanwhile: the next rounds need no reading either.
+    assert [scene.rounds(), scene.rounds()] == [1, 1]
+    assert len(scene.source.reads) == 1
+
+
+def test_a_burst_while_following_is_read_and_proved(scene):
+    scene.write(3)
+    scene.begin()
+    scene.rounds()
+    scene.write(50)
+    assert scene.rounds() == 4
+    assert (len(scene.source.reads), scene.engine.rows.num_rows) == (2, 53)
+
+
+def test_a_lie_about_many_rows_is_found_all_the_same(scene):
+    scene.write(50)
+    scene.begin()
+    scene.rounds()
+    # One that was written before, and was to be seen only now.
+    scene.source.put({"id": "99", "room": "a", "n": 0, "_seq": str(scene.seq - 5), "_deleted": False})
+    scene.rounds()
+    assert scene.engine.rows.num_rows == 51
+
+
+def test_writers_that_never_stop_do_not_have_it_read_without_a_pause(scene):
+    scene.write(50)
+    scene.begin()
+    pauses = []
+    for _ in range(12):
+        pauses.append(scene.round().again_in)
+        scene.write(50)
+    assert pauses.count(1.0) >= 3

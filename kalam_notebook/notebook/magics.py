@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import MethodType
 from typing import Any
 
@@ -17,6 +17,7 @@ from IPython.display import display
 from kalam_notebook import default
 from kalam_notebook.client import Client
 from kalam_notebook.errors import ConfigError, KalamError
+from kalam_notebook.live_table import LiveTable
 from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line
 from kalam_notebook.render import render_message_html
 from kalam_notebook.results import IncompleteResultWarning, QueryResult
@@ -26,17 +27,27 @@ from kalam_notebook.wire.sql import UnreadableSQL, first_word, split_statements
 __all__ = ["register", "unregister"]
 
 
-class Note:
-    """A line of text for the reader."""
+#: The live table that each cell made when it last ran.
+_live_tables: dict[str, LiveTable] = {}
 
-    def __init__(self, text: str) -> None:
+
+class Note:
+    """Text for the reader.
+
+    Args:
+        text: One line or more.
+        aligned: Whether its words stand in columns.
+    """
+
+    def __init__(self, text: str, *, aligned: bool = False) -> None:
         self._text = text
+        self._aligned = aligned
 
     def __repr__(self) -> str:
         return self._text
 
     def _repr_html_(self) -> str:
-        return render_message_html(self._text)
+        return render_message_html(self._text, aligned=self._aligned)
 
 
 def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.
@@ -77,7 +88,7 @@ def _run_line(line: str) -> object:
         "status": _status,
         "tables": _tables,
         "close": _close,
-        "": lambda _: Note(help_text()),
+        "": lambda _: Note(help_text(), aligned=True),
     }
     if command not in commands:
         names = ", ".join(f"%kalam {name}" for name in commands if name)
@@ -125,20 +136,45 @@ def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
     client = default.current()
     params = _evaluate(shell, options.params)
     if options.live:
-        live = client.live(cell.strip().rstrip(";"), params, namespace=options.namespace)
+        live = _follow(shell, lambda: client.live(cell.strip().rstrip(";"), params, namespace=options.namespace))
         return _keep(shell, options, live, live)
     results = _run_statements(client, cell, params, options)
+    if not options.variable:
+        return _show_each(results)
     with_rows = [result for result in results if result.has_rows]
-    if options.variable and not with_rows:
+    if not with_rows:
         raise ConfigError(
             f"The statements were carried out and return no rows, so there is nothing for {options.variable!r}."
         )
-    if options.variable:
-        value = _converted(with_rows[-1], options.format)
-        return _keep(shell, options, value, Note(_summary(options.variable, with_rows[-1])))
-    for result in results[:-1]:
-        display(result)
-    return results[-1] if results else None
+    value = _converted(with_rows[-1], options.format)
+    return _keep(shell, options, value, Note(_summary(options.variable, with_rows[-1])))
+
+
+def _follow(shell: Any, start: Callable[[], LiveTable]) -> LiveTable:  # noqa: ANN401
+    """Start a live table in place of the one that this cell made before, which nobody sees any more."""
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    cell = parent.get("metadata", {}).get("cellId")
+    if cell is None:  # Not every front end names its cells.
+        return start()
+    if (former := _live_tables.pop(cell, None)) is not None:
+        former.close()
+    live = _live_tables[cell] = start()
+    return live
+
+
+def _show_each(results: Iterable[QueryResult]) -> QueryResult | None:
+    """Show results as they come, also those before an error; the last one is for the cell to return."""
+    last = None
+    try:
+        for result in results:
+            if last is not None:
+                display(last)
+            last = result
+    except BaseException:
+        if last is not None:
+            display(last)
+        raise
+    return last
 
 
 def _evaluate(shell: Any, source: str | None) -> Sequence[Any] | None:  # noqa: ANN401
@@ -169,7 +205,9 @@ def _summary(variable: str, result: QueryResult) -> str:
     return f"{variable}: {shape} · {result.completeness or 'as the server sent it'}"
 
 
-def _run_statements(client: Client, cell: str, params: Sequence[Any] | None, options: CellOptions) -> list[QueryResult]:
+def _run_statements(
+    client: Client, cell: str, params: Sequence[Any] | None, options: CellOptions
+) -> Iterator[QueryResult]:
     """Run the cell one statement at a time, so that each has its own result; a transaction goes in one piece."""
     try:
         statements = split_statements(cell)
@@ -179,18 +217,18 @@ def _run_statements(client: Client, cell: str, params: Sequence[Any] | None, opt
     if not statements:
         raise ConfigError("The cell holds no SQL. Write a statement below the %%kalam line.")
     if len(statements) > 1 and ("BEGIN" in words or "START" in words):
-        return _execute(client, cell, params, options)
+        yield from _execute(client, cell, params, options)
+        return
     if len(statements) > 1 and params:
         raise ConfigError("--params belongs to one statement, and the cell holds several. Use one cell for each.")
-    results: list[QueryResult] = []
     for number, statement in enumerate(statements, 1):
         try:
-            results.extend(_run_one(client, statement, params, options))
+            found = _run_one(client, statement, params, options)
         except KalamError as exc:
             if number > 1:
                 exc.add_note(f"This was statement {number} of {len(statements)}; those before it have taken effect.")
             raise
-    return results
+        yield from found
 
 
 def _run_one(client: Client, statement: str, params: Sequence[Any] | None, options: CellOptions) -> list[QueryResult]:

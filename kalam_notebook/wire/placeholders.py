@@ -35,7 +35,8 @@ def parameters_for(sql: str, params: Sequence[Any] | None) -> list[Any]:
         marks = ", ".join("…" for _ in range(min(max(missing), 5)))
         raise ParameterError(
             f"${min(missing)}",
-            f"it has no value; {len(values) or 'none'} given. Pass params=[{marks}]. Nothing was sent.",
+            f"it has no value; {len(values) or 'none'} given. Nothing was sent.\n"
+            f"Pass params=[{marks}], or write --params [{marks}] behind %%kalam.",
         )
     return values
 

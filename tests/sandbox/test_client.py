@@ -253,7 +253,7 @@ def test_a_column_that_does_not_exist(client, big):
 
 
 def test_a_placeholder_without_a_value(client, namespace, big):
-    words = r"Parameter \$2: it has no value; 1 given\. Pass params=\[…, …\]\. Nothing was sent\."
+    words = r"Parameter \$2: it has no value; 1 given\. Nothing was sent\.\nPass params=\[…, …\], or write"
     calls = (client.query, client.query_batches, client.execute_query, client.live)
     for call in (*calls, lambda sql, params: client.execute_with_files(sql, {}, params)):
         with pytest.raises(ParameterError, match=words):

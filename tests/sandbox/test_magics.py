@@ -186,6 +186,28 @@ def test_a_failing_statement_says_that_earlier_ones_took_effect(shell, people):
     assert shell.value(f"%%kalam\nSELECT id FROM {people} WHERE id = 9").row_count == 1
 
 
+def test_results_before_a_failing_statement_are_shown(shell, people):
+    shell.error(f"%%kalam\nSELECT 'first' AS a;\nSELECT 'second' AS a;\nSELECT * FROM {people}_nope")
+    assert "first" in shell.shown
+    assert "second" in shell.shown
+
+
+def test_a_live_cell_that_runs_again_ends_its_former_table(shell, people, monkeypatch):
+    cells = iter(["a", "a", "b", None, None])
+    monkeypatch.setattr(shell.ip, "get_parent", lambda: {"metadata": {"cellId": next(cells)}}, raising=False)
+    tables = [shell.value(f"%%kalam t{number} << --live\nSELECT * FROM {people}") for number in range(5)]
+    assert [table.status.startswith("stopped") for table in tables] == [True, False, False, False, False]
+    for table in tables:
+        table.close()
+
+
+def test_a_live_cell_that_fails_the_second_time_has_ended_its_former_table(shell, people, monkeypatch):
+    monkeypatch.setattr(shell.ip, "get_parent", lambda: {"metadata": {"cellId": "c"}}, raising=False)
+    table = shell.value(f"%%kalam t << --live\nSELECT * FROM {people}")
+    shell.error("%%kalam t << --live\nSELECT nope")
+    assert table.status == "stopped: closed"
+
+
 def test_connecting(shell, sandbox_server, monkeypatch):
     shell.value(f"%kalam connect {sandbox_server.url}")
     assert f"at {sandbox_server.url} as root" in shell.shown

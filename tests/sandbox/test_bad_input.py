@@ -19,6 +19,7 @@ from kalam_notebook.errors import (
     ServerError,
     TransportError,
 )
+from kalam_notebook.transport.sql import SqlEndpoint
 
 INT = b'[{"name":"n","data_type":"Int","index":0}]'
 HALF = b'{"status":"success","results":[{"schema":%s,"rows":[[1],[2],[3' % INT
@@ -113,13 +114,20 @@ def test_closing_wakes_a_query_that_waits():
             waiting.result(timeout=5)
 
 
-def test_an_interrupt_leaves_the_client_usable(sandbox_server):
+def test_an_interrupt_leaves_the_client_usable(sandbox_server, monkeypatch):
     """Ctrl-C while a long answer is being read."""
+    tell, was_told = SqlEndpoint._tell, threading.Event()
+
+    def tell_and_note(self, chunk, rows):
+        tell(self, chunk, rows)
+        was_told.set()
+
+    monkeypatch.setattr(SqlEndpoint, "_tell", tell_and_note)
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + HALF
     with ScriptedServer(head, hold=True) as server, client_of(server) as client:
 
         def interrupt():
-            server.waiting.wait(10)
+            was_told.wait(10)
             os.kill(os.getpid(), signal.SIGINT)
 
         threading.Thread(target=interrupt, daemon=True).start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -50,8 +49,8 @@ class CommitResult:
     """What ``commit_sync`` did.
 
     Attributes:
-        acknowledged_offsets: For each partition the last offset that the group has acknowledged; none where it has not
-            acknowledged anything.
+        acknowledged_offsets: For each partition the last offset that the group has acknowledged, as far as this
+            consumer did it or came to know; none where that is nothing.
         held_back: Messages that were returned and cannot be acknowledged yet, because another consumer of the group has
             one before them. Acknowledging them would acknowledge that one too.
     """
@@ -96,7 +95,6 @@ class Consumer:
         _check_number("max_poll_records", max_poll_records)
         self._source = source
         self._columns_of = columns_of
-        self._queue: deque[TopicMessage] = deque()
         self._lock = threading.RLock()
         self._closed = threading.Event()
         # By partition: a message that exists and did not come, and since when; None when there is nothing to tell.
@@ -104,8 +102,8 @@ class Consumer:
         numbers = range(self._count(partitions))
         self._partitions = [Partition(source, number, begin, max_poll_records) for number in numbers]
         for partition in self._partitions:
-            if partition.is_ahead:
-                raise TopicError(_ahead(source, partition))
+            if (offset := partition.overshoot()) is not None:
+                raise TopicError(_ahead(source, partition.number, offset))
 
     def __repr__(self) -> str:
         return f"<Consumer {self.topic_id}, group {self.group_id}{', closed' if self._closed.is_set() else ''}>"
@@ -151,10 +149,10 @@ class Consumer:
             KalamError: The server refuses.
         """
         self._wait(timeout)
-        with self._lock:
-            if not self._queue and self._closed.is_set():
-                raise TopicError(f"The consumer of {self.topic_id} is closed. Make a new one: kalam.consumer(...).")
-            return [self._hand_out() for _ in range(len(self._queue))]
+        found = self._take()
+        if not found and self._closed.is_set():
+            raise TopicError(f"The consumer of {self.topic_id} is closed. Make a new one: kalam.consumer(...).")
+        return found
 
     def __iter__(self) -> Consumer:
         return self
@@ -162,9 +160,8 @@ class Consumer:
     def __next__(self) -> TopicMessage:
         while not self._closed.is_set():
             self._wait(None)
-            with self._lock:
-                if self._queue:
-                    return self._hand_out()
+            if found := self._take(1):
+                return found[0]
         raise StopIteration
 
     def __aiter__(self) -> Consumer:
@@ -176,9 +173,8 @@ class Consumer:
             while (pause := await asyncio.to_thread(next, asking, None)) is not None:  # noqa: ASYNC110 - it asks.
                 await asyncio.sleep(pause)
             # Nothing can be cancelled before the message is returned, so none gets lost.
-            with self._lock:
-                if self._queue:
-                    return self._hand_out()
+            if found := self._take(1):
+                return found[0]
         raise StopAsyncIteration
 
     def commit_sync(self, message: TopicMessage | None = None) -> CommitResult:
@@ -197,8 +193,8 @@ class Consumer:
             for partition in self._partitions:
                 if message is None or message.partition_id == partition.number:
                     partition.commit(None if message is None else message.offset)
-            committed = {one.number: one.committed - 1 for one in self._partitions if one.committed > 0}
-            return CommitResult(committed, sum(partition.held_back for partition in self._partitions))
+            known = {one.number: one.acknowledged for one in self._partitions if one.acknowledged is not None}
+            return CommitResult(known, sum(partition.held_back for partition in self._partitions))
 
     def arrow(self, messages: Sequence[TopicMessage], *, table: str | None = None) -> pa.Table:
         """Convert the rows of messages into Arrow, with the exact types of their table.
@@ -240,10 +236,17 @@ class Consumer:
         """Ask for nothing more, without acknowledging anything. May be called twice, and while others wait."""
         self._closed.set()
 
-    def _hand_out(self) -> TopicMessage:
-        message = self._queue.popleft()
-        self._partitions[message.partition_id].hand_out(message)
-        return message
+    def _take(self, limit: int | None = None) -> list[TopicMessage]:
+        """Messages that have come: all, or those of one partition, up to a limit."""
+        with self._lock:
+            ready = (partition for partition in self._partitions if partition.is_ready)
+            if limit is None:
+                return [message for partition in ready for message in partition.take()]
+            return next((partition.take(limit) for partition in ready), [])
+
+    @property
+    def _is_ready(self) -> bool:
+        return any(partition.is_ready for partition in self._partitions)
 
     def _wait(self, timeout: float | None) -> None:
         for pause in self._asking(timeout):
@@ -259,10 +262,10 @@ class Consumer:
         deadline = None if timeout is None else reached + timeout
         while True:
             with self._lock:
-                if self._queue or self._closed.is_set():
+                if self._is_ready or self._closed.is_set():
                     return
                 failure = self._ask_all()
-                if self._queue:
+                if self._is_ready:
                     return
             now = time.monotonic()
             reached = reached if failure else now
@@ -279,8 +282,8 @@ class Consumer:
         failure = None
         for partition in self._partitions:
             try:
-                self._queue.extend(found := partition.fetch())
-                if not found:
+                partition.ask()
+                if not partition.is_ready:
                     self._look_for_missing(partition)
             except TransportError as exc:
                 failure = exc
@@ -323,10 +326,10 @@ def _table_of(messages: Sequence[TopicMessage]) -> str:
     return str(tables.pop())
 
 
-def _ahead(source: TopicSource, partition: Partition) -> str:
+def _ahead(source: TopicSource, number: int, offset: int) -> str:
     return (
-        f"Group {source.group_id!r} has acknowledged offset {partition.committed - 1} of {source.topic_id}, partition "
-        f"{partition.number}, which does not go that far: messages up to there would never come.\n"
+        f"Group {source.group_id!r} has acknowledged offset {offset} of {source.topic_id}, partition {number}, which "
+        "does not go that far: messages up to there would never come.\n"
         "The topic was made anew since, or an offset too many was acknowledged. Use another group_id."
     )
 

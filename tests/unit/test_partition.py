@@ -109,9 +109,9 @@ class Reader:
         self.got = []
 
     def fetch(self):
-        for one in self.partition.fetch():
-            self.partition.hand_out(one)
-            self.got.append(one.offset)
+        self.partition.ask()
+        if self.partition.is_ready:
+            self.got += [one.offset for one in self.partition.take()]
 
     def drain(self):
         before = None
@@ -325,11 +325,32 @@ def test_an_acknowledgement_passes_over_messages_that_do_not_exist_any_more():
     assert log.committed == 6
 
 
-def test_a_group_behind_the_end_is_ahead():
+def test_a_group_that_stands_beyond_the_end():
     log = Log(3)
     log.ack(0, 10)
-    assert Partition(log, 0, "latest", 3).is_ahead
-    assert not Partition(Log(3), 0, "latest", 3).is_ahead
+    assert Partition(log, 0, "latest", 3).overshoot() == 10
+    assert Partition(Log(3), 0, "latest", 3).overshoot() is None
+
+
+def test_what_was_acknowledged_is_told_only_when_it_is_known():
+    log = Log(3)
+    reader = Reader(log, start="latest")
+    reader.partition.commit()
+    assert reader.partition.acknowledged is None
+    log.publish(1)
+    reader.fetch()
+    reader.partition.commit()
+    assert reader.partition.acknowledged == 3
+
+
+def test_messages_are_taken_one_by_one_or_all():
+    partition = Partition(Log(3), 0, "earliest", 5)
+    partition.ask()
+    assert [one.offset for one in partition.take(1)] == [0]
+    partition.commit()
+    assert partition.acknowledged == 0
+    assert [one.offset for one in partition.take()] == [1, 2]
+    assert not partition.is_ready
 
 
 def test_messages_that_another_consumer_has_can_be_found():

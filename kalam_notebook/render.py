@@ -21,6 +21,8 @@ __all__ = ["render_html", "render_message_html", "render_text"]
 #: Characters of a cell that are shown; of its full text in a tooltip; in plain text.
 CELL_CHARS = 80
 TITLE_CHARS = 1_000
+#: Longer texts may be wider than a column, of wide characters such as 語 and W; they get a tooltip. As in ``cells.ts``.
+NARROW_CHARS = 32
 TEXT_CHARS = 40
 #: More columns than this are left out, and the count line says so.
 MAX_COLUMNS = 50
@@ -36,7 +38,10 @@ background:var(--jp-layout-color0,var(--vscode-notebook-editorBackground,var(--k
 .kalam-out .kalam-scroll{overflow-x:auto;max-width:100%}
 .kalam-out .kalam-table{border-collapse:collapse;border:0;margin:0;font-size:13px;font-variant-numeric:tabular-nums}
 .kalam-out .kalam-table :is(th,td){padding:3px 14px 3px 8px;border:0;text-align:left;vertical-align:top;
-white-space:nowrap;unicode-bidi:isolate;max-width:48em;background:none}
+white-space:nowrap;unicode-bidi:isolate;max-width:48em;overflow:hidden;text-overflow:ellipsis;background:none}
+.kalam-out .kalam-cut{display:flex;align-items:baseline;gap:4px}
+.kalam-out .kalam-cut span{min-width:0;overflow:hidden;text-overflow:ellipsis}
+.kalam-out .kalam-cut small{flex:none}
 .kalam-out .kalam-table tr{background:none!important}
 .kalam-out .kalam-table :is(th,td).kalam-n{text-align:right}
 .kalam-out .kalam-table th{font-weight:600;border-bottom:1px solid var(--jp-border-color1,var(--k-line))}
@@ -45,9 +50,10 @@ white-space:nowrap;unicode-bidi:isolate;max-width:48em;background:none}
 .kalam-out :is(small,em,.kalam-foot,.kalam-gap td){color:var(--jp-content-font-color2,var(--k-dim))}
 .kalam-out .kalam-table th b{font-weight:600;font-size:9.5px;padding:0 3px;border-radius:3px;
 border:1px solid var(--jp-border-color1,var(--k-line))}
-.kalam-out .kalam-table em{font-size:11.5px;font-style:italic;opacity:.85}
-.kalam-out .kalam-title{font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,ui-monospace,monospace));
-font-size:12px;padding:0 8px 4px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.kalam-out .kalam-table em{font-size:11.5px;font-style:italic}
+.kalam-out :is(.kalam-title,.kalam-aligned){font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,
+ui-monospace,monospace))}
+.kalam-out .kalam-title{font-size:12px;padding:0 8px 4px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .kalam-out .kalam-foot{font-size:12px;padding:5px 8px}
 .kalam-out .kalam-note{background:rgba(212,167,44,.16);border-left:3px solid #d4a72c;
 padding:4px 10px;margin:0 0 6px;white-space:pre-wrap}
@@ -124,11 +130,18 @@ def render_html(
     return "".join(parts)
 
 
-def render_message_html(message: str, *, notices: Sequence[str] = ()) -> str:
-    """Render the answer of a statement without rows, for example ``Inserted 1 row(s)``, as a block of html."""
+def render_message_html(message: str, *, notices: Sequence[str] = (), aligned: bool = False) -> str:
+    """Render the answer of a statement without rows, for example ``Inserted 1 row(s)``, as a block of html.
+
+    Args:
+        message: One line or more.
+        notices: Warnings, shown above it.
+        aligned: Whether words stand below each other by their number of characters, as in a help text.
+    """
     text = escape("\n".join(_one_line(line) for line in message.splitlines()))
     notes = "".join(map(_note_html, notices))
-    return f'{_OPEN}{notes}<div class="kalam-foot" style="white-space: pre-wrap">{text}</div></div>'
+    name = "kalam-foot kalam-aligned" if aligned else "kalam-foot"
+    return f'{_OPEN}{notes}<div class="{name}" style="white-space: pre-wrap">{text}</div></div>'
 
 
 def render_text(
@@ -191,7 +204,8 @@ def _texts(table: pa.Table, columns: Sequence[CellColumn]) -> list[tuple[str | N
 def _head_html(preview: _Preview) -> str:
     return "".join(
         f'<th{_aligned(column)} title="{_attribute(column.name)}">{escape(_cut(_one_line(column.name), CELL_CHARS))}'
-        f"<br><small>{escape(_one_line(column.sql_type))}{' <b>PK</b>' if column.key else ''}</small></th>"
+        f"<br><small{_title(column.sql_type)}>{escape(_one_line(column.sql_type))}"
+        f"{' <b>PK</b>' if column.key else ''}</small></th>"
         for column in preview.columns
     )
 
@@ -204,9 +218,15 @@ def _cell_html(text: str | None, column: CellColumn) -> str:
     if text is None:
         return f"<td{_aligned(column)}><em>NULL</em></td>"
     if not column.is_long or len(text) <= CELL_CHARS:
-        return f"<td{_aligned(column)}>{escape(text)}</td>"
-    shown = f"{escape(_cut(text, CELL_CHARS))} <small>{len(text):,} characters</small>"
-    return f'<td{_aligned(column)} title="{_attribute(text)}">{shown}</td>'
+        return f"<td{_aligned(column)}{_title(text)}>{escape(text)}</td>"
+    # Two elements, so that the text gives way to the mark.
+    shown = f"<span>{escape(_cut(text, CELL_CHARS))}</span> <small>{len(text):,} characters</small>"
+    return f'<td{_aligned(column)}{_title(text)}><div class="kalam-cut">{shown}</div></td>'
+
+
+def _title(text: str) -> str:
+    """The attribute that tells the whole text, where it may be cut."""
+    return f' title="{_attribute(text)}"' if len(text) > NARROW_CHARS else ""
 
 
 def _aligned(column: CellColumn) -> str:

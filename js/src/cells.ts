@@ -18,8 +18,10 @@ export interface Column {
 /** A value as it came: whole numbers of 64 bits and decimals are bigint and never pass through a double. */
 export type Value = null | boolean | number | bigint | string | Uint8Array | ArrayLike<number | null>;
 
-/** Characters of a cell that are shown, and of its tooltip. */
+/** Characters of a cell that are shown. */
 export const CELL_CHARS = 80;
+/** Longer texts may be wider than a column, of wide characters such as 語 and W; they get a tooltip. As in `render.py`. */
+export const NARROW_CHARS = 32;
 const LIST_HEAD = 2;
 const LIST_WHOLE = 6;
 const BYTES_HEAD = 8;

@@ -1,6 +1,6 @@
 // The rows on screen: a table of which only the visible rows are elements, in a box that scrolls by itself.
 
-import { CELL_CHARS, cellText, grouped, isLong, isNumber, visible, type Column } from "./cells";
+import { CELL_CHARS, NARROW_CHARS, cellText, grouped, isLong, isNumber, visible, type Column } from "./cells";
 import { element } from "./dom";
 import { nextSort, ordered, type Sort } from "./order";
 import type { Row, Store } from "./store";
@@ -8,6 +8,7 @@ import type { Row, Store } from "./store";
 const ROW_HEIGHT = 26; // Pixels, as in the style.
 const MARGIN = 12; // Rows drawn above and below the visible ones.
 const FLASH = 1600; // Milliseconds, as in the style.
+const END = 1e8; // Pixels, more than any table is high.
 
 interface Line {
   readonly element: HTMLTableRowElement;
@@ -17,6 +18,7 @@ interface Line {
 
 export class Grid {
   readonly box = element("div", "kl-box");
+  private readonly table = element("table", "");
   private readonly body = element("tbody", "");
   private readonly above = element("tr", "kl-space");
   private readonly below = element("tr", "kl-space");
@@ -25,35 +27,81 @@ export class Grid {
   private order: Row[] = [];
   private sort: Sort | undefined;
   private readonly widths: number[] = [];
+  /** Pixels of the table above the box's edge, as the reader or this class scrolled it. */
+  private top = 0;
+  /** Whether the reader scrolled to the end. */
+  private atEnd = false;
 
   constructor(
     private readonly columns: readonly Column[],
     private readonly store: Store,
+    label: string,
   ) {
     this.heads = columns.map((column, index) => this.head(column, index));
-    const table = element("table", "");
     const header = element("tr", "");
+    header.setAttribute("aria-rowindex", "1");
     header.append(...this.heads);
     const head = element("thead", "");
     head.append(header);
+    for (const space of [this.above, this.below]) space.setAttribute("aria-hidden", "true");
     this.body.append(this.above, this.below);
-    table.append(head, this.body);
-    this.box.append(table);
-    this.box.tabIndex = 0; // So that the arrow keys scroll it.
-    this.box.addEventListener("scroll", () => this.draw(), { passive: true });
+    this.table.append(head, this.body);
+    this.box.append(this.table);
+    this.box.setAttribute("role", "region");
+    this.box.setAttribute("aria-label", label);
+    takeKeys(this.box); // The arrow keys scroll it.
+    this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    // A browser brings a box that was out of sight back to where it was then.
+    new ResizeObserver(() => this.scrollTo(this.top)).observe(this.box);
   }
 
   /** Shows the store's rows; call it after a frame, at most once per screen refresh. */
   update(): void {
-    const room = this.box.scrollHeight - this.box.clientHeight;
-    const atEnd = room > 0 && this.box.scrollTop >= room - 2;
+    const before = this.order;
     this.order = ordered(this.store.rows.values(), this.sort);
     this.draw();
-    // Who stands at the end of a table stays there, to see what is appended.
-    if (atEnd && !this.sort) {
-      this.box.scrollTop = this.box.scrollHeight;
+    if (this.sort) return;
+    // Who stands at the end of a table stays there, to see what is appended; who stands at its start, to see what is
+    // first; anybody else goes on reading the same rows.
+    if (this.atEnd) this.scrollTo(END);
+    else if (this.top > 0) this.scrollTo(this.place(before) * ROW_HEIGHT + (this.top % ROW_HEIGHT));
+  }
+
+  /** Where the first row in sight is now. All that were in sight are asked, as one may have moved on its own. */
+  private place(before: readonly Row[]): number {
+    const { rows } = this.store;
+    const stayed = before
+      .slice(Math.floor(this.top / ROW_HEIGHT))
+      .flatMap(({ id }) => rows.get(id) ?? [])
+      .slice(0, Math.ceil(this.height / ROW_HEIGHT));
+    const places = stayed.map((row, index) => this.order.indexOf(row) - index).sort((one, two) => one - two);
+    return places[places.length >> 1] ?? this.order.length;
+  }
+
+  private scrollTo(top: number): void {
+    if (this.box.scrollTop !== top) {
+      this.box.scrollTop = top;
       this.draw();
     }
+    if (this.box.clientHeight > 0) this.top = this.box.scrollTop;
+    else this.top = top; // Out of sight, in a tab that is not in front, nothing scrolls.
+  }
+
+  private get height(): number {
+    return this.box.clientHeight || 20 * ROW_HEIGHT;
+  }
+
+  private scrolled(): void {
+    // Not the reader's doing when it is where it was put.
+    if (this.box.scrollTop !== this.top) this.stay();
+    this.draw();
+  }
+
+  /** Takes the present place for the reader's. */
+  private stay(): void {
+    const room = this.box.scrollHeight - this.box.clientHeight;
+    this.top = this.box.scrollTop;
+    this.atEnd = room > 0 && this.top >= room - 2;
   }
 
   private head(column: Column, index: number): HTMLTableCellElement {
@@ -61,11 +109,16 @@ export class Grid {
     const button = element("button", "");
     button.type = "button";
     button.title = `${visible(column.name)}: click to sort`;
-    button.append(element("span", "kl-name", visible(column.name)), element("span", "kl-arrow"));
+    const arrow = element("span", "kl-arrow");
+    arrow.setAttribute("aria-hidden", "true"); // `aria-sort` says it.
+    button.append(element("span", "kl-name", visible(column.name)), arrow);
+    takeKeys(button);
     button.addEventListener("click", () => {
       this.sort = nextSort(this.sort, index);
       this.markSort();
-      this.update();
+      this.order = ordered(this.store.rows.values(), this.sort);
+      this.draw();
+      this.stay();
     });
     const type = element("small", "", visible(column.sql_type));
     if (column.key) type.append(element("b", "", "PK"));
@@ -87,20 +140,20 @@ export class Grid {
   private draw(): void {
     const now = performance.now();
     const count = this.order.length;
-    const height = this.box.clientHeight || 20 * ROW_HEIGHT;
-    const sight = Math.ceil(height / ROW_HEIGHT) + 2 * MARGIN;
+    const sight = Math.ceil(this.height / ROW_HEIGHT) + 2 * MARGIN;
     const first = Math.max(0, Math.min(Math.floor(this.box.scrollTop / ROW_HEIGHT) - MARGIN, count - sight));
     const last = Math.min(count, first + sight);
     const kept = new Map<bigint, Line>();
     let cursor = this.above.nextSibling;
-    for (const row of this.order.slice(first, last)) {
+    this.order.slice(first, last).forEach((row, index) => {
       const old = this.lines.get(row.id);
       const line = old?.row === row ? old : this.line(row, now);
       if (line.revision !== row.revision) this.fill(line, now);
+      setAttribute(line.element, "aria-rowindex", first + index + 2); // The header is the first.
       kept.set(row.id, line);
       if (cursor === line.element) cursor = cursor.nextSibling;
       else this.body.insertBefore(line.element, cursor);
-    }
+    });
     while (cursor && cursor !== this.below) {
       const next = cursor.nextSibling;
       cursor.remove();
@@ -109,6 +162,7 @@ export class Grid {
     this.lines = kept;
     space(this.above, first);
     space(this.below, count - last);
+    setAttribute(this.table, "aria-rowcount", count + 1);
     this.keepWidths();
   }
 
@@ -150,18 +204,31 @@ export class Grid {
 function show(cell: HTMLTableCellElement, row: Row, column: Column, index: number): void {
   const value = row.values[index] ?? null;
   const length = row.lengths[index];
-  cell.classList.toggle("kl-null", value === null);
-  cell.removeAttribute("title");
   const text = cellText(value, column, length);
   const characters = isLong(column) && value !== null ? [...text] : [];
-  const whole = Math.max(length ?? 0, characters.length);
+  const whole = characters.length && Math.max(length ?? 0, characters.length);
+  cell.classList.toggle("kl-null", value === null);
+  if (text.length > NARROW_CHARS) cell.title = whole > characters.length ? `${text}…` : text;
+  else cell.removeAttribute("title");
   if (whole <= CELL_CHARS) {
     cell.textContent = text;
     return;
   }
-  cell.textContent = `${characters.slice(0, CELL_CHARS).join("")}… `;
-  cell.append(element("small", "", `${grouped(whole)} characters`));
-  cell.title = whole > characters.length ? `${text}…` : text;
+  // Two elements, so that the text gives way to the mark.
+  const cut = element("div", "kl-cut");
+  const start = element("span", "", `${characters.slice(0, CELL_CHARS).join("")}…`);
+  cut.append(start, " ", element("small", "", `${grouped(whole)} characters`));
+  cell.replaceChildren(cut);
+}
+
+/** Gives an element the keys while it has the focus: JupyterLab's shortcuts, such as `d d`, look for this mark on it. */
+function takeKeys(target: HTMLElement): void {
+  target.tabIndex = 0;
+  target.dataset["lmSuppressShortcuts"] = "true";
+}
+
+function setAttribute(target: Element, name: string, value: number): void {
+  if (target.getAttribute(name) !== String(value)) target.setAttribute(name, String(value));
 }
 
 /** Starts an animation anew, `offset` milliseconds (0 or less) before now. */

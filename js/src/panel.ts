@@ -16,6 +16,8 @@ export interface About {
 export class Panel {
   readonly root = element("div", "kalam-live");
   private readonly state = element("span", "kl-state");
+  private readonly word = element("span", "");
+  private readonly countdown = element("span", "");
   private readonly facts = element("span", "kl-facts");
   private readonly note = element("div", "kl-note");
   private readonly place = element("div", "");
@@ -30,10 +32,11 @@ export class Panel {
     private readonly store: Store,
   ) {
     this.root.hidden = true; // Until there is something to show, the static copy is better.
-    this.state.setAttribute("role", "status");
+    this.word.setAttribute("role", "status"); // Read aloud when it changes: not every second.
+    this.state.append(this.word, this.countdown);
     this.note.setAttribute("role", "note");
     const line = element("div", "kl-line");
-    const query = element("code", "kl-sql", visible(about.sql.replace(/\s+/g, " ")));
+    const query = element("code", "kl-sql", oneLine(about.sql));
     query.title = visible(about.sql);
     line.append(element("span", "kl-dot"), this.state, this.facts, query);
     this.root.append(element("style", "", style), line, this.note, this.place, this.foot);
@@ -63,20 +66,29 @@ export class Panel {
     }
     const text = this.ended || status.text;
     this.root.dataset["tone"] = tone(text, status.failed);
-    setText(this.state, visible(text));
-    setText(this.facts, factsText(status));
-    this.facts.title = status.changed_at === null ? "" : new Date(status.changed_at).toISOString();
+    const [word, countdown] = parted(visible(text));
+    setText(this.word, word);
+    setText(this.countdown, countdown);
+    this.state.title = word + countdown;
+    const facts = factsText(status, text === "live");
+    setText(this.facts, facts);
+    const { changed_at } = status;
+    this.facts.title = changed_at === null ? facts : `${facts}\nLast change ${new Date(changed_at).toISOString()}`;
     const notices = status.notice.split("\n").filter(Boolean);
     setText(this.note, notices.map((notice) => `Warning: ${visible(notice)}`).join("\n"));
     if (this.columns !== this.store.columns) {
       this.columns = this.store.columns;
-      this.grid = new Grid(this.columns, this.store);
+      this.grid = new Grid(this.columns, this.store, oneLine(this.about.sql));
       this.place.replaceChildren(this.grid.box);
     }
     this.grid?.update();
     const shown = this.store.rows.size;
     setText(this.foot, shown < status.rows ? `first ${grouped(shown)} of ${grouped(status.rows)} rows` : "");
   }
+}
+
+function oneLine(sql: string): string {
+  return visible(sql.replace(/\s+/g, " "));
 }
 
 /** The colour of the dot. */
@@ -86,9 +98,17 @@ function tone(text: string, failed: boolean): "live" | "waiting" | "stopped" | "
   return text.startsWith("stopped") ? "stopped" : "waiting";
 }
 
-function factsText({ rows, changes, changed_at, form, verified_at }: Status): string {
+/** A status in its word and the time that passes by itself. */
+function parted(text: string): [string, string] {
+  const [, word, countdown] = /^(reconnecting)( in .*)$/.exec(text) ?? [];
+  return word && countdown ? [word, countdown] : [text, ""];
+}
+
+function factsText({ rows, changes, changed_at, form, verified_at }: Status, live: boolean): string {
+  // Rows that are not followed are as old as the last time that anything was heard of them.
+  const heard = live || verified_at === null ? "" : ` as of ${moment(Math.max(verified_at, changed_at ?? 0))}`;
   const parts = [
-    `${grouped(rows)} ${rows === 1 ? "row" : "rows"}`,
+    `${grouped(rows)} ${rows === 1 ? "row" : "rows"}${heard}`,
     `${grouped(changes)} ${changes === 1 ? "change" : "changes"}`,
   ];
   if (changed_at !== null) parts.push(`last change ${clock(changed_at)}`);
@@ -100,6 +120,13 @@ function factsText({ rows, changes, changed_at, form, verified_at }: Status): st
 /** Twenty-four hours, in the reader's own time zone. */
 function clock(time: number): string {
   return new Date(time).toLocaleTimeString("en-GB");
+}
+
+/** The same, with the date if it is not today's. */
+function moment(time: number): string {
+  const date = new Date(time);
+  const today = date.toDateString() === new Date().toDateString();
+  return today ? clock(time) : `${date.toLocaleDateString("sv")} ${clock(time)}`; // Swedish dates are ISO dates.
 }
 
 /** A rule that hides the static copy, and JupyterLab's frame around it, for as long as it is in the document. */

@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anywidget
 import traitlets
 
+from kalam_notebook.live.states import first_line
 from kalam_notebook.notebook.freeze import Outputs, StaticCopy, register
 from kalam_notebook.notebook.pace import Pace
 from kalam_notebook.notebook.page_rows import PageRows
@@ -25,8 +26,11 @@ from kalam_notebook.render import render_html, render_text
 
 if TYPE_CHECKING:
     from kalam_notebook.live_table import LiveTable
+    from kalam_notebook.wire.types import Column
 
 __all__ = ["LiveTableWidget", "LiveView", "display_live"]
+
+_T = TypeVar("_T")
 
 logger = logging.getLogger("kalam_notebook")
 
@@ -67,7 +71,7 @@ class LiveView:
         self._outputs = outputs
         self._clock = clock
         self._pace = Pace()
-        self._rows = PageRows(live.columns)
+        self._rows = PageRows()
         self._lock = threading.Lock()  # Guards the pace, which acknowledgements reach on the kernel's thread.
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -174,8 +178,9 @@ class LiveView:
         """Send one frame with what changed since the last."""
         with self._lock:
             whole, self._whole, self._dirty = self._whole, False, False
-        delta = self.live.delta(-1 if whole else self._rows.version)
-        messages = self._rows.messages(delta, self._status())
+        since = -1 if whole else self._rows.version
+        delta, columns = _with_columns(self.live, lambda: self.live.delta(since))
+        messages = self._rows.messages(delta, columns, self._status())
         for message in messages:
             self._widget.send(message.content, list(message.buffers))
         now = self._clock()
@@ -194,14 +199,14 @@ class LiveView:
 
     def _state(self) -> object:
         """What the static copy shows, to tell whether it is out of date."""
-        return self.live.version, self.live.status.split(" in ")[0], self.live.notice
+        return self.live.version, _word(self.live), self.live.notice
 
     def _status(self) -> dict[str, Any]:
         verified = self.live.stats.verified_at
         return {
             "text": self.live.status,
             "failed": self.live.error is not None,
-            "notice": self.live.notice or "",
+            "notice": "\n".join(self._notices()),
             "changes": self._changes,
             "changed_at": None if self._changed_at is None else int(self._changed_at * 1000),
             "form": self.live.form,
@@ -213,12 +218,26 @@ class LiveView:
             return self.live.status
         return f"stopped: {self._failure or 'the kernel has ended or the view was frozen'}"
 
+    def _notices(self) -> list[str]:
+        """What may not be right, without what repeats the error of a table that stopped."""
+        error = self.live.error
+        lines = (self.live.notice or "").splitlines()
+        return lines if error is None else [line for line in lines if first_line(error) not in line]
+
+    def _as_of(self) -> str:
+        """How old the rows are: as old as the last proof or change, while the table is not followed."""
+        status, verified = self.live.status, self.live.stats.verified_at
+        seconds = time.time()
+        if status != "live" and verified is not None and not _stopped(self.live):
+            seconds = max(verified.timestamp(), self._changed_at or 0.0)
+        return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+
     def _copy(self) -> StaticCopy:
         """The last state as html and text."""
-        at = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+        at = self._as_of()
         ended = self._frozen or _stopped(self.live)
         changes = _changes(self.live)
-        word = "replayed" if self.live.is_replay else "live"
+        word = "replayed" if self.live.is_replay else "live" if ended else _word(self.live)
         footer = [
             f"{word} until {at}" if ended else f"{word}, as of {at}",
             f"{changes:,} {'change' if changes == 1 else 'changes'}",
@@ -227,12 +246,13 @@ class LiveView:
         verified = self.live.stats.verified_at
         if verified is not None:
             footer.append(f"verified {verified:%H:%M:%S} UTC")
-        if _stopped(self.live):
-            footer.append(self.live.status)
-        notices = [*(self.live.notice or "").splitlines(), *([self._failure] if self._failure else [])]
+        notices = [*self._notices(), *([self._failure] if self._failure else [])]
         if self.live.error is not None:
+            footer.append("stopped")
             notices.append(f"{type(self.live.error).__name__}: {self.live.error}")
-        table, columns, title = self.live.arrow(), self.live.columns, self.live.sql
+        elif _stopped(self.live):
+            footer.append(self.live.status)
+        (table, columns), title = _with_columns(self.live, self.live.arrow), self.live.sql
         return StaticCopy(
             html=render_html(table, columns=columns, title=title, footer=footer, notices=notices),
             text=render_text(table, columns=columns, title=title, footer=footer, notices=notices),
@@ -254,7 +274,7 @@ def display_live(live: LiveTable) -> LiveView | None:
     publisher: Any = getattr(get_ipython(), "display_pub", None)
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
     if not hasattr(publisher, "pub_socket"):
-        table, columns = live.arrow(), live.columns
+        table, columns = _with_columns(live, live.arrow)
         footer = [live.status]
         html = render_html(table, columns=columns, title=live.sql, footer=footer)
         text = render_text(table, columns=columns, title=live.sql, footer=footer)
@@ -268,6 +288,20 @@ def display_live(live: LiveTable) -> LiveView | None:
     view = LiveView(live, widget=LiveTableWidget(sql=live.sql, twin=outputs.twin), outputs=outputs)
     view.show()
     return view
+
+
+def _with_columns(live: LiveTable, look: Callable[[], _T]) -> tuple[_T, tuple[Column, ...]]:
+    """Look at a live table, and return its columns of then: ALTER TABLE may come between the two."""
+    columns = live.columns
+    while True:
+        before, seen, columns = columns, look(), live.columns
+        if columns == before:
+            return seen, columns
+
+
+def _word(live: LiveTable) -> str:
+    """The status without the seconds until the next attempt."""
+    return live.status.split(" in ")[0]
 
 
 def _changes(live: LiveTable) -> int:

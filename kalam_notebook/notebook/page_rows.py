@@ -50,14 +50,9 @@ class Message:
 
 
 class PageRows:
-    """The rows that the page holds: the first ones of the table, as many as fit.
+    """The rows that the page holds: the first ones of the table, as many as fit."""
 
-    Args:
-        columns: The table's columns as the server announced them.
-    """
-
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self._columns = columns
+    def __init__(self) -> None:
         self._ids: set[int] = set()
         self._limit = MAX_ROWS
         self._rows = 0
@@ -75,18 +70,19 @@ class PageRows:
         """Whether the page holds fewer rows than it could, because some went away: only a new start fills it up."""
         return len(self._ids) < min(self._limit, self._rows)
 
-    def messages(self, delta: LiveDelta, status: dict[str, Any]) -> list[Message]:
+    def messages(self, delta: LiveDelta, columns: Sequence[Column], status: dict[str, Any]) -> list[Message]:
         """Make the frame that brings the page to ``delta.version``.
 
         Args:
             delta: The changes since ``version``, or a reset.
+            columns: Those of ``delta.rows`` as the server announced them; ALTER TABLE changes them, with a reset.
             status: What the status line shows; goes with the frame as it is.
 
         Returns:
             The messages of the frame, in order.
         """
         self._frame += 1
-        described = describe(delta.rows.schema, self._columns)
+        described = describe(delta.rows.schema, columns)
         base = -1 if delta.reset else self.version
         rows, ids = self._first(delta, described) if delta.reset else self._held(delta)
         removed = () if delta.reset else tuple(row_id for row_id in delta.removed if row_id in self._ids)

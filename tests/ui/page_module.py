@@ -62,7 +62,7 @@ class MountedTable:
     status: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.rows = PageRows(self.columns)
+        self.rows = PageRows()
         self.ids: list[int] = []
         quiet = {"text": "live", "failed": False, "notice": "", "changes": 0, "changed_at": None}
         self.status = quiet | {"form": "direct", "verified_at": None} | self.status
@@ -72,10 +72,16 @@ class MountedTable:
     def table(self, rows: list[dict[str, Any]]) -> pa.Table:
         return pa.Table.from_pylist(rows, schema=arrow_schema(self.columns))
 
-    def load(self, rows: list[dict[str, Any]], *, total: int | None = None) -> None:
-        """Send all rows; their ids are 1, 2, …"""
-        self.ids = list(range(1, len(rows) + 1))
-        self._send(Change(1, True, self.table(rows), tuple(self.ids), total or len(rows)))
+    def load(self, rows: list[dict[str, Any]], *, total: int | None = None, ids: list[int] | None = None) -> None:
+        """Send all rows; their ids are 1, 2, … or those given, which makes a new version."""
+        self.ids = ids or list(range(1, len(rows) + 1))
+        version = self.rows.version + 1 if ids else 1
+        self._send(Change(version, True, self.table(rows), tuple(self.ids), total or len(rows)))
+
+    def alter(self, columns: tuple[Column, ...], rows: list[dict[str, Any]]) -> None:
+        """Send other columns and all rows anew."""
+        self.columns = columns
+        self.load(rows, ids=[row + 1_000 for row in range(len(rows))])
 
     def change(self, rows: dict[int, dict[str, Any]], removed: tuple[int, ...] = ()) -> None:
         """Send new and changed rows by id, and the ids of removed ones."""
@@ -96,7 +102,7 @@ class MountedTable:
         self.raw(
             [
                 (message.content, [base64.b64encode(buffer).decode() for buffer in message.buffers])
-                for message in self.rows.messages(delta, self.status)
+                for message in self.rows.messages(delta, self.columns, self.status)
             ]
         )
 

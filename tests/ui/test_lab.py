@@ -163,3 +163,25 @@ def test_a_notebook_saved_while_live_shows_the_rows_of_then(server: LabServer, p
     assert copy.locator("img, mjx-container").count() == 0
     expect(page.get_by_text(re.compile("model not found|Loading widget"))).to_be_hidden()
     screenshot(page, "lab-reopened-live.png")
+
+
+def test_keys_scroll_the_table_and_do_nothing_to_the_notebook(server: LabServer, page: Page):
+    notebook = open_notebook(server, page, "keys.ipynb", [f"customer {i}" for i in range(40)])
+    notebook.run(1)
+    box = page.locator(".kl-box")
+    expect(box.locator("td").first).to_have_text("1000")
+    box.focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("document.querySelector('.kl-box').scrollTop > 0")
+    expect(box).to_be_focused()
+    page.keyboard.press("End")
+    expect(box.locator("td", has_text="1039")).to_be_in_viewport()
+    for key in "ddbz":  # Delete the cell, add one, undo.
+        page.keyboard.press(key)
+    head = box.get_by_role("button", name="customer")
+    head.press("d")
+    head.press("d")
+    head.press("Space")
+    expect(box.locator("th").nth(1)).to_have_attribute("aria-sort", "ascending")
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(4)
+    expect(box.locator("td").nth(1)).to_be_visible()

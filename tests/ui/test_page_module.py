@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from looks import contrast, spilt
 from page_module import MountedTable
 from playwright.sync_api import Browser, Page, expect
 
@@ -118,6 +119,32 @@ def test_long_cells_have_a_tooltip(page: Page):
     assert titles == ["y" * 100, "z" * 1000 + "…"]
 
 
+def test_what_a_column_cuts_has_a_tooltip_and_its_mark_stays(page: Page):
+    table = MountedTable(page, (*ORDERS, Column("vector", "Embedding", size=6)))
+    texts = ["語" * 79, "W" * 79, "語" * 100, "W" * 3000, "Ada", None]
+    table.load([order(i, text) | {"vector": [1 / 3] * 6} for i, text in enumerate(texts)])
+    expect(page.locator("td small")).to_have_text(["100 characters", "3,000 characters"])
+    assert spilt(page, ".kalam-live table") == []
+    titles = [cell.get_attribute("title") for cell in page.locator("td:nth-child(2)").all()]
+    assert titles == [*texts[:3], "W" * 1000 + "…", None, None]
+    vectors = page.locator("td:nth-child(5)")
+    assert vectors.first.get_attribute("title") == vectors.first.text_content()
+    table.change({0: order(0, "short"), 1: order(1, "語" * 79)})
+    expect(page.locator("td:nth-child(2)").first).to_have_text("語" * 79)
+
+
+def test_the_table_is_altered(page: Page):
+    table = MountedTable(page, (ORDERS[0], Column("name", "Text"), Column("keep", "Text")))
+    table.load([{"id": 1, "name": "a", "keep": "k"}])
+    expect(page.locator("th")).to_have_text(["idBIGINTPK", "nameTEXT", "keepTEXT"])
+    altered = (ORDERS[0], Column("keep", "Text"), Column("qty", "BigInt"))
+    table.alter(altered, [{"id": 1, "keep": "k", "qty": 2**53 + 1}])
+    expect(page.locator("th")).to_have_text(["idBIGINTPK", "keepTEXT", "qtyBIGINT"])
+    assert cells(page) == [["1", "k", "9007199254740993"]]
+    table.alter((*altered, Column("note", "Text")), [{"id": 1, "keep": "k", "qty": 1, "note": "x"}])
+    expect(page.locator("th")).to_have_text(["idBIGINTPK", "keepTEXT", "qtyBIGINT", "noteTEXT"])
+
+
 def test_ten_thousand_rows_scroll_smoothly_and_the_rest_is_told(page: Page):
     table = MountedTable(page, ORDERS)
     table.load([order(i) for i in range(1, 10_002)], total=12_345)
@@ -142,6 +169,161 @@ def test_who_stands_at_the_end_stays_there(page: Page):
     expect(page.locator("td", has_text=re.compile("^101$"))).to_be_visible()
     table.change({102: order(102)})
     expect(page.locator("td", has_text=re.compile("^102$"))).to_be_in_viewport()
+
+
+FIRST_IN_SIGHT = """box => {
+  const top = box.getBoundingClientRect().top + box.querySelector('thead').offsetHeight;
+  const rows = [...box.querySelectorAll('tbody tr:not(.kl-space)')];
+  return rows.find((row) => row.getBoundingClientRect().bottom > top + 1)?.cells[0].textContent;
+}"""
+
+
+def first_in_sight(page: Page) -> str:
+    """The first cell of the first row that the reader sees."""
+    return page.locator(".kl-box").evaluate(FIRST_IN_SIGHT)
+
+
+def scroll(page: Page, rows: float) -> None:
+    """Scroll by hand to a row, and wait until the page has noted it."""
+    page.locator(".kl-box").evaluate(
+        "(box, top) => new Promise((done) => { box.addEventListener('scroll', () => requestAnimationFrame(done),"
+        " {once: true}); box.scrollTop = top; })",
+        rows * 26,
+    )
+
+
+def settled(page: Page, facts: str) -> None:
+    """Wait until a frame is drawn, and the scrolling that it brings about is over."""
+    expect(page.locator(".kl-facts")).to_contain_text(facts)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_the_reader_stays_at_the_same_row_when_rows_above_go_and_come(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i) for i in range(300)])
+    expect(page.locator("td", has_text=re.compile("^1$"))).to_be_visible()
+    scroll(page, 199.5)
+    assert first_in_sight(page) == "199"
+    table.change({}, removed=tuple(range(1, 101)))
+    settled(page, "200 rows")
+    assert first_in_sight(page) == "199"
+    assert page.locator(".kl-box").evaluate("box => box.scrollTop") == 99.5 * 26
+    table.change({row: order(row) for row in range(301, 321)})
+    settled(page, "220 rows")
+    assert first_in_sight(page) == "199"
+    # Rows in sight and just below go: the next one that is left takes the place.
+    table.change({}, removed=tuple(range(195, 231)))
+    settled(page, "184 rows")
+    assert first_in_sight(page) == "230"
+
+
+def test_the_reader_stays_when_a_row_in_sight_moves_or_others_come_before(page: Page):
+    table = MountedTable(page, ORDERS)
+    ids = list(range(1, 101))
+    table.load([order(i) for i in ids])
+    expect(page.locator("td", has_text=re.compile("^1$"))).to_be_visible()
+    scroll(page, 50)
+    assert first_in_sight(page) == "51"
+    moved = [51, *(i for i in ids if i != 51)]  # The very first in sight becomes the first of all.
+    table.load([order(i) for i in moved], ids=moved)
+    settled(page, "100 rows")
+    assert first_in_sight(page) == "50"  # And 52 is where it was.
+    more = [*range(201, 211), *moved]
+    table.load([order(i) for i in more], ids=more)
+    settled(page, "110 rows")
+    assert first_in_sight(page) == "50"
+    scroll(page, 0)
+    newest = [301, *more]
+    table.load([order(i) for i in newest], ids=newest)
+    settled(page, "111 rows")
+    assert first_in_sight(page) == "301"
+
+
+def test_who_is_brought_to_the_end_by_deletes_does_not_follow_it(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i) for i in range(1, 101)])
+    expect(page.locator("td", has_text=re.compile("^1$"))).to_be_visible()
+    scroll(page, 60)
+    table.change({}, removed=tuple(range(71, 101)))
+    settled(page, "70 rows")
+    seen = first_in_sight(page)
+    table.change({row: order(row) for row in range(101, 121)})
+    settled(page, "90 rows")
+    assert first_in_sight(page) == seen
+
+
+def test_the_place_outlasts_a_time_out_of_sight(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i) for i in range(1, 301)])
+    expect(page.locator("td", has_text=re.compile("^1$"))).to_be_visible()
+    scroll(page, 199)
+    page.locator("#place").evaluate("place => { place.style.display = 'none' }")
+    table.change({}, removed=tuple(range(1, 101)))
+    page.wait_for_function("document.querySelector('.kl-facts').textContent.startsWith('200 rows')")
+    page.locator("#place").evaluate("place => { place.style.display = '' }")
+    table.change({301: order(301)})
+    settled(page, "201 rows")
+    assert first_in_sight(page) == "200"
+    scroll(page, 1_000)
+    page.locator("#place").evaluate("place => { place.style.display = 'none' }")
+    table.change({row: order(row) for row in range(302, 352)})
+    page.wait_for_function("document.querySelector('.kl-facts').textContent.startsWith('251 rows')")
+    page.locator("#place").evaluate("place => { place.style.display = '' }")
+    expect(page.locator("td", has_text=re.compile("^351$"))).to_be_in_viewport()
+
+
+def test_sorting_by_hand_shows_where_it_leads(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i) for i in range(1, 101)])
+    head = page.get_by_role("button", name="id")
+    for expected in ("1", "100", "1"):
+        head.click()
+        settled(page, "100 rows")
+        assert first_in_sight(page) == expected
+
+
+def test_what_a_screen_reader_is_told(page: Page):
+    table = MountedTable(page, ORDERS, sql="SELECT *\nFROM app.orders")
+    table.load([order(i) for i in range(1, 301)])
+    box = page.get_by_role("region", name="SELECT * FROM app.orders")
+    expect(box).to_have_class("kl-box")
+    grid = box.get_by_role("table")
+    expect(grid).to_have_attribute("aria-rowcount", "301")
+    expect(grid.locator("thead tr")).to_have_attribute("aria-rowindex", "1")
+    row = grid.locator("tr", has=page.locator("td:first-child", has_text=re.compile("^1$")))
+    expect(row).to_have_attribute("aria-rowindex", "2")
+    scroll(page, 199)
+    row = grid.locator("tr", has=page.locator("td:first-child", has_text=re.compile("^200$")))
+    expect(row).to_have_attribute("aria-rowindex", "201")
+    table.change({}, removed=tuple(range(1, 101)))
+    expect(row).to_have_attribute("aria-rowindex", "101")
+    expect(grid).to_have_attribute("aria-rowcount", "201")
+
+
+def test_a_countdown_is_not_read_aloud(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1)])
+    status = page.get_by_role("status")
+    expect(status).to_have_text("live")
+    status.evaluate(
+        "status => { window.told = []; new MutationObserver(() => told.push(status.textContent)).observe(status,"
+        " {childList: true, characterData: true, subtree: true}); }"
+    )
+    for seconds in range(5, 0, -1):
+        table.tell(text=f"reconnecting in {seconds} s")
+        expect(page.locator(".kl-state")).to_have_text(f"reconnecting in {seconds} s")
+    table.tell(text="live")
+    expect(status).to_have_text("live")
+    assert page.evaluate("told") == ["reconnecting", "live"]
+
+
+def test_keys_belong_to_the_element_that_has_the_focus(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1)])
+    focusable = page.locator(".kalam-live :is(button, [tabindex])")
+    expect(focusable).to_have_count(5)
+    # Lumino looks for the attribute on the element itself; on an ancestor it does not hold for the element.
+    assert [element.get_attribute("data-lm-suppress-shortcuts") for element in focusable.all()] == ["true"] * 5
 
 
 def test_columns_grow_with_their_cells_and_never_shrink(page: Page):
@@ -180,6 +362,7 @@ def test_sorting_works_in_the_page_and_stays_while_rows_change(page: Page):
 
 
 def test_status_line(page: Page):
+    page.clock.set_fixed_time(dt.datetime(2026, 5, 20, 12, tzinfo=dt.UTC))
     table = MountedTable(page, ORDERS)
     table.load([order(1)])
     root, state = page.locator(".kalam-live"), page.get_by_role("status")
@@ -189,8 +372,12 @@ def test_status_line(page: Page):
     table.tell(
         text="reconnecting in 3 s", changes=1, changed_at=1779271384000, form="re-run", verified_at=1779271385000
     )
-    expect(state).to_have_text("reconnecting in 3 s")
+    expect(page.locator(".kl-state")).to_have_text("reconnecting in 3 s")
     expect(root).to_have_attribute("data-tone", "waiting")
+    expect(page.locator(".kl-facts")).to_have_text(
+        "1 row as of 10:03:05 · 1 change · last change 10:03:04 · re-run · verified 10:03:05"
+    )
+    table.tell(text="live")
     expect(page.locator(".kl-facts")).to_have_text(
         "1 row · 1 change · last change 10:03:04 · re-run · verified 10:03:05"
     )
@@ -208,6 +395,25 @@ def test_status_line(page: Page):
     expect(state).to_have_text("live")
     table.raw([({"kind": "end", "text": "stopped: closed"}, [])])
     expect(state).to_have_text("stopped: closed")
+
+
+def test_without_a_connection_the_page_tells_why_and_how_old_the_rows_are(page: Page):
+    page.clock.set_fixed_time(dt.datetime(2026, 5, 20, 12, tzinfo=dt.UTC))
+    table = MountedTable(page, ORDERS)
+    table.load([order(1)])
+    note, facts = page.get_by_role("note"), page.locator(".kl-facts")
+    expect(note).to_be_hidden()
+    reason = "No connection to the server: Connection refused."
+    # A change came after the last proof.
+    table.tell(text="reconnecting in 3 s", notice=reason, changed_at=1779271385000, verified_at=1779271384000)
+    expect(note).to_have_text(f"Warning: {reason}")
+    expect(facts).to_contain_text("1 row as of 10:03:05 · ")
+    page.clock.set_fixed_time(dt.datetime(2026, 5, 21, 12, tzinfo=dt.UTC))
+    table.tell(text="reconnecting in 2 s")
+    expect(facts).to_contain_text("1 row as of 2026-05-20 10:03:05 · ")
+    table.tell(text="live", notice="")
+    expect(note).to_be_hidden()
+    expect(facts).to_have_text("1 row · 0 changes · last change 10:03:05 · direct · verified 10:03:04")
 
 
 def test_lost_frames_are_asked_for(page: Page):
@@ -263,15 +469,3 @@ def test_looks_right_in_every_width_and_theme(page: Page, scheme: str, width: in
     assert contrast(colour, background) > 7
     folder = Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path))
     page.screenshot(path=folder / f"page-{scheme}-{width}.png")
-
-
-def contrast(one: str, two: str) -> float:
-    """The WCAG contrast ratio of two CSS colours ``rgb(r, g, b)``."""
-
-    def luminance(colour: str) -> float:
-        channels = [int(n) / 255 for n in re.findall(r"\d+", colour)[:3]]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    low, high = sorted((luminance(one), luminance(two)))
-    return (high + 0.05) / (low + 0.05)

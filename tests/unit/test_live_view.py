@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gc
 import logging
 import threading
@@ -18,6 +19,7 @@ from kalam_notebook.notebook import freeze, live_view
 from kalam_notebook.notebook.freeze import WIDGET_VIEW, Outputs
 from kalam_notebook.notebook.live_view import LiveTableWidget, LiveView, display_live
 from kalam_notebook.recordings import replay
+from kalam_notebook.wire.types import Column
 
 
 class Notebook:
@@ -177,6 +179,35 @@ def test_a_message_that_is_not_known_is_ignored(notebook, show):
     notebook.wait(lambda: notebook.frames)
 
 
+class Altered(FakeLive):
+    """A table whose columns change at the moment at which its rows are read."""
+
+    PRESENT = (Column("id", "BigInt", flags=("pk",)), Column("name", "BigInt"))
+
+    def arrow(self):
+        self.columns = self.PRESENT
+        return super().arrow()
+
+    def delta(self, since):
+        self.columns = self.PRESENT
+        return super().delta(since)
+
+
+def test_columns_are_those_of_the_rows(notebook, show, capsys):
+    live = Altered({1: "9007199254740993"})
+    _, widget = show(live)
+    assert notebook.copy["text/plain"].splitlines()[2].split() == ["BIGINT", "PK", "BIGINT"]
+    notebook.wait(lambda: notebook.frames)
+    widget.hear({"kind": "ack", "frame": 1})
+    live.PRESENT = FakeLive.columns
+    widget.hear({"kind": "hello"})
+    notebook.wait(lambda: len(notebook.frames) == 2)
+    told = [[column["sql_type"] for column in content["columns"]] for content, _, _ in notebook.frames]
+    assert told == [["BIGINT", "BIGINT"], ["BIGINT", "TEXT"]]
+    display_live(Altered({1: "7"}))
+    assert "BIGINT PK  BIGINT" in capsys.readouterr().out
+
+
 def test_the_page_follows_the_status(notebook, show):
     live = FakeLive({1: "Ada"})
     show(live)
@@ -188,6 +219,10 @@ def test_the_page_follows_the_status(notebook, show):
     assert (status["notice"], status["failed"]) == ("deletes are not told", False)
     live.status = "reconnecting in 2 s"  # Nobody calls back: the seconds pass by themselves.
     notebook.wait(lambda: notebook.frames[-1][0]["status"]["text"] == "reconnecting in 2 s")
+    live.notice = None
+    live.become("live")
+    notebook.wait(lambda: notebook.frames[-1][0]["status"]["text"] == "live")
+    assert notebook.frames[-1][0]["status"]["notice"] == ""
 
 
 def test_the_copy_follows_slowly(notebook, show, monkeypatch):
@@ -219,6 +254,18 @@ def test_a_closed_table_is_frozen(notebook, show):
     notebook.wait(lambda: notebook.end == "stopped: closed")
 
 
+def test_the_copy_of_a_table_that_is_not_followed_tells_how_old_it_is(notebook, show):
+    live = FakeLive({1: "Ada"}, notice="No connection to the server: Connection refused.")
+    live.stats.verified_at = dt.datetime(2026, 5, 20, 14, 29, 25, tzinfo=dt.UTC)
+    live.status = "reconnecting in 24 s"
+    view, _ = show(live)
+    lines = notebook.copy["text/plain"].splitlines()
+    assert lines[0] == "Warning: No connection to the server: Connection refused."
+    assert lines[-1].startswith("1 row · reconnecting, as of 2026-05-20 14:29:25 UTC · ")
+    view.freeze()
+    assert "1 row · live until 2026-05-20 14:29:25 UTC · " in notebook.copy["text/plain"]
+
+
 def test_a_replay_is_not_called_live(notebook, show):
     live = FakeLive({1: "Ada"}, status="replaying", is_replay=True)
     show(live)
@@ -246,6 +293,21 @@ def test_an_error_is_frozen_with_its_text(notebook, show):
     notebook.wait(lambda: WIDGET_VIEW not in notebook.widget_output)
     assert "Warning: SubscriptionError: PERMISSION_DENIED: no access to <app.people>" in notebook.copy["text/plain"]
     assert "&lt;app.people&gt;" in notebook.copy["text/html"]
+
+
+def test_an_error_is_told_once(notebook, show):
+    live = FakeLive({1: "Ada"})
+    show(live)
+    error = SubscriptionError("TABLE_NOT_FOUND", "table app.people is gone", live.sql)
+    live.notice = f"Beyond the window.\nThe server could not be asked ({error}); it is asked again."
+    live.become(f"stopped: {error}", error)
+    notebook.wait(lambda: WIDGET_VIEW not in notebook.widget_output)
+    lines = notebook.copy["text/plain"].splitlines()
+    assert [line for line in lines if "is gone" in line] == [f"Warning: SubscriptionError: {error}"]
+    assert lines[0] == "Warning: Beyond the window."
+    assert lines[-1].endswith(" · direct · stopped")
+    assert notebook.copy["text/html"].count("is gone") == 1
+    assert notebook.frames[-1][0]["status"]["notice"] == "Beyond the window."
 
 
 def test_freezing_twice_is_freezing_once(notebook, show):

@@ -55,8 +55,8 @@ def removed_in(messages: list[Message]) -> list[int]:
 
 
 def test_a_start_holds_columns_and_all_rows():
-    rows = PageRows(COLUMNS)
-    (message,) = rows.messages(whole(3, [1, 2]), STATUS)
+    rows = PageRows()
+    (message,) = rows.messages(whole(3, [1, 2]), COLUMNS, STATUS)
     assert message.content == {
         "kind": "frame",
         "frame": 1,
@@ -74,9 +74,9 @@ def test_a_start_holds_columns_and_all_rows():
 
 
 def test_a_change_builds_on_the_last_version():
-    rows = PageRows(COLUMNS)
-    rows.messages(whole(3, [1, 2, 3]), STATUS)
-    (message,) = rows.messages(part(5, [2, 4], 3, inserted=(4,), removed=(1, 77)), STATUS)
+    rows = PageRows()
+    rows.messages(whole(3, [1, 2, 3]), COLUMNS, STATUS)
+    (message,) = rows.messages(part(5, [2, 4], 3, inserted=(4,), removed=(1, 77)), COLUMNS, STATUS)
     assert (message.content["base"], message.content["version"], message.content["frame"]) == (3, 5, 2)
     assert message.content["columns"] is None
     assert ids_in([message]) == [2, 4]
@@ -86,34 +86,34 @@ def test_a_change_builds_on_the_last_version():
 
 def test_only_the_first_rows_go_to_the_page(monkeypatch):
     monkeypatch.setattr(page_rows, "MAX_ROWS", 3)
-    rows = PageRows(COLUMNS)
-    messages = rows.messages(whole(1, [1, 2, 3, 4, 5]), STATUS)
+    rows = PageRows()
+    messages = rows.messages(whole(1, [1, 2, 3, 4, 5]), COLUMNS, STATUS)
     assert ids_in(messages) == [1, 2, 3]
     assert messages[0].content["status"]["rows"] == 5
-    messages = rows.messages(part(2, [5, 2, 6], 6, inserted=(6,)), STATUS)
+    messages = rows.messages(part(2, [5, 2, 6], 6, inserted=(6,)), COLUMNS, STATUS)
     assert ids_in(messages) == [2]
     assert not rows.has_room
     # A row that was shown goes: another one could come in, but only a new start knows which.
-    messages = rows.messages(part(3, [7], 6, inserted=(7,), removed=(1, 4)), STATUS)
+    messages = rows.messages(part(3, [7], 6, inserted=(7,), removed=(1, 4)), COLUMNS, STATUS)
     assert (ids_in(messages), removed_in(messages)) == ([], [1])
     assert rows.has_room
-    assert ids_in(rows.messages(whole(3, [2, 3, 5, 6, 7]), STATUS)) == [2, 3, 5]
+    assert ids_in(rows.messages(whole(3, [2, 3, 5, 6, 7]), COLUMNS, STATUS)) == [2, 3, 5]
     assert not rows.has_room
 
 
 def test_new_rows_fill_the_page_up_to_its_end(monkeypatch):
     monkeypatch.setattr(page_rows, "MAX_ROWS", 3)
-    rows = PageRows(COLUMNS)
-    rows.messages(whole(1, [1, 2]), STATUS)
-    messages = rows.messages(part(2, [3, 4, 1], 4, inserted=(3, 4)), STATUS)
+    rows = PageRows()
+    rows.messages(whole(1, [1, 2]), COLUMNS, STATUS)
+    messages = rows.messages(part(2, [3, 4, 1], 4, inserted=(3, 4)), COLUMNS, STATUS)
     assert ids_in(messages) == [3, 1]
 
 
 def test_a_large_start_comes_in_parts_and_ends_at_the_limit(monkeypatch):
     monkeypatch.setattr(page_rows, "MAX_BYTES", 60_000)
     monkeypatch.setattr(page_rows, "PART_BYTES", 20_000)
-    rows = PageRows(COLUMNS)
-    messages = rows.messages(whole(1, list(range(1000)), "y" * 100), STATUS)
+    rows = PageRows()
+    messages = rows.messages(whole(1, list(range(1000)), "y" * 100), COLUMNS, STATUS)
     assert [message.content["part"] for message in messages] == list(range(len(messages)))
     assert {message.content["parts"] for message in messages} == {len(messages)}
     assert 2 < len(messages) < 6
@@ -124,9 +124,23 @@ def test_a_large_start_comes_in_parts_and_ends_at_the_limit(monkeypatch):
     assert not rows.has_room
 
 
+def test_columns_are_those_of_the_frame():
+    rows = PageRows()
+    rows.messages(whole(1, [1]), COLUMNS, STATUS)
+    altered = (COLUMNS[0], Column("qty", "BigInt"))
+    table = pa.table({"id": [1], "qty": [2**53 + 1]}).cast(arrow_schema(altered))
+    (message,) = rows.messages(Delta(2, table, (1,), 1, reset=True), altered, STATUS)
+    told = [(column["name"], column["sql_type"], column["key"]) for column in message.content["columns"]]
+    assert told == [("id", "BIGINT", True), ("qty", "BIGINT", False)]
+    longer = (*altered, Column("note", "Text"))
+    table = pa.table({"id": [1], "qty": [1], "note": ["x"]}).cast(arrow_schema(longer))
+    (message,) = rows.messages(Delta(3, table, (1,), 1, reset=True), longer, STATUS)
+    assert [column["key"] for column in message.content["columns"]] == [True, False, False]
+
+
 def test_an_empty_table_is_one_message():
-    rows = PageRows(COLUMNS)
-    (message,) = rows.messages(whole(0, []), STATUS)
+    rows = PageRows()
+    (message,) = rows.messages(whole(0, []), COLUMNS, STATUS)
     assert read([message]).num_rows == 0
     assert [column["name"] for column in message.content["columns"]] == ["id", "name"]
 
@@ -135,7 +149,7 @@ def one_value(column: Column, value: object) -> dict:
     """The page's columns for one row."""
     table = pa.Table.from_pylist([{column.name: value}], schema=arrow_schema((column,)))
     delta = Delta(1, table, (9,), 1, reset=True)
-    return read(PageRows((column,)).messages(delta, STATUS)).to_pydict()
+    return read(PageRows().messages(delta, (column,), STATUS)).to_pydict()
 
 
 @pytest.mark.parametrize(

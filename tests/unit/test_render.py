@@ -21,7 +21,7 @@ HOSTILE = [
     "‮gnp.exe",
     "</td></tr></table>",
 ]
-ALLOWED_TAGS = {"div", "style", "table", "thead", "tbody", "tr", "th", "td", "br", "small", "b", "em", "strong"}
+ALLOWED_TAGS = {"div", "span", "style", "table", "thead", "tbody", "tr", "th", "td", "br", "small", "b", "em", "strong"}
 ALLOWED_ATTRIBUTES = {"class", "title", "align", "colspan", "role"}
 
 
@@ -143,6 +143,28 @@ def test_long_cells_are_cut_and_tell_their_length():
     titles = [value for name, value in page.attributes if name == "title"]
     assert titles == ["t", "x" * 1000 + "…"]
     assert render_text(pa.table({"t": [text]})).splitlines()[3] == "x" * 40 + "… (5,001 characters)"
+
+
+@pytest.mark.parametrize("text", ["語" * 40, "W" * 80, '"' * 33], ids=["wide", "long", "quotes"])
+def test_a_text_that_may_be_wider_than_its_column_has_a_tooltip(text):
+    page = Page(render_html(pa.table({"t": [text, "W" * 32], "vector": [[1 / 3] * 6, None]})))
+    assert page.cells[2] == text
+    titles = [value for name, value in page.attributes if name == "title"]
+    assert titles == ["t", "vector", text, "[" + ", ".join(["0.3333333333333333"] * 6) + "]"]
+
+
+def test_a_long_type_has_a_tooltip():
+    table = pa.table({"s": pa.array([], pa.struct({f"field_{i}": pa.int64() for i in range(9)}))})
+    titles = [value for name, value in Page(render_html(table)).attributes if name == "title"]
+    assert titles == ["s", str(table.schema.field("s").type)]
+
+
+def test_a_help_text_stands_in_letters_of_one_width():
+    text = "--user      user id\n--profile   login"
+    html = render_message_html(text, aligned=True)
+    assert Page(html).text == text
+    assert 'class="kalam-foot kalam-aligned"' in html
+    assert 'kalam-aligned"' not in render_message_html(text)
 
 
 def test_notices_come_first_and_the_footer_follows_the_count():

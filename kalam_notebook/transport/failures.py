@@ -5,6 +5,8 @@ The one place where errors of the ``websockets`` library and of the token source
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
 from collections import Counter
 
@@ -27,6 +29,9 @@ __all__ = ["describe_failure", "subscription_error"]
 
 #: Close code of a refused token (live reference, section 3.3).
 _POLICY_VIOLATION = 1008
+
+#: How asyncio tells the number of an error, together with the address.
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
 def describe_failure(exc: Exception, *, url: str) -> Failure:
@@ -55,6 +60,8 @@ def describe_failure(exc: Exception, *, url: str) -> Failure:
             return _final(ConnectError(f"{url}: the certificate was not accepted ({exc.verify_message})."))
         case TimeoutError():
             return Failure("the server did not answer in time")
+        case OSError() if found := _ERRNO.search(str(exc)):  # One or several, for each address of the server's name.
+            return Failure(os.strerror(int(found[1])))
         case OSError() | InvalidHandshake():
             return Failure(first_line(exc))
         case _:

@@ -39,6 +39,8 @@ COPY_INTERVAL = 5.0
 #: Seconds between two new starts that fill the page up after rows went away.
 REFILL_INTERVAL = 5.0
 
+_NOT_KEPT = "run the cell again to keep these rows in the notebook"
+
 
 class LiveTableWidget(anywidget.AnyWidget):
     """The model that the page module belongs to. It holds no rows: notebooks save widget state to disk."""
@@ -110,8 +112,8 @@ class LiveView:
         self._widget.on_msg(self._heard, remove=True)
         self._outputs.freeze(self._copy())
         # A page that was loaded anew since the cell ran is out of the outputs' reach. It goes on to show its rows, so
-        # the model stays open, and has to be told that they are the last.
-        self._widget.send({"kind": "end", "text": self._end_text()})
+        # the model stays open, and has to be told that they are the last, and not in the notebook.
+        self._widget.send({"kind": "end", "text": f"{self._end_text()} · {_NOT_KEPT}"})
 
     def _changed(self, _: object) -> None:
         """Note that the table changed; called on the table's thread."""

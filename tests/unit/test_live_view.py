@@ -22,6 +22,10 @@ from kalam_notebook.recordings import replay
 from kalam_notebook.wire.types import Column
 
 
+#: What a page is told that was loaded anew, where alone an end is seen.
+NOT_KEPT = " · run the cell again to keep these rows in the notebook"
+
+
 class Notebook:
     """What the notebook would hold: outputs by display id, in order; and what went to the page."""
 
@@ -251,7 +255,7 @@ def test_a_closed_table_is_frozen(notebook, show):
     assert "2 rows · live until " in text
     assert notebook.frames[-1][0]["status"]["text"] == "stopped: closed"
     assert live.callbacks == []
-    notebook.wait(lambda: notebook.end == "stopped: closed")
+    notebook.wait(lambda: notebook.end == f"stopped: closed{NOT_KEPT}")
 
 
 def test_the_copy_of_a_table_that_is_not_followed_tells_how_old_it_is(notebook, show):
@@ -282,7 +286,7 @@ def test_a_recording_is_shown_as_it_is_replayed(notebook, show, tmp_path):
         notebook.wait(lambda: WIDGET_VIEW not in notebook.widget_output)
         assert " · 3 changes · direct · stopped: the recording has ended" in notebook.copy["text/plain"]
         assert "2 rows · replayed until " in notebook.copy["text/plain"]
-        notebook.wait(lambda: notebook.end == "stopped: the recording has ended")
+        notebook.wait(lambda: notebook.end == f"stopped: the recording has ended{NOT_KEPT}")
 
 
 def test_an_error_is_frozen_with_its_text(notebook, show):
@@ -318,7 +322,7 @@ def test_freezing_twice_is_freezing_once(notebook, show):
     assert notebook.updates == updates == 2
     assert "live until " in notebook.copy["text/plain"]
     assert not view._thread.is_alive()
-    assert notebook.end == "stopped: the kernel has ended or the view was frozen"
+    assert notebook.end == f"stopped: the kernel has ended or the view was frozen{NOT_KEPT}"
 
 
 def test_a_frozen_view_is_silent_and_lets_go(notebook, show):

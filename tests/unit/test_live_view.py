@@ -21,7 +21,6 @@ from kalam_notebook.notebook.live_view import LiveTableWidget, LiveView, display
 from kalam_notebook.recordings import replay
 from kalam_notebook.wire.types import Column
 
-
 #: What a page is told that was loaded anew, where alone an end is seen.
 NOT_KEPT = " · run the cell again to keep these rows in the notebook"
 

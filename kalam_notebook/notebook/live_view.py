@@ -11,6 +11,7 @@ import datetime as dt
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,7 @@ import anywidget
 import traitlets
 
 from kalam_notebook.live.states import first_line
+from kalam_notebook.notebook.execution import MadeByCell, let_go
 from kalam_notebook.notebook.freeze import Outputs, StaticCopy, register
 from kalam_notebook.notebook.pace import Pace
 from kalam_notebook.notebook.page_rows import PageRows
@@ -39,6 +41,7 @@ COPY_INTERVAL = 5.0
 #: Seconds between two new starts that fill the page up after rows went away.
 REFILL_INTERVAL = 5.0
 
+_shown: MadeByCell[weakref.ref[LiveView]] = MadeByCell()
 _NOT_KEPT = "run the cell again to keep these rows in the notebook"
 
 
@@ -273,7 +276,8 @@ def display_live(live: LiveTable) -> LiveView | None:
     from IPython import get_ipython
     from IPython.display import display
 
-    publisher: Any = getattr(get_ipython(), "display_pub", None)
+    shell: Any = get_ipython()
+    publisher: Any = getattr(shell, "display_pub", None)
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
     if not hasattr(publisher, "pub_socket"):
         table, columns = _with_columns(live, live.arrow)
@@ -286,9 +290,15 @@ def display_live(live: LiveTable) -> LiveView | None:
     def publish(data: dict[str, Any], display_id: str, update: bool) -> None:
         publisher.publish(data, {}, transient={"display_id": display_id}, update=update)
 
+    for former in filter(None, (reference() for reference in _shown.former(shell))):
+        # Its outputs are gone. Where its table has no name either, nobody could close it.
+        if former.live is not live:
+            former.freeze()
+            let_go(shell, former.live)
     outputs = Outputs(publish)
     view = LiveView(live, widget=LiveTableWidget(sql=live.sql, twin=outputs.twin), outputs=outputs)
     view.show()
+    _shown.add(shell, weakref.ref(view))
     return view
 
 

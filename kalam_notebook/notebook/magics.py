@@ -18,6 +18,7 @@ from kalam_notebook import default
 from kalam_notebook.client import Client
 from kalam_notebook.errors import ConfigError, KalamError
 from kalam_notebook.live_table import LiveTable
+from kalam_notebook.notebook.execution import MadeByCell
 from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line
 from kalam_notebook.render import render_message_html
 from kalam_notebook.results import IncompleteResultWarning, QueryResult
@@ -27,8 +28,7 @@ from kalam_notebook.wire.sql import UnreadableSQL, first_word, split_statements
 __all__ = ["register", "unregister"]
 
 
-#: The live table that each cell made when it last ran.
-_live_tables: dict[str, LiveTable] = {}
+_live_tables: MadeByCell[LiveTable] = MadeByCell()
 
 
 class Note:
@@ -152,13 +152,10 @@ def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
 
 def _follow(shell: Any, start: Callable[[], LiveTable]) -> LiveTable:  # noqa: ANN401
     """Start a live table in place of the one that this cell made before, which nobody sees any more."""
-    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
-    cell = parent.get("metadata", {}).get("cellId")
-    if cell is None:  # Not every front end names its cells.
-        return start()
-    if (former := _live_tables.pop(cell, None)) is not None:
+    for former in _live_tables.former(shell):
         former.close()
-    live = _live_tables[cell] = start()
+    live = start()
+    _live_tables.add(shell, live)
     return live
 
 

@@ -2,6 +2,7 @@
 
 import html
 import io
+from itertools import count
 
 import pandas as pd
 import polars as pl
@@ -192,19 +193,33 @@ def test_results_before_a_failing_statement_are_shown(shell, people):
     assert "second" in shell.shown
 
 
-def test_a_live_cell_that_runs_again_ends_its_former_table(shell, people, monkeypatch):
-    cells = iter(["a", "a", "b", None, None])
-    monkeypatch.setattr(shell.ip, "get_parent", lambda: {"metadata": {"cellId": next(cells)}}, raising=False)
-    tables = [shell.value(f"%%kalam t{number} << --live\nSELECT * FROM {people}") for number in range(5)]
+@pytest.fixture
+def run_as(shell, monkeypatch):
+    """Run a cell under the name that a front end gives it; each time is another execution."""
+    runs = count()
+
+    def run(name, cell):
+        metadata = {} if name is None else {"cellId": name}
+        parent = {"metadata": metadata, "header": {"msg_id": str(next(runs))}}
+        monkeypatch.setattr(shell.ip, "get_parent", lambda: parent, raising=False)
+        return shell.run(cell)
+
+    return run
+
+
+def test_a_live_cell_that_runs_again_ends_its_former_table(run_as, people):
+    tables = [
+        run_as(name, f"%%kalam t{number} << --live\nSELECT * FROM {people}").result
+        for number, name in enumerate(["a", "a", "b", None, None])
+    ]
     assert [table.status.startswith("stopped") for table in tables] == [True, False, False, False, False]
     for table in tables:
         table.close()
 
 
-def test_a_live_cell_that_fails_the_second_time_has_ended_its_former_table(shell, people, monkeypatch):
-    monkeypatch.setattr(shell.ip, "get_parent", lambda: {"metadata": {"cellId": "c"}}, raising=False)
-    table = shell.value(f"%%kalam t << --live\nSELECT * FROM {people}")
-    shell.error("%%kalam t << --live\nSELECT nope")
+def test_a_live_cell_that_fails_the_second_time_has_ended_its_former_table(run_as, people):
+    table = run_as("c", f"%%kalam t << --live\nSELECT * FROM {people}").result
+    assert run_as("c", "%%kalam t << --live\nSELECT nope").error_in_exec is not None
     assert table.status == "stopped: closed"
 
 

@@ -8,7 +8,7 @@ end, in their newer version. Rows come in the order in which they were last writ
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ServerError
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["BatchWalk"]
+
+#: Keys that are read or looked through at once, also where batches are smaller: a request has its price.
+_PAGE = 5_000
 
 
 @dataclass(slots=True)
@@ -40,7 +43,6 @@ class BatchWalk:
     _keys: pa.Array | None = None
     _seqs: np.ndarray | None = None  # The newest of each key, ascending; aligned with the keys.
     _given: np.ndarray | None = None  # Which rows have been given away.
-    _ends: list[int] = field(default_factory=list)
 
     def run(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
         """Read everything that is there at the beginning.
@@ -49,37 +51,31 @@ class BatchWalk:
             ServerError: The server refuses.
         """
         self._walk_keys(endpoint)
-        begin = 0
-        for end in self._ends:
-            first, last = self._between(begin, end)
-            begin = end
-            if first < last:
-                yield from self._rows(endpoint, first, last)
+        first, size, total = 0, self.batch_rows, 0 if self._seqs is None else len(self._seqs)
+        while first < total:
+            last, found = min(first + size, total), 0
+            for batch in self._rows(endpoint, first, last):
+                found += batch.num_rows
+                yield batch
+            # Where few rows match, one request looks through more of them.
+            size = min(2 * size, max(self.batch_rows, _PAGE)) if 2 * found < self.batch_rows else self.batch_rows
+            first = last
         yield from self._replaced(endpoint)
 
     def _walk_keys(self, endpoint: Endpoint) -> None:
         import numpy as np
         import pyarrow.compute as pc
 
-        walk = Walk(self.plan, page_rows=self.batch_rows, enough=0)
-        walk.run(endpoint, on_page=lambda walk: self._ends.append(walk.after))
+        walk = Walk(self.plan, page_rows=max(self.batch_rows, _PAGE), enough=0)
+        walk.run(endpoint)
         walk.compact()
         self.upto = walk.after
         if not walk.keys:
-            self._ends.clear()
             return
         keys = walk.keys[0].take(pc.sort_indices(walk.keys[0].column("seq")))
         self._keys = keys.column("key").combine_chunks()
         self._seqs = keys.column("seq").to_numpy()
         self._given = np.zeros(len(self._seqs), bool)
-
-    def _between(self, begin: int, end: int) -> tuple[int, int]:
-        """The rows whose newest version lies behind ``begin`` and up to ``end``."""
-        import numpy as np
-
-        assert self._seqs is not None
-        first, last = np.searchsorted(self._seqs, [begin, end], side="right")
-        return int(first), int(last)
 
     def _rows(self, endpoint: Endpoint, first: int, last: int) -> Iterator[pa.RecordBatch]:
         """Rows by their place, in halves where the server's query memory does not suffice."""

@@ -6,26 +6,22 @@ order; a row number beside them tells it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import ProtocolError
+from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text, true_type
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
 from kalam_notebook.wire.shape import Shape, bare_branches, rename_duplicates
+from kalam_notebook.wire.steady import NO_LIMIT
 from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["ExactReader", "Unwrappable", "agrees", "assemble", "exact_text"]
-
-#: A sort without a limit may be planned away inside a sub-query; a limit keeps it (truth R1).
-_NO_LIMIT = 9223372036854775807
-#: The engine makes room for as many groups as the limit says before it sorts them, and fails on a greater number.
-_GROUP_LIMITS = (100_000, 1_000_000, 10_000_000)
 
 
 class Unwrappable(Exception):
@@ -47,6 +43,10 @@ class ExactReader:
     def __init__(self) -> None:
         self._types: dict[tuple[object, ...], list[str]] = {}  # Arrow types by query.
 
+    def forget(self) -> None:
+        """Trust nothing that was found out about queries, because a table may be another one now."""
+        self._types.clear()
+
     def announced(self, endpoint: Endpoint, shape: Shape, params: Sequence[Any]) -> tuple[Column, ...]:
         """The columns as the server announces them, without rows."""
         answer = endpoint.execute(f"SELECT * FROM (\n{shape.text}\n) AS q LIMIT 0", params)
@@ -61,8 +61,11 @@ class ExactReader:
         if key not in self._types:
             names = [f"c{index}" for index in range(len(columns))]
             asked = ", ".join(f"arrow_typeof(first_value({name})) AS {name}" for name in names)
-            sql = f"SELECT {asked} FROM (\n{_typed_text(shape, columns)}\n) AS q({', '.join(names)})"
-            row = endpoint.execute_row(sql, params)
+
+            def ask(text: str) -> list[Any]:
+                return endpoint.execute_row(f"SELECT {asked} FROM (\n{text}\n) AS q({', '.join(names)})", params)
+
+            row = _in_either_form(_typed_text(shape, columns), names, ask)
             if len(self._types) >= 500:
                 self._types.clear()
             self._types[key] = [str(value) for value in row]
@@ -107,22 +110,37 @@ class ExactReader:
         )
         key = next((name for name, column in zip(names, columns, strict=True) if column.is_primary_key), None)
         first = f"ORDER BY {key} " if key and shape.order_by == () else ""
-        for text, most in _sorted_texts(shape):
+
+        def ask(text: str) -> list[pa.Array | None]:
             inner = f"(\n{text}\n) AS q({', '.join(names)})"
             if limit is not None:
                 inner = f"(SELECT * FROM {inner} {first}LIMIT {limit}) AS l"
             sql = f"SELECT array_agg(rn) AS rn, {lists} FROM (SELECT *, row_number() OVER () AS rn FROM {inner}) AS r"
-            (arrays,) = endpoint.execute_lists(sql, params, [[pa.int64(), *(column.type for column in true)]])
-            if arrays[0] is None or len(arrays[0]) < most:
-                break
-        else:
-            raise Unwrappable(f"a sorted result of more than {most:,} groups cannot be read as one row")
+            (found,) = endpoint.execute_lists(sql, params, [[pa.int64(), *(column.type for column in true)]])
+            return found
+
+        arrays = _in_either_form(_sorted_text(shape), names, ask)
         fields = [_field(column, found) for column, found in zip(columns, true, strict=True)]
         table = assemble(arrays, pa.schema(fields))
         return table, tuple(
             column if agrees(column, text) else column_of(column.name, text)
             for column, text in zip(columns, types, strict=True)
         )
+
+
+def _in_either_form(text: str, names: Sequence[str], ask: Callable[[str], list[Any]]) -> list[Any]:
+    """Ask with a query, and where the engine trips over what it knows of the columns, with their bare values.
+
+    It fails to aggregate ``NOT flag`` and the like, whose columns it knows in two ways. The element of a list has a
+    type alone.
+    """
+    try:
+        return ask(text)
+    except ServerError as exc:
+        if "Physical input schema" not in exc.message:
+            raise
+    bare = ", ".join(f"[{name}][1] AS {name}" for name in names)
+    return ask(f"SELECT {bare} FROM (\n{text}\n) AS kalam_bare({', '.join(names)})")
 
 
 def _wrappable(shape: Shape, columns: Sequence[Column]) -> Shape:
@@ -192,8 +210,6 @@ def _field(column: Column, true: _TrueColumn) -> pa.Field:
     return pa.field(column.name, true.type, metadata={KALAM_TYPE: shown.sql_type.encode()})
 
 
-def _sorted_texts(shape: Shape) -> list[tuple[str, int]]:
-    """The query with a limit that keeps its sort, and how many rows that limit lets through; to be tried in turn."""
-    if shape.order_by == () or shape.limits_top:
-        return [(shape.text, _NO_LIMIT)]
-    return [(f"{shape.text}\nLIMIT {most}", most) for most in (_GROUP_LIMITS if shape.is_grouped else (_NO_LIMIT,))]
+def _sorted_text(shape: Shape) -> str:
+    """The query with a limit that keeps its sort, which may be planned away inside a sub-query (truth R1)."""
+    return shape.text if shape.order_by == () or shape.limits_top else f"{shape.text}\nLIMIT {NO_LIMIT}"

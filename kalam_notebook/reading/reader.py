@@ -27,6 +27,7 @@ from kalam_notebook.results import Completeness, QueryResult
 from kalam_notebook.wire.arrow_names import column_of_arrow
 from kalam_notebook.wire.decimals import cast_decimals
 from kalam_notebook.wire.shape import Shape, impersonation, shape_of
+from kalam_notebook.wire.steady import keep_sorts
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Reader:
 
     def forget(self) -> None:
         """Trust nothing that was found out about tables, because something was written."""
+        self._exact.forget()
         if self._window is not None:
             self._window.forget()
 
@@ -80,7 +82,7 @@ class Reader:
         """
         user, sql = impersonation(sql) or (None, sql)
         run = self._run(params, max_rows, user, meter)
-        shape = shape_of(cast_decimals(sql, params))
+        shape = _shape(sql, params)
         if meter is not None and shape is not None and shape.clauses is not None and not shape.clauses.where:
             count = f"SELECT count(*) AS n FROM {shape.clauses.table}"
             meter.count = lambda: int(self._as_user(user).execute_row(count)[0])
@@ -107,7 +109,7 @@ class Reader:
         """
         user, sql = impersonation(sql) or (None, sql)
         run = self._run(params, max_rows, user)
-        shape = shape_of(cast_decimals(sql, params))
+        shape = _shape(sql, params)
         if shape is None or not shape.is_select:
             return (yield from _sliced(self._read_command(run, sql, shape), batch_rows))
         if shape.clauses is None or not self._needs_windows(run, shape, user):
@@ -152,7 +154,7 @@ class Reader:
             ResultError: The text is not a single SELECT.
         """
         user, sql = impersonation(sql) or (None, sql)
-        shape = shape_of(cast_decimals(sql, params))
+        shape = _shape(sql, params)
         if shape is None or not shape.is_select:
             raise ResultError("engine='local' runs a single SELECT or WITH.")
         run = self._run(params, max_rows, user, meter)
@@ -201,6 +203,8 @@ class Reader:
                 continue
             scan = scan or self._window.look(run.endpoint, table, user)
             if scan is None:
+                # The columns of a view may be computed.
+                found = run.with_true_types(shape, found)
                 return _not_certain(
                     run, shape.text, found, f"{table} cannot be checked for unread rows, it may be a view"
                 )
@@ -216,6 +220,12 @@ class Reader:
         return _result(run, shape.text, found, True, _told(found))
 
 
+def _shape(sql: str, params: Sequence[Any]) -> Shape | None:
+    """The shape of a query, and its text as it is sent."""
+    shape = shape_of(cast_decimals(sql, params))
+    return shape if shape is None or not shape.is_select else replace(shape, text=keep_sorts(shape.text))
+
+
 def _told(found: Found) -> str:
     if found.road == "walk":
         return f"complete (walked by _seq up to {found.upto}: {found.reason})"
@@ -227,7 +237,9 @@ def _is_look_up(run: Run, shape: Shape, table: str) -> bool:
     if shape.clauses is None or not shape.clauses.looks_up:
         return False
     announced = run.endpoint.execute(f"SELECT * FROM {table} LIMIT 0").results[0].columns
-    return [column.name for column in announced if column.is_primary_key] == [shape.clauses.looks_up]
+    names = {column.name for column in announced}  # A view has no versions, and its columns may be computed.
+    keys = [column.name for column in announced if column.is_primary_key]
+    return "_seq" in names and keys == [shape.clauses.looks_up]
 
 
 def _beyond(table: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import DecodeError, ProtocolError, ResultError, ServerError
+from kalam_notebook.errors import DecodeError, NotLeaderError, ProtocolError, RateLimitError, ResultError, ServerError
 from kalam_notebook.reading.endpoint import CountingEndpoint
 from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
 from kalam_notebook.reading.habits import HabitsProbe
@@ -102,12 +102,12 @@ class Run:
         """Whether the plain answer is cut, or too large for the server's memory."""
         try:
             found = self.plain(shape.text)
-        except (NoAnswerError, DecodeError):
-            return False
-        except ServerError as exc:
-            if not is_exhausted(exc):
+        except (NoAnswerError, ServerError, DecodeError) as exc:
+            if is_exhausted(exc):
+                return True
+            if not is_unencodable(exc):
                 raise
-            return True
+            return False
         rows: int = found.table.num_rows
         return rows > 1 and rows >= self._habits.ask(self.endpoint).default_cap
 
@@ -122,10 +122,21 @@ class Run:
             return self._ordered(shape, found)
         try:
             return replace(self.exact(shape, found), reason=reason)
+        except (NotLeaderError, RateLimitError):
+            raise  # It would work a moment later; a damaged answer is no substitute for that.
         except (NoAnswerError, ServerError, ProtocolError, ResultError) as exc:
             if is_exhausted(exc) and shape.clauses is not None:
                 return replace(self.walk(shape, found.columns), reason=f"{reason}, and {_TOO_LARGE}")
             return replace(found, reason=reason, failure=str(exc).splitlines()[0])
+
+    def with_true_types(self, shape: Shape, found: Found) -> Found:
+        """The same rows under the types that they have, where the query only seems to read columns of tables."""
+        if found.road != "plain" or not shape.is_plain or (reason := self._other_type(shape, found.columns)) is None:
+            return found
+        try:
+            return replace(self.exact(shape, found), reason=reason)
+        except (ServerError, ProtocolError, ResultError):
+            return found
 
     def _after_failure(self, shape: Shape, error: NoAnswerError | ServerError | DecodeError) -> Found:
         if is_exhausted(error):
@@ -203,6 +214,9 @@ class Run:
         """
         if not columns or (shape.is_plain and not reads_system_tables(shape.text)):
             return None
+        return self._other_type(shape, columns)
+
+    def _other_type(self, shape: Shape, columns: Sequence[Column]) -> str | None:
         try:
             types = self._exact.true_types(self.endpoint, shape, self.params, columns)
         except (NoAnswerError, ServerError) as exc:

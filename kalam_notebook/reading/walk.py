@@ -232,7 +232,8 @@ def rows_statement(plan: WalkPlan, window: str, page: str = "") -> str:
     pair = f"array_agg({exact_text('k', plan.key_type)}) AS k, array_agg(s) AS s"
     clauses = plan.clauses
     where = f"{window} AND (\n{clauses.where}\n)" if clauses.where else window
-    inner = f"SELECT {clauses.columns}, {plan.key} AS kalam_key, _seq AS kalam_seq FROM {clauses.table} WHERE {where}"
+    # A comment may end the columns as they were written.
+    inner = f"SELECT {clauses.columns}\n, {plan.key} AS kalam_key, _seq AS kalam_seq FROM {clauses.table} WHERE {where}"
     return (
         f"SELECT {', '.join([*lists, pair])} FROM (SELECT * FROM ({inner}) AS p {page}) "
         f"AS q({', '.join([*names, 'k', 's'])})"

@@ -22,6 +22,10 @@ __all__ = [
     "rename_duplicates",
     "shape_of",
     "source_of",
+    "split_items",
+    "top_level",
+    "until",
+    "without_alias",
 ]
 
 _SET_OPERATIONS = {"UNION", "INTERSECT", "EXCEPT"}
@@ -117,7 +121,7 @@ def _shape_of(sql: str) -> Shape | None:
     first = next((token.word for token in tokens if token.text != "("), "")
     if first not in {"SELECT", "WITH"}:
         return Shape(text, is_select=False, is_told_whole=first in {"SHOW", "DESCRIBE", "DESC", "EXPLAIN"})
-    top = list(_top_level(tokens))
+    top = list(top_level(tokens))
     is_plain = _is_plain(tokens, top)
     return Shape(
         text,
@@ -138,7 +142,7 @@ _kept_shape = lru_cache(maxsize=64)(_shape_of)
 
 def _is_enclosed(tokens: Sequence[Token]) -> bool:
     """Whether one pair of parentheses is around everything."""
-    return len(tokens) > 2 and tokens[0].text == "(" and [token.text for token in _top_level(tokens)] == ["(", ")"]
+    return len(tokens) > 2 and tokens[0].text == "(" and [token.text for token in top_level(tokens)] == ["(", ")"]
 
 
 def impersonation(sql: str) -> tuple[str, str] | None:
@@ -172,7 +176,7 @@ def bare_branches(sql: str, names: Sequence[str]) -> str:
     Returns:
         The text with each side wrapped; as it is without a set operation outside parentheses.
     """
-    top = list(_top_level(tokenize(sql)))
+    top = list(top_level(tokenize(sql)))
     cuts = [index for index, token in enumerate(top) if token.word in _SET_OPERATIONS]
     if not cuts:
         return sql
@@ -201,7 +205,7 @@ def _behind(top: Sequence[Token], cut: int) -> int:
 def _clauses(sql: str, tokens: Sequence[Token], top: Sequence[Token]) -> Clauses | None:
     words = [token.word for token in top]
     start = words.index("FROM")
-    source = _until(top[start + 1 :], {"WHERE"})
+    source = until(top[start + 1 :], {"WHERE"})
     allowed = all(token.identifier or token.text == "." for token in source)
     if not allowed or set(words[start + 1 :]) & {"JOIN", "ON", *_AFTER_FROM - {"WHERE"}}:
         return None
@@ -261,7 +265,7 @@ def rename_duplicates(sql: str, names: Sequence[str]) -> str | None:
     parts, last = [], 0
     for number, (item, name) in enumerate(zip(items, names, strict=True)):
         if names.count(name) > 1:
-            body = _without_alias(item)
+            body = without_alias(item)
             parts += [sql[last : body[-1].end], f" AS kalam_{number}"]
             last = item[-1].end
     return "".join([*parts, sql[last:]])
@@ -269,20 +273,21 @@ def rename_duplicates(sql: str, names: Sequence[str]) -> str | None:
 
 def items_of(tokens: Sequence[Token]) -> list[list[Token]] | None:
     """The tokens of each output column, without what stands in parentheses; None when it is not one plain SELECT."""
-    top = list(_top_level(tokens))
+    top = list(top_level(tokens))
     if tokens[0].word != "SELECT" or {token.word for token in top} & _SET_OPERATIONS:
         return None
-    return _split(_until(top[1:], _AFTER_SELECT_LIST))
+    return split_items(until(top[1:], _AFTER_SELECT_LIST))
 
 
 def source_of(tokens: Sequence[Token]) -> list[Token]:
     """The tokens between FROM and what follows the tables, without what stands in parentheses."""
-    top = list(_top_level(tokens))
+    top = list(top_level(tokens))
     start = next((index for index, token in enumerate(top) if token.word == "FROM"), len(top))
-    return _until(top[start + 1 :], _AFTER_FROM)
+    return until(top[start + 1 :], _AFTER_FROM)
 
 
-def _top_level(tokens: Sequence[Token]) -> Iterator[Token]:
+def top_level(tokens: Sequence[Token]) -> Iterator[Token]:
+    """The tokens outside of parentheses, and the parentheses."""
     depth = 0
     for token in tokens:
         if token.text in {")", "]", "}"} and token.kind is Kind.SYMBOL:
@@ -298,7 +303,7 @@ def _order_by(top: Sequence[Token]) -> tuple[str, ...] | None:
     if not starts:
         return ()
     names = []
-    for item in _split(_until(top[starts[-1] + 2 :], {"LIMIT", "OFFSET"})):
+    for item in split_items(until(top[starts[-1] + 2 :], {"LIMIT", "OFFSET"})):
         if not item or not item[0].identifier:
             return None
         if any(token.word not in {"ASC", "DESC", "NULLS", "FIRST", "LAST"} for token in item[1:]):
@@ -311,21 +316,21 @@ def _is_plain(tokens: Sequence[Token], top: Sequence[Token]) -> bool:
     words = {token.word for token in top}
     if tokens[0].word != "SELECT" or words & (_SET_OPERATIONS | {"GROUP", "DISTINCT"}):
         return False
-    columns = _until(top[1:], _AFTER_SELECT_LIST)
-    if not all(_is_plain_item(item) for item in _split(columns)):
+    columns = until(top[1:], _AFTER_SELECT_LIST)
+    if not all(_is_plain_item(item) for item in split_items(columns)):
         return False
     rest = top[1 + len(columns) :]
     # A sub-query or table function in FROM brings computed columns under plain names.
     return (
         bool(rest)
         and rest[0].word == "FROM"
-        and "(" not in {token.text for token in _until(rest[1:], _AFTER_FROM | {"ON"})}
+        and "(" not in {token.text for token in until(rest[1:], _AFTER_FROM | {"ON"})}
     )
 
 
 def _is_plain_item(item: Sequence[Token]) -> bool:
     """``*``, ``t.*``, ``c``, ``t.c``, each with or without an alias."""
-    body = _without_alias(item)
+    body = without_alias(item)
     names, dots = body[::2], body[1::2]
     return (
         len(body) % 2 == 1
@@ -337,7 +342,8 @@ def _is_plain_item(item: Sequence[Token]) -> bool:
     )  # fmt: skip
 
 
-def _without_alias(item: Sequence[Token]) -> list[Token]:
+def without_alias(item: Sequence[Token]) -> list[Token]:
+    """The tokens of an output column before its alias."""
     if len(item) >= 3 and item[-2].word == "AS" and item[-1].identifier:
         return list(item[:-2])
     if len(item) >= 2 and item[-1].identifier and (item[-2].identifier or item[-2].text == ")"):
@@ -345,7 +351,8 @@ def _without_alias(item: Sequence[Token]) -> list[Token]:
     return list(item)
 
 
-def _until(tokens: Sequence[Token], words: set[str]) -> list[Token]:
+def until(tokens: Sequence[Token], words: set[str]) -> list[Token]:
+    """The tokens before the first of these words."""
     taken = []
     for token in tokens:
         if token.word in words:
@@ -354,7 +361,8 @@ def _until(tokens: Sequence[Token], words: set[str]) -> list[Token]:
     return taken
 
 
-def _split(tokens: Sequence[Token]) -> list[list[Token]]:
+def split_items(tokens: Sequence[Token]) -> list[list[Token]]:
+    """The tokens between commas."""
     items: list[list[Token]] = [[]]
     for token in tokens:
         if token.text == "," and token.kind is Kind.SYMBOL:

@@ -7,7 +7,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from kalam_notebook.errors import ConnectError, QueryError, ResultError
+from kalam_notebook.errors import ConnectError, NotLeaderError, QueryError, RateLimitError, ResultError
 from kalam_notebook.reading.habits import Habits
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.transport.http_failures import NoAnswerError
@@ -77,6 +77,13 @@ def test_a_result_as_long_as_the_cap_is_read_again():
     assert result.arrow().column("id").to_pylist() == list(range(60))  # By key, as the server sends small results.
     assert result.completeness.text.startswith("complete (read again exactly: the server cuts results at 50 rows")
     assert "(\nSELECT * FROM app.t -- all\n) AS q(c0, c1)" in endpoint.asked[-1]
+
+
+@pytest.mark.parametrize("error", [NotLeaderError("NOT_LEADER", "m", 503), RateLimitError("RATE_LIMITED", "m", 429)])
+def test_a_damaged_answer_is_no_substitute_for_one_that_would_come_later(error):
+    endpoint = Endpoint(answer([ID], [[str(i)] for i in range(50)]), ["Int64"], error)
+    with pytest.raises(type(error)):
+        Reader(endpoint, habits=Habits()).read("SELECT id FROM app.t")
 
 
 def test_a_limit_that_was_reached_exactly_is_not_suspicious():

@@ -7,23 +7,33 @@ no cap, no window and no load for it.
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import MissingDependencyError, QueryError, ResultError
 from kalam_notebook.live.truth import OVERLAP
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.local_types import as_on_the_server, as_read, without_metadata
 from kalam_notebook.reading.walk import Walk, plan_walk
 from kalam_notebook.wire.shape import Shape, shape_of
-from kalam_notebook.wire.sql import quote_name, table_names
-from kalam_notebook.wire.types import KALAM_TYPE, Column
+from kalam_notebook.wire.sql import quote_name, table_names, tokenize
+from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datafusion import SessionContext
 
 __all__ = ["LocalEngine"]
+
+#: What the server adds to the engine (SQL reference, sections 6.21 and 7.1).
+_SERVER_FUNCTION = re.compile(
+    r"json_\w+|cosine_distance|vector_search|snowflake_id|ulid|uuid_v7|(kdb_)?current_user(_id)?"
+)
+_SERVER_WORDS = {"CURRENT_USER", "CURRENT_ROLE"}
+_SERVER_OPERATORS = {"->", "->>", "?"}
 
 
 @dataclass(slots=True)
@@ -74,28 +84,36 @@ class LocalEngine:
                 "engine='local' needs datafusion, which is not installed. Install it with: "
                 "pip install 'kalam-notebook[sandbox]'"
             ) from exc
-        context = SessionContext(SessionConfig().with_default_catalog_and_schema("kalam", "default"))
-        read, tables = [], {}
+        config = SessionConfig().with_default_catalog_and_schema("kalam", "default")
+        # With it, DISTINCT and GROUP BY under ORDER BY and LIMIT lose their row for NULL (DataFusion 53).
+        context = SessionContext(config.set("datafusion.optimizer.enable_topk_aggregation", "false"))
+        read, tables, copies = [], {}, {}
         for namespace, table in dict.fromkeys((n.namespace or "default", n.table) for n in table_names(shape.text)):
             if namespace in {"system", "information_schema"}:
                 raise ResultError(f"engine='local' cannot read {namespace}.{table}; ask the server itself.")
             name = f"{quote_name(namespace)}.{quote_name(table)}"
             tables[name], rows, note = self._fresh(endpoint, name, user)
             context.sql(f"CREATE SCHEMA IF NOT EXISTS {quote_name(namespace)}")
-            context.register_record_batches(name, [_batches(_as_on_the_server(rows))])
+            copies[name] = as_on_the_server(rows)
             read.append(f"{name} {note}")
         values = {str(number): value for number, value in enumerate(params, 1)}
         try:
-            result = context.sql(shape.text, param_values=values or None).to_arrow_table()
+            result = _run(context, copies, shape.text, values)
         except Exception as exc:  # The package raises plain exceptions for every failure of the engine.
-            raise QueryError("LOCAL_ENGINE", str(exc).removeprefix("DataFusion error: "), 0, shape.text) from exc
-        return _as_read(result), tables, ", ".join(read)
+            message = str(exc).removeprefix("DataFusion error: ")
+            raise QueryError("LOCAL_ENGINE", message, 0, shape.text, _hint(shape.text)) from exc
+        return as_read(*result), tables, ", ".join(read)
 
     def _fresh(self, endpoint: Endpoint, name: str, user: str | None) -> tuple[tuple[Column, ...], pa.Table, str]:
         """The table's columns, its rows as they are now, and in words what was read."""
         with self._lock:
             copy = self._copies.get((user, name))
             columns = endpoint.execute(f"SELECT * FROM {name} LIMIT 0").results[0].columns
+            if not {column.name for column in columns} >= {"_seq", "_deleted"}:
+                raise ResultError(
+                    f"{name} is a view, and engine='local' copies tables by their row versions, which a view lacks. "
+                    "Write the SELECT of the view in its place, or ask the server: engine='server'."
+                )
             if copy is None or copy.columns != columns:
                 shape = shape_of(f"SELECT * FROM {name}")
                 assert shape is not None
@@ -120,38 +138,42 @@ class LocalEngine:
             return columns, rows, note
 
 
-def _as_on_the_server(table: pa.Table) -> pa.Table:
-    """The table under the server's Arrow types: TIMESTAMP has no zone there, a UUID is 16 bytes."""
-    import pyarrow as pa
+def _run(
+    context: SessionContext, copies: Mapping[str, pa.Table], sql: str, values: Mapping[str, Any]
+) -> tuple[list[pa.RecordBatch], pa.Schema]:
+    """Run a query.
 
-    fields = []
-    for found in table.schema:
-        kind = found.type
-        if (found.metadata or {}).get(KALAM_TYPE) == b"TIMESTAMP":
-            kind = pa.timestamp("us")
-        elif isinstance(kind, pa.UuidType):
-            kind = pa.binary(16)
-        fields.append(found.with_type(kind))
-    return table.cast(pa.schema(fields))
+    The engine carries the metadata of fields along, by which JSON and FILE are told from text, but refuses some plans
+    in which it has lost it (``DISTINCT NOT flag``). Those run without it.
+    """
+    try:
+        return _run_once(context, copies, sql, values)
+    except Exception as exc:
+        try:
+            bare = {name: without_metadata(rows) for name, rows in copies.items()}
+            return _run_once(context, bare, sql, values)
+        except Exception:
+            raise exc from None
 
 
-def _as_read(table: pa.Table) -> pa.Table:
-    """The result as the client gives it: times without a zone are UTC, 16 bytes are a UUID, views are plain."""
-    import pyarrow as pa
+def _run_once(
+    context: SessionContext, copies: Mapping[str, pa.Table], sql: str, values: Mapping[str, Any]
+) -> tuple[list[pa.RecordBatch], pa.Schema]:
+    for name, rows in copies.items():
+        context.deregister_table(name)
+        context.register_record_batches(name, [_batches(rows)])
+    frame = context.sql(sql, param_values=dict(values) or None)
+    return frame.collect(), frame.schema()
 
-    plain = {"string_view": pa.string(), "binary_view": pa.binary(), "fixed_size_binary[16]": pa.uuid()}
-    columns, fields = [], []
-    for found, cells in zip(table.schema, table.columns, strict=True):
-        kind = plain.get(str(found.type), found.type)
-        if pa.types.is_timestamp(kind) and kind.tz is None:
-            kind = pa.timestamp(kind.unit, "UTC")
-        if isinstance(kind, pa.UuidType):
-            chunks = [pa.ExtensionArray.from_storage(kind, chunk) for chunk in cells.chunks]
-            columns.append(pa.chunked_array(chunks, kind))
-        else:
-            columns.append(cells.cast(kind))
-        fields.append(found.with_type(kind))
-    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+def _hint(sql: str) -> str:
+    """What to do about the first thing in a query that only the server has; empty when there is none."""
+    tokens = tokenize(sql)
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        is_call = after is not None and after.text == "(" and _SERVER_FUNCTION.fullmatch(token.identifier)
+        if is_call or token.word in _SERVER_WORDS or token.text in _SERVER_OPERATORS:
+            return f"{token.text} exists on the server only. Leave engine='local' out."
+    return ""
 
 
 def _batches(table: pa.Table) -> list[pa.RecordBatch]:

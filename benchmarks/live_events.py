@@ -123,6 +123,9 @@ class Source:
         pairs = pa.table({"key": rows.column(plan.key), "seq": rows.column("_seq")})
         return Delta(rows, pairs, pairs, fingerprint_of(self._table.column("_seq").to_numpy()), 0)
 
+    def newer_seq(self, table: str, seq: int) -> int | None:
+        return None
+
     def read_result(self, sql: str) -> ResultReading:
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ from kalam_notebook.reading.delta import read_delta, read_fingerprints
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.listing import Listed, listed_table
 from kalam_notebook.reading.reader import Reader
-from kalam_notebook.reading.window import WindowCheck
+from kalam_notebook.reading.window import WindowCheck, newer_seq
 from kalam_notebook.results import QueryResult
 from kalam_notebook.transport.session import Session
 
@@ -73,8 +73,14 @@ class ClientSource:
         """What changed behind ``after``, with the fingerprint of what lies behind ``floor``; None for too much."""
         return read_delta(self._endpoint, plan, after, floor, counts=counts)
 
+    def newer_seq(self, table: str, seq: int) -> int | None:
+        """A version of a table that is newer than one, also if no scan would reach it; None when there is none."""
+        return newer_seq(self._endpoint, table, seq)
+
     def read_result(self, sql: str) -> ResultReading:
         """The result of any query, exact."""
+        # A table may have come to be beyond the window a moment ago by what others wrote.
+        self._window.forget()
         result = self._reader.read(sql)
         return ResultReading(result.columns, result.arrow(), _doubt(result))
 

@@ -50,6 +50,10 @@ class RowSource(Protocol):
         """
         ...
 
+    def newer_seq(self, table: str, seq: int) -> int | None:
+        """A version of a table that is newer than one, also if no scan would reach it; None when there is none."""
+        ...
+
     def read_result(self, sql: str) -> ResultReading:
         """The result of any query, exact."""
         ...

@@ -65,25 +65,38 @@ class _DeltaJob:
             if names != self.plan.row_names:
                 return _Deltas(has_other_columns=True)
         found: list[Delta] = []
-        after = self.after
+        after, is_beyond = self.after, self.pages
         counts = self.pages and not self.plan.filter_sql
         while (delta := source.read_delta(self.plan, after, self.floor, counts=counts)) is not None:
             found.append(delta)
             newest = max(_seqs_of(delta), default=0)
-            # One scan may not reach all that changed. What was written after the first question is for the next round.
-            is_up_to_date = seq_ms(newest) >= found[0].now_ms
-            if not self.pages or newest <= after or is_up_to_date:
+            # What was written after the first question is for the next round.
+            if newest <= after or seq_ms(newest) >= found[0].now_ms > 0:
                 break
+            if not is_beyond:
+                # One scan may not reach all that changed, and its fingerprint ends where it does (truth L3, R7).
+                hidden = source.newer_seq(self.plan.source, newest)
+                if hidden is None:
+                    break
+                # It may also have been written just now: then another scan reaches it.
+                if (again := source.read_delta(self.plan, after, self.floor, counts=False)) is None:
+                    return _Deltas(tuple(found), is_cut=True)
+                found = [again]
+                newest = max(_seqs_of(again), default=0)
+                if newest >= hidden:
+                    break
+                is_beyond, counts = True, not self.plan.filter_sql
             after = newest
-        return _Deltas(tuple(found), delta is None)
+        return _Deltas(tuple(found), is_cut=delta is None, is_beyond=is_beyond)
 
 
 @dataclass(frozen=True, slots=True)
 class _Deltas:
-    """What changed; ``is_cut`` when that is more than can be told."""
+    """What changed; ``is_cut`` when that is more than can be told, ``is_beyond`` when one scan did not reach it."""
 
     deltas: tuple[Delta, ...] = ()
     is_cut: bool = False
+    is_beyond: bool = False
     has_other_columns: bool = False
 
 
@@ -135,6 +148,7 @@ class KeyedEngine:
         self._pause = _FIRST_PAUSE
         self._meanwhile: list[Change] = []
         self._looked_at = -math.inf
+        self._has_looked = False
         # Milliseconds of the server's clock less those of ours.
         self._clock: float | None = None
 
@@ -224,6 +238,7 @@ class KeyedEngine:
         self._store.ask(self._floor)
         if looks := now - self._looked_at > _LOOK_INTERVAL:
             self._looked_at = now
+        self._has_looked = looks
         return _DeltaJob(self._plan, max(self._dense, self._after - overlap), self._floor, self._is_beyond, looks)
 
     def give_up(self) -> bool:
@@ -281,7 +296,7 @@ class KeyedEngine:
         )
 
     def _finish_delta(self, found: _Deltas, *, now: float, at: float) -> Verdict:
-        store = self._store
+        store, before = self._store, self._after
         assert store is not None
         applied, server, held, counted = Applied(), None, None, None
         for delta in found.deltas:
@@ -311,9 +326,17 @@ class KeyedEngine:
         if found.is_cut:
             return self._was_cut(told)
         self._is_fresh = False
-        if server is not None and held is not None and held.agrees(server):
+        if found.is_beyond and not self._is_beyond:
+            self._is_beyond = True  # The fingerprint is that of what a scan reaches.
+            if self._plan.filter_sql:
+                self._must_read = True
+                return replace(told, is_final=False, how="one scan does not reach what has changed", again_in=0.0)
+        elif server is not None and held is not None and held.agrees(server):
             self._mismatches, self._pause, self._is_beyond = 0, _FIRST_PAUSE, False
-            return replace(told, is_true=True, how="same fingerprint of the rows' _seq", again_in=self._again_in)
+            again_in = self._again_in
+            if again_in is None and self._after > before and not self._has_looked:
+                again_in = _LOOK_INTERVAL  # What changed may have columns that nobody looked for.
+            return replace(told, is_true=True, how="same fingerprint of the rows' _seq", again_in=again_in)
         return self._disagreed(told, counted)
 
     def _was_cut(self, told: Verdict) -> Verdict:

@@ -141,6 +141,6 @@ def _cells(table: pa.Table) -> list[tuple[Hashable, ...]]:
 
 
 def _hashable(cell: Any) -> Hashable:  # noqa: ANN401 - a cell may be anything that Arrow holds.
-    if isinstance(cell, float) and cell != cell:
-        return "NaN"  # It does not equal itself.
+    if isinstance(cell, float) and (cell != cell or cell == 0):
+        return str(cell)  # NaN does not equal itself, and 0.0 and -0.0 equal each other.
     return cell if isinstance(cell, Hashable) else repr(cell)

@@ -121,13 +121,20 @@ class Run:
         if reason is None:
             return self._ordered(shape, found)
         try:
-            return replace(self.exact(shape, found), reason=reason)
-        except (NotLeaderError, RateLimitError):
-            raise  # It would work a moment later; a damaged answer is no substitute for that.
-        except (NoAnswerError, ServerError, ProtocolError, ResultError) as exc:
+            return replace(self._exact_again(shape, found), reason=reason)
+        except (ServerError, ProtocolError, ResultError) as exc:
+            if _may_pass(exc):
+                raise  # It would work a moment later; a damaged answer is no substitute for that.
             if is_exhausted(exc) and shape.clauses is not None:
                 return replace(self.walk(shape, found.columns), reason=f"{reason}, and {_TOO_LARGE}")
             return replace(found, reason=reason, failure=str(exc).splitlines()[0])
+
+    def _exact_again(self, shape: Shape, found: Found) -> Found:
+        """The exact answer, asked for once more when the connection was lost: nothing in it cannot be encoded."""
+        try:
+            return self.exact(shape, found)
+        except NoAnswerError:
+            return self.exact(shape, found)
 
     def with_true_types(self, shape: Shape, found: Found) -> Found:
         """The same rows under the types that they have, where the query only seems to read columns of tables."""
@@ -246,6 +253,13 @@ class Run:
             named.append((source, [column.name for column in announced]))
         written = shape_of(expand_stars(shape.text, named))
         return shape if written is None else written
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the server, or a proxy before it, is only unable for the moment."""
+    return isinstance(error, (NotLeaderError, RateLimitError)) or (
+        isinstance(error, ServerError) and error.status in {502, 503, 504}
+    )
 
 
 def _advise(error: Exception) -> None:

@@ -18,7 +18,7 @@ from kalam_notebook.wire.types import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Scan", "WindowCheck"]
+__all__ = ["Scan", "WindowCheck", "newer_seq"]
 
 #: How long a table that was within the window is taken to be so, in seconds (truth, section 3).
 TRUSTED_S = 60.0
@@ -96,7 +96,7 @@ class WindowCheck:
 def _ask(endpoint: Endpoint, table: str) -> Scan:
     newest, columns = _newest(endpoint, table)
     while True:
-        if not _has_newer(endpoint, table, newest):
+        if newer_seq(endpoint, table, newest) is None:
             return Scan(False, newest, columns)
         # Either the window hides it, or it was written just now: then the next scan sees it.
         again, columns = _newest(endpoint, table)
@@ -118,7 +118,9 @@ def _values(table: pa.Table) -> list[int]:
     return [value for value in table.column(0).to_pylist() if value is not None]
 
 
-def _has_newer(endpoint: Endpoint, table: str, newest: int) -> bool:
+def newer_seq(endpoint: Endpoint, table: str, newest: int) -> int | None:
+    """A version of a table that is newer than one, tombstones included; None when there is none (truth R7)."""
     where = f"FROM {table} WHERE _seq > {newest}"
     sql = f"SELECT _seq {where} LIMIT 1; SELECT _seq {where} AND _deleted = true LIMIT 1"
-    return any(table is not None and table.num_rows > 0 for table in endpoint.execute(sql).tables)
+    found = (value for rows in endpoint.execute(sql).tables if rows is not None for value in _values(rows))
+    return max(found, default=None)

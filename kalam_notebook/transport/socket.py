@@ -225,7 +225,11 @@ class LiveSocket:
         if size > MAX_CLIENT_MESSAGE_BYTES:
             message = f"The live query has {size:,} bytes; the server reads {MAX_CLIENT_MESSAGE_BYTES:,} at most."
             raise SubscriptionError("MESSAGE_TOO_LARGE", message, sql, "Shorten the filter.")
-        self._post(self._driver.subscribe, key, sql, hear, cursor)
+        try:
+            self._post(self._driver.subscribe, key, sql, hear, cursor)
+        except BaseException:  # An interrupt may come when it is on its way already, and nobody would know the key.
+            self.unsubscribe(key)
+            raise
         return key
 
     def _post(self, call: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:

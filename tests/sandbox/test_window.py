@@ -23,6 +23,7 @@ def small_window():
         kalam.Client(server.url, user="root", password=server.root_password) as client,
     ):
         client.execute_query("CREATE NAMESPACE w")
+        client.another = lambda: kalam.Client(server.url, user="root", password=server.root_password)
         yield client
 
 
@@ -195,3 +196,34 @@ def test_the_local_engine_is_right_where_the_server_is_not(small_window, big):
 def test_strict_raises_instead_of_warning(small_window, big):
     with pytest.raises(ResultError, match="may not be complete"):
         small_window.query(f"SELECT sum(n) AS s FROM {big}", strict=True)
+
+
+@pytest.mark.parametrize("where", ["", "WHERE n >= 0"])
+def test_a_live_table_that_comes_to_be_beyond_the_window(small_window, where):
+    """More versions at once than a delta's own scan reads: its fingerprint ends where the scan does."""
+    table = "w.burst_filtered" if where else "w.burst"
+    small_window.execute_query(f"CREATE TABLE {table} (id INT PRIMARY KEY, n INT) WITH (TYPE = 'SHARED')")
+    small_window.execute_query(f"INSERT INTO {table} VALUES {', '.join(f'({i}, 0)' for i in range(100))}")
+    small_window.execute_query(f"STORAGE FLUSH TABLE {table}")
+    with small_window.live(f"SELECT * FROM {table} {where}") as live:
+        live.pause()
+        for _ in range(12):
+            small_window.execute_query(f"UPDATE {table} SET n = n + 1 WHERE id >= 0")
+        live.resume()
+        assert live.verify()
+        assert set(live.arrow()["n"].to_pylist()) == {12}
+        assert "more unflushed row versions" in live.notice
+
+
+def test_a_result_of_a_table_that_others_bring_beyond_the_window_is_not_proved(small_window):
+    table = "w.counted"
+    small_window.execute_query(f"CREATE TABLE {table} (id INT PRIMARY KEY, n INT) WITH (TYPE = 'SHARED')")
+    small_window.execute_query(f"INSERT INTO {table} VALUES {', '.join(f'({i}, 0)' for i in range(120))}")
+    with (
+        small_window.another() as other,
+        small_window.live(f"SELECT n, count(*) AS k FROM {table} GROUP BY n") as live,
+    ):
+        for _ in range(3):
+            other.execute_query(f"UPDATE {table} SET n = n + 1 WHERE id >= 0")
+        live.wait_for(lambda t: t.notice, timeout=20)
+        assert not live.verify()

@@ -86,6 +86,11 @@ class RowSource:
                 len(self.rows) if counts else None,
             )
 
+    def newer_seq(self, table: str, seq: int) -> int | None:
+        with self.lock:
+            versions = [*self._seqs(self.rows.values()), *self.tombstones.values()]
+        return max((version for version in versions if version > seq), default=None)
+
     def read_result(self, sql: str) -> ResultReading:
         raise NotImplementedError
 

@@ -93,3 +93,15 @@ def test_writers_that_never_stop_do_not_have_it_read_without_a_pause(scene):
         pauses.append(scene.round().again_in)
         scene.write(50)
     assert pauses.count(1.0) >= 3
+
+
+def test_what_changed_is_followed_by_a_look_at_the_columns(scene):
+    scene.write(3)
+    scene.begin()
+    scene.rounds()
+    scene.write(1)
+    scene.now += 0.5  # The last look was just now.
+    verdict = scene.round()
+    assert (verdict.is_true, verdict.again_in) == (True, 5.0)
+    scene.now += 5
+    assert scene.round().again_in is None

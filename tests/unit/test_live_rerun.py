@@ -174,6 +174,12 @@ def test_any_results(results, key):
         assert len(held) == len(rows) == store.num_rows
 
 
+def test_zeros_of_both_signs_are_told_apart():
+    store = ResultStore(COLUMNS, key=["room"], rows=result(("a", 0.0)))
+    assert store.load(result(("a", -0.0))) == Applied(updated=1)
+    assert math.copysign(1, store.arrow()["x"][0].as_py()) == -1
+
+
 def test_dates_that_python_does_not_have():
     schema = pa.schema([("id", pa.int64()), ("day", pa.date32()), ("at", pa.timestamp("us", tz="UTC"))])
 

@@ -86,6 +86,16 @@ def test_a_damaged_answer_is_no_substitute_for_one_that_would_come_later(error):
         Reader(endpoint, habits=Habits()).read("SELECT id FROM app.t")
 
 
+def test_an_exact_answer_that_is_lost_is_asked_for_again():
+    plain, rows = answer([ID], [[str(i)] for i in range(50)]), [str(i) for i in range(60)]
+    (types, lists) = exact_answer(["Int64"], rows)
+    endpoint = Endpoint(plain, types, NoAnswerError("cut"), lists)
+    assert Reader(endpoint, habits=Habits()).read("SELECT id FROM app.t").row_count == 60
+    endpoint = Endpoint(plain, types, NoAnswerError("cut"), NoAnswerError("cut"))
+    with pytest.raises(NoAnswerError):
+        Reader(endpoint, habits=Habits()).read("SELECT id FROM app.t")
+
+
 def test_a_limit_that_was_reached_exactly_is_not_suspicious():
     endpoint = Endpoint(answer([ID], [["1"], ["2"]]))
     assert Reader(endpoint, habits=Habits()).read("SELECT id FROM app.t LIMIT 2").completeness.requests == 1

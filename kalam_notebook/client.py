@@ -729,8 +729,8 @@ class Client:
 
         self._check_open()
         topic_id = check_topic(topic, self._namespace)
-        if not group_id:
-            raise ConfigError("group_id is empty. Name the group of consumers: group_id='workers'.")
+        if not isinstance(group_id, str) or not group_id:
+            raise ConfigError(f"group_id is {group_id!r}. Name the group of consumers: group_id='workers'.")
         return Consumer(
             TopicEndpoint(self._http, self._endpoint, topic_id, group_id),
             start=start,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,6 +27,8 @@ _PAUSE_S, _LONGEST_PAUSE_S = 0.1, 0.5
 _PATIENCE_S = 30.0
 #: How long another consumer may have messages before the reader is told why nothing comes.
 _HELD_S = 2.0
+#: Seconds without messages between two looks whether the topic is still the same.
+_LOOK_S = 60.0
 
 
 class TopicWarning(UserWarning):
@@ -99,11 +101,10 @@ class Consumer:
         self._closed = threading.Event()
         # By partition: a message that exists and did not come, and since when; None when there is nothing to tell.
         self._missing: dict[int, tuple[int, float] | None] = {}
+        # By partition: when it was last looked at whether its log is still the same.
+        self._looked_at: dict[int, float] = {}
         numbers = range(self._count(partitions))
         self._partitions = [Partition(source, number, begin, max_poll_records) for number in numbers]
-        for partition in self._partitions:
-            if (offset := partition.overshoot()) is not None:
-                raise TopicError(_ahead(source, partition.number, offset))
 
     def __repr__(self) -> str:
         return f"<Consumer {self.topic_id}, group {self.group_id}{', closed' if self._closed.is_set() else ''}>"
@@ -187,8 +188,12 @@ class Consumer:
             message: Acknowledge up to this message of its partition, that one included; None for all.
 
         Raises:
+            ConfigError: It is no message, or one of another topic.
+            TopicError: The topic was made anew since; nothing is acknowledged.
             KalamError: No answer, or a refusal. May be tried again; nothing is returned twice for it.
         """
+        if message is not None and (not isinstance(message, TopicMessage) or message.topic_id != self.topic_id):
+            raise ConfigError(f"commit_sync takes one message of {self.topic_id}, or nothing for all; not {message!r}.")
         with self._lock:
             for partition in self._partitions:
                 if message is None or message.partition_id == partition.number:
@@ -211,12 +216,14 @@ class Consumer:
             TopicWarning: DECIMAL values below 1 may have lost their sign on the server.
 
         Raises:
-            ConfigError: The messages are of several tables, or do not tell of which.
+            ConfigError: The messages are of several tables, of another one, or do not tell of which.
             ResultError: A message has a column that the table does not have any more.
             DecodeError: A cell does not fit its column.
             KalamError: The table's columns cannot be read.
         """
-        columns = self._columns_of(table or _table_of(messages))
+        if not messages and table is None:
+            return decode_messages((), ())
+        columns = self._columns_of(_table_of(messages, table))
         found = decode_messages(messages, columns)
         for name in unsigned_decimals(found, columns):
             text = (
@@ -230,7 +237,9 @@ class Consumer:
         """Convert the rows of messages into a DataFrame with the types of ``kalam.query``; otherwise as ``arrow``."""
         from kalam_notebook.frames import to_pandas
 
-        return to_pandas(self.arrow(messages, table=table))
+        found = self.arrow(messages, table=table)
+        named = _table_of(messages, table).split(".") if messages or table else ()
+        return to_pandas(found, bind=(named[0], named[1]) if len(named) == 2 else None)
 
     def close(self) -> None:
         """Ask for nothing more, without acknowledging anything. May be called twice, and while others wait."""
@@ -239,10 +248,15 @@ class Consumer:
     def _take(self, limit: int | None = None) -> list[TopicMessage]:
         """Messages that have come: all, or those of one partition, up to a limit."""
         with self._lock:
-            ready = (partition for partition in self._partitions if partition.is_ready)
-            if limit is None:
-                return [message for partition in ready for message in partition.take()]
-            return next((partition.take(limit) for partition in ready), [])
+            ready = [partition for partition in self._partitions if partition.is_ready]
+            ready = ready if limit is None else ready[:1]
+            states = [partition.state() for partition in ready]
+            try:
+                return [message for partition in ready for message in partition.take(limit)]
+            except BaseException:  # An interrupt: nobody has them.
+                for partition, state in zip(ready, states, strict=True):
+                    partition.restore(state)
+                raise
 
     @property
     def _is_ready(self) -> bool:
@@ -279,15 +293,15 @@ class Consumer:
 
     def _ask_all(self) -> TransportError | None:
         """Ask each partition once; why one could not be asked."""
-        failure = None
         for partition in self._partitions:
             try:
                 partition.ask()
                 if not partition.is_ready:
                     self._look_for_missing(partition)
+                    self._look_for_new_log(partition)
             except TransportError as exc:
-                failure = exc
-        return failure
+                return exc  # The others would not be reached either, and each would take its time.
+        return None
 
     def _look_for_missing(self, partition: Partition) -> None:
         """Tell once when at first nothing comes although there are messages."""
@@ -300,11 +314,20 @@ class Consumer:
             if partition.is_held_elsewhere(found[0]):
                 warn_caller(_held(self._source, number, found[0]), TopicWarning)
 
+    def _look_for_new_log(self, partition: Partition) -> None:
+        """Tell when the topic is another one: once in a while, where nothing comes."""
+        now = time.monotonic()
+        if now - self._looked_at.setdefault(partition.number, now) > _LOOK_S:
+            self._looked_at[partition.number] = now
+            if partition.begins_anew():
+                warn_caller(f"{self.topic_id} was made anew. It is read from its first message on.", TopicWarning)
+
     def _count(self, partitions: int | None) -> int:
         if partitions is not None:
             return _check_number("partitions", partitions)
         count = self._source.count_partitions()
         if count is None:
+            self._source.end_offset(0)  # Refuses whoever may not consume at all.
             raise TopicError(
                 f"This user may not ask how many partitions {self.topic_id} has.\n"
                 "Tell it: kalam.consumer(..., partitions=1), the number of CREATE TOPIC … PARTITIONS, 1 without that."
@@ -318,20 +341,23 @@ def _check_number(name: str, value: object) -> int:
     return value
 
 
-def _table_of(messages: Sequence[TopicMessage]) -> str:
+def _table_of(messages: Sequence[TopicMessage], table: str | None) -> str:
     tables = {message.table for message in messages}
+    if table is not None:
+        others = tables - {None, table.replace('"', "").lower()}
+        if others:
+            raise ConfigError(f"Among the messages are some of {_listed(others)}. Give those of {table} alone.")
+        return table
     if len(tables) != 1 or None in tables:
-        named = ", ".join(sorted(table for table in tables if table)) or "no table"
-        raise ConfigError(f"The messages name {named}; give those of one table, and its name: table='namespace.table'.")
+        raise ConfigError(
+            f"The messages name {_listed(tables)}. Give those of one table, and its name if they have none: "
+            "table='namespace.table'."
+        )
     return str(tables.pop())
 
 
-def _ahead(source: TopicSource, number: int, offset: int) -> str:
-    return (
-        f"Group {source.group_id!r} has acknowledged offset {offset} of {source.topic_id}, partition {number}, which "
-        "does not go that far: messages up to there would never come.\n"
-        "The topic was made anew since, or an offset too many was acknowledged. Use another group_id."
-    )
+def _listed(tables: Iterable[str | None]) -> str:
+    return ", ".join(sorted(table for table in tables if table)) or "no table"
 
 
 def _held(source: TopicSource, number: int, offset: int) -> str:

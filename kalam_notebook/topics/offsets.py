@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = ["Offsets"]
 
 
 class Offsets:
-    """Offsets of one partition. All below the first one count as being in it.
+    """Offsets of one partition. It does not change: what is put in gives another one.
+
+    Args:
+        first: All below it are in it.
+        beyond: So are these.
 
     Attributes:
         frontier: The first offset that is not in it.
         end: One more than the greatest that is.
     """
 
-    def __init__(self, first: int) -> None:
-        self.frontier = self.end = first
-        self._beyond: set[int] = set()
+    __slots__ = ("_beyond", "end", "frontier")
+
+    def __init__(self, first: int, beyond: Iterable[int] = ()) -> None:
+        left = {offset for offset in beyond if offset >= first}
+        self.end = max(left, default=first - 1) + 1
+        while first in left:
+            left.remove(first)
+            first += 1
+        self.frontier = first
+        self._beyond = left
 
     def __contains__(self, offset: int) -> bool:
         return offset < self.frontier or offset in self._beyond
@@ -25,21 +38,10 @@ class Offsets:
         """How many are in it behind a missing one."""
         return len(self._beyond)
 
-    def add(self, offset: int) -> None:
-        """Put an offset in."""
-        if offset >= self.frontier:
-            self._beyond.add(offset)
-            self.end = max(self.end, offset + 1)
-            self._advance()
+    def plus(self, offsets: Iterable[int]) -> Offsets:
+        """These offsets, and others."""
+        return Offsets(self.frontier, self._beyond.union(offsets))
 
-    def fill_to(self, offset: int) -> None:
-        """Put all in that are below an offset."""
-        if offset > self.frontier:
-            self.frontier, self.end = offset, max(self.end, offset)
-            self._beyond = {one for one in self._beyond if one >= offset}
-            self._advance()
-
-    def _advance(self) -> None:
-        while self.frontier in self._beyond:
-            self._beyond.remove(self.frontier)
-            self.frontier += 1
+    def filled_to(self, offset: int) -> Offsets:
+        """These offsets, and all below one."""
+        return Offsets(max(self.frontier, offset), self._beyond)

@@ -3,11 +3,13 @@
 The server gives a message to one consumer of a group, and gives it again when it is not acknowledged in time. It tells
 nobody what it gave away, and believes every acknowledgement (HTTP reference, section 14.4). Hence these rules:
 
-1. An answer that was lost on its way may have held messages. What lies behind the last one that came is read again
+1. An answer that was lost on its way may have held messages. All that lies behind the last one that came is read again
    without the group before anything newer is handed out; otherwise it would come a minute later, out of order.
-2. What comes again is dropped, unless the log has begun anew: then it is newer than all that came before.
+2. What comes again is dropped, unless the log has begun anew: then it is newer than all that came before. What another
+   consumer has acknowledged meanwhile is dropped, too.
 3. Acknowledging an offset acknowledges all before it. So it stops before the first message that never came here,
-   unless the group has acknowledged that one or it does not exist any more.
+   unless the group has acknowledged that one or it does not exist any more. What lies before the place where a group
+   began that had acknowledged nothing was not meant for it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from kalam_notebook.errors import AuthError, ConnectError, KalamError, ServerError
+from kalam_notebook.errors import AuthError, ConnectError, KalamError, ServerError, TopicError
 from kalam_notebook.topics.offsets import Offsets
 from kalam_notebook.wire.topics import Consumed, Start, TopicMessage
 
@@ -60,6 +62,7 @@ class Partition:
         acknowledged: The last offset that the group has acknowledged, as far as this consumer did it or came to know.
 
     Raises:
+        TopicError: The place is beyond the end of the log, so that messages still to come would never come.
         KalamError: No answer, or a refusal.
     """
 
@@ -71,13 +74,22 @@ class Partition:
         # Requests whose answer never came: they may have taken messages.
         self._lost_answers = 0
         self._begin(source.next_offset(number, start))
+        # The same, had it acknowledged nothing: an offset below was acknowledged, or skipped by "latest".
+        self._acknowledged_below = source.next_offset(number, 0)
+        end = source.end_offset(number)
+        if self._start > end:
+            raise TopicError(_beyond_the_end(number, self._start, end, is_start=self._acknowledged_below <= end))
 
     def _begin(self, offset: int) -> None:
         # Where it began, and the first offset that is not acknowledged.
         self._start = self._committed = offset
+        self._acknowledged_below = 0
         self._handed_out = Offsets(offset)
+        # Messages from before the start that a group without an acknowledgement gets after all.
+        self._early: frozenset[int] = frozenset()
         self._waiting: dict[int, TopicMessage] = {}
         self._newest_ms: int | None = None
+        self._was_empty = False
         # A missing message that was known to exist before the newest ones came.
         self._missing: int | None = None
 
@@ -91,21 +103,27 @@ class Partition:
         """Messages that were handed out and cannot be acknowledged, because one before them is missing."""
         return self._handed_out.beyond
 
-    def overshoot(self) -> int | None:
-        """The offset that the group has acknowledged beyond the end of the log: what is still to come never comes."""
-        return self._committed - 1 if self._committed > self._source.end_offset(self.number) else None
-
     def take(self, limit: int | None = None) -> list[TopicMessage]:
         """Hand messages out, in order; they may be acknowledged from now on.
 
         Args:
             limit: So many at most.
         """
-        found = [self._waiting[offset] for offset in sorted(self._waiting)[:limit]]
-        for message in found:
-            self._handed_out.add(message.offset)
-            del self._waiting[message.offset]
+        offsets = sorted(self._waiting)[:limit]
+        found = [self._waiting[offset] for offset in offsets]
+        waiting = {offset: self._waiting[offset] for offset in self._waiting.keys() - set(offsets)}
+        early = self._early.union(offset for offset in offsets if offset < self._start)
+        # At once, in the end: an interrupt finds a message either here or with the reader.
+        self._handed_out, self._early, self._waiting = self._handed_out.plus(offsets), early, waiting
         return found
+
+    def state(self) -> tuple[Offsets, frozenset[int], dict[int, TopicMessage]]:
+        """What ``take`` changes."""
+        return self._handed_out, self._early, self._waiting
+
+    def restore(self, state: tuple[Offsets, frozenset[int], dict[int, TopicMessage]]) -> None:
+        """Take back what was taken since."""
+        self._handed_out, self._early, self._waiting = state
 
     def ask(self) -> None:
         """Ask for messages, until there is a new one or there are none for this consumer.
@@ -125,6 +143,13 @@ class Partition:
         """Whether a message that was missing has neither come here nor been acknowledged."""
         return not self._has(offset) and offset >= self._learn_committed()
 
+    def begins_anew(self) -> bool:
+        """Whether the log ends before what came from it: then it is another one, and is read from its beginning."""
+        if self._source.end_offset(self.number) >= self._handed_out.end:
+            return False
+        self._begin(0)
+        return True
+
     def commit(self, upto: int | None = None) -> None:
         """Acknowledge what was handed out, up to the first message that is missing.
 
@@ -132,16 +157,24 @@ class Partition:
             upto: Not more than up to this offset, that one included.
 
         Raises:
+            TopicError: The topic was made anew since; nothing is acknowledged.
             KalamError: No answer, or a refusal; may be tried again.
         """
         while self._handed_out.beyond and not self._has(self._handed_out.frontier) and self._close_gap():
             pass
         target = self._handed_out.frontier if upto is None else min(self._handed_out.frontier, upto + 1)
         if target > self._committed:
+            # Where nothing comes, these may be offsets of a log that is no more, and of messages still to come.
+            if self._was_empty and self.begins_anew():
+                raise TopicError(
+                    "The topic was made anew; nothing was acknowledged. Its messages come from the first on."
+                )
             self._source.ack(self.number, target - 1)
             self._committed, self.acknowledged = target, target - 1
 
     def _has(self, offset: int) -> bool:
+        if offset < self._start:
+            return offset < self._acknowledged_below or offset in self._early or offset in self._waiting
         return offset in self._handed_out or offset in self._waiting
 
     def _ask_once(self) -> bool:
@@ -156,16 +189,21 @@ class Partition:
             raise
         self._keep(consumed.messages)
         self._lost_answers -= 1
+        self._was_empty = not consumed.messages
         if self._lost_answers:
             self._recover(min((message.offset for message in consumed.messages), default=None))
-        return bool(consumed.messages)
+        return not self._was_empty
 
     def _keep(self, messages: Sequence[TopicMessage]) -> None:
         """Keep the messages of an answer that have not come before."""
         again = [message for message in messages if self._has(message.offset)]
         if self._newest_ms is not None and any(message.timestamp_ms > self._newest_ms for message in again):
             self._begin(messages[0].offset)
+        is_first = self._newest_ms is None
         self._add(message for message in messages if not self._has(message.offset))
+        if messages and (is_first or messages[0].offset < self._handed_out.end):
+            # Given again, as those of another consumer may be that has acknowledged some of them.
+            self._learn_committed()
 
     def _add(self, messages: Iterable[TopicMessage]) -> None:
         for message in messages:
@@ -174,29 +212,27 @@ class Partition:
             self._missing = None
 
     def _recover(self, behind: int | None) -> None:
-        """Read what lost answers may have held: so many messages behind the last that came before.
+        """Read what lost answers may have held: all behind the last message that came before.
 
         Args:
             behind: The offset with which the first answer since then begins; None if it is empty.
         """
-        at = self._handed_out.end
-        room = self._lost_answers * self._limit
-        while room > 0 and (behind is None or at < behind):
-            wanted = min(room, self._limit)
-            found = self._source.peek(self.number, at, wanted).messages
+        at, is_more = self._handed_out.end, True
+        while is_more and (behind is None or at < behind):
+            found = self._source.peek(self.number, at, self._limit).messages
             missed = [message for message in found if behind is None or message.offset < behind]
-            self._add(missed)
-            if len(missed) < wanted:
-                break
-            at = missed[-1].offset + 1
-            room -= wanted
+            self._add(message for message in missed if not self._has(message.offset))
+            is_more = len(missed) == self._limit
+            at = missed[-1].offset + 1 if missed else at
         self._lost_answers = 0
 
     def _learn_committed(self) -> int:
-        """Ask for the first offset that the group has not acknowledged."""
+        """Ask for the first offset that the group has not acknowledged, and forget what waits before it."""
         offset = self._source.next_offset(self.number, self._committed)
         if offset > self._committed:
             self._committed, self.acknowledged = offset, offset - 1
+            self._handed_out = self._handed_out.filled_to(offset)
+            self._waiting = {number: message for number, message in self._waiting.items() if number >= offset}
         return self._committed
 
     def _close_gap(self) -> bool:
@@ -211,8 +247,18 @@ class Partition:
         if filled <= missing:
             self._missing = missing
             return False
-        self._handed_out.fill_to(min(filled, self._handed_out.end))
+        self._handed_out = self._handed_out.filled_to(min(filled, self._handed_out.end))
         return True
+
+
+def _beyond_the_end(number: int, offset: int, end: int, *, is_start: bool) -> str:
+    if is_start:
+        return f"start={offset} is beyond the end of partition {number}, {end}. Use 'latest' for messages to come."
+    return (
+        f"The group has acknowledged offset {offset - 1} of partition {number}, which ends at {end}: messages up to "
+        "there would never come.\n"
+        "The topic was made anew since, or an offset too many was acknowledged. Use another group_id."
+    )
 
 
 def _did_nothing(error: KalamError) -> bool:

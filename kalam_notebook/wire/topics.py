@@ -133,8 +133,8 @@ def check_topic(topic: str, namespace: str | None) -> str:
     Raises:
         ConfigError: The name has no namespace, or is none.
     """
-    named = topic if "." in topic or namespace is None else f"{namespace}.{topic}"
-    if named.count(".") != 1 or not all(named.split(".")):
+    named = topic if namespace is None or "." in str(topic) else f"{namespace}.{topic}"
+    if not isinstance(topic, str) or named.count(".") != 1 or not all(named.split(".")):
         raise ConfigError(f"{topic!r} does not name a topic. Write namespace.topic, for example 'app.events'.")
     return named
 

@@ -167,7 +167,7 @@ def test_a_column_that_was_dropped_is_not_left_out(client, orders, events):
 def test_a_group_that_stands_behind_the_end_is_told(client, orders, events):
     insert(client, orders, 1)
     client.execute_query(f"ACK {events} GROUP 'g' UPTO OFFSET 50")
-    with pytest.raises(TopicError, match=r"offset 50 of .*\nThe topic was made anew since"):
+    with pytest.raises(TopicError, match=r"offset 50 of partition 0.*\nThe topic was made anew since"):
         client.consumer(events, group_id="g")
 
 
@@ -202,7 +202,8 @@ def test_a_topic_that_does_not_exist(client, namespace):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"group_id": ""}, "group_id is empty"),
+        ({"group_id": ""}, "group_id is ''"),
+        ({"group_id": 5}, "group_id is 5"),
         ({"group_id": "g", "start": "first"}, "start is 'earliest'"),
         ({"group_id": "g", "partitions": 0}, "partitions is a number"),
         ({"group_id": "g", "max_poll_records": True}, "max_poll_records is a number"),
@@ -217,6 +218,54 @@ def test_the_clients_namespace_stands_for_one_that_is_missing(server, client, or
     insert(client, orders, 1)
     with kalam.Client(server.url, user="root", password=server.root_password, namespace=namespace) as other:
         assert len(other.consumer("events", group_id="g", start="earliest").poll()) == 1
+
+
+def test_a_topic_made_anew_under_a_consumer(client, orders, events):
+    insert(client, orders, 1, 2, 3)
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        consumer.poll()
+        client.execute_query(f"DROP TOPIC {events}")
+        make_topic(client, events, orders)
+        insert(client, orders, 4)
+        assert [(one.offset, one.key) for one in consumer.poll(0)] == [(0, "4")]
+        assert consumer.commit_sync() == kalam.CommitResult({0: 0}, 0)
+
+
+def test_a_topic_made_anew_and_still_empty(client, orders, events):
+    insert(client, orders, 1, 2, 3)
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        consumer.poll()
+        client.execute_query(f"DROP TOPIC {events}")
+        make_topic(client, events, orders)
+        assert consumer.poll(0) == []
+        with pytest.raises(TopicError, match="nothing was acknowledged"):
+            consumer.commit_sync()
+
+
+def test_what_cannot_be_committed_or_converted(client, orders, events, namespace):
+    insert(client, orders, 1)
+    client.execute_query(f"CREATE TABLE {namespace}.other (id BIGINT PRIMARY KEY)")
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        messages = consumer.poll()
+        with pytest.raises(ConfigError, match="takes one message"):
+            consumer.commit_sync(messages)
+        with pytest.raises(ConfigError, match=f"some of {orders}"):
+            consumer.df(messages, table=f"{namespace}.other")
+        assert consumer.df([]).columns.tolist() == ["_partition", "_offset", "_op", "_time"]
+        assert consumer.df([], table=orders)["id"].tolist() == []
+
+
+def test_files_of_messages_can_be_downloaded(client, namespace, tmp_path):
+    client.execute_query(f"CREATE TABLE {namespace}.docs (id INT PRIMARY KEY, body FILE)")
+    make_topic(client, f"{namespace}.uploads", f"{namespace}.docs")
+    try:
+        sql = f'INSERT INTO {namespace}.docs (id, body) VALUES (1, FILE("x"))'
+        client.execute_with_files(sql, {"x": b"abc"})
+        with client.consumer(f"{namespace}.uploads", group_id="g", start="earliest") as consumer:
+            frame = consumer.df(consumer.poll())
+        assert client.download(frame.loc[0, "body"], to=tmp_path / "x").read_bytes() == b"abc"
+    finally:
+        client.execute_query(f"DROP TOPIC {namespace}.uploads")
 
 
 def test_closing_ends_a_wait_of_another_thread(client, events):

@@ -16,6 +16,7 @@ from kalam_notebook.errors import (
     ProtocolError,
     ResultError,
     ServerError,
+    TopicError,
     TransportError,
 )
 from kalam_notebook.topics.offsets import Offsets
@@ -186,13 +187,15 @@ def test_nothing_is_acknowledged_that_no_consumer_of_the_group_has(rounds):
 def test_offsets_are_a_set(changes):
     offsets, model = Offsets(5), set(range(5))
     for kind, number in changes:
+        before, held = offsets, {n for n in range(40) if n in offsets}
         if kind == "add":
-            offsets.add(number)
+            offsets = offsets.plus([number])
             model.add(number)
         else:
-            offsets.fill_to(number)
+            offsets = offsets.filled_to(number)
             model |= set(range(number))
         assert {n for n in range(40) if n in offsets} == model
+        assert {n for n in range(40) if n in before} == held
         assert offsets.frontier == next(n for n in range(40) if n not in model)
         assert offsets.end == max(model) + 1
         assert offsets.beyond == len([n for n in model if n > offsets.frontier])
@@ -328,8 +331,83 @@ def test_an_acknowledgement_passes_over_messages_that_do_not_exist_any_more():
 def test_a_group_that_stands_beyond_the_end():
     log = Log(3)
     log.ack(0, 10)
-    assert Partition(log, 0, "latest", 3).overshoot() == 10
-    assert Partition(Log(3), 0, "latest", 3).overshoot() is None
+    with pytest.raises(TopicError, match=r"acknowledged offset 10 of partition 0, which ends at 3"):
+        Partition(log, 0, "latest", 3)
+    with pytest.raises(TopicError, match=r"start=7 is beyond the end of partition 0, 3\."):
+        Partition(Log(3), 0, 7, 3)
+
+
+def test_a_consumer_that_begins_at_the_end_gets_what_another_left():
+    log = Log(3)
+    Reader(log).fetch()
+    reader = Reader(log, start="latest")
+    log.expire()
+    log.publish(1)
+    reader.drain()
+    assert reader.got == [0, 1, 2, 3]
+    log.expire()
+    reader.drain()
+    assert reader.got == [0, 1, 2, 3]
+
+
+def test_what_another_consumer_has_acknowledged_is_not_given_again():
+    log = Log(10)
+    first, second = Reader(log, limit=10), Reader(log, limit=10)
+    first.fetch()
+    first.partition.commit(5)
+    log.expire()
+    second.fetch()
+    assert second.got == [6, 7, 8, 9]
+
+
+def test_offsets_of_a_log_that_is_no_more_are_not_acknowledged():
+    log = Log(13)
+    reader = Reader(log, limit=20)
+    reader.fetch()
+    log.messages = []
+    log.forget()
+    reader.fetch()
+    with pytest.raises(TopicError, match="made anew; nothing was acknowledged"):
+        reader.partition.commit()
+    assert log.committed is None
+
+
+def test_a_log_made_anew_is_read_from_its_beginning():
+    log = Log(13)
+    reader = Reader(log, start="latest")
+    log.messages = [message(n, timestamp_ms=100) for n in range(3)]
+    log.forget()
+    reader.fetch()
+    assert (reader.got, reader.partition.begins_anew()) == ([], True)
+    log.forget()
+    reader.drain()
+    assert (reader.got, reader.partition.begins_anew()) == ([0, 1, 2], False)
+
+
+def test_an_interrupt_while_messages_are_taken_can_be_taken_back():
+    partition = Partition(Log(3), 0, "earliest", 5)
+    partition.ask()
+    state = partition.state()
+    partition.take(2)
+    partition.restore(state)
+    assert [one.offset for one in partition.take()] == [0, 1, 2]
+
+
+def test_holes_of_several_lost_answers_are_all_filled():
+    log = Log(20)
+    reader = Reader(log, limit=5)
+    for loss in ("after", "after"):
+        log.losses = [loss]
+        with pytest.raises(TransportError):
+            reader.fetch()
+    whole, log.peek = log.peek, lambda *_: (_ for _ in ()).throw(TransportError("peek"))
+    with pytest.raises(TransportError):
+        reader.fetch()
+    log.peek, log.losses = whole, ["after"]
+    with pytest.raises(TransportError):
+        reader.fetch()
+    reader.drain()
+    assert reader.got == list(range(20))
 
 
 def test_what_was_acknowledged_is_told_only_when_it_is_known():

@@ -7,6 +7,7 @@ file that stands under its name is whole. Source: HTTP reference, section 13.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,19 +70,32 @@ def upload(endpoint: SqlEndpoint, sql: str, files: Mapping[str, FileSource], par
 
 
 def _open_source(name: str, source: FileSource, stack: ExitStack) -> tuple[str, Any]:
-    file_name = name
-    if isinstance(source, tuple):
-        file_name, source = source
-    elif isinstance(source, (str, os.PathLike)):
-        file_name = Path(source).name
-    elif not isinstance(source, bytes):
-        file_name = Path(str(getattr(source, "name", name))).name
-    if isinstance(source, (str, os.PathLike)):
+    file_name, content = _named(name, source)
+    if isinstance(content, (str, os.PathLike)):
         try:
-            return file_name, stack.enter_context(Path(source).expanduser().open("rb"))
+            return file_name, stack.enter_context(Path(content).expanduser().open("rb"))
         except OSError as exc:
-            raise ConfigError(f"Cannot read the file {str(source)!r} for {name!r}: {exc.strerror}.") from exc
-    return file_name, source
+            raise ConfigError(f"Cannot read the file {str(content)!r} for {name!r}: {exc.strerror}.") from exc
+    if isinstance(content, bytes) or _is_binary_file(content):
+        return file_name, content
+    raise ParameterError(
+        f"file {name!r}",
+        f"{type(source).__name__} cannot be uploaded. Give a path, bytes, a file that is open in mode 'rb', or (file "
+        "name, bytes or path).",
+    )
+
+
+def _named(name: str, source: FileSource) -> tuple[str, Any]:
+    """The name that a file is stored under, and where its content is."""
+    if isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], str):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return Path(source).name, source
+    return Path(str(getattr(source, "name", name))).name, source
+
+
+def _is_binary_file(source: object) -> bool:
+    return hasattr(source, "read") and not isinstance(source, io.TextIOBase)
 
 
 def download(

@@ -17,7 +17,7 @@ from pyarrow import types
 
 from kalam_notebook.errors import FrameError
 from kalam_notebook.wire.types import Column, arrow_type
-from kalam_notebook.writing.frame import json_text
+from kalam_notebook.writing.objects import json_text
 
 __all__ = ["checked_column", "rounded_count", "storage_type"]
 
@@ -78,7 +78,7 @@ def _converter(column: Column) -> Callable[[pa.Array, Column], pa.Array]:
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """The values without dictionary, run-length, view and extension forms."""
+    """The values without dictionary, run-length and view forms, and without extensions that change no meaning."""
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if types.is_dictionary(array.type):
@@ -86,7 +86,8 @@ def _plain(array: pa.Array) -> pa.Array:
         array = _plain(array.dictionary).take(array.indices)
     if types.is_run_end_encoded(array.type):
         array = pc.run_end_decode(array)
-    if isinstance(array.type, pa.BaseExtensionType):
+    # Others stay as they are, and are refused: what pandas stores for a period is a bare number.
+    if isinstance(array.type, (pa.UuidType, pa.JsonType, pa.FixedShapeTensorType)):
         array = array.storage
     if types.is_string_view(array.type) or types.is_large_string(array.type):
         return array.cast(pa.string())

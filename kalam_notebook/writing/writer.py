@@ -84,14 +84,17 @@ class Writer:
             KalamError: The table does not exist, or the server cannot be reached.
         """
         _check_options(mode, kind, nan, chunk_rows)
-        given = to_arrow(frame)
         namespace, name = table_parts(table)
-        create_sql = None
-        if create and not exists(self._endpoint, namespace, name):
+        is_new = create and not exists(self._endpoint, namespace, name)
+        nan_is_null, create_sql = nan == "null", None
+        if is_new:
+            given = to_arrow(frame, nan_is_null=nan_is_null)
             target = derive_target(given, namespace, name, key=key, kind=kind)
             create_sql = create_statement(target, ttl_seconds=ttl_seconds)
         else:
             target = read_target(self._endpoint, namespace, name)
+            json_columns = {column.name for column in target.columns if column.type_name == "Json"}
+            given = to_arrow(frame, json_columns=json_columns, nan_is_null=nan_is_null)
         columns = match_columns(target, given.column_names, mode=mode, key=key)
         rows = checked_rows(given, target, columns, mode=mode, nan=nan)
         plan = Plan(rows, mode, chunk_rows, atomic)

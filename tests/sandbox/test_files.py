@@ -94,6 +94,17 @@ def test_placeholders_and_files_must_match(client, docs):
         client.execute_query(sql)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [5, None, ["x"], ("x",), (5, b""), ("x", 5), io.StringIO("text")],
+    ids=str,
+)
+def test_what_cannot_be_uploaded(client, docs, source):
+    with pytest.raises(ParameterError, match=r"file 'body': \w+ cannot be uploaded\. Give a path, bytes"):
+        put(client, docs, "a", source)
+    assert client.query(f"SELECT id FROM {docs}").empty
+
+
 def test_a_file_over_the_limit(client, docs):
     with pytest.raises(FileRejectedError, match="10 MiB"):
         put(client, docs, "big", b"x" * 11_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -106,7 +107,7 @@ class Client:
         password = token = None  # A verbose traceback shows the locals of this frame.
         settings = resolve(url, user=user, password=secret, token=given, token_provider=token_provider, profile=profile)
         self._settings: Settings = settings
-        self._timeouts = timeouts or Timeouts(receive=timeout)
+        self._timeouts = timeouts or Timeouts(receive=timeout, auth=min(timeout or math.inf, Timeouts().auth))
         self._http = HttpTransport(settings.url, timeouts=self._timeouts, max_retries=max_retries)
         self._session = session.Session(self._http, settings.credentials, auth_timeout=self._timeouts.auth)
         self._endpoint = SqlEndpoint(self._http, self._session)
@@ -759,6 +760,7 @@ class Client:
             lane.close()
 
     def _live_sql(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> str:
+        _check_text(sql)
         return self._named(write_parameters_in(sql, parameters_for(sql, params)), namespace)
 
     def _live_source(self) -> ClientSource:
@@ -833,6 +835,7 @@ class Client:
 
     def _named(self, sql: str, namespace: str | None) -> str:
         """The SQL with a namespace on every table name, if one is given."""
+        _check_text(sql)
         name = namespace or self._namespace
         if name is None:
             return sql
@@ -862,6 +865,11 @@ def _json(content: bytes) -> dict[str, Any]:
         start = content[:80].decode("utf-8", "replace")
         raise ProtocolError(f"The answer is not JSON; it begins with {start!r}. Check that the URL is the server's.")
     return raw
+
+
+def _check_text(sql: object) -> None:
+    if not isinstance(sql, str):
+        raise ConfigError(f"The statement is text, not {type(sql).__name__}.")
 
 
 def _check_reading(max_rows: int | None, engine: str) -> None:

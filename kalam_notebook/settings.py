@@ -37,7 +37,13 @@ class Secret:
 
     @classmethod
     def of(cls, value: str | Secret) -> Secret:
-        """A text made a secret, or the secret that it is already."""
+        """A text made a secret, or the secret that it is already.
+
+        Raises:
+            ConfigError: It is no text.
+        """
+        if not isinstance(value, (str, Secret)):
+            raise ConfigError(f"A password or token is text, not {type(value).__name__}.")
         return value if isinstance(value, Secret) else cls(value)
 
     def reveal(self) -> str:

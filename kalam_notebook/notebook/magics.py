@@ -75,6 +75,7 @@ def _shown_shortly(error: KalamError) -> KalamError:
     lines = "\n".join([f"{type(error).__name__}: {error}", *notes]).splitlines()
 
     def render(self: KalamError) -> list[str]:
+        del self._render_traceback_  # type: ignore[attr-defined]  # %tb shows the rest.
         return lines
 
     error._render_traceback_ = MethodType(render, error)  # type: ignore[attr-defined]

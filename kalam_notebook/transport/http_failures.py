@@ -27,6 +27,11 @@ def describe_failure(
         seconds: Silence that was allowed.
     """
     match exc:
+        case httpx.ConnectError() if "WRONG_VERSION_NUMBER" in str(exc) or "record layer" in str(exc):
+            return ConnectError(
+                f"Something at {url} answers without encryption.\n"
+                f"If that is the server, write http: kalam.connect({url.replace('https', 'http', 1)!r})."
+            )
         case httpx.ConnectTimeout() | httpx.ConnectError():
             return ConnectError(
                 f"Cannot reach {url}: {_reason(exc)}.\n"

@@ -27,10 +27,13 @@ def parameters_for(sql: str, params: Sequence[Any] | None) -> list[Any]:
         The list to send.
 
     Raises:
-        ParameterError: A placeholder has no value, or a value cannot be sent exactly.
+        ParameterError: A placeholder has no value, there is none for any value, or a value cannot be sent exactly.
     """
     values = encode_parameters(params)
-    missing = [number for number in _placeholders(sql) if number > len(values)]
+    numbers = _placeholders(sql)
+    if numbers is None:
+        return values
+    missing = [number for number in numbers if number > len(values)]
     if missing:
         marks = ", ".join("…" for _ in range(min(max(missing), 5)))
         raise ParameterError(
@@ -38,19 +41,26 @@ def parameters_for(sql: str, params: Sequence[Any] | None) -> list[Any]:
             f"it has no value; {len(values) or 'none'} given. Nothing was sent.\n"
             f"Pass params=[{marks}], or write --params [{marks}] behind %%kalam.",
         )
+    if values and not numbers:
+        # The server ignores values that are not used. Where none is, something else was meant.
+        raise ParameterError(
+            "$1",
+            "it has a value, and the statement has no $1. Nothing was sent.\n"
+            "Write $1 where it belongs, without quotes; ? and %s are no placeholders.",
+        )
     return values
 
 
-def _placeholders(sql: str) -> set[int]:
-    """The numbers of a single statement's placeholders; none where the server has to judge the text."""
+def _placeholders(sql: str) -> set[int] | None:
+    """The numbers of a single statement's placeholders; None where the server has to judge the text."""
     try:
         tokens = tokenize(sql)
     except UnreadableSQL:
-        return set()
+        return None
     while tokens and tokens[-1].text == ";":
         tokens.pop()
     if not tokens or tokens[0].word not in _TAKE_PARAMETERS or any(token.text == ";" for token in tokens):
-        return set()
+        return None
     return {
         int(token.text[1:])
         for before, token in pairwise(tokens)

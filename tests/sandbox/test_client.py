@@ -269,6 +269,23 @@ def test_what_the_server_takes_is_not_refused_for_its_placeholders(client):
         client.execute_query("SELECT 1 AS a; SELECT $1 AS b")
 
 
+@pytest.mark.parametrize("sql", [None, b"SELECT 1", 5])
+def test_a_statement_is_text(client, sql):
+    for call in (client.query, client.execute_query, client.live, client.query_batches):
+        with pytest.raises(ConfigError, match="The statement is text"):
+            call(sql)
+
+
+def test_a_password_is_text(server):
+    with pytest.raises(ConfigError, match="text, not int"):
+        kalam.Client(server.url, user="root", password=12345)
+
+
+def test_the_timeout_holds_for_the_login_too(server):
+    assert kalam.Client(server.url, token="t", timeout=2)._timeouts.auth == 2
+    assert kalam.Client(server.url, token="t", timeout=0)._timeouts.auth == 5
+
+
 def test_nan_as_a_parameter_is_refused_before_anything_is_sent(client):
     with pytest.raises(ParameterError, match=r"Parameter \$1: nan cannot be sent"):
         client.query("SELECT $1 AS a", [float("nan")])

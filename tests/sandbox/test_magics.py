@@ -143,6 +143,13 @@ def test_mistakes_are_named(shell, people, cell, words):
     assert "Traceback" not in shell.text
 
 
+def test_the_traceback_can_be_asked_for_afterwards(shell, people):
+    shell.error(f"%%kalam\nSELECT nope FROM {people}")
+    assert "Traceback" not in shell.text
+    shell.run("%tb")
+    assert "Traceback" in shell.text
+
+
 def test_a_variable_for_a_statement_without_rows(shell, people):
     error = shell.error(f"%%kalam x <<\nDELETE FROM {people} WHERE id = 99")
     assert isinstance(error, ConfigError)

@@ -23,6 +23,7 @@ from kalam_notebook.errors import (
 )
 from kalam_notebook.settings import Credentials, Secret, Timeouts
 from kalam_notebook.transport.http import HttpTransport, Request
+from kalam_notebook.transport.http_failures import describe_failure
 from kalam_notebook.transport.session import Session
 from kalam_notebook.transport.sql import SqlEndpoint
 
@@ -305,3 +306,12 @@ def test_a_login_answer_that_is_not_one_does_not_show_tokens():
     with pytest.raises(ProtocolError) as caught:
         endpoint_of(script, Credentials("bob", Secret("pw"))).execute("SELECT 1")
     assert "secret-token" not in str(caught.value)
+
+
+def test_a_server_without_encryption_is_told_from_one_that_is_not_there():
+    refused = httpx.ConnectError("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)")
+    error = describe_failure(
+        refused, url="https://db:2900", is_sql=False, is_repeatable=True, is_login=False, seconds=30
+    )
+    assert isinstance(error, ConnectError)
+    assert "kalam.connect('http://db:2900')" in str(error)

@@ -51,3 +51,16 @@ def test_values_are_encoded_and_too_many_are_left_to_the_server():
     assert parameters_for("SELECT $1", [1, {"a": 2}]) == [1, '{"a":2}']
     with pytest.raises(ParameterError, match="an object cannot be sent"):
         parameters_for("SELECT $1", [object()])
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT '$1'", "SELECT * FROM t WHERE a = ?", "SELECT 1", "DELETE FROM t WHERE a = %s"]
+)
+def test_values_without_any_placeholder_are_refused(sql):
+    with pytest.raises(ParameterError, match=r"has no \$1.*\nWrite \$1 where it belongs, without quotes"):
+        parameters_for(sql, ["open"])
+
+
+def test_values_of_statements_that_the_server_has_to_judge_are_sent():
+    assert parameters_for("SHOW TABLES", [1]) == [1]
+    assert parameters_for("SELECT 1; SELECT 2", [1]) == [1]

@@ -220,3 +220,22 @@ def test_the_error_tree_is_drawn_whole():
         if isinstance(value, type):
             assert issubclass(value, errors.KalamError)
             assert name in errors.__doc__
+
+
+def test_options_of_the_sandbox_command_are_its_own(monkeypatch):
+    from kalam_notebook import cli
+
+    started = []
+
+    class _StartedError(Exception):
+        """In the place of another program."""
+
+    def execv(program, arguments):
+        started.append(arguments[3:])
+        raise _StartedError
+
+    monkeypatch.setattr(cli.os, "execv", execv)
+    for given in (["--port", "0"], ["--help"], []):
+        with pytest.raises(_StartedError):
+            cli.main(["sandbox", *given])
+    assert started == [["--port", "0"], ["--help"], []]

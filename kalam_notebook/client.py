@@ -483,7 +483,8 @@ class Client:
             ref: The cell's value.
             namespace: Namespace of its table.
             table: The table.
-            to: A folder (existing, or written with a slash at the end), else the file to write.
+            to: A folder (existing, or written with a slash at the end), where a name that another file has gets a
+                number, else the file to write, which is replaced.
             target_user_id: Whose file it is, for tables of the kind USER; None for one's own.
 
         Returns:

@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
@@ -114,7 +115,8 @@ def download(
         endpoint: Gives tokens.
         ref: What the file must be.
         path: Its download path.
-        to: A folder (existing, or written with a slash at the end), else the file to write. Folders are made.
+        to: A folder (existing, or written with a slash at the end), where a name that another file has gets a number,
+            else the file to write, which is replaced. Folders are made.
         user_id: Whose file it is, or None for one's own.
 
     Returns:
@@ -142,13 +144,26 @@ def _target(ref: FileRef, to: str | os.PathLike[str]) -> Path:
     path = Path(given).expanduser()
     try:
         is_folder = path.is_dir() or given.endswith(("/", os.sep))
-        target = path / ref.safe_name if is_folder else path
+        target = _free_name(path / ref.safe_name, ref) if is_folder else path
         is_other = target.exists() and not target.is_file()
     except OSError as exc:
         raise DownloadError(f"Cannot write to {path}: {exc.strerror}. {_ELSEWHERE}") from exc
     if is_other:  # Renaming would put a file in its place, if it were /dev/null.
         raise DownloadError(f"{target} is no ordinary file, and is not replaced by one. {_ELSEWHERE}")
     return target
+
+
+def _free_name(path: Path, ref: FileRef) -> Path:
+    """The path, or with a number where another file has it: rows may hold different files of one name."""
+    named = (path if number == 1 else path.with_stem(f"{path.stem} ({number})") for number in count(1))
+    return next(one for one in named if not one.exists() or not one.is_file() or _is_the_same(one, ref))
+
+
+def _is_the_same(path: Path, ref: FileRef) -> bool:
+    if path.stat().st_size != ref.size:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == ref.sha256
 
 
 @contextmanager

@@ -110,6 +110,18 @@ def test_a_file_over_the_limit(client, docs):
         put(client, docs, "big", b"x" * 11_000_000)
 
 
+def test_files_of_one_name_do_not_replace_each_other(client, docs, tmp_path):
+    for number, content in enumerate((b"first", b"other", b"first")):
+        sql = f'INSERT INTO {docs} (id, body) VALUES ($1, FILE("x"))'
+        client.execute_with_files(sql, {"x": ("report.txt", content)}, [f"same {number}"])
+    frame = client.query(f"SELECT id, body FROM {docs} WHERE id LIKE 'same%' ORDER BY id")
+    paths = [client.download(ref, to=f"{tmp_path}/all/") for ref in frame["body"]]
+    assert [path.name for path in paths] == ["report.txt", "report (2).txt", "report.txt"]
+    assert [path.read_bytes() for path in paths] == [b"first", b"other", b"first"]
+    # A cell that runs again downloads to the same places.
+    assert [client.download(ref, to=f"{tmp_path}/all/") for ref in frame["body"]] == paths
+
+
 def test_a_name_with_folders_stays_in_the_folder(client, docs, tmp_path):
     ref = put(client, docs, "evil", ("../../evil.txt", b"abc"))
     inside = tmp_path / "in"

@@ -203,7 +203,8 @@ class Partition:
         self._add(message for message in messages if not self._has(message.offset))
         if messages and (is_first or messages[0].offset < self._handed_out.end):
             # Given again, as those of another consumer may be that has acknowledged some of them.
-            self._learn_committed()
+            first = self._learn_committed()
+            self._waiting = {offset: message for offset, message in self._waiting.items() if offset >= first}
 
     def _add(self, messages: Iterable[TopicMessage]) -> None:
         for message in messages:
@@ -227,13 +228,12 @@ class Partition:
         self._lost_answers = 0
 
     def _learn_committed(self) -> int:
-        """Ask for the first offset that the group has not acknowledged, and forget what waits before it."""
-        offset = self._source.next_offset(self.number, self._committed)
+        """Ask for the first offset that the group has not acknowledged; 0 when it has not acknowledged anything."""
+        offset = self._source.next_offset(self.number, 0)
         if offset > self._committed:
             self._committed, self.acknowledged = offset, offset - 1
             self._handed_out = self._handed_out.filled_to(offset)
-            self._waiting = {number: message for number, message in self._waiting.items() if number >= offset}
-        return self._committed
+        return offset
 
     def _close_gap(self) -> bool:
         """Whether the first missing message need not come any more: it is acknowledged, or does not exist."""

@@ -360,6 +360,17 @@ def test_what_another_consumer_has_acknowledged_is_not_given_again():
     assert second.got == [6, 7, 8, 9]
 
 
+def test_messages_that_wait_here_are_given_whatever_others_acknowledge():
+    log = Log(6)
+    partition = Partition(log, 0, "earliest", 3)
+    partition.ask()
+    partition.take(1)
+    log.ack(0, 5)
+    partition.commit()
+    partition.ask()
+    assert [one.offset for one in partition.take()] == [1, 2]
+
+
 def test_offsets_of_a_log_that_is_no_more_are_not_acknowledged():
     log = Log(13)
     reader = Reader(log, limit=20)

@@ -38,6 +38,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 #: Seconds between two looks at the table's columns.
 _LOOK_INTERVAL = 5.0
 
+#: So many changed keys, and any after a while without a question, may stand for more versions than a scan reads.
+_MANY = 2_000
+
 #: Events that are kept while a whole reading is on its way. Beyond them the next delta brings what they told.
 _MAX_MEANWHILE = 50_000
 
@@ -56,6 +59,7 @@ class _DeltaJob:
     floor: int
     pages: bool
     looks_at_columns: bool
+    is_careful: bool
 
     def run(self, source: RowSource) -> _Deltas:
         """One delta; beyond the scan window as many as it takes."""
@@ -72,6 +76,8 @@ class _DeltaJob:
             newest = max(_seqs_of(delta), default=0)
             # What was written after the first question is for the next round.
             if newest <= after or seq_ms(newest) >= found[0].now_ms > 0:
+                break
+            if not is_beyond and not self.is_careful and len(_seqs_of(delta)) < _MANY:
                 break
             if not is_beyond:
                 # One scan may not reach all that changed, and its fingerprint ends where it does (truth L3, R7).
@@ -149,6 +155,7 @@ class KeyedEngine:
         self._meanwhile: list[Change] = []
         self._looked_at = -math.inf
         self._has_looked = False
+        self._asked_at = -math.inf
         # Milliseconds of the server's clock less those of ours.
         self._clock: float | None = None
 
@@ -239,7 +246,9 @@ class KeyedEngine:
         if looks := now - self._looked_at > _LOOK_INTERVAL:
             self._looked_at = now
         self._has_looked = looks
-        return _DeltaJob(self._plan, max(self._dense, self._after - overlap), self._floor, self._is_beyond, looks)
+        is_careful, self._asked_at = looks or now - self._asked_at > _LOOK_INTERVAL, now
+        after = max(self._dense, self._after - overlap)
+        return _DeltaJob(self._plan, after, self._floor, self._is_beyond, looks, is_careful)
 
     def give_up(self) -> bool:
         """End a round whose job failed: after a delta, the table may have other columns, and is read whole."""

@@ -285,7 +285,8 @@ def _prompt(text: str) -> str:
     """Ask without echo, in a terminal or in a notebook that can ask."""
     from getpass import getpass
 
-    if "ipykernel" in sys.modules or sys.stdin.isatty():
+    kernel = sys.modules.get("ipykernel.kernelapp")  # Others may have loaded it without being one.
+    if (kernel is not None and kernel.IPKernelApp.initialized()) or sys.stdin.isatty():
         try:
             return getpass(text)
         except (EOFError, OSError, RuntimeError, NotImplementedError):

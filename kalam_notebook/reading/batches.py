@@ -8,7 +8,7 @@ end, in their newer version. Rows come in the order in which they were last writ
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ServerError
@@ -43,6 +43,7 @@ class BatchWalk:
     _keys: pa.Array | None = None
     _seqs: np.ndarray | None = None  # The newest of each key, ascending; aligned with the keys.
     _given: np.ndarray | None = None  # Which rows have been given away.
+    _ends: list[int] = field(default_factory=list)  # So far one scan reaches, from the end before.
 
     def run(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
         """Read everything that is there at the beginning.
@@ -51,15 +52,18 @@ class BatchWalk:
             ServerError: The server refuses.
         """
         self._walk_keys(endpoint)
-        first, size, total = 0, self.batch_rows, 0 if self._seqs is None else len(self._seqs)
-        while first < total:
-            last, found = min(first + size, total), 0
-            for batch in self._rows(endpoint, first, last):
-                found += batch.num_rows
-                yield batch
-            # Where few rows match, one request looks through more of them.
-            size = min(2 * size, max(self.batch_rows, _PAGE)) if 2 * found < self.batch_rows else self.batch_rows
-            first = last
+        begin, size = 0, self.batch_rows
+        for end in self._ends:
+            first, stop = self._between(begin, end)
+            begin = end
+            while first < stop:
+                last, found = min(first + size, stop), 0
+                for batch in self._rows(endpoint, first, last):
+                    found += batch.num_rows
+                    yield batch
+                # Where few rows match, one request looks through more of them.
+                size = min(2 * size, max(self.batch_rows, _PAGE)) if 2 * found < self.batch_rows else self.batch_rows
+                first = last
         yield from self._replaced(endpoint)
 
     def _walk_keys(self, endpoint: Endpoint) -> None:
@@ -67,15 +71,24 @@ class BatchWalk:
         import pyarrow.compute as pc
 
         walk = Walk(self.plan, page_rows=max(self.batch_rows, _PAGE), enough=0)
-        walk.run(endpoint)
+        walk.run(endpoint, on_page=lambda walk: self._ends.append(walk.after))
         walk.compact()
         self.upto = walk.after
         if not walk.keys:
+            self._ends.clear()
             return
         keys = walk.keys[0].take(pc.sort_indices(walk.keys[0].column("seq")))
         self._keys = keys.column("key").combine_chunks()
         self._seqs = keys.column("seq").to_numpy()
         self._given = np.zeros(len(self._seqs), bool)
+
+    def _between(self, begin: int, end: int) -> tuple[int, int]:
+        """The rows whose newest version lies behind ``begin`` and up to ``end``."""
+        import numpy as np
+
+        assert self._seqs is not None
+        first, last = np.searchsorted(self._seqs, [begin, end], side="right")
+        return int(first), int(last)
 
     def _rows(self, endpoint: Endpoint, first: int, last: int) -> Iterator[pa.RecordBatch]:
         """Rows by their place, in halves where the server's query memory does not suffice."""

@@ -280,8 +280,9 @@ def test_connections_that_are_cut_again_and_again(client, far_client, proxy, mes
         for n in range(3):
             proxy.cut()
             write_for_a_while(client, messages, range(100 + 10 * n, 105 + 10 * n))
+        # A question that was on its way may have told it all before the connection is back.
+        live.wait_for(lambda t: t.stats.reconnects and t.status == "live", timeout=20)
         wait_until_equal(live, client, messages)
-        assert live.stats.reconnects >= 1
 
 
 def test_a_network_that_falls_silent(client, far_client, proxy, messages):

@@ -221,9 +221,11 @@ class Consumer:
             DecodeError: A cell does not fit its column.
             KalamError: The table's columns cannot be read.
         """
-        if not messages and table is None:
-            return decode_messages((), ())
-        columns = self._columns_of(_table_of(messages, table))
+        return self._converted(messages, _table_of(messages, table))
+
+    def _converted(self, messages: Sequence[TopicMessage], table: str | None) -> pa.Table:
+        """The rows of messages of one table; of none, where there are no messages."""
+        columns = () if table is None else self._columns_of(table)
         found = decode_messages(messages, columns)
         for name in unsigned_decimals(found, columns):
             text = (
@@ -237,9 +239,9 @@ class Consumer:
         """Convert the rows of messages into a DataFrame with the types of ``kalam.query``; otherwise as ``arrow``."""
         from kalam_notebook.frames import to_pandas
 
-        found = self.arrow(messages, table=table)
-        named = _table_of(messages, table).split(".") if messages or table else ()
-        return to_pandas(found, bind=(named[0], named[1]) if len(named) == 2 else None)
+        table = _table_of(messages, table)
+        named = () if table is None else table.split(".")
+        return to_pandas(self._converted(messages, table), bind=(named[0], named[1]) if len(named) == 2 else None)
 
     def close(self) -> None:
         """Ask for nothing more, without acknowledging anything. May be called twice, and while others wait."""
@@ -341,13 +343,16 @@ def _check_number(name: str, value: object) -> int:
     return value
 
 
-def _table_of(messages: Sequence[TopicMessage], table: str | None) -> str:
+def _table_of(messages: Sequence[TopicMessage], table: str | None) -> str | None:
+    """The table of messages; None when there are no messages and none is named."""
     tables = {message.table for message in messages}
     if table is not None:
         others = tables - {None, table.replace('"', "").lower()}
         if others:
             raise ConfigError(f"Among the messages are some of {_listed(others)}. Give those of {table} alone.")
         return table
+    if not messages:
+        return None
     if len(tables) != 1 or None in tables:
         raise ConfigError(
             f"The messages name {_listed(tables)}. Give those of one table, and its name if they have none: "

@@ -14,6 +14,7 @@ from kalam_notebook.wire.sql import Kind, Token, UnreadableSQL, quote_name, toke
 from kalam_notebook.wire.tokens import KEPT_CHARACTERS
 
 __all__ = [
+    "SET_OPERATIONS",
     "Clauses",
     "Shape",
     "bare_branches",
@@ -28,7 +29,7 @@ __all__ = [
     "without_alias",
 ]
 
-_SET_OPERATIONS = {"UNION", "INTERSECT", "EXCEPT"}
+SET_OPERATIONS = {"UNION", "INTERSECT", "EXCEPT"}
 _AFTER_SELECT_LIST = {
     "FROM",
     "WHERE",
@@ -39,7 +40,7 @@ _AFTER_SELECT_LIST = {
     "ORDER",
     "LIMIT",
     "OFFSET",
-    *_SET_OPERATIONS,
+    *SET_OPERATIONS,
 }
 _AFTER_FROM = _AFTER_SELECT_LIST - {"FROM"}
 #: ``extract(year FROM ts)`` is not worth telling from a query that begins with FROM.
@@ -129,7 +130,7 @@ def _shape_of(sql: str) -> Shape | None:
         limits_top=any(token.word in {"LIMIT", "OFFSET"} for token in top),
         order_by=_order_by(top),
         is_plain=is_plain,
-        is_grouped=any(token.word in {"DISTINCT", "GROUP", *_SET_OPERATIONS} for token in tokens),
+        is_grouped=any(token.word in {"DISTINCT", "GROUP", *SET_OPERATIONS} for token in tokens),
         clauses=_clauses(sql, tokens, top) if is_plain else None,
         is_count=_is_count(tokens),
         has_inner_order="ORDER" in {token.word for token in tokens},
@@ -177,7 +178,7 @@ def bare_branches(sql: str, names: Sequence[str]) -> str:
         The text with each side wrapped; as it is without a set operation outside parentheses.
     """
     top = list(top_level(tokenize(sql)))
-    cuts = [index for index, token in enumerate(top) if token.word in _SET_OPERATIONS]
+    cuts = [index for index, token in enumerate(top) if token.word in SET_OPERATIONS]
     if not cuts:
         return sql
     start = next(index for index, token in enumerate(top) if token.word == "SELECT" or token.text == "(")
@@ -274,7 +275,7 @@ def rename_duplicates(sql: str, names: Sequence[str]) -> str | None:
 def items_of(tokens: Sequence[Token]) -> list[list[Token]] | None:
     """The tokens of each output column, without what stands in parentheses; None when it is not one plain SELECT."""
     top = list(top_level(tokens))
-    if tokens[0].word != "SELECT" or {token.word for token in top} & _SET_OPERATIONS:
+    if tokens[0].word != "SELECT" or {token.word for token in top} & SET_OPERATIONS:
         return None
     return split_items(until(top[1:], _AFTER_SELECT_LIST))
 
@@ -314,7 +315,7 @@ def _order_by(top: Sequence[Token]) -> tuple[str, ...] | None:
 
 def _is_plain(tokens: Sequence[Token], top: Sequence[Token]) -> bool:
     words = {token.word for token in top}
-    if tokens[0].word != "SELECT" or words & (_SET_OPERATIONS | {"GROUP", "DISTINCT"}):
+    if tokens[0].word != "SELECT" or words & (SET_OPERATIONS | {"GROUP", "DISTINCT"}):
         return False
     columns = until(top[1:], _AFTER_SELECT_LIST)
     if not all(_is_plain_item(item) for item in split_items(columns)):

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from kalam_notebook.wire.shape import items_of, split_items, top_level, until, without_alias
+from kalam_notebook.wire.shape import SET_OPERATIONS, items_of, split_items, top_level, until, without_alias
 from kalam_notebook.wire.sql import Kind, Token, UnreadableSQL, quote_name, tokenize
 from kalam_notebook.wire.tokens import KEPT_CHARACTERS
 
@@ -25,8 +25,7 @@ __all__ = ["NO_LIMIT", "keep_sorts"]
 NO_LIMIT = 9223372036854775807
 
 _ORDER = re.compile(r"\border\b", re.IGNORECASE)
-_GROUPS = {"DISTINCT", "GROUP", "UNION", "INTERSECT", "EXCEPT"}
-_SET_OPERATIONS = {"UNION", "INTERSECT", "EXCEPT"}
+_GROUPS = {"DISTINCT", "GROUP", *SET_OPERATIONS}
 _DIRECTIONS = {"ASC", "DESC", "NULLS", "FIRST", "LAST"}
 _AFTER_ORDER = {"LIMIT", "OFFSET", "FETCH"}
 
@@ -76,7 +75,7 @@ def _edits(sql: str, tokens: Sequence[Token], *, is_grouped: bool) -> Iterator[t
     top = list(top_level(tokens))
     words = [token.word for token in top]
     # Window functions and aggregates have an order of their own in their parentheses.
-    if "ORDER" not in words or not {"SELECT", *_SET_OPERATIONS} & set(words[: words.index("ORDER")]):
+    if "ORDER" not in words or not {"SELECT", *SET_OPERATIONS} & set(words[: words.index("ORDER")]):
         return
     start = len(words) - 1 - words[::-1].index("ORDER")
     keys = until(top[start + 2 :], _AFTER_ORDER)
@@ -113,8 +112,8 @@ def _columns(sql: str, tokens: Sequence[Token]) -> list[str]:
     top = list(top_level(tokens))
     words = [token.word for token in top]
     begin = words.index("SELECT") if "SELECT" in words else len(words)
-    is_set = bool(_SET_OPERATIONS & set(words))
-    items = items_of(until(top[begin:], _SET_OPERATIONS)) if begin < len(words) else None
+    is_set = bool(SET_OPERATIONS & set(words))
+    items = items_of(until(top[begin:], SET_OPERATIONS)) if begin < len(words) else None
     if items is None or any(item[-1].text == "*" for item in items if item):
         return []
     return [_column(sql, item, is_set=is_set) for item in items]

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from contextlib import contextmanager
 from decimal import Decimal
 
 import pandas as pd
@@ -20,9 +21,17 @@ def orders(client, namespace):
     client.execute_query(
         f"CREATE TABLE {namespace}.orders (id BIGINT PRIMARY KEY, status TEXT, total DECIMAL(8, 2), at TIMESTAMP)"
     )
-    make_topic(client, f"{namespace}.events", f"{namespace}.orders")
-    yield f"{namespace}.orders"
-    client.execute_query(f"DROP TOPIC {namespace}.events")
+    with topic_of(client, f"{namespace}.events", f"{namespace}.orders"):
+        yield f"{namespace}.orders"
+
+
+@contextmanager
+def topic_of(client, topic, table, **options):
+    make_topic(client, topic, table, **options)
+    try:
+        yield topic
+    finally:
+        client.execute_query(f"DROP TOPIC {topic}")
 
 
 def make_topic(client, topic, table, *, partitions=1, payload="full"):
@@ -103,8 +112,7 @@ def test_a_group_gets_nothing_while_another_consumer_has_it_all(client, orders, 
 
 def test_all_partitions_are_read(client, orders, namespace):
     topic = f"{namespace}.parts"
-    make_topic(client, topic, orders, partitions=3)
-    try:
+    with topic_of(client, topic, orders, partitions=3):
         insert(client, orders, *range(30))
         with client.consumer(topic, group_id="g", start="earliest") as consumer:
             messages = []
@@ -114,8 +122,6 @@ def test_all_partitions_are_read(client, orders, namespace):
             assert {one.partition_id for one in messages} == {0, 1, 2}
             offsets = consumer.commit_sync().acknowledged_offsets
             assert sum(offset + 1 for offset in offsets.values()) == 30
-    finally:
-        client.execute_query(f"DROP TOPIC {topic}")
 
 
 def test_rows_have_the_types_of_their_table(client, orders, events):
@@ -143,16 +149,13 @@ def test_a_sign_that_the_server_drops_is_told(client, orders, events):
 
 def test_messages_without_their_table_need_its_name(client, orders, namespace):
     topic = f"{namespace}.keys"
-    make_topic(client, topic, orders, payload="key")
-    try:
+    with topic_of(client, topic, orders, payload="key"):
         insert(client, orders, 1)
         with client.consumer(topic, group_id="g", start="earliest") as consumer:
             messages = consumer.poll()
             with pytest.raises(ConfigError, match="no table"):
                 consumer.arrow(messages)
             assert consumer.df(messages, table=orders)["id"].tolist() == [1]
-    finally:
-        client.execute_query(f"DROP TOPIC {topic}")
 
 
 def test_a_column_that_was_dropped_is_not_left_out(client, orders, events):
@@ -257,15 +260,12 @@ def test_what_cannot_be_committed_or_converted(client, orders, events, namespace
 
 def test_files_of_messages_can_be_downloaded(client, namespace, tmp_path):
     client.execute_query(f"CREATE TABLE {namespace}.docs (id INT PRIMARY KEY, body FILE)")
-    make_topic(client, f"{namespace}.uploads", f"{namespace}.docs")
-    try:
+    with topic_of(client, f"{namespace}.uploads", f"{namespace}.docs"):
         sql = f'INSERT INTO {namespace}.docs (id, body) VALUES (1, FILE("x"))'
         client.execute_with_files(sql, {"x": b"abc"})
         with client.consumer(f"{namespace}.uploads", group_id="g", start="earliest") as consumer:
             frame = consumer.df(consumer.poll())
         assert client.download(frame.loc[0, "body"], to=tmp_path / "x").read_bytes() == b"abc"
-    finally:
-        client.execute_query(f"DROP TOPIC {namespace}.uploads")
 
 
 def test_closing_ends_a_wait_of_another_thread(client, events):

@@ -65,7 +65,7 @@ def change_figure(flood: Flood, count: int, *, rounds: int) -> Figure:
 
 async def bare_receive(flood: Flood, count: int) -> float:
     """CPU seconds of this process for all messages, by a client that only parses them."""
-    async with connect(flood.url, compression=None) as socket:
+    async with connect(flood.url, proxy=None, compression=None) as socket:
         await socket.recv()
         gc.collect()
         start = time.process_time()

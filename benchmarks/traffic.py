@@ -67,7 +67,7 @@ def served(*options: str) -> Iterator[Server]:
     with (
         kalam.sandbox(options=options) as server,
         kalam.Client(server.url, user="root", password=server.root_password) as client,
-        httpx.Client(base_url=server.url, timeout=60) as bare,
+        httpx.Client(base_url=server.url, timeout=60, trust_env=False) as bare,
     ):
         token = client.login("root", server.root_password).access_token
         bare.headers.update({"Authorization": f"Bearer {token}", "Content-Type": "application/json"})

@@ -4,6 +4,7 @@ With ``KALAM_TEST_URL`` and ``KALAM_TEST_ROOT_PASSWORD`` the tests marked ``cont
 """
 
 import os
+import socket
 import uuid
 from dataclasses import dataclass
 
@@ -16,11 +17,32 @@ import kalam_notebook as kalam
 settings.register_profile("kalam", deadline=None)
 settings.load_profile("kalam")
 
+# Bound and not listened to.
+_CLOSED = socket.socket()
+_CLOSED.bind(("127.0.0.1", 0))
+
 
 @dataclass(frozen=True)
 class Server:
     url: str
     root_password: str
+
+
+def pytest_configure():
+    """Have a proxy named that nothing goes through: all tests run as on a machine in a company's network."""
+    if "KALAM_TEST_URL" in os.environ:  # May be a server that is only reached through this machine's own.
+        return
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            del os.environ[name]
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        os.environ[name] = f"http://127.0.0.1:{_CLOSED.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def closed_port():
+    """A port of this machine that refuses connections, and that nobody else is given."""
+    return _CLOSED.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

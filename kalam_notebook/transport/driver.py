@@ -37,6 +37,7 @@ from kalam_notebook.live.states import (
 )
 from kalam_notebook.transport.failures import describe_failure
 from kalam_notebook.transport.listener import FrameHook, Hearing, TokenSource
+from kalam_notebook.transport.proxies import proxy_for
 from kalam_notebook.transport.threads import call_in_thread
 from kalam_notebook.transport.waiting import Gate
 from kalam_notebook.wire.live import MAX_MESSAGE_BYTES, Change, Unknown, parse_message, unpack_frame
@@ -79,7 +80,7 @@ class Driver:
         hooks: tuple[FrameHook | None, FrameHook | None],
         gate: Gate,
     ) -> None:
-        self._url = url
+        self._url, self._proxy = url, proxy_for(url)
         self._token = token
         self._open_timeout = open_timeout
         self._on_receive, self._on_send = hooks
@@ -235,6 +236,7 @@ class Driver:
                 ping_interval=None,
                 max_size=MAX_MESSAGE_BYTES,
                 logger=_WEBSOCKETS_LOG,
+                proxy=None if self._proxy is None else self._proxy.url.reveal(),
             ) as socket:
                 try:
                     await self._read(socket, outgoing)
@@ -246,7 +248,7 @@ class Driver:
     def _report(self, exc: Exception) -> None:
         if self._current is asyncio.current_task():
             self._current = None
-            self._protocol.lost(describe_failure(exc, url=self._url), self._now())
+            self._protocol.lost(describe_failure(exc, url=self._url, proxy=self._proxy), self._now())
             self._pump()
 
     async def _read(self, socket: ClientConnection, outgoing: asyncio.Queue[Send | Ping]) -> None:

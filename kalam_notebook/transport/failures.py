@@ -10,7 +10,15 @@ import re
 import ssl
 from collections import Counter
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidProxy,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+)
+from websockets.http11 import Response
 
 from kalam_notebook.errors import (
     AuthError,
@@ -24,6 +32,7 @@ from kalam_notebook.errors import (
     TransportError,
 )
 from kalam_notebook.live.states import Failure, Refused, first_line
+from kalam_notebook.transport.proxies import Proxy, through, unusable_proxy, without_socks
 
 __all__ = ["describe_failure", "subscription_error"]
 
@@ -34,18 +43,26 @@ _POLICY_VIOLATION = 1008
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
-def describe_failure(exc: Exception, *, url: str) -> Failure:
+def describe_failure(exc: Exception, *, url: str, proxy: Proxy | None = None) -> Failure:
     """Say why a connection, or an attempt, ended.
 
     Args:
         exc: What ended it.
         url: Address of the socket, for messages.
+        proxy: What it is reached through.
     """
+    way = through(proxy)
     match exc:
         case ConnectionClosed():
-            return _closed(exc)
+            return _closed(exc, way)
+        case InvalidProxyStatus() if proxy is not None:
+            return _status(exc.response, f"the proxy {proxy.name}", url)
         case InvalidStatus():
-            return _status(exc.response.status_code, exc.response.reason_phrase, url)
+            return _status(exc.response, f"the server{way}", url)
+        case InvalidProxy() if proxy is not None:  # Its text has the password.
+            return _final(unusable_proxy(proxy, exc.msg))
+        case ImportError() if proxy is not None:
+            return _final(without_socks(proxy))
         case InvalidURI():
             return _final(ConfigError(f"{url} is not the address of a WebSocket. Use http://host:port."))
         case AuthError():
@@ -57,13 +74,13 @@ def describe_failure(exc: Exception, *, url: str) -> Failure:
         case KalamError():
             return _final(exc)
         case ssl.SSLCertVerificationError():
-            return _final(ConnectError(f"{url}: the certificate was not accepted ({exc.verify_message})."))
+            return _final(ConnectError(f"{url}{way}: the certificate was not accepted ({exc.verify_message})."))
         case TimeoutError():
-            return Failure("the server did not answer in time")
+            return Failure(f"the server did not answer in time{way}")
         case OSError() if found := _ERRNO.search(str(exc)):  # One or several, for each address of the server's name.
-            return Failure(os.strerror(int(found[1])))
+            return Failure(f"{os.strerror(int(found[1]))}{way}")
         case OSError() | InvalidHandshake():
-            return Failure(first_line(exc))
+            return Failure(f"{first_line(exc)}{way}")
         case _:
             error = LiveError(f"The live connection broke in an unexpected way: {type(exc).__name__}: {exc}")
             error.__cause__ = exc
@@ -92,16 +109,18 @@ _HINTS = {
 }
 
 
-def _closed(exc: ConnectionClosed) -> Failure:
+def _closed(exc: ConnectionClosed, way: str) -> Failure:
     if exc.rcvd is None:
-        return Failure("the connection was cut" if exc.sent is None else f"a frame was refused ({exc.sent.reason})")
+        reason = "the connection was cut" if exc.sent is None else f"a frame was refused ({exc.sent.reason})"
+        return Failure(f"{reason}{way}")
     code, text = exc.rcvd.code, exc.rcvd.reason
     reason = f"the server closed the connection ({code}{f' {text}' if text else ''})"
     return Failure(text or reason, is_refusal=True) if code == _POLICY_VIOLATION else Failure(reason)
 
 
-def _status(status: int, phrase: str, url: str) -> Failure:
-    reason = f"the server answered HTTP {status} {phrase}".rstrip()
+def _status(response: Response, who: str, url: str) -> Failure:
+    status = response.status_code
+    reason = f"{who} answered HTTP {status} {response.reason_phrase}".rstrip()
     if status == 401:
         return Failure(reason, is_refusal=True)
     if status >= 500 or status in {408, 429}:

@@ -34,6 +34,7 @@ from kalam_notebook.transport.http_failures import describe_failure
 from kalam_notebook.transport.library_logs import hide_cookies_in_logs
 from kalam_notebook.transport.open_sockets import OpenSockets
 from kalam_notebook.transport.pacing import Bucket
+from kalam_notebook.transport.proxies import open_transport, proxy_for, through
 from kalam_notebook.wire.envelope import raise_for_answer
 
 __all__ = ["HttpTransport", "Request"]
@@ -84,6 +85,10 @@ class HttpTransport:
         max_retries: Repeats after a failed try; 0 for none.
         transport: An httpx transport to use instead of sockets; for tests.
         wait: Sleeps the given seconds; for tests.
+
+    Attributes:
+        url: The server.
+        proxy: What it is reached through; None for nothing.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class HttpTransport:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = url
+        self.proxy = proxy_for(url) if transport is None else None
         self._max_retries = max_retries
         self._wait = wait
         self._bucket = Bucket()
@@ -111,7 +117,7 @@ class HttpTransport:
             timeout=self._usual_timeout,
             follow_redirects=False,  # A token must not travel to another host.
             headers={"User-Agent": f"kalam-notebook/{__version__}", "Accept-Encoding": "identity"},
-            transport=transport,
+            transport=transport or open_transport(self.proxy),
         )
         # The login route sets cookies, and a cookie would win over the token of a request (HTTP reference, 4.2). Having
         # each answer looked through by a policy that takes none costs a tenth of a small query.
@@ -206,8 +212,8 @@ class HttpTransport:
         if 300 <= response.status_code < 400:
             target = httpx.URL(self.url).join(response.headers.get("location", "")).copy_with(query=None, userinfo=b"")
             raise ProtocolError(
-                f"The server sent the request on to {target}. The token is not sent to another address.\n"
-                "If that is the server, connect to it: kalam.connect(url)."
+                f"The server{through(self.proxy)} sent the request on to {target}.\n"
+                "The token is not sent to another address. If that is the server, connect to it: kalam.connect(url)."
             )
         raise_for_answer(
             response.status_code,
@@ -215,6 +221,7 @@ class HttpTransport:
             response.headers,
             sql=request.sql,
             path=request.path,
+            proxy_hint="" if self.proxy is None else self.proxy.hint,
         )
 
     @contextmanager
@@ -234,6 +241,7 @@ class HttpTransport:
             raise describe_failure(
                 exc,
                 url=self.url,
+                proxy=self.proxy,
                 is_sql=request.sql is not None,
                 is_repeatable=request.repeatable,
                 seconds=self._timeouts.receive if request.timeout is None else request.timeout,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from kalam_notebook.errors import ConnectError, RequestTimeoutError, TransportError
+from kalam_notebook.transport.proxies import Proxy, through
 
 __all__ = ["NoAnswerError", "describe_failure"]
 
@@ -14,7 +15,14 @@ class NoAnswerError(TransportError):
 
 
 def describe_failure(
-    exc: httpx.TransportError, *, url: str, is_sql: bool, is_repeatable: bool, is_login: bool, seconds: float
+    exc: httpx.TransportError,
+    *,
+    url: str,
+    is_sql: bool,
+    is_repeatable: bool,
+    is_login: bool,
+    seconds: float,
+    proxy: Proxy | None = None,
 ) -> TransportError:
     """Make the error for a request that got no whole answer, most specific first.
 
@@ -25,27 +33,27 @@ def describe_failure(
         is_repeatable: Whether it may be sent again without a second thought.
         is_login: Whether it has the shorter timeout of logins.
         seconds: Silence that was allowed.
+        proxy: What the server is reached through.
     """
+    server = f"{url}{through(proxy)}"
     match exc:
         case httpx.ConnectError() if "WRONG_VERSION_NUMBER" in str(exc) or "record layer" in str(exc):
             return ConnectError(
-                f"Something at {url} answers without encryption.\n"
+                f"Something at {server} answers without encryption.\n"
                 f"If that is the server, write http: kalam.connect({url.replace('https', 'http', 1)!r})."
             )
-        case httpx.ConnectTimeout() | httpx.ConnectError():
-            return ConnectError(
-                f"Cannot reach {url}: {_reason(exc)}.\n"
-                "Start the server or correct the URL. To try without a server: kalam.connect('sandbox')."
-            )
+        case httpx.ConnectTimeout() | httpx.ConnectError() | httpx.ProxyError():
+            advice = "Start the server or correct the URL. To try without a server: kalam.connect('sandbox')."
+            return ConnectError(f"Cannot reach {server}: {_reason(exc)}.\n{advice if proxy is None else proxy.advice}")
         case httpx.TimeoutException():
             running = "The statement may still be running. " if is_sql else ""
             what = f"nothing came for {seconds:g} s" if isinstance(exc, httpx.ReadTimeout) else "the request got stuck"
             more = "timeouts=kalam.Timeouts(auth=30)" if is_login else "timeout=120"
             return RequestTimeoutError(
-                f"{url} did not answer in time: {what}.\n{running}Allow more: kalam.connect(url, {more})."
+                f"{server} did not answer in time: {what}.\n{running}Allow more: kalam.connect(url, {more})."
             )
         case httpx.RemoteProtocolError() if "without sending a response" in str(exc):
-            what = f"{url} closed the connection without an answer.\n"
+            what = f"{server} closed the connection without an answer.\n"
             if not is_sql:
                 return TransportError(
                     f"{what}The server is stopping, or something else than KalamDB listens there. Check the URL."
@@ -58,7 +66,7 @@ def describe_failure(
             advice = "Send it again." if is_repeatable else "It may have taken effect: look before you send it again."
             where = " in the middle of the answer" if isinstance(exc, httpx.RemoteProtocolError) else ""
             return TransportError(
-                f"The connection to {url} broke{where}: {_reason(exc)}.\nNothing of the answer was used. {advice}"
+                f"The connection to {server} broke{where}: {_reason(exc)}.\nNothing of the answer was used. {advice}"
             )
 
 

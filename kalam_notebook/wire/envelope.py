@@ -38,7 +38,13 @@ def error_code(body: bytes) -> str:
 
 
 def raise_for_answer(
-    status: int, body: bytes, headers: Mapping[str, str], *, sql: str | None = None, path: str = ""
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    sql: str | None = None,
+    path: str = "",
+    proxy_hint: str = "",
 ) -> None:
     """Raise the exception that belongs to an answer which is not a success.
 
@@ -48,6 +54,7 @@ def raise_for_answer(
         headers: Of the answer; ``Retry-After`` is read.
         sql: The text that was sent.
         path: Path of the request, for answers without a body.
+        proxy_hint: What to say where the answer may be that of a proxy.
     """
     if status < 300:
         return
@@ -56,6 +63,8 @@ def raise_for_answer(
     if not code and message.startswith("<"):
         code, message = f"HTTP_{status}", _page_text(message, path)
         hint = _PROXY_HINT if status >= 502 else _PAGE_HINT
+    if proxy_hint and not body.startswith(b"{"):
+        hint = proxy_hint
     error = answer_error(status, one_line(code), one_line(message), headers, sql=details or sql, path=path)
     if isinstance(error, ServerError) and hint:
         error.hint = hint

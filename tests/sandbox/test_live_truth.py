@@ -26,11 +26,11 @@ class PlainLive:
 
     def __init__(self, server, sql, options):
         login = {"user": "root", "password": server.root_password}
-        token = httpx.post(f"{server.url}/v1/api/auth/login", json=login).json()["access_token"]
+        token = httpx.post(f"{server.url}/v1/api/auth/login", json=login, trust_env=False).json()["access_token"]
         url = f"{server.url.replace('http', 'ws', 1)}/v1/ws"
         headers = {"Authorization": f"Bearer {token}"}
         self._open = contextlib.ExitStack()
-        self.socket = self._open.enter_context(connect(url, additional_headers=headers, ping_interval=4))
+        self.socket = self._open.enter_context(connect(url, additional_headers=headers, proxy=None, ping_interval=4))
         assert self._receive(10)["type"] == "auth_success"
         self.rows: dict[str, dict] = {}
         self.events = 0

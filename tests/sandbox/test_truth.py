@@ -34,7 +34,7 @@ class Plain:
     """A client that believes what it reads."""
 
     def __init__(self, server):
-        self.http = httpx.Client(base_url=server.url, timeout=60)
+        self.http = httpx.Client(base_url=server.url, timeout=60, trust_env=False)
         login = {"user": "root", "password": server.root_password}
         token = self.http.post("/v1/api/auth/login", json=login).json()["access_token"]
         self.http.cookies.clear()

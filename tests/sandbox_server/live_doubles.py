@@ -146,6 +146,7 @@ class Server:
         async with websockets.connect(
             self.url + query,
             additional_headers=headers,
+            proxy=None,
             compression=None,
             ping_interval=None,
             max_size=None,

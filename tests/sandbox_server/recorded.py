@@ -78,7 +78,7 @@ class Player:
     """Sends recorded requests to a server, each user with an own token."""
 
     def __init__(self, url, root_password):
-        self.client = httpx.Client(base_url=url, timeout=60)
+        self.client = httpx.Client(base_url=url, timeout=60, trust_env=False)
         self.passwords = {**PASSWORDS, "root": root_password}
         self.tokens = {}
         # Identifiers that the recording names and what this server made instead.

@@ -111,7 +111,7 @@ def serving(**changes):
     thread.start()
     assert ready.wait(DEADLINE)
     url = f"http://127.0.0.1:{address[0]}"
-    with httpx.Client(base_url=url, timeout=DEADLINE) as client:
+    with httpx.Client(base_url=url, timeout=DEADLINE, trust_env=False) as client:
         yield Served(url, app, client)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(DEADLINE)

@@ -5,11 +5,10 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from dataclasses import fields
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import websockets
 
@@ -51,8 +50,8 @@ def test_the_module_is_callable_and_a_context_manager_stops_the_server():
 
 
 def test_ready_means_that_requests_are_answered():
-    with start() as server, urllib.request.urlopen(server.url + "/v1/api/healthcheck", timeout=5) as answer:
-        assert answer.status == 200
+    with start() as server:
+        assert httpx.get(server.url + "/v1/api/healthcheck", timeout=5, trust_env=False).status_code == 200
 
 
 def test_stop_may_be_called_twice():
@@ -154,7 +153,7 @@ def test_signals_end_the_server_cleanly_within_a_second(number):
 def test_a_stopping_server_says_good_bye_to_its_sockets():
     async def hear(server):
         url = server.url.replace("http", "ws", 1) + "/v1/ws"
-        async with websockets.connect(url) as socket:
+        async with websockets.connect(url, proxy=None) as socket:
             os.kill(server.pid, signal.SIGTERM)
             await asyncio.wait_for(socket.wait_closed(), DEADLINE)
             return socket.close_code, socket.close_reason

@@ -33,7 +33,7 @@ class Live:
         headers = {"Authorization": f"Bearer {self.served.token(user)}"}
         url = self.served.url.replace("http", "ws", 1) + "/v1/ws"
         async with websockets.connect(
-            url, additional_headers=headers, compression=None, max_size=None, max_queue=None
+            url, additional_headers=headers, proxy=None, compression=None, max_size=None, max_queue=None
         ) as socket:
             client = Client(socket)
             assert (await client.receive())["type"] == "auth_success"

@@ -47,6 +47,7 @@ class Replay:
         async with websockets.connect(
             self.url + session["query"],
             additional_headers={"Authorization": header} if header else {},
+            proxy=None,
             compression=None,
             ping_interval=None,
             max_size=None,

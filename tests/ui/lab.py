@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import nbformat
 from playwright.sync_api import Locator, Page
 
@@ -73,8 +73,8 @@ def _wait_until_ready(process: subprocess.Popen[bytes], runtime: Path, log: Path
         try:
             (info,) = runtime.glob("jpserver-*.json")
             url = json.loads(info.read_text())["url"]
-            urllib.request.urlopen(f"{url}api?token={TOKEN}", timeout=5).close()
-        except (ValueError, OSError):
+            httpx.get(f"{url}api?token={TOKEN}", timeout=5, trust_env=False).raise_for_status()
+        except (ValueError, OSError, httpx.HTTPError):
             time.sleep(0.05)  # A process offers nothing else to wait for.
             continue
         return url

@@ -34,7 +34,7 @@ from kalam_notebook.wire.fileref import FileRef, check_file_ref
 from kalam_notebook.wire.guard import check_statements
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
 from kalam_notebook.wire.params import write_parameters_in
-from kalam_notebook.wire.placeholders import parameters_for
+from kalam_notebook.wire.placeholders import bind
 from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify
 from kalam_notebook.wire.topics import Start, check_topic
 from kalam_notebook.wire.types import unknown_types
@@ -172,7 +172,8 @@ class Client:
 
         Args:
             sql: One or more statements, separated by semicolons.
-            params: Values for ``$1 …``; with a single statement only.
+            params: Values for ``$1``, ``$2`` …; a list as the only item of IN, ``IN ($1)``, stands for its items.
+                With a single statement only.
             namespace: Namespace of table names that have none; None for the client's.
             allow_unsafe: Send also statements that the server carries out otherwise than they are written: a sub-query
                 in the WHERE of UPDATE or DELETE, ``DELETE … LIMIT``, EXPLAIN of a change.
@@ -183,12 +184,12 @@ class Client:
         Raises:
             UnsafeStatementError: Such a statement, and not ``allow_unsafe``; nothing was sent.
             QueryError: The server refuses a statement, or it failed; earlier statements may have taken effect.
-            ParameterError: A placeholder has no value, or a value cannot be sent exactly.
+            ParameterError: A placeholder has no value or a value no placeholder, or it cannot be sent exactly.
             KalamError: Other errors of the server, the login and the connection.
 
         Source: KalamDB HTTP reference, sections 6 to 9.
         """
-        qualified, values = self._named(sql, namespace), parameters_for(sql, params)
+        qualified, values = self._bound(sql, params, namespace)
         if not allow_unsafe:
             check_statements(qualified)
         with self._hinting(qualified), self._forgetting(qualified):
@@ -215,7 +216,7 @@ class Client:
 
         Args:
             sql: One statement that returns rows.
-            params: Values for ``$1 …``.
+            params: Values for ``$1 …``; see ``execute_query``.
             namespace: Namespace of table names that have none; None for the client's.
             max_rows: Rows after which reading stops, with a visible notice; None for all.
             engine: ``server``, or ``local`` to copy the tables exactly and run the query in this process.
@@ -315,7 +316,7 @@ class Client:
     ) -> QueryResult:
         """Run one query and return all its rows with what is known of their completeness; otherwise as ``query``."""
         _check_reading(max_rows, engine)
-        qualified, values = self._named(sql, namespace), parameters_for(sql, params)
+        qualified, values = self._bound(sql, params, namespace)
         if not allow_unsafe:
             check_statements(qualified)
         read = self._reader.read_locally if engine == "local" else self._reader.read
@@ -345,7 +346,7 @@ class Client:
 
         Args:
             sql: As for ``query``.
-            params: Values for ``$1 …``.
+            params: Values for ``$1 …``; see ``execute_query``.
             namespace: Namespace of table names that have none; None for the client's.
             batch_rows: Rows of a batch, at most.
             max_rows: Rows after which reading stops, with a visible notice; None for all.
@@ -365,7 +366,7 @@ class Client:
         _check_reading(max_rows, "server")
         if isinstance(batch_rows, bool) or not isinstance(batch_rows, int) or batch_rows < 1:
             raise ConfigError(f"batch_rows is a number of rows from 1 on, not {batch_rows!r}.")
-        qualified, values = self._named(sql, namespace), parameters_for(sql, params)
+        qualified, values = self._bound(sql, params, namespace)
         if not allow_unsafe:
             check_statements(qualified)
 
@@ -390,7 +391,7 @@ class Client:
         Args:
             sql: One statement with a placeholder ``FILE("name")`` for each file.
             files: For each placeholder name a path, bytes, an open binary file, or ``(file name, bytes or path)``.
-            params: Values for ``$1 …``.
+            params: Values for ``$1 …``; see ``execute_query``.
             namespace: Namespace of table names that have none; None for the client's.
             allow_unsafe: Send also statements that the server carries out otherwise than they are written.
 
@@ -401,7 +402,7 @@ class Client:
 
         Source: KalamDB HTTP reference, section 13.1.
         """
-        qualified, values = self._named(sql, namespace), parameters_for(sql, params)
+        qualified, values = self._bound(sql, params, namespace)
         if not allow_unsafe:
             check_statements(qualified)
         with self._hinting(qualified), self._forgetting(qualified):
@@ -617,7 +618,8 @@ class Client:
         Args:
             sql: Any SELECT. A filter over one table is followed row by row, anything else is run again when one of its
                 tables has changed.
-            params: Values for ``$1 …``; they are written into the text as literals, because the server takes none.
+            params: Values for ``$1 …``, as for ``execute_query``; they go as literals, because the server
+                takes none here.
             namespace: Namespace of table names that have none; None for the client's.
             key: The columns that tell the rows of a result apart, where it is run again; None for those of GROUP BY,
                 else the primary keys.
@@ -663,7 +665,8 @@ class Client:
 
         Args:
             sql: ``SELECT columns FROM namespace.table [WHERE …]``.
-            params: Values for ``$1 …``; they are written into the text as literals, because the server takes none.
+            params: Values for ``$1 …``, as for ``execute_query``; they go as literals, because the server
+                takes none here.
             namespace: Namespace of a table name that has none; None for the client's.
             batch_size: Rows of one ``InitialBatch``, up to 999; None for changes only.
             last_rows: Only so many rows at first, up to ``batch_size``. The server sends the wrong ones when there are
@@ -761,8 +764,7 @@ class Client:
             lane.close()
 
     def _live_sql(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> str:
-        _check_text(sql)
-        return self._named(write_parameters_in(sql, parameters_for(sql, params)), namespace)
+        return write_parameters_in(*self._bound(sql, params, namespace))
 
     def _live_source(self) -> ClientSource:
         from kalam_notebook.live_source import ClientSource
@@ -834,9 +836,14 @@ class Client:
         self._check_open()
         return _json(self._http.send(Request("GET", path, repeatable=True)).content)
 
+    def _bound(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> tuple[str, list[Any]]:
+        """The SQL with a namespace on every table name, and the values that are sent with it."""
+        _check_text(sql)
+        text, values = bind(sql, params)
+        return self._named(text, namespace), values
+
     def _named(self, sql: str, namespace: str | None) -> str:
         """The SQL with a namespace on every table name, if one is given."""
-        _check_text(sql)
         name = namespace or self._namespace
         if name is None:
             return sql

@@ -11,7 +11,7 @@ from typing import Any
 
 from kalam_notebook.wire.sql import Kind, UnreadableSQL, tokenize
 
-__all__ = ["DecimalText", "cast_decimals"]
+__all__ = ["DecimalText", "cast_decimals", "decimal_literal"]
 
 #: Digits of the widest decimal.
 _MAX_DIGITS = 38
@@ -44,6 +44,12 @@ def cast_decimals(sql: str, params: Sequence[Any]) -> str:
             parts.append(f"{sql[last : token.start]}CAST({token.text} AS {types[token.text]})")
             last = token.end
     return "".join([*parts, sql[last:]])
+
+
+def decimal_literal(text: DecimalText) -> str:
+    """A decimal as it stands in SQL; as text when it has more digits than the server knows."""
+    kind = _sql_type(text)
+    return f"'{text}'" if kind is None else f"CAST('{text}' AS {kind})"
 
 
 def _sql_type(text: str) -> str | None:

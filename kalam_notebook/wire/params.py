@@ -10,89 +10,50 @@ import datetime as dt
 import math
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from kalam_notebook.errors import ParameterError
-from kalam_notebook.wire.decimals import DecimalText, cast_decimals
+from kalam_notebook.wire.decimals import DecimalText, decimal_literal
 from kalam_notebook.wire.fileref import FileRef
 from kalam_notebook.wire.sql import Kind, tokenize
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["MAX_PARAMETERS", "encode_parameters", "write_parameters_in"]
+__all__ = ["MAX_PARAMETERS", "check_list", "encode", "encode_items", "literal", "unpacked", "write_parameters_in"]
 
 #: The server's limits; fixed in its code (HTTP reference, section 2.4).
 MAX_PARAMETERS = 50
 MAX_PARAMETER_BYTES = 524_264
 
 
-def encode_parameters(params: Sequence[Any] | None) -> list[Any]:
-    """Convert Python, NumPy, pandas and Arrow values to JSON values.
-
-    Args:
-        params: Values in the order of ``$1``, ``$2`` …; None for none.
-
-    Returns:
-        The list to send.
+def check_list(params: Sequence[Any] | None) -> Sequence[Any]:
+    """The values for ``$1 …``, seen to be a list.
 
     Raises:
-        ParameterError: A value cannot be sent exactly, or there are too many.
+        ParameterError: They are something else.
     """
     if params is None:
-        return []
+        return ()
     if isinstance(params, (str, bytes, Mapping)) or not isinstance(params, Sequence):
         raise ParameterError("list", f"params must be a list of values for $1, $2 …, not {type(params).__name__}.")
-    if len(params) > MAX_PARAMETERS:
-        raise ParameterError(f"${len(params)}", f"the server takes at most {MAX_PARAMETERS} parameters.")
-    return [_encode(f"${index}", value) for index, value in enumerate(params, 1)]
+    return params
 
 
-def write_parameters_in(sql: str, values: Sequence[Any]) -> str:
-    """Write values in the place of ``$1 …``, as literals: live queries have no parameters on the server.
+def encode(name: str, value: object) -> object:
+    """Convert one Python, NumPy, pandas or Arrow value to a JSON value.
 
     Args:
-        sql: A text; what looks like a parameter in a string or a comment is left alone.
-        values: As ``encode_parameters`` returns them.
+        name: Its placeholder, for messages.
+        value: The value.
 
     Raises:
-        ParameterError: A parameter has no value, or one that has no literal.
-        UnreadableSQL: The text cannot be tokenized.
+        ParameterError: It cannot be sent exactly.
     """
-    if not values:
-        return sql
-    sql = cast_decimals(sql, values)
-    parts, last = [], 0
-    for token in tokenize(sql):
-        if token.kind is not Kind.PARAMETER:
-            continue
-        number = int(token.text[1:])
-        if not 1 <= number <= len(values):
-            raise ParameterError(token.text, f"there is no value for it; {len(values)} are given.")
-        parts += [sql[last : token.start], _literal(token.text, values[number - 1])]
-        last = token.end
-    return "".join([*parts, sql[last:]])
-
-
-def _literal(name: str, value: object) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, (int, float)):
-        return repr(value) if value >= 0 else f"({value!r})"  # Behind a minus, another one would begin a comment.
-    if isinstance(value, str):
-        if "\0" in value:
-            raise ParameterError(name, "the text holds NUL, which SQL text cannot.")
-        return "'" + value.replace("'", "''") + "'"
-    raise ParameterError(name, f"a live query cannot compare with {type(value).__name__}.")
-
-
-def _encode(name: str, value: object) -> object:
     encoded = _encode_scalar(name, _to_python(value))
     if isinstance(encoded, str):
         size = len(_utf8(name, encoded))
@@ -101,11 +62,112 @@ def _encode(name: str, value: object) -> object:
     return encoded
 
 
+def unpacked(value: object) -> list[Any] | None:
+    """The items of a list, tuple, set, Series, NumPy or Arrow array, or the like; None for a single value."""
+    if isinstance(value, (str, bytes, bytearray, memoryview)):
+        return None
+    if isinstance(value, (Sequence, Set)):
+        return list(value)
+    array: Any = value
+    # An array of no dimension is a number.
+    is_array = isinstance(value, tuple(_array_types())) and getattr(array, "ndim", 1) != 0
+    return list(array) if is_array else None
+
+
+def encode_items(name: str, items: Sequence[Any]) -> list[object]:
+    """Convert the items of a list to JSON values.
+
+    Args:
+        name: Its placeholder, for messages.
+        items: What ``unpacked`` gives.
+
+    Raises:
+        ParameterError: One cannot be sent exactly, or is a list itself.
+    """
+    values = []
+    for number, item in enumerate(items, 1):
+        if unpacked(item) is not None or isinstance(item, Mapping):
+            raise ParameterError(name, f"item {number} of its list is a {type(item).__name__}, no single value.")
+        try:
+            values.append(encode(name, item))
+        except ParameterError as exc:
+            raise ParameterError(name, f"item {number} of its list: {exc.reason}") from exc
+    return values
+
+
+def write_parameters_in(sql: str, values: Sequence[Any]) -> str:
+    """Write values in the place of ``$1 …``, as literals: live queries have no parameters on the server.
+
+    Args:
+        sql: A text; what looks like a parameter in a string or a comment is left alone.
+        values: As ``encode`` returns them.
+
+    Raises:
+        ParameterError: A parameter has no value, or one that has no literal.
+        UnreadableSQL: The text cannot be tokenized.
+    """
+    if not values:
+        return sql
+    parts, last = [], 0
+    for token in tokenize(sql):
+        if token.kind is not Kind.PARAMETER:
+            continue
+        number = int(token.text[1:])
+        if not 1 <= number <= len(values):
+            raise ParameterError(token.text, f"there is no value for it; {len(values)} are given.")
+        parts += [sql[last : token.start], literal(token.text, values[number - 1])]
+        last = token.end
+    return "".join([*parts, sql[last:]])
+
+
+def literal(name: str, value: object) -> str:
+    """A JSON value as it can stand in SQL.
+
+    Args:
+        name: Its placeholder, for messages.
+        value: As ``encode`` returns it.
+
+    Raises:
+        ParameterError: It has no literal.
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, (int, float)):
+        return repr(value) if value >= 0 else f"({value!r})"  # Behind a minus, another one would begin a comment.
+    if isinstance(value, DecimalText):
+        return decimal_literal(value)
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ParameterError(name, "the text holds NUL, which SQL text cannot.")
+        return "'" + value.replace("'", "''") + "'"
+    raise ParameterError(name, f"a live query cannot compare with {type(value).__name__}.")
+
+
 def _utf8(name: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as exc:
         raise ParameterError(name, "the text holds a lone surrogate, which is not Unicode text.") from exc
+
+
+def _array_types() -> list[type]:
+    """The classes of arrays and series of the libraries that are loaded; see ``_to_python``."""
+    names = {
+        "numpy": ["ndarray"],
+        "pandas": ["Series", "Index", "api.extensions.ExtensionArray"],
+        "polars": ["Series"],
+        "pyarrow": ["Array", "ChunkedArray"],
+    }
+    found = []
+    for module, classes in names.items():
+        for name in classes:
+            part: Any = sys.modules.get(module)
+            for attribute in name.split("."):
+                part = getattr(part, attribute, None)
+            found.append(part)
+    return [kind for kind in found if kind is not None]
 
 
 def _to_python(value: object) -> object:

@@ -190,6 +190,15 @@ def test_conditions_that_count_as_missing(notes, verb, condition):
     assert notes.rows("SELECT count(*) FROM app.notes") == [["3"]]
 
 
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [("id IN (NULL)", 0), ("id NOT IN (NULL)", 0), ("id IN (NULL) IS NOT NULL", 0), ("id NOT IN (NULL) IS NULL", 3)],
+)
+def test_a_list_of_null_is_a_condition(notes, condition, found):
+    assert notes.message(f"UPDATE app.notes SET body = 'x' WHERE {condition}") == f"Updated {found} row(s)"
+    assert notes.message(f"DELETE FROM app.notes WHERE {condition}") == f"Deleted {found} row(s)"
+
+
 def test_update_counts_changed_rows_only(notes):
     assert notes.message("UPDATE app.notes SET n = 2 WHERE id >= 0") == "Updated 2 row(s)"
     assert notes.message("UPDATE app.notes SET n = 2 WHERE id >= 0") == "Updated 0 row(s)"

@@ -15,7 +15,7 @@ import pytest
 from kalam_notebook.errors import ParameterError
 from kalam_notebook.wire.decimals import DecimalText
 from kalam_notebook.wire.fileref import FileRef
-from kalam_notebook.wire.params import encode_parameters, write_parameters_in
+from kalam_notebook.wire.params import encode, write_parameters_in
 
 BERLIN = dt.timezone(dt.timedelta(hours=2))
 REF = FileRef("1", "f0001", "a.txt", 3, "text/plain", "aa")
@@ -59,7 +59,7 @@ REF = FileRef("1", "f0001", "a.txt", 3, "text/plain", "aa")
     ids=repr,
 )
 def test_values_arrive_exactly(value, sent):
-    (encoded,) = encode_parameters([value])
+    encoded = encode("$1", value)
     assert encoded == sent
     assert type(encoded) is type(sent)
 
@@ -89,7 +89,7 @@ def test_values_arrive_exactly(value, sent):
 )
 def test_what_would_be_damaged_is_refused_by_name(value, words):
     with pytest.raises(ParameterError, match=words) as caught:
-        encode_parameters([1, value])
+        encode("$2", value)
     assert caught.value.parameter == "$2"
     assert str(caught.value).startswith("Parameter $2: ")
 
@@ -97,17 +97,8 @@ def test_what_would_be_damaged_is_refused_by_name(value, words):
 @pytest.mark.parametrize("name", ["numpy", "pandas", "pyarrow"])
 def test_a_library_that_another_thread_is_just_importing(name, monkeypatch):
     monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    assert encode_parameters([1, "a", None, Decimal("1.5")]) == [1, "a", None, DecimalText("1.5")]
-
-
-def test_the_list_itself():
-    assert encode_parameters(None) == []
-    assert encode_parameters((1, "a")) == [1, "a"]
-    for wrong in ("abc", {"a": 1}, 5):
-        with pytest.raises(ParameterError, match="must be a list"):
-            encode_parameters(wrong)
-    with pytest.raises(ParameterError, match="at most 50"):
-        encode_parameters([0] * 51)
+    values = [encode("$1", value) for value in (1, "a", None, Decimal("1.5"))]
+    assert values == [1, "a", None, DecimalText("1.5")]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +116,7 @@ def test_the_list_itself():
     ],
 )
 def test_values_are_written_in_as_literals(sql, values, expected):
-    assert write_parameters_in(sql, encode_parameters(values)) == expected
+    assert write_parameters_in(sql, [encode("$1", value) for value in values]) == expected
 
 
 @pytest.mark.parametrize(
@@ -138,4 +129,4 @@ def test_values_are_written_in_as_literals(sql, values, expected):
 )
 def test_values_that_have_no_literal(sql, values, words):
     with pytest.raises(ParameterError, match=words):
-        write_parameters_in(sql, encode_parameters(values))
+        write_parameters_in(sql, [encode("$1", value) for value in values])

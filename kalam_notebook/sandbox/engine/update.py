@@ -107,7 +107,9 @@ class Changer:
         # A sub-query that is not ignored becomes a join, or an empty relation where it reads no table.
         is_filtered = "Filter:" in optimized or " Join:" in optimized
         empty = not is_filtered or ("EmptyRelation" in optimized and not parts.sets_subquery)
-        if not parts.has_where or (empty and not parts.lost_condition):
+        # The server sees a condition in IN (NULL), which the engine here evaluates beforehand.
+        is_told = parts.lost_condition or parts.has_single_list
+        if not parts.has_where or (empty and not is_told):
             word = kind.upper()
             raise execution(
                 f"Execution error: {_operation(kind, definition)}Error during planning: {word} requires a WHERE clause"

@@ -23,6 +23,7 @@ class ChangeText:
         is_identity: Whether every column is set to itself.
         has_where: Whether the statement as written has a condition.
         lost_condition: Whether nothing of the condition is left.
+        has_single_list: Whether the condition compares with a list of one item.
         sets_subquery: Whether an assigned value holds a sub-query.
     """
 
@@ -33,6 +34,7 @@ class ChangeText:
     is_identity: bool
     has_where: bool
     lost_condition: bool
+    has_single_list: bool
     sets_subquery: bool
 
 
@@ -82,10 +84,12 @@ def _with_condition(
 ) -> ChangeText:
     _until(cursor, ("WHERE",))
     where = cursor.peek()
-    sql, lost_condition = cursor.sql, False
+    sql, lost_condition, has_single_list = cursor.sql, False, False
     if where is not None:
         cursor.next()
-        parts = _conjuncts(_until(cursor, ("LIMIT", "RETURNING")))
+        condition = _until(cursor, ("LIMIT", "RETURNING"))
+        has_single_list = _has_single_list(condition)
+        parts = _conjuncts(condition)
         kept = [part for part in parts if not any(token.upper == "SELECT" for token in part)]
         if len(kept) < len(parts) and not keep_subqueries:
             sql = _rebuilt(cursor.sql, where, kept)
@@ -99,8 +103,14 @@ def _with_condition(
         is_identity=bool(assigned) and all(name in bare and bare[name].name == name for name in assigned),
         has_where=where is not None,
         lost_condition=lost_condition,
+        has_single_list=has_single_list,
         sets_subquery=any(token.upper == "SELECT" for tokens in assigned.values() for token in tokens),
     )
+
+
+def _has_single_list(condition: Sequence[Token]) -> bool:
+    texts = [token.upper for token in condition]
+    return any(texts[i : i + 2] == ["IN", "("] and texts[i + 3 : i + 4] == [")"] for i in range(len(texts)))
 
 
 def _rebuilt(sql: str, where: Token, kept: list[list[Token]]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
+from kalam_notebook.frames import unsliced
 from kalam_notebook.results import Completeness
 
 if TYPE_CHECKING:
@@ -20,13 +22,18 @@ class QueryBatches:
     Args:
         batches: Gives the batches, and returns what is known of their completeness.
         on_end: Called with that when the last batch has been taken; may raise or warn.
+        find_schema: Finds out the schema when there are no rows, for those who need one.
     """
 
     def __init__(
-        self, batches: Generator[pa.RecordBatch, None, Completeness], on_end: Callable[[Completeness], None]
+        self,
+        batches: Generator[pa.RecordBatch, None, Completeness],
+        on_end: Callable[[Completeness], None],
+        find_schema: Callable[[], pa.Schema],
     ) -> None:
         self._batches = batches
         self._on_end = on_end
+        self._find_schema = find_schema
         self._completeness: Completeness | None = None
         self._rows = 0
 
@@ -61,6 +68,19 @@ class QueryBatches:
         if batch is None:
             raise StopAsyncIteration
         return batch
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Give the batches that are left, one after the other, to a library that takes Arrow streams.
+
+        ``pyarrow.RecordBatchReader.from_stream(batches)`` and what is built on it hold one batch at a time.
+        """
+        import pyarrow as pa
+
+        first = self._take()
+        if first is None:
+            return self._find_schema().empty_table().__arrow_c_stream__(requested_schema)
+        reader = pa.RecordBatchReader.from_batches(first.schema, map(unsliced, itertools.chain([first], self)))
+        return reader.__arrow_c_stream__(requested_schema)
 
     def __repr__(self) -> str:
         return f"<QueryBatches {self._rows} rows so far, {self._completeness or 'not at the end'}>"

@@ -375,7 +375,11 @@ class Client:
                 batches = self._reader.read_batches(qualified, values, batch_rows=batch_rows, max_rows=max_rows)
                 return (yield from batches)
 
-        return QueryBatches(read(), on_end=lambda completeness: _tell(completeness, strict=strict))
+        return QueryBatches(
+            read(),
+            on_end=lambda completeness: _tell(completeness, strict=strict),
+            find_schema=lambda: self._reader.read(qualified, values, max_rows=0).arrow().schema,
+        )
 
     def execute_with_files(
         self,

@@ -1,9 +1,12 @@
-"""Arrow tables as pandas and polars frames, without losing anything on the way. Called by results and live tables."""
+"""Arrow tables as pandas and polars frames, without losing anything on the way.
+
+Called by results, batches and live tables.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kalam_notebook.errors import MissingDependencyError, ResultError
 from kalam_notebook.wire.fileref import FileRef, parse_file_ref
@@ -14,7 +17,9 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["to_pandas", "to_polars"]
+__all__ = ["to_pandas", "to_polars", "unsliced"]
+
+_Rows = TypeVar("_Rows", "pa.Table", "pa.RecordBatch")
 
 
 def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None) -> pd.DataFrame:
@@ -134,6 +139,7 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
         )
     import pyarrow as pa
 
+    table = unsliced(table)
     kinds = [_for_polars(kind) for kind in table.schema.types]
     plain = pa.table(
         [cells if cells.type == kind else cells.cast(kind) for cells, kind in zip(table.columns, kinds, strict=True)],
@@ -142,3 +148,18 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
     frame = pl.from_arrow(plain)
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def unsliced(rows: _Rows) -> _Rows:
+    """Lay lists of one size that may be NULL out anew; polars 2 cannot read a slice of such lists.
+
+    Args:
+        rows: A table or a record batch, for another library to read.
+    """
+    import pyarrow as pa
+
+    for index, found in enumerate(rows.schema):
+        cells = rows.column(index)
+        if pa.types.is_fixed_size_list(found.type) and cells.null_count:
+            rows = rows.set_column(index, found, cells.take(pa.arange(0, len(cells))))
+    return rows

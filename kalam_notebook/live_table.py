@@ -10,11 +10,11 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, RequestTimeoutError, SubscriptionError
 from kalam_notebook.live.changes import change_table
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from kalam_notebook.transport.lane import Lane
     from kalam_notebook.transport.socket import LiveSocket
 
-__all__ = ["LiveChanges", "LiveDelta", "LiveSource", "LiveStats", "LiveTable", "Proof"]
+__all__ = ["LiveBatches", "LiveChanges", "LiveDelta", "LiveSource", "LiveStats", "LiveTable", "Proof"]
 
 #: Seconds in which a server that cannot be reached may come back while a live table begins.
 _PATIENCE = 10.0
@@ -55,6 +55,11 @@ _PATIENCE = 10.0
 #: How often the server is asked: the form that runs a query again asks less often than one delta costs.
 _RHYTHM = Rhythm()
 _RHYTHMS = {Form.DIRECT: _RHYTHM, Form.DELTA: Rhythm(settle=0.0), Form.RERUN: Rhythm(gap=0.5, settle=0.02)}
+
+_NO_ITERATOR = (
+    "A live table cannot be looped over.\n"
+    "Type live.df(), live.polars() or live.arrow() for its rows, live.batches() for its changes."
+)
 
 
 class LiveSource(RowSource, Protocol):
@@ -92,6 +97,47 @@ class LiveChanges:
         from kalam_notebook.frames import to_pandas
 
         return to_pandas(self.table)
+
+
+class LiveBatches:
+    """The changes of a live table from now on, batch by batch, until it is closed.
+
+    ``next`` waits for the next batch; ``async for`` does so without blocking the event loop. What an ``await`` that was
+    cancelled waited for comes with the next one.
+
+    Args:
+        table: The live table.
+
+    Raises:
+        KalamError: The table stopped.
+    """
+
+    def __init__(self, table: LiveTable) -> None:
+        self._table = table
+        self._version = table.version
+
+    def __iter__(self) -> LiveBatches:
+        return self
+
+    def __next__(self) -> LiveChanges:
+        batch = self._table._wait_for_changes(self._version)
+        if batch is None:
+            raise StopIteration
+        self._version = batch.version
+        return batch
+
+    def __aiter__(self) -> LiveBatches:
+        return self
+
+    async def __anext__(self) -> LiveChanges:
+        batch = await call_in_thread(lambda: self._table._wait_for_changes(self._version))
+        if batch is None:
+            raise StopAsyncIteration
+        self._version = batch.version
+        return batch
+
+    def __repr__(self) -> str:
+        return f"<LiveBatches of {self._table!r}>"
 
 
 class LiveTable:
@@ -280,6 +326,15 @@ class LiveTable:
 
         return to_polars(self.arrow())
 
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Give ``arrow()`` to any library that takes Arrow streams, for example ``polars.DataFrame(live)``."""
+        from kalam_notebook.frames import unsliced
+
+        return unsliced(self.arrow()).__arrow_c_stream__(requested_schema)
+
     def delta(self, since: int) -> LiveDelta:
         """Return what changed since a version.
 
@@ -310,6 +365,20 @@ class LiveTable:
 
         now, steps, is_whole, schema = self._follower.look(look)
         return LiveChanges(now, change_table(steps, schema, last=last), is_whole)
+
+    def _wait_for_changes(self, version: int) -> LiveChanges | None:
+        """Wait until something has changed since a version; None when the table was closed."""
+        while True:
+            # Asked before the rows are looked at: what came until the end counts.
+            seen, is_over = self._follower.bell.count, self._follower.is_over
+            changes = self._changes_since(version)
+            if changes.version != version:
+                return changes
+            if is_over:
+                if self._follower.error is not None:
+                    raise self._follower.error
+                return None
+            self._follower.bell.wait_beyond(seen)
 
     # The truth.
 
@@ -410,35 +479,16 @@ class LiveTable:
                 )
             self._follower.bell.wait_beyond(seen, deadline)
 
-    def __iter__(self) -> Iterator[LiveChanges]:
-        """Give the changes from now on batch by batch, waiting for each, until the table is closed.
+    def batches(self) -> LiveBatches:
+        """Give the changes from now on batch by batch, for ``for``, ``async for`` and ``next``."""
+        return LiveBatches(self)
 
-        Raises:
-            KalamError: The table stopped.
-        """
-        return self._batches(self.version)
+    def __iter__(self) -> NoReturn:
+        # Without it, pandas and others would fail as well, but would not say what to type.
+        raise TypeError(_NO_ITERATOR)
 
-    def __aiter__(self) -> AsyncIterator[LiveChanges]:
-        """As ``__iter__``, without blocking the event loop."""
-        return self._awaited_batches(self._batches(self.version))
-
-    def _batches(self, version: int) -> Iterator[LiveChanges]:
-        while True:
-            seen, is_over = self._follower.bell.count, self._follower.is_over
-            batch = self._changes_since(version)
-            if batch.version != version:
-                version = batch.version
-                yield batch
-            elif is_over:
-                if self._follower.error is not None:
-                    raise self._follower.error
-                return
-            else:
-                self._follower.bell.wait_beyond(seen)
-
-    async def _awaited_batches(self, batches: Iterator[LiveChanges]) -> AsyncIterator[LiveChanges]:
-        while (batch := await call_in_thread(lambda: next(batches, None))) is not None:
-            yield batch
+    def __aiter__(self) -> NoReturn:
+        raise TypeError(_NO_ITERATOR)
 
     def close(self) -> None:
         """Stop following, within a second; the rows stay. May be called twice."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from kalam_notebook.errors import ResultError
-from kalam_notebook.frames import to_pandas, to_polars
+from kalam_notebook.frames import to_pandas, to_polars, unsliced
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -108,6 +108,13 @@ class QueryResult:
             MissingDependencyError: polars is not installed.
         """
         return to_polars(self.arrow())
+
+    def __arrow_c_schema__(self) -> object:
+        return self.arrow().schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Give ``arrow()`` to any library that takes Arrow streams, for example ``polars.DataFrame(result)``."""
+        return unsliced(self.arrow()).__arrow_c_stream__(requested_schema)
 
     @property
     def footer(self) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ def sync() -> None:
     live = kalam.live("SELECT * FROM app.t")
     assert_type(live, kalam.LiveTable)
     assert_type(live.df(), pd.DataFrame)
+    for changes in live.batches():
+        assert_type(changes.df(), pd.DataFrame)
     assert_type(live.on_change(lambda table: None), Callable[[], None])
     with kalam.sandbox() as server:
         assert_type(server.url, str)

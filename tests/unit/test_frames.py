@@ -82,3 +82,9 @@ def test_text_in_a_file_column_stays_text():
 
 def test_polars_holds_uuids_as_bytes():
     assert to_polars(table("Uuid", cells=[[UUID]]))["c0"][0] == uuid.UUID(UUID).bytes
+
+
+def test_polars_reads_a_part_of_lists_of_one_size_that_may_be_null():
+    cells = pa.array([[0.5, 1.5], None] * 25, pa.list_(pa.float32(), 2))
+    part = pa.table({"e": cells}).slice(3, 20)
+    assert to_polars(part)["e"].to_list() == part.column("e").to_pylist()

@@ -17,6 +17,7 @@ from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
+import pandas as pd
 import pytest
 from live_socket_server import SCHEMA, SocketServer
 from live_source import RowSource
@@ -583,7 +584,7 @@ def test_changes_tell_cells_before_and_after(server, open_table):
 
 def test_batches_of_changes(server, open_table):
     table = open_table()
-    batches = iter(table)
+    batches = table.batches()
     server.change("insert", row(3, 12))
     first = next(batches)
     assert (first.is_whole, first.table.column("id").to_pylist()) == (True, [3])
@@ -598,7 +599,7 @@ def test_batches_of_changes_without_blocking_a_loop(server, open_table):
     seen = []
 
     async def main():
-        batches = aiter(table)
+        batches = table.batches()
         server.change("insert", row(3, 12))
         async for batch in batches:
             seen.extend(batch.table.column("id").to_pylist())
@@ -608,6 +609,26 @@ def test_batches_of_changes_without_blocking_a_loop(server, open_table):
 
     asyncio.run(main())
     assert seen == [3, 4, 5]
+
+
+def test_an_await_that_is_given_up_loses_no_batch(server, open_table):
+    table = open_table()
+
+    async def main():
+        batches = table.batches()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(batches), 0.01)
+        server.change("insert", row(3, 12))
+        table.wait_for(3)
+        return await anext(batches)
+
+    assert asyncio.run(main()).table.column("id").to_pylist() == [3]
+
+
+@pytest.mark.parametrize("loop", [iter, aiter, list, pd.Series])
+def test_the_table_itself_cannot_be_looped_over(loop, open_table):
+    with pytest.raises(TypeError, match=r"Type live\.df\(\), .* live\.batches\(\) for its changes\."):
+        loop(open_table())
 
 
 # Not beginning.

@@ -295,7 +295,7 @@ def test_batches(path, clock, play):
     make_file(path)
     live = play()
     clock.wait_until_waiting(2.0)
-    batches = iter(live)
+    batches = live.batches()
     clock.set(100.0)
     tables = [batch.table for batch in batches]
     told = [kind for changes in tables for kind in changes.column("_change").to_pylist()]
@@ -308,7 +308,7 @@ def test_async_batches(path, clock, play):
     clock.wait_until_waiting(2.0)
 
     async def versions() -> list[int]:
-        batches = aiter(live)
+        batches = live.batches()
         clock.set(100.0)
         return [batch.version async for batch in batches]
 
@@ -412,7 +412,7 @@ def test_damage_stops_it_visibly(path):
         assert "damaged" in live.status
         assert ids(live) == [1, 3]
         with pytest.raises(RecordingError):
-            list(live)
+            list(live.batches())
 
 
 def test_what_cannot_be_replayed(path, tmp_path):

@@ -17,6 +17,7 @@ from kalam_notebook.sandbox.routes.answers import SANDBOX
 from kalam_notebook.sandbox.routes.auth import add_auth_routes
 from kalam_notebook.sandbox.routes.files import add_file_route
 from kalam_notebook.sandbox.routes.health import add_health_routes
+from kalam_notebook.sandbox.routes.scans import add_scan_routes
 from kalam_notebook.sandbox.routes.sql import add_sql_route
 from kalam_notebook.sandbox.routes.topics import add_topic_routes
 from kalam_notebook.sandbox.server import Sandbox
@@ -58,6 +59,7 @@ def create_app(options: Options) -> web.Application:
     add_sql_route(app)
     add_file_route(app)
     add_topic_routes(app)
+    add_scan_routes(app)
     add_live_routes(app, sandbox, options)
     app.cleanup_ctx.append(_running)
     return app

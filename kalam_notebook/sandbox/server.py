@@ -13,6 +13,7 @@ from kalam_notebook.sandbox.engine import access
 from kalam_notebook.sandbox.engine.plan_cache import PlanCache
 from kalam_notebook.sandbox.engine.request import Planned, Request, StatementFailedError
 from kalam_notebook.sandbox.engine.results import Rows
+from kalam_notebook.sandbox.engine.scans import ScanLog
 from kalam_notebook.sandbox.engine.session import SessionPool
 from kalam_notebook.sandbox.errors import DENIED
 from kalam_notebook.sandbox.files import FileStore
@@ -41,7 +42,7 @@ class Sandbox:
         jobs = Jobs()
         system = SystemTables(catalog=catalog, users=users, topics=topics, jobs=jobs, options=options)
         self.server = Server(
-            options, catalog, Committer(catalog), users, topics, jobs, FileStore(), system, PlanCache()
+            options, catalog, Committer(catalog), users, topics, jobs, FileStore(), system, PlanCache(), ScanLog()
         )
         self.options = options
         self.tokens = Tokens(users, access_seconds=options.access_token_seconds)
@@ -56,7 +57,8 @@ class Sandbox:
 
     def warm_up(self) -> None:
         """Run a first query for root; the engine and what it imports take about a second to load."""
-        self.select(Caller("root", "system"), "SELECT 1")
+        with self.sessions.lend("root") as session:
+            session.collect(session.optimized(session.plan("SELECT 1")))
 
     def authenticate(self, token: str) -> Caller:
         """Return who owns an access token; raises PermissionError."""
@@ -78,11 +80,11 @@ class Sandbox:
         return TableInfo(namespace, table, definition.kind, columns)
 
     def select(self, caller: Caller, sql: str) -> SelectRows:
-        """Run one SELECT as over HTTP; raises SqlFailed or Unencodable."""
+        """Run one SELECT of a live query as over HTTP; raises SqlFailed or Unencodable."""
         planned = Planned(sql, classify(sql, caller))
         with self.sessions.lend(caller.user_id) as session:
             try:
-                (result,) = Request(self.server, session, caller).run([planned])
+                (result,) = Request(self.server, session, caller, is_live=True).run([planned])
             except StatementFailedError as failed:
                 raise failed.failure from None
         assert isinstance(result, Rows)  # The live part sends SELECTs only.

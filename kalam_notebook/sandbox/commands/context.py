@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kalam_notebook.sandbox.backend import Caller
 from kalam_notebook.sandbox.engine.plan_cache import PlanCache
+from kalam_notebook.sandbox.engine.scans import ScanLog
 from kalam_notebook.sandbox.files import FileStore
 from kalam_notebook.sandbox.jobs import Jobs
 from kalam_notebook.sandbox.options import Options
@@ -29,6 +30,7 @@ class Server:
     files: FileStore
     system: SystemTables
     plans: PlanCache
+    scans: ScanLog
 
 
 @dataclass(frozen=True, slots=True)

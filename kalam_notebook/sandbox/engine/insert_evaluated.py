@@ -45,8 +45,9 @@ class EvaluatedRows:
         typed: dict[str, object] = dict(named_parameters(params))
         if text.rows is not None and text.columns:
             sql, typed = self._with_typed_parameters(text, text.rows, params)
-        source = planned_insert(self._selector, sql, typed).logical_plan().inputs()[0]
-        rows = self._selector.session.evaluate(source)
+        frame = planned_insert(self._selector, sql, typed)
+        self._selector.note_scans(self._selector.session.optimized(frame))
+        rows = self._selector.session.evaluate(frame.logical_plan().inputs()[0])
         written = set(text.columns or [column.name for column in self._definition.writable])
         arrays = [
             self._stored(rows.column(column.name), column)

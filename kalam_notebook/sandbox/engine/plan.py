@@ -11,7 +11,8 @@ from datafusion import LogicalPlan
 _SCAN = re.compile(r"TableScan: ([^\s,]+)")
 _PROJECTED_SCAN = re.compile(r"TableScan: ([^\s,]+) projection=\[([^\]]*)\]")
 _FILTERED_SCAN = re.compile(r"^( *)Filter: (.*)\n +TableScan: ([^\s,]+)", re.MULTILINE)
-_SEQ_AFTER = re.compile(r"\._seq (>=?) Int64\((-?\d+)\)$")
+_ANY_SCAN = re.compile(r"^(?: *Filter: (.*)\n)? *TableScan: ([^\s,]+)(?: projection=\[([^\]]*)\])?", re.MULTILINE)
+_SEQ_AFTER = re.compile(r"\._seq (>=?|=) Int64\((-?\d+)\)$")
 _DELETED = re.compile(r"\._deleted(?: = Boolean\(true\))?$")
 
 
@@ -30,6 +31,41 @@ class HiddenFilter:
     tombstones: bool
     after: int | None
     others: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableScan:
+    """One scan of an optimised plan.
+
+    Attributes:
+        table: Table as the plan spells it.
+        conditions: What the scan asks of its rows, all of it at once.
+        reads_columns: Whether it reads any column; counting needs none.
+    """
+
+    table: str
+    conditions: tuple[str, ...]
+    reads_columns: bool
+
+    @property
+    def after(self) -> int | None:
+        """The greatest w of conditions ``_seq > w``, None without any."""
+        bounds = [bound for condition in self.conditions if (bound := _seq_bound(condition)) is not None]
+        return max(bounds, default=None)
+
+    def looks_up(self, key: str) -> bool:
+        """Say whether a condition asks for one value of a column."""
+        return any(
+            condition.startswith(f"{self.table}.{key} = ") and " OR " not in condition for condition in self.conditions
+        )
+
+
+def table_scans(optimized: LogicalPlan) -> list[TableScan]:
+    """Return the scans of an optimised plan in its order, sub-queries included."""
+    return [
+        TableScan(table, tuple(_conjuncts(text)) if text else (), columns != "")
+        for text, table, columns in _ANY_SCAN.findall(optimized.display_indent())
+    ]
 
 
 def scanned_tables(plan: LogicalPlan) -> list[str]:
@@ -72,14 +108,21 @@ def hidden_filters(optimized: LogicalPlan) -> list[HiddenFilter]:
 def _hidden(text: str, table: str) -> HiddenFilter:
     tombstones, after, others = False, None, 0
     for condition in _conjuncts(text):
-        if found := _SEQ_AFTER.search(condition):
-            bound = int(found[2]) - (found[1] == ">=")
+        if (bound := _seq_bound(condition)) is not None:
             after = bound if after is None else max(after, bound)
         elif _DELETED.search(condition) and not condition.startswith("NOT "):
             tombstones = True
         else:
             others += 1
     return HiddenFilter(table, tombstones, after, others)
+
+
+def _seq_bound(condition: str) -> int | None:
+    """Return the w of a condition ``_seq > w``, ``_seq >= w + 1`` or ``_seq = w + 1``; None for any other one."""
+    found = _SEQ_AFTER.search(condition)
+    if found is None or " OR " in condition:
+        return None
+    return int(found[2]) - (found[1] != ">")
 
 
 def _conjuncts(text: str) -> list[str]:

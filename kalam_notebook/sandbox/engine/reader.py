@@ -89,6 +89,19 @@ class Reader:
         table = self._catalog.tables[name]
         return self._log(name, table, user_id).unflushed > self._scan_window > 0
 
+    def versions(self, name: Name, user_id: str, after: int | None) -> tuple[int, int]:
+        """Return how many unflushed versions and flushed rows a scan goes through.
+
+        Args:
+            name: Which table.
+            user_id: Whose rows.
+            after: Only unflushed versions after this `_seq`; files are read whole all the same.
+        """
+        with self._catalog.lock:
+            log = self._log(name, self._catalog.tables[name], user_id)
+            unflushed = log.unflushed if after is None else log.unflushed_after(after)
+            return min(unflushed, self._scan_window or unflushed), log.flushed
+
     def scan(
         self,
         name: Name,

@@ -75,8 +75,10 @@ class Request:
         *,
         namespace: str = "default",
         params: Sequence[Value] = (),
+        is_live: bool = False,
     ) -> None:
         self._server = server
+        self._is_live = is_live
         self._session = session
         self._caller = caller
         self._params = params
@@ -159,9 +161,14 @@ class Request:
         """
         plans = self._server.plans
         used = plans.namespace(caller.role, sql, namespace) if self._server.options.forget_namespaces else namespace
-        yield self._selector(caller, used)
+        selector = self._selector(caller, used)
+        in_transaction = self._reader.transaction is not None
+        yield selector
         if keep:
             plans.keep(caller.role, sql, used)
+        self._server.scans.note(
+            sql, caller.user_id, selector.scans, is_live=self._is_live, in_transaction=in_transaction
+        )
 
     def _selector(self, caller: Caller, namespace: str) -> Selector:
         return Selector(

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
-from datafusion import DataFrame, col
+from datafusion import DataFrame, LogicalPlan, col
 
 from kalam_notebook.sandbox.backend import Caller, SqlFailed
 from kalam_notebook.sandbox.engine import access, plan
 from kalam_notebook.sandbox.engine.decimals import as_decimals
 from kalam_notebook.sandbox.engine.failures import engine_text, told_as_failure
+from kalam_notebook.sandbox.engine.plan import TableScan
 from kalam_notebook.sandbox.engine.reader import Reader
 from kalam_notebook.sandbox.engine.rewrite import rewrite, server_name
+from kalam_notebook.sandbox.engine.scans import POINT, Scan, scan_kind
 from kalam_notebook.sandbox.engine.session import Session
 from kalam_notebook.sandbox.errors import execution, unsupported
 from kalam_notebook.sandbox.options import Options
@@ -63,7 +65,8 @@ class Selector:
         self.reader = reader
         self.caller = caller
         self.namespace = namespace
-        self._filled_rows = 0  # By the scans since a SELECT was paid for.
+        # Scans of the statements run so far.
+        self.scans: list[Scan] = []
 
     def select(self, sql: str, params: Mapping[str, object] | None = None) -> ArrowRows:
         """Run a SELECT.
@@ -81,10 +84,10 @@ class Selector:
         limited = plan.has_limit(logical)
         if cap := self.options.max_query_limit if limited else self.options.default_query_limit:
             frame = frame.limit(cap)
-        schema, batches = self.session.run(frame)
-        # Every SELECT scans its tables whole, whatever few rows it returns (truth R1).
-        time.sleep(self._filled_rows * self.options.scan_row_ns / 1e9)
-        self._filled_rows = 0
+        optimized = self.session.optimized(frame)
+        scans = self.note_scans(optimized, is_point_cheap=self.reader.transaction is None)
+        time.sleep(sum(scan.seconds(self.options) for scan in scans))
+        schema, batches = self.session.collect(optimized)
         return ArrowRows(pa.schema([field.with_name(server_name(field.name)) for field in schema]), batches)
 
     def plan(self, text: str, params: Mapping[str, object] | None = None, *, whole: bool = False) -> DataFrame:
@@ -116,6 +119,28 @@ class Selector:
         cut = set() if whole else self._beyond_window(scanned)
         frame = self._with_hidden_rows(frame, text, params, scanned, cut)
         return self._with_vectors(frame, text, params, scanned)
+
+    def note_scans(self, optimized: LogicalPlan, *, is_point_cheap: bool = False) -> list[Scan]:
+        """Keep and return the scans of a plan, which cost the same whatever few rows they bring (truth L32).
+
+        Args:
+            optimized: The plan.
+            is_point_cheap: Whether rows are looked up by key; else each scan goes through its table.
+        """
+        scans = [
+            self._scan(found, name, is_point_cheap=is_point_cheap)
+            for found in plan.table_scans(optimized)
+            for name in self._resolve([found.table])
+            if name[0] != "system"
+        ]
+        self.scans += scans
+        return scans
+
+    def _scan(self, found: TableScan, name: Name, *, is_point_cheap: bool) -> Scan:
+        key = self._catalog.tables[name].definition.key
+        kind = scan_kind(found, key.name if key else None, is_point_cheap=is_point_cheap)
+        unflushed, flushed = self.reader.versions(name, self.caller.user_id, found.after)
+        return Scan(".".join(name), kind, 0 if kind == POINT else unflushed, flushed)
 
     def _check_numbered(self, frame: DataFrame) -> None:
         """Refuse to read `_seq` behind a single INSERT of the open transaction (SQL reference, section 6.11)."""
@@ -209,7 +234,6 @@ class Selector:
         except ConversionError as wrong:
             # MODIFY COLUMN to a type that stored values do not fit (KalamDB SQL reference, section 6.3).
             raise self.session.cast_failure(wrong.cells, wrong.kind) from None
-        self._filled_rows += sum(batch.num_rows for batch in batches)
         self.session.fill(full_name, schema, batches)
 
     def _resolve(self, spelled: list[str]) -> list[Name]:

@@ -112,16 +112,25 @@ class Session:
             raise engine_failure(failed) from None
         return frame
 
-    def run(self, frame: DataFrame) -> tuple[pa.Schema, list[pa.RecordBatch]]:
-        """Optimise and run a plan; the schema is that of the optimised plan, as the server announces it.
+    def optimized(self, frame: DataFrame) -> LogicalPlan:
+        """Optimise a plan.
 
         Raises:
             SqlFailed: The plan fails.
         """
         with told_as_failure():
-            optimized = self.context.create_dataframe_from_logical_plan(frame.optimized_logical_plan())
-            batches = optimized.collect()
-            schema = batches[0].schema if batches else optimized.schema()
+            return frame.optimized_logical_plan()
+
+    def collect(self, optimized: LogicalPlan) -> tuple[pa.Schema, list[pa.RecordBatch]]:
+        """Run an optimised plan; the schema is its own, as the server announces it.
+
+        Raises:
+            SqlFailed: The plan fails.
+        """
+        with told_as_failure():
+            frame = self.context.create_dataframe_from_logical_plan(optimized)
+            batches = frame.collect()
+            schema = batches[0].schema if batches else frame.schema()
         return schema, batches
 
     def evaluate(self, logical: LogicalPlan) -> pa.RecordBatch:

@@ -9,7 +9,7 @@ from datafusion import LogicalPlan
 
 from kalam_notebook.sandbox.engine import access
 from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError
-from kalam_notebook.sandbox.engine.failures import engine_text, told_as_failure
+from kalam_notebook.sandbox.engine.failures import engine_text
 from kalam_notebook.sandbox.engine.insert_evaluated import without_null_vectors
 from kalam_notebook.sandbox.engine.insert_plain import check_parameter, unchecked_batch
 from kalam_notebook.sandbox.engine.keys import check_changed_key, removes_rows
@@ -64,9 +64,9 @@ class Changer:
         frame = self._selector.plan(text, typed, whole=True)
         if name is None or parts is None:
             raise engine_text("Error during planning: the sandbox does not understand this statement")
-        with told_as_failure():
-            optimized = frame.optimized_logical_plan().display_indent()
-        self._check_condition(kind, optimized, parts, definition)
+        optimized = self._selector.session.optimized(frame)
+        self._check_condition(kind, optimized.display_indent(), parts, definition)
+        self._selector.note_scans(optimized)
         rows = self._evaluate(frame.logical_plan())
         check_changed_key(kind, definition, rows, before=_operation(kind, definition))
         if kind == "delete" and definition.kind == "stream" and not removes_rows(definition):

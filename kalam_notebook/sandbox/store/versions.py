@@ -94,6 +94,10 @@ class VersionLog:
         """Number of versions that no flush has taken yet."""
         return self._size - self.flushed
 
+    def unflushed_after(self, seq: int) -> int:
+        """Return the number of unflushed versions with a greater `_seq`."""
+        return self._size - max(self.flushed, self._after(seq))
+
     @property
     def flushed_seq(self) -> int:
         """`_seq` of the newest flushed version, 0 without any."""

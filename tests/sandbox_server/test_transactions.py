@@ -2,7 +2,7 @@
 
 import pytest
 
-from kalam_notebook.sandbox.engine.reader import Reader
+from kalam_notebook.sandbox.engine.reader import Filling, Reader
 
 
 @pytest.fixture
@@ -108,6 +108,6 @@ def test_snapshot_does_not_move_while_others_write_and_flush(table):
     snapshot = Reader(table.sandbox.server.catalog, scan_window=1000)
     snapshot.begin()
     table.sql("INSERT INTO app.t (id) VALUES (50); DELETE FROM app.t WHERE id = 1; STORAGE FLUSH TABLE app.t")
-    rows = [row for part in snapshot.scan(("app", "t"), "root") for row in part.to_pylist()]
+    rows = [row for part in snapshot.scan(("app", "t"), "root", Filling()) for row in part.to_pylist()]
     assert sorted(row["id"] for row in rows) == [1, 2]
     assert table.rows("SELECT id FROM app.t") == [["2"], ["50"]]

@@ -48,6 +48,23 @@ class Transaction:
         return sum(batch.num_rows for batch in rows), sum(batch.nbytes for batch in rows), len(tables)
 
 
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What a scan wants of a table.
+
+    Attributes:
+        tombstones: Whether deleted rows are wanted, too.
+        after: Only versions after this `_seq` are wanted.
+        whole: Whether the scan window does not apply.
+        vectors: Whether flushed vectors are read, as by a look-up of a key; other scans read NULL (truth L24).
+    """
+
+    tombstones: bool = False
+    after: int | None = None
+    whole: bool = False
+    vectors: bool = False
+
+
 class Reader:
     """Rows as one request sees them."""
 
@@ -102,35 +119,17 @@ class Reader:
             unflushed = log.unflushed if after is None else log.unflushed_after(after)
             return min(unflushed, self._scan_window or unflushed), log.flushed
 
-    def scan(
-        self,
-        name: Name,
-        user_id: str,
-        *,
-        tombstones: bool = False,
-        after: int | None = None,
-        whole: bool = False,
-        vectors: bool = False,
-    ) -> list[pa.RecordBatch]:
-        """Return the rows of a table that `user_id` sees.
-
-        Args:
-            name: Which table.
-            user_id: Whose rows, for USER and STREAM tables.
-            tombstones: Whether deleted rows are wanted, too.
-            after: Only versions after this `_seq` are wanted.
-            whole: Whether the scan window does not apply.
-            vectors: Whether flushed vectors are read, as by a look-up of a key; other scans read NULL (truth L24).
-        """
+    def scan(self, name: Name, user_id: str, filling: Filling) -> list[pa.RecordBatch]:
+        """Return the rows of a table that `user_id` sees; `user_id` matters for USER and STREAM tables."""
         with self._catalog.lock:
             table = self._catalog.tables[name]
             log = self._log(name, table, user_id)
             staged = self.transaction is not None and (name, user_id) in self.transaction.staged
             upto = self.transaction.upto if self.transaction and not staged else None
-            limit = None if whole or not self._scan_window else self._scan_window
-            after = _alive_after(table, after)
-            batches = log.scan(Window(upto=upto, after=after, limit=limit, tombstones=tombstones))
-            if not vectors and self._has_hidden_vectors(table.definition, log):
+            limit = None if filling.whole or not self._scan_window else self._scan_window
+            after = _alive_after(table, filling.after)
+            batches = log.scan(Window(upto=upto, after=after, limit=limit, tombstones=filling.tombstones))
+            if not filling.vectors and self._has_hidden_vectors(table.definition, log):
                 batches = [_without_vectors(batch, table.definition, log.flushed_seq) for batch in batches]
             return _in_no_order(batches)
 

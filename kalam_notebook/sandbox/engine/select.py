@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -18,12 +18,13 @@ from kalam_notebook.sandbox.engine import access, plan
 from kalam_notebook.sandbox.engine.decimals import as_decimals
 from kalam_notebook.sandbox.engine.failures import engine_text, told_as_failure
 from kalam_notebook.sandbox.engine.plan import TableScan
-from kalam_notebook.sandbox.engine.reader import Reader
+from kalam_notebook.sandbox.engine.reader import Filling, Reader
 from kalam_notebook.sandbox.engine.rewrite import rewrite, server_name
 from kalam_notebook.sandbox.engine.scans import POINT, Scan, scan_kind
 from kalam_notebook.sandbox.engine.session import Session
 from kalam_notebook.sandbox.errors import execution, unsupported
 from kalam_notebook.sandbox.options import Options
+from kalam_notebook.sandbox.sql.references import Mention, copy_name, original_name, separate
 from kalam_notebook.sandbox.sql.tokens import QUOTED, WORD, UnterminatedError, tokenize
 from kalam_notebook.sandbox.store.catalog import Catalog, Name, View
 from kalam_notebook.sandbox.store.schema import DELETED, SEQ, TableDef
@@ -32,6 +33,8 @@ from kalam_notebook.sandbox.system_tables import SystemTables
 
 #: The only aggregate of a plan that counts all rows.
 _COUNT_ALONE = re.compile(r"Aggregate: groupBy=\[\[\]\], aggr=\[\[count\((?:Int64\(1\)|\*)\)(?: AS [^,\]]*)?\]\]")
+# Rows as UPDATE, DELETE and most of SELECT see them.
+_PLAIN = Filling(whole=True)
 # System tables of the real server that the sandbox has not.
 _ABSENT_SYSTEM_TABLE = re.compile(r"table 'kalam\.(system\.audit_log)'")
 
@@ -65,6 +68,8 @@ class Selector:
         self.reader = reader
         self.caller = caller
         self.namespace = namespace
+        # How the tables of the statement were filled.
+        self._filled_as: dict[Name, Filling] = {}
         # Scans of the statements run so far.
         self.scans: list[Scan] = []
 
@@ -74,21 +79,77 @@ class Selector:
         Raises:
             SqlFailed: The statement is refused or fails.
         """
-        # All tables of a statement are seen at one moment; what is filled in then does not change any more.
+        text = rewrite(sql, self.caller)
+        # All tables are seen at one moment; what is filled in then does not change any more.
         with self._catalog.lock:
-            frame = self.plan(rewrite(sql, self.caller), params)
+            frame = self.plan(text, params)
             self._check_numbered(frame)
-        logical = frame.logical_plan()
+        optimized = self.session.optimized(self._shaped(frame))
+        names = frame.schema().names
+        is_alone = self.reader.transaction is None
+        scans = self.note_scans(optimized, is_point_cheap=is_alone)
+        if len(scans) > 1 and is_alone and self.options.separate_scans:
+            optimized = self._at_other_moments(text, params, scans) or optimized
+        else:
+            self._pay(scans)
+        schema, batches = self.session.collect(optimized)
+        told = [field.with_name(server_name(name)) for field, name in zip(schema, names, strict=True)]
+        return ArrowRows(pa.schema(told), batches)
+
+    def _shaped(self, frame: DataFrame) -> DataFrame:
+        """Sort and cut a result as the server does (truth L1, L2, L4)."""
+        limited = plan.has_limit(frame.logical_plan())
         if self.options.resort_by_key:
             frame = self._in_default_order(frame)
-        limited = plan.has_limit(logical)
         if cap := self.options.max_query_limit if limited else self.options.default_query_limit:
             frame = frame.limit(cap)
-        optimized = self.session.optimized(frame)
-        scans = self.note_scans(optimized, is_point_cheap=self.reader.transaction is None)
+        return frame
+
+    def _at_other_moments(
+        self, text: str, params: Mapping[str, object] | None, scans: Sequence[Scan]
+    ) -> LogicalPlan | None:
+        """Read the tables of a statement again, one after the other, so that each scan sees another state (truth L29).
+
+        Scans of one mention of a table, as of a view or a named query that is used twice, see one state.
+
+        Args:
+            text: The statement after rewriting.
+            params: Named parameters.
+            scans: Its scans, which take their time.
+
+        Returns:
+            The plan over these rows; None if it would not be the plan of the statement.
+        """
+        separated, mentions = separate(text, self._own_table)
+        try:
+            self._fill_again(mentions, scans)
+            frame = self.session.plan(separated, self._comparable(separated, params, {one.name for one in mentions}))
+            optimized = self.session.optimized(self._shaped(frame))
+        except SqlFailed:
+            # It names a column by its table, and the table has another name now; or somebody has altered a table.
+            return None
+        finally:
+            for one in mentions:
+                if one.number > 1:
+                    self.session.forget(".".join((one.name[0], copy_name(one.name[1], one.number))))
+        found = [name for one in plan.table_scans(optimized) for name in self._own([one.table])]
+        return optimized if [".".join(name) for name in found] == [scan.table for scan in scans] else None
+
+    def _fill_again(self, mentions: Sequence[Mention], scans: Sequence[Scan]) -> None:
+        """Fill each mentioned table but the first when the scan before it has ended."""
+        for number, mention in enumerate(mentions[1:], 1):
+            self._pay(scans[number - 1 : number])
+            if self.session.catalog_version == self._catalog.version:
+                self._fill_one(mention.name, self._filled_as[mention.name], copy=mention.number)
+        self._pay(scans[max(len(mentions) - 1, 0) :])
+
+    def _own_table(self, namespace: str | None, table: str) -> Name | None:
+        name = (namespace or self.namespace, table)
+        return name if name in self._filled_as else None
+
+    def _pay(self, scans: Sequence[Scan]) -> None:
+        """Take the time that scans cost, and let others write meanwhile."""
         time.sleep(sum(scan.seconds(self.options) for scan in scans))
-        schema, batches = self.session.collect(optimized)
-        return ArrowRows(pa.schema([field.with_name(server_name(field.name)) for field in schema]), batches)
 
     def plan(self, text: str, params: Mapping[str, object] | None = None, *, whole: bool = False) -> DataFrame:
         """Plan a rewritten text over the rows that this caller sees now.
@@ -105,9 +166,7 @@ class Selector:
         self._declare()
         self.session.use(self.namespace)
         fresh = self._mentioned(text)
-        if params and not self.options.compare_decimals_as_text:
-            tables = [self._catalog.tables[name].definition for name in fresh if name[0] != "system"]
-            params = as_decimals(text, params, tables)
+        params = self._comparable(text, params, fresh)
         self._fill(fresh)
         frame = self._planned(text, params)
         scanned = self._resolve(plan.scanned_tables(frame.logical_plan()))
@@ -130,8 +189,7 @@ class Selector:
         scans = [
             self._scan(found, name, is_point_cheap=is_point_cheap)
             for found in plan.table_scans(optimized)
-            for name in self._resolve([found.table])
-            if name[0] != "system"
+            for name in self._own([found.table])
         ]
         self.scans += scans
         return scans
@@ -154,6 +212,15 @@ class Selector:
                 f"Arrow error: Invalid argument error: Column '{SEQ}' is declared as non-nullable "
                 "but contains null values"
             )
+
+    def _comparable(
+        self, text: str, params: Mapping[str, object] | None, names: set[Name]
+    ) -> Mapping[str, object] | None:
+        """Return parameters that compare with DECIMAL as numbers, where that is wanted (truth L28)."""
+        if not params or self.options.compare_decimals_as_text:
+            return params
+        tables = [self._catalog.tables[name].definition for name in names if name[0] != "system"]
+        return as_decimals(text, params, tables)
 
     def _beyond_window(self, scanned: list[Name]) -> set[Name]:
         own = [name for name in scanned if name[0] != "system"]
@@ -213,27 +280,19 @@ class Selector:
         for name in names:
             self._fill_one(name)
 
-    def _fill_one(
-        self,
-        name: Name,
-        *,
-        tombstones: bool = False,
-        after: int | None = None,
-        whole: bool = True,
-        vectors: bool = False,
-    ) -> None:
-        full_name = ".".join(name)
-        schema = self.session.tables[full_name]
+    def _fill_one(self, name: Name, filling: Filling = _PLAIN, *, copy: int = 1) -> None:
+        """Put the present rows into a table of the session, or into one that stands for a further mention of it."""
+        schema = self.session.tables[".".join(name)]
+        full_name = ".".join((name[0], copy_name(name[1], copy)))
         if name[0] == "system":
             self.session.fill(full_name, schema, [self._system.rows(name[1])])
             return
         try:
-            batches = self.reader.scan(
-                name, self.caller.user_id, tombstones=tombstones, after=after, whole=whole, vectors=vectors
-            )
+            batches = self.reader.scan(name, self.caller.user_id, filling)
         except ConversionError as wrong:
             # MODIFY COLUMN to a type that stored values do not fit (KalamDB SQL reference, section 6.3).
             raise self.session.cast_failure(wrong.cells, wrong.kind) from None
+        self._filled_as[name] = filling
         self.session.fill(full_name, schema, batches)
 
     def _resolve(self, spelled: list[str]) -> list[Name]:
@@ -242,10 +301,14 @@ class Selector:
         for text in spelled:
             parts = text.replace('"', "").split(".")
             namespace = parts[-2] if len(parts) > 1 else self.namespace
-            name = (namespace, parts[-1])
+            name = (namespace, original_name(parts[-1]))
             if name in self._catalog.tables or (namespace == "system" and parts[-1] in self._system.schemas):
                 names.append(name)
         return names
+
+    def _own(self, spelled: list[str]) -> list[Name]:
+        """Return those that are no system tables."""
+        return [name for name in self._resolve(spelled) if name[0] != "system"]
 
     def _check_access(self, name: Name) -> None:
         if name[0] == "system":
@@ -281,7 +344,8 @@ class Selector:
                 )
             if tombstones or (name in cut and not self._escapes_window(optimized.display_indent(), name)):
                 after = [f.after for f in asked if f.after is not None]
-                self._fill_one(name, tombstones=tombstones, after=min(after, default=None), whole=name not in cut)
+                filling = Filling(tombstones=tombstones, after=min(after, default=None), whole=name not in cut)
+                self._fill_one(name, filling)
                 changed = True
         return self.session.plan(text, params) if changed else frame
 
@@ -297,7 +361,7 @@ class Selector:
             plan_text = frame.optimized_logical_plan().display_indent()
         looked_up = [name for name in hidden if self._is_point(plan_text, name)]
         for name in looked_up:
-            self._fill_one(name, vectors=True)
+            self._fill_one(name, Filling(whole=True, vectors=True))
         return self.session.plan(text, params) if looked_up else frame
 
     def _is_point(self, plan_text: str, name: Name) -> bool:

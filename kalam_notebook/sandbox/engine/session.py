@@ -68,9 +68,8 @@ class Session:
             if namespace not in self._schemas:
                 self.context.sql(f'CREATE SCHEMA IF NOT EXISTS "{namespace}"')
                 self._schemas.add(namespace)
-        for name in [name for name in self._tables if name not in wanted]:
-            self.context.deregister_table(name)
-            del self._tables[name]
+        for name in self._tables.keys() - wanted.keys():
+            self.forget(name)
         for name, schema in wanted.items():
             known = self._tables.get(name)
             if known is None or not known.equals(schema, check_metadata=True):
@@ -91,6 +90,11 @@ class Session:
             # A column became NOT NULL over rows that hold NULL.
             self.context.register_record_batches(name, [[empty(schema)]])
             raise engine_failure(failed) from None
+
+    def forget(self, name: str) -> None:
+        """Take a table away; a plan that was made over it keeps its rows."""
+        if self._tables.pop(name, None) is not None:
+            self.context.deregister_table(name)
 
     def put_view(self, name: str, query: str) -> None:
         """Define a view over the tables as they are filled now; one over missing tables is left out."""

@@ -1,6 +1,8 @@
 """Topics: messages made from committed changes, and consumer groups with claims (HTTP reference, section 14.4).
 
-The key of a row decides into which partition of a topic its changes go. Nothing survives the process.
+The key of a row decides into which partition of a topic its changes go. A topic that is dropped and made anew goes on
+counting, and so does the place where a group reads; only what groups acknowledged is forgotten (truth L31). Nothing
+survives the process.
 """
 
 from __future__ import annotations
@@ -90,11 +92,13 @@ class Topic:
     name: str
     partitions: int
     created_ms: int
+    updated_ms: int = field(init=False)
     routes: list[Route] = field(default_factory=list)
     groups: dict[tuple[str, int], _Group] = field(default_factory=dict)
     logs: list[_Log] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.updated_ms = self.created_ms
         self.logs = [_Log() for _ in range(self.partitions)]
 
     def log(self, partition: int) -> _Log:
@@ -108,6 +112,9 @@ class Topics:
     def __init__(self, *, visibility_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
         self._topics: dict[str, Topic] = {}
+        # What goes on under the name of a topic: the end of each partition that it ever had, and its groups.
+        self._ends: dict[tuple[str, int], int] = {}
+        self._groups: dict[str, dict[tuple[str, int], _Group]] = {}
         self._visibility = visibility_seconds
         self._clock = clock
         self._commits = 0
@@ -120,7 +127,11 @@ class Topics:
         """
         if name in self._topics:
             raise execution(f"Already exists: Topic '{name}' already exists")
-        self._topics[name] = Topic(name, partitions, now_ms())
+        topic = Topic(name, partitions, now_ms())
+        topic.groups = self._groups.pop(name, {})
+        for partition, log in enumerate(topic.logs):
+            log.first = self._ends.get((name, partition), 0)
+        self._topics[name] = topic
 
     def get(self, name: str) -> Topic | None:
         """Return a topic."""
@@ -149,16 +160,23 @@ class Topics:
                 f"Already exists: Route for {route.table} ON {route.operation} already exists in topic '{name}'"
             )
         topic.routes.append(route)
+        topic.updated_ms = now_ms()
 
     def clear(self, name: str) -> None:
-        """Drop all messages of a topic; offsets go on."""
-        for log in self.require(name).logs:
-            log.clear()
+        """Drop all messages of a topic and what its groups acknowledged; offsets go on."""
+        topic = self.require(name)
+        with self._lock:
+            for log in topic.logs:
+                log.clear()
+            for group in topic.groups.values():
+                group.committed = None
 
     def drop(self, name: str) -> None:
-        """Forget a topic."""
-        self.require(name)
-        del self._topics[name]
+        """Forget a topic, but for what goes on when it is made anew."""
+        self.clear(name)
+        topic = self._topics.pop(name)
+        self._ends |= {(name, partition): log.end for partition, log in enumerate(topic.logs)}
+        self._groups[name] = topic.groups
 
     def publish(self, changes: Sequence[Change], key_of: Callable[[Change], str | None]) -> None:
         """Turn committed changes into messages."""
@@ -240,15 +258,17 @@ class Topics:
         for topic in sorted(self._topics.values(), key=lambda one: one.name):
             routes = [
                 {
-                    "table_id": route.table.replace(".", ":"),
-                    "op": route.operation,
-                    "payload_mode": route.payload.title(),
+                    "filter_expr": None,
+                    "op": route.operation.lower(),
+                    "partition_key_expr": None,
+                    "payload_mode": route.payload,
+                    "table_id": route.table,
                 }
                 for route in topic.routes
             ]
             yield (
-                topic.name, topic.name.partition(".")[2], None, topic.partitions, _RETENTION_SECONDS, _RETENTION_BYTES,
-                json.dumps(routes, separators=(",", ":")), topic.created_ms, topic.created_ms,
+                topic.name, topic.name, None, topic.partitions, _RETENTION_SECONDS, _RETENTION_BYTES,
+                json.dumps(routes, separators=(",", ":")), topic.created_ms, topic.updated_ms,
             )  # fmt: skip
 
     def offset_rows(self) -> Iterable[tuple[object, ...]]:

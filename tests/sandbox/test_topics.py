@@ -1,6 +1,7 @@
 """Consuming topics, as an application and a notebook do it."""
 
 import asyncio
+import json
 import threading
 import time
 from contextlib import contextmanager
@@ -224,14 +225,19 @@ def test_the_clients_namespace_stands_for_one_that_is_missing(server, client, or
 
 
 def test_a_topic_made_anew_under_a_consumer(client, orders, events):
+    """It goes on counting (truth L31)."""
     insert(client, orders, 1, 2, 3)
     with client.consumer(events, group_id="g", start="earliest") as consumer:
         consumer.poll()
         client.execute_query(f"DROP TOPIC {events}")
         make_topic(client, events, orders)
         insert(client, orders, 4)
-        assert [(one.offset, one.key) for one in consumer.poll(0)] == [(0, "4")]
-        assert consumer.commit_sync() == kalam.CommitResult({0: 0}, 0)
+        assert [(one.offset, one.key) for one in consumer.poll()] == [(3, "4")]
+        assert consumer.commit_sync() == kalam.CommitResult({0: 3}, 0)
+        insert(client, orders, 5)
+        assert [(one.offset, one.key) for one in consumer.poll()] == [(4, "5")]
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        assert consumer.poll(0) == []  # The message was given to the consumer before.
 
 
 def test_a_topic_made_anew_and_still_empty(client, orders, events):
@@ -241,8 +247,74 @@ def test_a_topic_made_anew_and_still_empty(client, orders, events):
         client.execute_query(f"DROP TOPIC {events}")
         make_topic(client, events, orders)
         assert consumer.poll(0) == []
-        with pytest.raises(TopicError, match="nothing was acknowledged"):
-            consumer.commit_sync()
+        # These offsets come before all that the topic will have.
+        assert consumer.commit_sync() == kalam.CommitResult({0: 2}, 0)
+        insert(client, orders, 4)
+        assert [(one.offset, one.key) for one in consumer.poll()] == [(3, "4")]
+
+
+def test_messages_that_went_with_a_topic_are_not_waited_for(client, orders, events):
+    """One that never came here went with the topic; what was not acknowledged does not come again either."""
+    insert(client, orders, 1, 2, 3)
+    with client.consumer(events, group_id="g", start="earliest", max_poll_records=1) as consumer:
+        assert [one.key for one in consumer.poll()] == ["1"]
+        client.execute_query(f"DROP TOPIC {events}")
+        make_topic(client, events, orders, partitions=2)
+        insert(client, orders, 4, 5, 6, 7)
+        found = []
+        while len(found) < 2:
+            found += consumer.poll()
+        assert {one.offset for one in found} <= {3, 4, 5, 6}
+        result = consumer.commit_sync()
+        assert result == kalam.CommitResult({0: found[-1].offset}, 0)
+
+
+def test_what_goes_on_under_the_name_of_a_topic(client, orders, events):
+    """Each partition counts on by itself; what groups acknowledged is forgotten (truth L31)."""
+    insert(client, orders, 1, 2, 3)
+    client.execute_query(f"ACK {events} GROUP 'g' UPTO OFFSET 1")
+    client.execute_query(f"DROP TOPIC {events}")
+    make_topic(client, events, orders, partitions=2)
+    assert client.query(f"SELECT group_id FROM system.topic_offsets WHERE topic_id = '{events}'").empty
+    insert(client, orders, *range(4, 20))
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        found = []
+        while len(found) < 16:
+            found += consumer.poll()
+    firsts = {number: min(one.offset for one in found if one.partition_id == number) for number in (0, 1)}
+    assert firsts == {0: 3, 1: 0}
+
+
+def test_a_topic_that_was_cleared(client, orders, events):
+    insert(client, orders, 1, 2)
+    client.execute_query(f"ACK {events} GROUP 'g' UPTO OFFSET 0")
+    client.execute_query(f"CLEAR TOPIC {events}")
+    assert client.query(f"SELECT group_id FROM system.topic_offsets WHERE topic_id = '{events}'").empty
+    insert(client, orders, 3)
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        assert [(one.offset, one.key) for one in consumer.poll()] == [(2, "3")]
+
+
+def test_how_system_topics_shows_a_topic(client, orders, events):
+    (row,) = client.query_arrow(
+        "SELECT name, alias, partitions, retention_seconds, retention_max_bytes, routes FROM system.topics "
+        f"WHERE topic_id = '{events}'"
+    ).to_pylist()
+    routes = json.loads(row.pop("routes"))
+    assert row == {
+        "name": events,
+        "alias": None,
+        "partitions": 1,
+        "retention_seconds": 604_800,
+        "retention_max_bytes": 1_073_741_824,
+    }
+    assert routes[0] == {
+        "filter_expr": None,
+        "op": "insert",
+        "partition_key_expr": None,
+        "payload_mode": "full",
+        "table_id": orders,
+    }
 
 
 def test_what_cannot_be_committed_or_converted(client, orders, events, namespace):

@@ -6,6 +6,7 @@ import math
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,6 +120,7 @@ class Client:
         self._on_receive, self._on_send = on_receive, on_send
         self._lock = threading.Lock()
         self._socket: LiveSocket | None = None
+        self._live_tables: weakref.WeakSet[LiveTable] = weakref.WeakSet()
         self._lane: Lane | None = None
         self._closed = False
 
@@ -641,7 +643,7 @@ class Client:
         self._check_open()
         named = self._live_sql(sql, params, namespace)
         with self._hinting(named):
-            return LiveTable(
+            table = LiveTable(
                 named,
                 source=self._live_source(),
                 socket=self._live_socket(),
@@ -649,6 +651,8 @@ class Client:
                 key=key,
                 max_rows=max_rows,
             )
+        self._live_tables.add(table)
+        return table
 
     def live_events(
         self,
@@ -759,6 +763,8 @@ class Client:
 
     def disconnect(self) -> None:
         """End all live queries and close the WebSocket; the next live query opens it again."""
+        for table in list(self._live_tables):
+            table.close()
         with self._lock:
             socket, self._socket = self._socket, None
             lane, self._lane = self._lane, None

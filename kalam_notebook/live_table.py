@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -71,6 +72,14 @@ class LiveSource(RowSource, Protocol):
 
     def access_token(self, *, renew: bool = False) -> str:
         """A token; with ``renew`` one other than the last, which was refused."""
+        ...
+
+
+class View(Protocol):
+    """What shows a live table somewhere, such as in a cell."""
+
+    def freeze(self) -> None:
+        """Show the rows of now and no later ones; on return this is done."""
         ...
 
 
@@ -217,6 +226,7 @@ class LiveTable:
         self._bind = bind
         self._callbacks = Callbacks(self, bell=followed.bell, is_over=lambda: followed.is_over)
         self._recorders: list[LiveRecorder] = []
+        self._views: weakref.WeakSet[View] = weakref.WeakSet()
         self._is_open = True
 
     def __repr__(self) -> str:
@@ -490,11 +500,23 @@ class LiveTable:
     def __aiter__(self) -> NoReturn:
         raise TypeError(_NO_ITERATOR)
 
+    def freeze(self) -> None:
+        """Turn what cells show of it into static html and text of the rows as of now; the table itself goes on."""
+        if self._follower.is_forked:
+            return
+        for view in list(self._views):
+            view.freeze()
+
+    def attach_view(self, view: View) -> None:
+        """Have a view frozen by ``freeze`` and ``close``. It is not kept alive."""
+        self._views.add(view)
+
     def close(self) -> None:
-        """Stop following, within a second; the rows stay. May be called twice."""
+        """Stop following, within a second; the rows stay, and so does what cells show. May be called twice."""
         self._follower.close()
         for recorder in self._recorders:
             recorder.close(timeout=0.5)
+        self.freeze()
 
 
 def _engine_for(

@@ -6,6 +6,9 @@ reopened later) the copy is what remains. Freezing writes the last state into th
 The copy is a separate output because an update of an output that holds a widget makes JupyterLab build the widget's
 view anew, and because JupyterLab prefers the widget, which is "not found" once the kernel is gone, to the html beside
 it.
+
+Who freezes waits until the outputs are written: what reads them may read no further than the end of the running cell
+(nbclient, and with it nbconvert and papermill).
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Freezable", "Outputs", "StaticCopy", "freeze_all", "freeze_views", "register"]
+__all__ = ["Freezable", "Outputs", "StaticCopy", "freeze_all", "register", "settle_all"]
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -32,12 +35,11 @@ _HIDE_DEAD_WIDGET = (
 class Freezable(Protocol):
     """A view that can be frozen (``LiveView``)."""
 
-    @property
-    def live(self) -> object:
-        """The live table that it shows."""
-
     def freeze(self) -> None:
-        """Replace the view by its last state. Does nothing the second time."""
+        """Replace the view by its last state; does nothing the second time. What it writes is written on return."""
+
+    def settle(self) -> None:
+        """Write into the outputs what nobody else will, as a cell ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,10 @@ def register(view: Freezable) -> None:
     _views.add(view)
 
 
-def freeze_views(live: object) -> int:
-    """Freeze every view of one live table; returns how many there were."""
-    views = [view for view in list(_views) if view.live is live]
-    for view in views:
-        view.freeze()
-    return len(views)
+def settle_all() -> None:
+    """Have every view write what must not wait; call it as a cell ends."""
+    for view in list(_views):
+        view.settle()
 
 
 def freeze_all() -> None:

@@ -21,7 +21,7 @@ import traitlets
 
 from kalam_notebook.live.states import first_line
 from kalam_notebook.notebook.execution import MadeByCell, let_go
-from kalam_notebook.notebook.freeze import Outputs, StaticCopy, register
+from kalam_notebook.notebook.freeze import Outputs, StaticCopy, register, settle_all
 from kalam_notebook.notebook.pace import Pace
 from kalam_notebook.notebook.page_rows import PageRows
 from kalam_notebook.render import render_html, render_text
@@ -78,6 +78,8 @@ class LiveView:
         self._pace = Pace()
         self._rows = PageRows()
         self._lock = threading.Lock()  # Guards the pace, which acknowledgements reach on the kernel's thread.
+        # Held while anything is written, so that nothing comes behind the last state. Taken before the other.
+        self._writing = threading.Lock()
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._dirty = True  # Something is to be told that the last frame did not hold.
@@ -88,35 +90,55 @@ class LiveView:
         self._changes = _changes(live)
         self._changed_at: float | None = None
         self._failure: str | None = None
-        self._frozen = False
+        self._is_frozen = False
+        self._is_heard = False  # Whether a page has ever spoken.
         self._unsubscribe: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="kalam-live-view", daemon=True)
 
     def show(self) -> None:
         """Create the outputs and begin to send. Call once, on the thread of the running cell."""
-        self._copied_at, self._copied = self._clock(), self._state()
+        self._note_copy()
         self._outputs.show(self._copy(), self._widget.model_id)
         self._widget.on_msg(self._heard)
         register(self)
+        self.live.attach_view(self)
         self._unsubscribe = self.live.on_change(self._changed)
         self._thread.start()
 
     def freeze(self) -> None:
-        """Replace the view by plain html and text of the last state. Does nothing the second time."""
-        with self._lock:
-            if self._frozen:
-                return
-            self._frozen = True
+        """Replace the view by plain html and text of the last state; does nothing the second time.
+
+        The outputs are written on return, also when another thread was at it.
+        """
         self._ended.set()
         self._wake.set()
+        with self._writing:
+            if not self._is_frozen:
+                self._write_last()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(timeout=2.0)
+
+    def _write_last(self) -> None:
         self._unsubscribe()
         self._widget.on_msg(self._heard, remove=True)
-        self._outputs.freeze(self._copy())
+        self._outputs.freeze(self._copy(is_last=True))
+        self._is_frozen = True
         # A page that was loaded anew since the cell ran is out of the outputs' reach. It goes on to show its rows, so
         # the model stays open, and has to be told that they are the last, and not in the notebook.
+        if self._failure is None:
+            self._send()
         self._widget.send({"kind": "end", "text": f"{self._end_text()} · {_NOT_KEPT}"})
+
+    def settle(self) -> None:
+        """Write into the outputs what nobody else will, as a cell ends.
+
+        Who runs notebooks without a page reads an output no further than the end of a cell, and never learns of the
+        kernel's end.
+        """
+        if _stopped(self.live):
+            self.freeze()
+        elif not self._is_heard and self._copied != self._state():
+            self._update_copy()
 
     def _changed(self, _: object) -> None:
         """Note that the table changed; called on the table's thread."""
@@ -129,6 +151,7 @@ class LiveView:
 
     def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
         """Take a message of the page; called on the kernel's thread, and only while no cell runs."""
+        self._is_heard = True
         with self._lock:
             if content.get("kind") == "hello":
                 self._pace.greeted()
@@ -143,8 +166,6 @@ class LiveView:
                 self._work()
                 self._wake.wait(self._next_in())
                 self._wake.clear()
-            if not self._ended.is_set():
-                self._send()
         except Exception as exc:
             logger.exception("The view of a live table ended")
             self._failure = f"The view ended with {type(exc).__name__}: {exc}. The live table itself goes on."
@@ -174,10 +195,22 @@ class LiveView:
                 self._whole = True
         counting = self.live.status.startswith("reconnecting")
         if may_send and (self._dirty or self._whole or counting):
-            self._send()
+            with self._writing:
+                if not self._is_frozen:
+                    self._send()
         if self._copy_in(now) == 0:
-            self._copied_at, self._copied = now, self._state()
-            self._outputs.update(self._copy())
+            self._update_copy()
+
+    def _update_copy(self) -> None:
+        """Bring the static copy up to date."""
+        with self._writing:
+            if not self._is_frozen:
+                self._note_copy()
+                self._outputs.update(self._copy())
+
+    def _note_copy(self) -> None:
+        """Note the state that the copy is about to show. Call it first: what changes meanwhile is not in it."""
+        self._copied_at, self._copied = self._clock(), self._state()
 
     def _send(self) -> None:
         """Send one frame with what changed since the last."""
@@ -237,10 +270,10 @@ class LiveView:
             seconds = max(verified.timestamp(), self._changed_at or 0.0)
         return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
-    def _copy(self) -> StaticCopy:
-        """The last state as html and text."""
+    def _copy(self, *, is_last: bool = False) -> StaticCopy:
+        """The present state as html and text."""
         at = self._as_of()
-        ended = self._frozen or _stopped(self.live)
+        ended = is_last or _stopped(self.live)
         changes = _changes(self.live)
         word = "replayed" if self.live.is_replay else "live" if ended else _word(self.live)
         footer = [
@@ -299,7 +332,13 @@ def display_live(live: LiveTable) -> LiveView | None:
     view = LiveView(live, widget=LiveTableWidget(sql=live.sql, twin=outputs.twin), outputs=outputs)
     view.show()
     _shown.add(shell, weakref.ref(view))
+    shell.events.register("post_run_cell", _end_cell)  # Once: IPython knows it the second time.
     return view
+
+
+def _end_cell(_: object) -> None:
+    """Do what has to be done as a cell ends; called by IPython."""
+    settle_all()
 
 
 def _with_columns(live: LiveTable, look: Callable[[], _T]) -> tuple[_T, tuple[Column, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -47,6 +48,7 @@ class FakeLive:
     stats: FakeStats = field(default_factory=FakeStats)
     callbacks: list[Callable] = field(default_factory=list)
     deltas: list[int] = field(default_factory=list)
+    views: weakref.WeakSet = field(default_factory=weakref.WeakSet)
 
     def __post_init__(self) -> None:
         self._log: list[tuple[int, int, bool]] = []  # Version, row id, whether it was inserted.
@@ -75,6 +77,15 @@ class FakeLive:
     def on_change(self, callback: Callable) -> Callable[[], None]:
         self.callbacks.append(callback)
         return lambda: self.callbacks.remove(callback)
+
+    def attach_view(self, view: object) -> None:
+        self.views.add(view)
+
+    def close(self) -> None:
+        self.status = "stopped: closed"
+        self._call()
+        for view in list(self.views):
+            view.freeze()
 
     def put(self, row_id: int, name: str) -> None:
         with self._lock:

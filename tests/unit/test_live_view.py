@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 import weakref
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pytest
@@ -33,10 +34,27 @@ class Notebook:
         self.updates = 0
         self.end: str | None = None
         self.frames: list[tuple[dict, list[bytes], str]] = []
+        self.waiting = 0  # Threads that are held up.
+        self._open = threading.Event()
+        self._open.set()
         self._changed = threading.Condition()
+
+    @contextmanager
+    def held(self):
+        """Hold up whoever publishes."""
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
 
     def publish(self, data: dict, display_id: str, update: bool) -> None:
         with self._changed:
+            self.waiting += 1
+            self._changed.notify_all()
+        assert self._open.wait(timeout=10.0)
+        with self._changed:
+            self.waiting -= 1
             assert update == (display_id in self.outputs)
             self.outputs[display_id] = data
             self.updates += update
@@ -245,7 +263,7 @@ def test_a_closed_table_is_frozen(notebook, show):
     show(live)
     live.put(2, "<script>")
     live.become("stopped: closed")
-    notebook.wait(lambda: WIDGET_VIEW not in notebook.widget_output)
+    notebook.wait(lambda: notebook.end)
     assert notebook.widget_output == {"text/html": "", "text/plain": ""}
     html, text = notebook.copy["text/html"], notebook.copy["text/plain"]
     assert "&lt;script&gt;" in html
@@ -254,7 +272,7 @@ def test_a_closed_table_is_frozen(notebook, show):
     assert "2 rows · live until " in text
     assert notebook.frames[-1][0]["status"]["text"] == "stopped: closed"
     assert live.callbacks == []
-    notebook.wait(lambda: notebook.end == f"stopped: closed{NOT_KEPT}")
+    assert notebook.end == f"stopped: closed{NOT_KEPT}"
 
 
 def test_the_copy_of_a_table_that_is_not_followed_tells_how_old_it_is(notebook, show):
@@ -304,7 +322,7 @@ def test_an_error_is_told_once(notebook, show):
     error = SubscriptionError("TABLE_NOT_FOUND", "table app.people is gone", live.sql)
     live.notice = f"Beyond the window.\nThe server could not be asked ({error}); it is asked again."
     live.become(f"stopped: {error}", error)
-    notebook.wait(lambda: WIDGET_VIEW not in notebook.widget_output)
+    notebook.wait(lambda: notebook.end)
     lines = notebook.copy["text/plain"].splitlines()
     assert [line for line in lines if "is gone" in line] == [f"Warning: SubscriptionError: {error}"]
     assert lines[0] == "Warning: Beyond the window."
@@ -341,11 +359,58 @@ def test_views_of_one_table_are_frozen_together(notebook, show):
     show(live)
     show(live)
     show(other)
-    assert freeze.freeze_views(live) == 2
+    live.close()
     states = [WIDGET_VIEW in output for output in notebook.outputs.values()][1::2]
     assert states == [False, False, True]
     freeze.freeze_all()
     assert not any(WIDGET_VIEW in output for output in notebook.outputs.values())
+
+
+def test_who_comes_second_waits_until_the_last_state_is_written(notebook, show):
+    """The thread of the view and who closes the table begin at the same time."""
+    live = FakeLive({1: "Ada"})
+    show(live)
+    with notebook.held():
+        live.become("stopped: closed")  # The thread of the view begins to freeze, and is held up.
+        closing = threading.Thread(target=live.close)
+        closing.start()
+        closing.join(timeout=0.2)
+        assert closing.is_alive()
+    closing.join(timeout=10.0)
+    assert WIDGET_VIEW not in notebook.widget_output
+
+
+def test_nothing_is_written_behind_the_last_state(notebook, show, monkeypatch):
+    monkeypatch.setattr(live_view, "COPY_INTERVAL", 0.0)
+    live = FakeLive({1: "Ada"})
+    view, widget = show(live)
+    notebook.wait(lambda: notebook.frames)
+    widget.hear({"kind": "ack", "frame": 1})
+    with notebook.held():
+        live.put(2, "Grace")
+        notebook.wait(lambda: notebook.waiting)  # The thread of the view is about to write a copy.
+        closing = threading.Thread(target=view.freeze)
+        closing.start()
+    closing.join(timeout=10.0)
+    view._thread.join(timeout=10.0)
+    assert "live until " in notebook.copy["text/plain"]
+    assert WIDGET_VIEW not in notebook.widget_output
+
+
+def test_a_cell_ends_with_the_present_state_where_no_page_shows_it(notebook, show):
+    live = FakeLive({1: "Ada"})
+    _, widget = show(live)
+    live.put(2, "Grace")
+    freeze.settle_all()
+    assert "2 rows · live, as of " in notebook.copy["text/plain"]
+    assert WIDGET_VIEW in notebook.widget_output
+    widget.hear({"kind": "hello"})
+    live.put(3, "Alan")
+    freeze.settle_all()  # A page shows it, and hears of the end.
+    assert "2 rows · live, as of " in notebook.copy["text/plain"]
+    live.status = "stopped: closed"  # Nobody calls back: the thread of the view is late.
+    freeze.settle_all()
+    assert "3 rows · live until " in notebook.copy["text/plain"]
 
 
 def test_frozen_views_are_not_kept(notebook):

@@ -2,8 +2,8 @@
 
 import asyncio
 import itertools
-import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
@@ -124,27 +124,19 @@ def test_rows_that_change_while_they_are_read_come_once(client):
         values = ", ".join(f"({i}, 0)" for i in range(start, start + 200))
         client.execute_query(f"INSERT INTO {table} (id, n) VALUES {values}")
     token = client.login("root", client._settings.credentials.password.reveal()).access_token
-    stop, rounds = threading.Event(), threading.Semaphore(0)
+    numbers = itertools.count(1)
 
-    def write():
-        with kalam.Client(client.url, token=token) as writer:
-            for number in itertools.count(1):
-                ids = ", ".join(str((number * 37 + i * 7) % count) for i in range(30))
-                writer.execute_query(f"UPDATE {table} SET n = {number} WHERE id IN ({ids})")
-                rounds.release()
-                if stop.is_set():
-                    return
+    def write(writer):
+        number = next(numbers)
+        ids = ", ".join(str((number * 37 + i * 7) % count) for i in range(30))
+        writer.execute_query(f"UPDATE {table} SET n = {number} WHERE id IN ({ids})")
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
+    with ThreadPoolExecutor(1) as pool, kalam.Client(client.url, token=token) as writer:
         for _ in range(3):
-            seen = []
+            seen, writing = [], pool.submit(write, writer)
             for batch in client.query_batches(f"SELECT id FROM {table}", batch_rows=100):
                 seen += batch.column("id").to_pylist()
-                assert rounds.acquire(timeout=30)  # A write falls between any two batches.
+                writing.result()  # A write falls between any two batches, or beside the next.
+                writing = pool.submit(write, writer)
             assert sorted(seen) == list(range(count))
-    finally:
-        stop.set()
-        thread.join()
-        client.execute_query(f"DROP TABLE {table}")
+    client.execute_query(f"DROP TABLE {table}")

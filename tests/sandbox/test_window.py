@@ -2,7 +2,7 @@
 
 import itertools
 import re
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
@@ -138,30 +138,25 @@ def test_a_walk_ends_while_others_write(small_window, params):
     """It reads up to the moment at which it began; rows replaced meanwhile are found in their newer version."""
     table = f"w.busy{len(params)}"
     fill(small_window, table)
-    stop, rounds = threading.Event(), threading.Semaphore(0)
+    numbers = itertools.count(1)
     login = small_window.login("root", small_window._settings.credentials.password.reveal())
 
-    def write():
-        with kalam.Client(small_window.url, token=login.access_token) as writer:
-            for number in itertools.count(1):
-                ids = [str((number * 37 + i * 7) % ROWS) for i in range(60)]
-                writer.execute_query(f"UPDATE {table} SET n = {number} WHERE id IN ({', '.join(ids)})")
-                rounds.release()
-                if stop.is_set():
-                    return
+    def write(writer):
+        number = next(numbers)
+        ids = [str((number * 37 + i * 7) % ROWS) for i in range(60)]
+        writer.execute_query(f"UPDATE {table} SET n = {number} WHERE id IN ({', '.join(ids)})")
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
+    sql = f"SELECT id, t FROM {table}" + (" WHERE id > $1" if params else "")
+    with ThreadPoolExecutor(1) as pool, kalam.Client(small_window.url, token=login.access_token) as writer:
         for _ in range(5):
-            assert rounds.acquire(timeout=30)
-            sql = f"SELECT id, t FROM {table}" + (" WHERE id > $1" if params else "")
-            result = small_window.query_result(sql, params)
+            reading = pool.submit(small_window.query_result, sql, params)
+            for _ in range(20):  # As long as it reads, but a slow machine is not to read ever more.
+                write(writer)
+                if reading.done():
+                    break
+            result = reading.result()
             assert result.completeness.road == "walk"
             assert result.arrow().column("id").to_pylist() == list(range(ROWS))
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_an_aggregate_says_that_it_is_not_certain(small_window, big):

@@ -26,6 +26,7 @@ from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, QueryResult
 from kalam_notebook.wire.arrow_names import column_of_arrow
 from kalam_notebook.wire.decimals import cast_decimals
+from kalam_notebook.wire.hidden import shown_places
 from kalam_notebook.wire.shape import Shape, impersonation, shape_of
 from kalam_notebook.wire.steady import keep_sorts
 from kalam_notebook.wire.types import Column
@@ -125,9 +126,11 @@ class Reader:
         return (scan is not None and scan.is_beyond) or run.is_long(shape)
 
     def _read_windows(self, run: Run, shape: Shape, batch_rows: int) -> Generator[pa.RecordBatch, None, Completeness]:
-        walk = BatchWalk(run.walk_plan(shape, run.announced(shape)), batch_rows)
+        columns = run.announced(shape)
+        walk = BatchWalk(run.walk_plan(shape, columns), batch_rows)
+        shown = shown_places(shape.text, [column.name for column in columns])
         left = run.max_rows
-        for batch in walk.run(run.endpoint):
+        for batch in (found.select(shown) for found in walk.run(run.endpoint)):
             if left is not None and batch.num_rows > left:
                 if left:
                     yield batch.slice(0, left)
@@ -271,6 +274,8 @@ def _not_certain(run: Run, sql: str, found: Found, why: str) -> QueryResult:
 
 def _result(run: Run, sql: str, found: Found, is_complete: bool, text: str) -> QueryResult:
     """The result with what is known of it. Spoilt cells and rows beyond the wanted ones are said."""
+    shown = shown_places(sql, [column.name for column in found.columns])
+    found = replace(found, columns=tuple(found.columns[at] for at in shown), table=found.table.select(shown))
     table, reason = found.table, found.reason
     if is_complete and (damage := spoilt_cells(found.columns, table)) is not None:
         is_complete, reason, text = False, damage, f"not certain: {damage}"

@@ -7,10 +7,14 @@ rows (truth L20), changes by key, since the server drops other conditions (truth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
+
+import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError, FrameError, QueryError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.wire.hidden import HIDDEN_COLUMNS
 from kalam_notebook.writing.create import create_statement, derive_target
 from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window, look_up
 from kalam_notebook.writing.frame import to_arrow
@@ -88,15 +92,17 @@ class Writer:
         is_new = create and not exists(self._endpoint, namespace, name)
         nan_is_null, create_sql = nan == "null", None
         if is_new:
-            given = to_arrow(frame, nan_is_null=nan_is_null)
+            given, hidden = _without_hidden(to_arrow(frame, nan_is_null=nan_is_null))
             target = derive_target(given, namespace, name, key=key, kind=kind)
             create_sql = create_statement(target, ttl_seconds=ttl_seconds)
         else:
             target = read_target(self._endpoint, namespace, name)
             json_columns = {column.name for column in target.columns if column.type_name == "Json"}
-            given = to_arrow(frame, json_columns=json_columns, nan_is_null=nan_is_null)
+            given, hidden = _without_hidden(to_arrow(frame, json_columns=json_columns, nan_is_null=nan_is_null))
         columns = match_columns(target, given.column_names, mode=mode, key=key)
         rows = checked_rows(given, target, columns, mode=mode, nan=nan)
+        if hidden:
+            rows = replace(rows, notices=(*rows.notices, f"Left out, for the server sets them itself: {hidden}."))
         plan = Plan(rows, mode, chunk_rows, atomic)
         plan.check_atomic()
         if create_sql is not None:
@@ -196,6 +202,12 @@ class Writer:
         sender.counts.subtract(done)
         sender.counts.update(inserted=len(part.new), updated=len(part.old))
         return True
+
+
+def _without_hidden(table: pa.Table) -> tuple[pa.Table, str]:
+    """A frame without columns that only the server sets, and their names."""
+    names = sorted(HIDDEN_COLUMNS.intersection(table.column_names))
+    return table.drop_columns(names), ", ".join(names)
 
 
 def _update_and_insert(plan: Plan, old: Sequence[Row], new: Sequence[Row], sender: Sender) -> int:

@@ -20,6 +20,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 #: Types that a key works with (SQL reference, section 6.2).
 _KEY_TYPES = {"BigInt", "Int", "SmallInt", "Text"}
 _MAX_EMBEDDING = 8192
+#: Digits of the widest decimal.
+_MAX_DIGITS = 38
 
 
 def derive_target(table: pa.Table, namespace: str, name: str, *, key: str | None, kind: str) -> Target:
@@ -88,9 +90,12 @@ def _typed(values: pa.ChunkedArray, field: pa.Field, flags: tuple[str, ...]) -> 
         kind = kind.value_type
     known = (field.metadata or {}).get(KALAM_TYPE, b"").decode()
     if types.is_decimal(kind):
-        if not 0 <= kind.scale <= kind.precision <= 38:
+        if not 0 <= kind.scale <= kind.precision <= _MAX_DIGITS:
             raise FrameError(f"is {kind}; the server's decimals have 38 digits at most.", column=field.name)
-        return Column(field.name, "Decimal", kind.precision, kind.scale, flags=flags)
+        # Arrow finds the digits of the values that are there; the next rows may need more. What was read from a table
+        # has the type of that table.
+        precision = kind.precision if known else _MAX_DIGITS
+        return Column(field.name, "Decimal", precision, kind.scale, flags=flags)
     if types.is_timestamp(kind):
         is_zoned = kind.tz is not None and known != "TIMESTAMP"
         return Column(field.name, "DateTime" if is_zoned else "Timestamp", flags=flags)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -136,7 +137,7 @@ def _mismatch(array: pa.Array, column: Column) -> FrameError:
     )
 
 
-def _cast(array: pa.Array, target: pa.DataType, column: Column, reason: str) -> pa.Array:
+def _cast(array: pa.Array, target: pa.DataType, column: Column, reason: str | Callable[[pa.Scalar], str]) -> pa.Array:
     """Cast without loss, or raise for the first row that does not fit."""
     try:
         return array.cast(target)
@@ -149,7 +150,7 @@ def _cast(array: pa.Array, target: pa.DataType, column: Column, reason: str) -> 
                 low = middle
             except pa.ArrowInvalid:
                 high = middle
-        raise _error(array, low, column, reason) from exc
+        raise _error(array, low, column, reason if isinstance(reason, str) else reason(array[low])) from exc
 
 
 def _booleans(array: pa.Array, column: Column) -> pa.Array:
@@ -191,7 +192,15 @@ def _decimals(array: pa.Array, column: Column) -> pa.Array:
         raise _mismatch(array, column)
     if types.is_integer(array.type):
         array = array.cast(pa.decimal128(38, 0) if not types.is_uint64(array.type) else pa.decimal128(20, 0))
-    return _cast(array, arrow_type(column), column, f"does not fit into {column.sql_type}. Round it.")
+    return _cast(array, arrow_type(column), column, lambda value: _unfit_decimal(value, column))
+
+
+def _unfit_decimal(value: pa.Scalar, column: Column) -> str:
+    """Why a value cannot stand in a column; rounding helps only where the digits before the point find room."""
+    number = Decimal(str(value))
+    if number.is_finite() and abs(number) < Decimal(10) ** (column.precision - column.scale):
+        return f"does not fit into {column.sql_type}. Round it."
+    return f"is too large for {column.sql_type}. Write it to a table whose column has more digits before the point."
 
 
 def _shortest(value: float, kind: pa.DataType) -> str:

@@ -283,6 +283,15 @@ def test_a_refused_frame_creates_no_table(client, namespace):
         client.query(f"SELECT * FROM {namespace}.t")
 
 
+def test_a_new_table_has_room_for_the_next_rows(client, namespace):
+    table = f"{namespace}.prices"
+    frame = pd.DataFrame({"id": [1], "price": [Decimal("5.00")]})
+    assert "price DECIMAL(38, 2)" in client.write(frame, table, create=True, key="id").created_sql
+    client.write(pa.table({"id": [2], "price": [Decimal("-123456789012345678901234567890123456.78")]}), table)
+    found = client.query_arrow(f"SELECT price FROM {table} ORDER BY id").column(0).to_pylist()
+    assert found == [Decimal("5.00"), Decimal("-123456789012345678901234567890123456.78")]
+
+
 def test_nan_is_refused_or_stored_as_null(client, make):
     table = make("id INT PRIMARY KEY, d DOUBLE")
     frame = pd.DataFrame({"id": [1, 2], "d": [1.5, math.nan]})

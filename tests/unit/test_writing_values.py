@@ -73,6 +73,8 @@ def test_the_first_and_last_time_are_taken(array, kind):
         (pa.array([1.0, 1.5]), "SmallInt", {}, 1, "does not fit into SMALLINT"),
         (pa.array([1, 40_000]), "SmallInt", {}, 1, "does not fit into SMALLINT"),
         (pa.array([Decimal("1.25"), Decimal("12345.00")]), "Decimal", {"precision": 6, "scale": 2}, 1, "12345.00"),
+        (pa.array([Decimal("12.5")]), "Decimal", {"precision": 3, "scale": 2}, 0, "more digits before the point"),
+        (pa.array([-99.5]), "Decimal", {"precision": 3, "scale": 2}, 0, "is too large for DECIMAL(3, 2)"),
         (pa.array([Decimal("1.257")]), "Decimal", {"precision": 6, "scale": 2}, 0, "Round it"),
         (pa.array([0.1, 0.125]), "Decimal", {"precision": 6, "scale": 2}, 1, "Round it"),
         (pa.array(["a", "b\0c"]), "Text", {}, 1, "NUL"),

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import pyarrow as pa
-from datafusion import SessionContext, col
+from datafusion import SessionContext
 
+from kalam_notebook.sandbox.engine.casting import cast_cells
 from kalam_notebook.sandbox.engine.failures import text_of
 from kalam_notebook.sandbox.engine.parameters import Value
 from kalam_notebook.sandbox.store.schema import ColumnDef
@@ -90,15 +91,12 @@ class Coercer:
     def _cast(self, values: Sequence[Value], kind: pa.DataType, column: ColumnDef) -> pa.Array:
         source = pa.array(values, kind)
         target = _engine_name(column.type.arrow)
-        frame = self.context.from_arrow(pa.table({"v": source}))
         try:
-            batches = frame.select(col("v").cast(column.type.arrow)).collect()
+            return cast_cells(self.context, source, column.type.arrow)
         except Exception as failed:
             raise CoercionError(
                 f"Unable to cast value {_engine_name(kind)} to {target} for column '{column.name}': {text_of(failed)}"
             ) from None
-        parts = [batch.column(0).cast(column.type.arrow) for batch in batches]
-        return pa.concat_arrays(parts) if parts else pa.array([], column.type.arrow)
 
 
 def _exact(value: Value | Decimal, column: ColumnDef) -> Value | Decimal:

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import pyarrow as pa
-from datafusion import DataFrame, LogicalPlan, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions, col
+from datafusion import DataFrame, LogicalPlan, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
 
 from kalam_notebook.sandbox.backend import SqlFailed
+from kalam_notebook.sandbox.engine.casting import cast_cells
 from kalam_notebook.sandbox.engine.failures import engine_failure, engine_text, told_as_failure
 from kalam_notebook.sandbox.engine.functions import register_functions
 from kalam_notebook.sandbox.store.versions import empty
@@ -151,7 +152,7 @@ class Session:
     def cast_failure(self, cells: pa.Array, kind: pa.DataType) -> SqlFailed:
         """Return how the engine refuses to cast cells that Arrow could not cast."""
         try:
-            self.context.from_arrow(pa.table({"v": cells})).select(col("v").cast(kind)).collect()
+            cast_cells(self.context, cells, kind)
         except Exception as failed:
             return engine_failure(failed)
         return engine_text(f"Arrow error: Cast error: Casting from {cells.type} to {kind} not supported")

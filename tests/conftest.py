@@ -6,10 +6,10 @@ With ``KALAM_TEST_URL`` and ``KALAM_TEST_ROOT_PASSWORD`` the tests marked ``cont
 import os
 import socket
 import uuid
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import settings
+from servers import Server
 
 import kalam_notebook as kalam
 
@@ -20,12 +20,6 @@ settings.load_profile("kalam")
 # Bound and not listened to.
 _CLOSED = socket.socket()
 _CLOSED.bind(("127.0.0.1", 0))
-
-
-@dataclass(frozen=True)
-class Server:
-    url: str
-    root_password: str
 
 
 def pytest_configure():
@@ -64,7 +58,7 @@ def server(request):
 @pytest.fixture
 def client(server):
     """A client of the contract server, as root."""
-    with kalam.Client(server.url, user="root", password=server.root_password) as client:
+    with kalam.Client(server.url, token=server.token) as client:
         yield client
 
 

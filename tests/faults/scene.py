@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pyarrow as pa
+from servers import Server
 from tcp_proxy import TcpProxy
 
 import kalam_notebook as kalam
@@ -45,7 +46,7 @@ class Scene:
         self.namespace = f"f{uuid.uuid4().hex[:12]}"
         self.table = f"{self.namespace}.messages"
         self._timeouts, self._kind = timeouts, kind
-        self._root = {"user": "root", "password": server.root_password}
+        self._root = _as_root(server)
         self._login = login or self._root
         self._tables: list[kalam.LiveTable] = []
 
@@ -69,15 +70,16 @@ class Scene:
             self.near.execute_query(f"DROP NAMESPACE {self.namespace} CASCADE")
 
     def client(self, **options) -> kalam.Client:
-        """Another client behind the proxy, as the same user."""
+        """Another client behind the proxy, as the same user unless another login is given."""
+        login = {} if options.keys() & {"user", "token", "token_provider"} else self._login
         options = {"on_receive": self.received.append, "on_send": self.sent.append, **options}
         # Compressed frames would hide from the proxy what it looks for.
-        return kalam.Client(self.proxy.url, timeouts=self._timeouts, compression=False, **(self._login | options))
+        return kalam.Client(self.proxy.url, timeouts=self._timeouts, compression=False, **login, **options)
 
     def use(self, server) -> None:
         """Write to another server, and take for true what it holds; the far client is led there by the proxy alone."""
         self.server = server
-        self.near = self._stack.enter_context(kalam.Client(server.url, **self._root))
+        self.near = self._stack.enter_context(kalam.Client(server.url, **_as_root(server)))
 
     def make_table(self) -> None:
         """Create the namespace and the table, for instance anew on a server that has lost everything."""
@@ -156,6 +158,13 @@ class Scene:
     def connections(self) -> int:
         """How often the far client was accepted on its WebSocket."""
         return sum('"type":"auth_success"' in text for text in self.received)
+
+
+def _as_root(server) -> dict[str, str]:
+    """The login of root: a token where the test needs no other, since passwords cost the server time."""
+    if isinstance(server, Server):
+        return {"token": server.token}
+    return {"user": "root", "password": server.root_password}
 
 
 NO_DIFFERENCE = {"missing": [], "too many": []}

@@ -46,7 +46,7 @@ def test_a_token_that_has_expired_at_the_reconnect_is_renewed(short_tokens):
             was_refused = any("auth_error" in text for text in scene.received)
             return old if is_forgetful.is_set() and not was_refused else token_of(scene)
 
-        with scene.client(user=None, password=None, token_provider=provide) as client:
+        with scene.client(token_provider=provide) as client:
             scene.insert(range(3))
             live = scene.live(client=client)
             scene.go_away(live)
@@ -63,7 +63,7 @@ def test_a_bare_token_that_has_expired_at_the_reconnect_ends_it(short_tokens):
     with Scene(short_tokens) as scene:
         scene.insert(range(3))
         token = token_of(scene)
-        with scene.client(user=None, password=None, token=token) as client:
+        with scene.client(token=token) as client:
             live = scene.live(client=client)
             scene.go_away(live)
             wait_until_refused(scene, token)
@@ -84,6 +84,7 @@ def alice(scene):
     scene.near.execute_query(f"DROP USER '{name}'")
 
 
+@pytest.mark.contract
 def test_a_password_that_is_changed_disturbs_nobody_with_a_token(scene, alice):
     with scene.client(**alice) as client:
         live = scene.live(client=client)

@@ -49,7 +49,7 @@ def fill(client, table, keys, kind="SHARED"):
 
 @pytest.fixture(scope="module")
 def module_client(server):
-    with kalam.Client(server.url, user="root", password=server.root_password) as client:
+    with kalam.Client(server.url, token=server.token) as client:
         yield client
 
 

@@ -211,7 +211,7 @@ def test_a_namespace_is_written_into_the_sql(client, namespace, big):
         client.query("SELECT 'open FROM big", namespace=namespace)
 
 
-def test_a_frame_is_written_and_read_back(client, namespace):
+def test_a_frame_is_written_and_read_back(server, client, namespace):
     times = pd.to_datetime(["2026-01-01"] * 3, utc=True)
     frame = pd.DataFrame({"id": [1, 2, 3], "name": ["Ada", "O'Neil", None], "at": times})
     report = client.write(frame, f"{namespace}.people", create=True, key="id")
@@ -222,14 +222,10 @@ def test_a_frame_is_written_and_read_back(client, namespace):
     assert client.write(frame.head(2), f"{namespace}.people", mode="delete").deleted == 2
 
     async def main():
-        async with kalam.AsyncClient(client.url, token=client.login("root", _password(client)).access_token) as other:
+        async with kalam.AsyncClient(client.url, token=server.token) as other:
             return await other.write(frame.head(1), f"{namespace}.people")
 
     assert asyncio.run(main()).inserted == 1
-
-
-def _password(client):
-    return client._settings.credentials.password.reveal()
 
 
 # Errors -------------------------------------------------------------------------------------------------------------

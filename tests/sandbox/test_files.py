@@ -76,7 +76,7 @@ def test_async(server, docs, tmp_path, client):
     ref = put(client, docs, "a", ("x.txt", b"abc"))
 
     async def main():
-        async with kalam.AsyncClient(server.url, user="root", password=server.root_password) as other:
+        async with kalam.AsyncClient(server.url, token=server.token) as other:
             return await other.download(ref, to=tmp_path)
 
     assert asyncio.run(main()).read_bytes() == b"abc"

@@ -169,7 +169,7 @@ def test_a_cut_connection_goes_on_and_tells_what_it_cannot(server, client, make)
     timeouts = Timeouts(pong=0.5, keepalive=0.2)
     with (
         TcpProxy(server.url) as proxy,
-        kalam.Client(proxy.url, user="root", password=server.root_password, timeouts=timeouts) as far,
+        kalam.Client(proxy.url, token=server.token, timeouts=timeouts) as far,
         far.live_events(f"SELECT * FROM {table}") as events,
     ):
         take_until(events, is_last_batch)
@@ -232,7 +232,7 @@ def test_refusals(client, make, namespace):
 
 def test_an_end_for_everybody(server, make):
     table = make((1, "a", 1))
-    own = kalam.Client(server.url, user="root", password=server.root_password)
+    own = kalam.Client(server.url, token=server.token)
     events = own.live_events(f"SELECT * FROM {table}")
     take_until(events, is_last_batch)
     errors = []
@@ -257,7 +257,7 @@ def test_on_an_event_loop(server, make):
     async def read():
         heard = []
         async with (
-            kalam.AsyncClient(server.url, user="root", password=server.root_password) as client,
+            kalam.AsyncClient(server.url, token=server.token) as client,
             await client.live_events("SELECT * FROM shared", namespace=table.split(".")[0]) as events,
         ):
             async for event in events:

@@ -35,7 +35,7 @@ def proxy(server):
 def far_client(server, proxy):
     """A client on the other side of a network that can be disturbed."""
     timeouts = Timeouts(pong=0.5, keepalive=0.2)
-    with kalam.Client(proxy.url, user="root", password=server.root_password, timeouts=timeouts) as client:
+    with kalam.Client(proxy.url, token=server.token, timeouts=timeouts) as client:
         yield client
 
 
@@ -248,7 +248,7 @@ def write_for_a_while(client, table, numbers):
 
 def test_writes_before_during_and_after_the_first_reading(client, server, messages):
     """The table begins in the middle of writes by another client, and misses none."""
-    with kalam.Client(server.url, user="root", password=server.root_password) as writer:
+    with kalam.Client(server.url, token=server.token) as writer:
         thread = threading.Thread(target=write_for_a_while, args=(writer, messages, range(100, 130)))
         thread.start()
         tables = [client.live(f"SELECT * FROM {messages}") for _ in range(3)]
@@ -343,7 +343,7 @@ def test_frames_can_be_watched(server, client, messages, compression):
 
 
 def test_closing_the_client_ends_its_live_tables(server, messages):
-    client = kalam.Client(server.url, user="root", password=server.root_password)
+    client = kalam.Client(server.url, token=server.token)
     live = client.live(f"SELECT * FROM {messages}")
     client.close()
     with pytest.raises(KalamError, match="closed"):

@@ -137,7 +137,7 @@ def test_a_fast_table_is_recorded_whole(client, namespace, path):
 
 
 def test_the_recording_ends_with_the_client(server, namespace, path):
-    with kalam.Client(server.url, user="root", password=server.root_password) as client:
+    with kalam.Client(server.url, token=server.token) as client:
         client.execute_query(f"CREATE TABLE {namespace}.t (id BIGINT PRIMARY KEY) WITH (TYPE = 'SHARED')")
         live = client.live(f"SELECT * FROM {namespace}.t")
         recorder = live.record(path)

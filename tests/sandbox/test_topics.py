@@ -220,7 +220,7 @@ def test_bad_arguments(client, options, text):
 
 def test_the_clients_namespace_stands_for_one_that_is_missing(server, client, orders, events, namespace):
     insert(client, orders, 1)
-    with kalam.Client(server.url, user="root", password=server.root_password, namespace=namespace) as other:
+    with kalam.Client(server.url, token=server.token, namespace=namespace) as other:
         assert len(other.consumer("events", group_id="g", start="earliest").poll()) == 1
 
 
@@ -361,7 +361,7 @@ def test_messages_come_to_async_for(client, server, orders, events):
     insert(client, orders, 1, 2, 3)
 
     async def main():
-        async with kalam.AsyncClient(server.url, user="root", password=server.root_password) as other:
+        async with kalam.AsyncClient(server.url, token=server.token) as other:
             found = []
             async with await other.consumer(events, group_id="g", start="earliest", max_poll_records=2) as consumer:
                 async for message in consumer:

@@ -1,0 +1,21 @@
+"""The server that tests talk to."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import httpx
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server and its root user."""
+
+    url: str
+    root_password: str
+
+    @cached_property
+    def token(self) -> str:
+        """A token of root for the whole run: a login costs the server a fifth of a second."""
+        login = {"user": "root", "password": self.root_password}
+        answer = httpx.post(f"{self.url}/v1/api/auth/login", json=login, timeout=60, trust_env=False)
+        return answer.raise_for_status().json()["access_token"]

@@ -8,13 +8,18 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE ?= copy
 
-.PHONY: demo test lint types js bench lab docs fix clean
+.PHONY: demo test contract lint types js bench lab docs fix clean
 
 demo: .venv/.synced ## Run the quickstart in a real kernel on the sandbox server; results go to build/.
 	$(BIN)/kalam-notebook demo notebooks/quickstart.ipynb --out build
 
 test: .venv/.synced ## All tests; those that need a browser are skipped with the reason when there is none.
 	$(BIN)/pytest -q $(ARGS)
+
+contract: .venv/.synced ## The tests marked contract, on the server of KALAM_TEST_URL; a table by subject at the end.
+	@test -n "$$KALAM_TEST_URL" -a -n "$$KALAM_TEST_ROOT_PASSWORD" || { \
+	    echo "Set KALAM_TEST_URL and KALAM_TEST_ROOT_PASSWORD: a KalamDB that tests may write to." >&2; exit 2; }
+	$(BIN)/pytest -q -m contract --by-subject $(ARGS)
 
 lint: .venv/.synced
 	$(BIN)/ruff format --check .

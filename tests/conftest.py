@@ -13,6 +13,8 @@ from servers import Server
 
 import kalam_notebook as kalam
 
+pytest_plugins = ["by_subject"]
+
 # What is slow on a busy machine is no failure.
 settings.register_profile("kalam", deadline=None)
 settings.load_profile("kalam")

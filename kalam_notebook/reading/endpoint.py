@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kalam_notebook.errors import ServerError
 from kalam_notebook.transport.sql import Answer
+from kalam_notebook.wire.params import write_parameters_in
 from kalam_notebook.wire.sql import split_statements
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CountingEndpoint", "Endpoint", "ImpersonatingEndpoint", "WatchableEndpoint"]
+__all__ = ["CountingEndpoint", "Endpoint", "ImpersonatingEndpoint", "OneStateEndpoint", "WatchableEndpoint"]
 
 
 class Endpoint(Protocol):
@@ -66,6 +70,53 @@ class ImpersonatingEndpoint:
     def _wrapped(self, sql: str) -> str:
         statements = split_statements(sql)
         return ";\n".join(one if one in {"BEGIN", "COMMIT"} else f"{self._envelope} (\n{one}\n)" for one in statements)
+
+
+class OneStateEndpoint:
+    """An endpoint whose statements each see one state of all tables.
+
+    The server gives each scan of a statement a state of its own, unless it stands between BEGIN and COMMIT (truth L29).
+
+    Args:
+        endpoint: Runs the SQL.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> Answer:
+        """Run one statement that reads; see ``Endpoint``."""
+        with _as_first(sql):
+            answer = self._endpoint.execute(*_in_transaction(sql, params))
+        # Without what is said of BEGIN and COMMIT.
+        return replace(answer, results=answer.results[1:-1], tables=answer.tables[1:-1])
+
+    def execute_row(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        """Run one statement that scans nothing; see ``Endpoint``."""
+        return self._endpoint.execute_row(sql, params)
+
+    def execute_lists(
+        self, sql: str, params: Sequence[Any], types: Sequence[Sequence[pa.DataType]]
+    ) -> list[list[pa.Array | None]]:
+        """Run one statement that reads; see ``Endpoint``."""
+        with _as_first(sql):
+            return self._endpoint.execute_lists(*_in_transaction(sql, params), types)
+
+
+def _in_transaction(sql: str, params: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+    """A statement as a transaction. Several statements take no parameters, so they are written in."""
+    return f"BEGIN;\n{write_parameters_in(sql, params)}\n;\nCOMMIT", ()
+
+
+@contextmanager
+def _as_first(sql: str) -> Iterator[None]:
+    """Errors tell of the statement as it was written: BEGIN before it is not the reader's."""
+    try:
+        yield
+    except ServerError as exc:
+        exc.message = exc.message.replace("Statement 2 failed", "Statement 1 failed", 1)
+        exc.sql = sql
+        raise
 
 
 class CountingEndpoint:

@@ -63,7 +63,9 @@ class ExactReader:
             asked = ", ".join(f"arrow_typeof(first_value({name})) AS {name}" for name in names)
 
             def ask(text: str) -> list[Any]:
-                return endpoint.execute_row(f"SELECT {asked} FROM (\n{text}\n) AS q({', '.join(names)})", params)
+                # Without rows nothing is scanned.
+                inner = f"SELECT * FROM (\n{text}\n) AS kalam_all LIMIT 0"
+                return endpoint.execute_row(f"SELECT {asked} FROM ({inner}) AS q({', '.join(names)})", params)
 
             row = _in_either_form(_typed_text(shape, columns), names, ask)
             if len(self._types) >= 500:

@@ -1,8 +1,8 @@
 """Queries on copies of tables, run by the server's own engine in this process (``engine="local"``).
 
 Each table that a query names is copied exactly by a walk (truth R3) and kept; a later query reads only what changed
-since (truth R4). The `datafusion` package runs the SQL: the same functions, types and NULL order as on the server, but
-no cap, no window and no load for it.
+since (truth R4). In the end all tables of a query are brought to one moment (truth R10). The `datafusion` package runs
+the SQL: the same functions, types and NULL order as on the server, but no cap, no window and no load for it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import MissingDependencyError, QueryError, ResultError
+from kalam_notebook.errors import MissingDependencyError, QueryError, ResultError, ServerError
 from kalam_notebook.live.truth import OVERLAP
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.local_types import as_on_the_server, as_read, without_metadata
-from kalam_notebook.reading.walk import Walk, plan_walk
+from kalam_notebook.reading.suspicion import is_exhausted
+from kalam_notebook.reading.walk import Walk, plan_walk, read_at_one_state
 from kalam_notebook.wire.shape import Shape, shape_of
 from kalam_notebook.wire.sql import quote_name, table_names, tokenize
 from kalam_notebook.wire.types import Column
@@ -49,6 +50,14 @@ class _Copy:
     columns: tuple[Column, ...]
     walk: Walk
     returned: int = 0
+
+    @property
+    def note(self) -> str:
+        """In words what was read."""
+        text = f"up to _seq {self.walk.after}"
+        if self.returned:
+            text += f", without {self.returned} deleted rows that the server has brought back at a flush"
+        return text
 
 
 class LocalEngine:
@@ -87,55 +96,93 @@ class LocalEngine:
         config = SessionConfig().with_default_catalog_and_schema("kalam", "default")
         # With it, DISTINCT and GROUP BY under ORDER BY and LIMIT lose their row for NULL (DataFusion 53).
         context = SessionContext(config.set("datafusion.optimizer.enable_topk_aggregation", "false"))
-        read, tables, copies = [], {}, {}
+        names = []
         for namespace, table in dict.fromkeys((n.namespace or "default", n.table) for n in table_names(shape.text)):
             if namespace in {"system", "information_schema"}:
                 raise ResultError(f"engine='local' cannot read {namespace}.{table}; ask the server itself.")
-            name = f"{quote_name(namespace)}.{quote_name(table)}"
-            tables[name], rows, note = self._fresh(endpoint, name, user)
             context.sql(f"CREATE SCHEMA IF NOT EXISTS {quote_name(namespace)}")
-            copies[name] = as_on_the_server(rows)
-            read.append(f"{name} {note}")
+            names.append(f"{quote_name(namespace)}.{quote_name(table)}")
+        tables, copies, read = self._fresh(endpoint, names, user)
         values = {str(number): value for number, value in enumerate(params, 1)}
         try:
             result = _run(context, copies, shape.text, values)
         except Exception as exc:  # The package raises plain exceptions for every failure of the engine.
             message = str(exc).removeprefix("DataFusion error: ")
             raise QueryError("LOCAL_ENGINE", message, 0, shape.text, _hint(shape.text)) from exc
-        return as_read(*result), tables, ", ".join(read)
+        return as_read(*result), tables, read
 
-    def _fresh(self, endpoint: Endpoint, name: str, user: str | None) -> tuple[tuple[Column, ...], pa.Table, str]:
-        """The table's columns, its rows as they are now, and in words what was read."""
+    def _fresh(
+        self, endpoint: Endpoint, names: Sequence[str], user: str | None
+    ) -> tuple[dict[str, tuple[Column, ...]], dict[str, pa.Table], str]:
+        """The tables' columns, their rows as they all were at one moment, and in words what was read."""
         with self._lock:
-            copy = self._copies.get((user, name))
-            columns = endpoint.execute(f"SELECT * FROM {name} LIMIT 0").results[0].columns
-            if not {column.name for column in columns} >= {"_seq", "_deleted"}:
-                raise ResultError(
-                    f"{name} is a view, and engine='local' copies tables by their row versions, which a view lacks. "
-                    "Write the SELECT of the view in its place, or ask the server: engine='server'."
-                )
-            if copy is None or copy.columns != columns:
-                shape = shape_of(f"SELECT * FROM {name}")
-                assert shape is not None
-                copy = self._copies[user, name] = _Copy(columns, Walk(plan_walk(endpoint, shape, columns, ())))
-            copy.walk.after = max(0, copy.walk.after - OVERLAP)
-            copy.walk.run(endpoint)
-            rows = copy.walk.result()
-            counted = int(endpoint.execute_row(f"SELECT count(*) AS n FROM {name}")[0])
-            if counted != rows.num_rows + copy.returned:
-                # A flush has removed tombstones (truth R4), or rows changed just now: read it anew, once.
-                known, copy.walk = copy.walk.keys, Walk(copy.walk.plan)
-                copy.walk.run(endpoint)
-                found = copy.walk.result().num_rows
-                # Versions known to be outdated are left out: a flush brings deleted rows back (truth L27).
-                copy.walk.keys += known
-                rows = copy.walk.result()
-                copy.returned = found - rows.num_rows
-            copy.walk.compact()
-            note = f"up to _seq {copy.walk.after}"
-            if copy.returned:
-                note += f", without {copy.returned} deleted rows that the server has brought back at a flush"
-            return columns, rows, note
+            copies = {name: self._copy(endpoint, name, user) for name in names}
+            _bring_to_one_state(endpoint, list(copies.values()))
+            rows = {name: as_on_the_server(copy.walk.result()) for name, copy in copies.items()}
+            for copy in copies.values():
+                copy.walk.compact()
+            read = ", ".join(f"{name} {copy.note}" for name, copy in copies.items())
+            return {name: copy.columns for name, copy in copies.items()}, rows, read
+
+    def _copy(self, endpoint: Endpoint, name: str, user: str | None) -> _Copy:
+        """A copy of a table as it was a moment ago."""
+        copy = self._copies.get((user, name))
+        columns = endpoint.execute(f"SELECT * FROM {name} LIMIT 0").results[0].columns
+        if not {column.name for column in columns} >= {"_seq", "_deleted"}:
+            raise ResultError(
+                f"{name} is a view, and engine='local' copies tables by their row versions, which a view lacks. "
+                "Write the SELECT of the view in its place, or ask the server: engine='server'."
+            )
+        if copy is None or copy.columns != columns:
+            shape = shape_of(f"SELECT * FROM {name}")
+            assert shape is not None
+            copy = self._copies[user, name] = _Copy(columns, Walk(plan_walk(endpoint, shape, columns, ())))
+        copy.walk.after = max(0, copy.walk.after - OVERLAP)
+        copy.walk.run(endpoint)
+        return copy
+
+
+def _bring_to_one_state(endpoint: Endpoint, copies: Sequence[_Copy]) -> None:
+    """Read on until all copies are those of one moment, and have as many rows as their tables."""
+    if not copies:
+        return
+    counts = _read_on(endpoint, copies)
+    outdated = [
+        copy
+        for copy, counted in zip(copies, counts, strict=True)
+        if counted != copy.walk.result().num_rows + copy.returned
+    ]
+    if not outdated:
+        return
+    # A flush has removed tombstones (truth R4): read those tables anew, once.
+    known = [copy.walk.keys for copy in outdated]
+    for copy in outdated:
+        copy.walk = Walk(copy.walk.plan)
+        copy.walk.run(endpoint)
+    _read_on(endpoint, copies)
+    for copy, keys in zip(outdated, known, strict=True):
+        found = copy.walk.result().num_rows
+        # Versions known to be outdated are left out: a flush brings deleted rows back (truth L27).
+        copy.walk.keys += keys
+        copy.returned = found - copy.walk.result().num_rows
+
+
+def _read_on(endpoint: Endpoint, copies: Sequence[_Copy]) -> list[int]:
+    """Read what changed meanwhile, up to one moment; how many rows each table has then."""
+    overlap = OVERLAP
+    walks = [copy.walk for copy in copies]
+    while True:
+        try:
+            counts = read_at_one_state(endpoint, walks, overlap)
+        except ServerError as exc:
+            if not is_exhausted(exc) or not overlap:
+                raise
+            overlap //= 2  # So much was written in these seconds that the server's query memory does not hold it.
+            continue
+        if counts is not None:
+            return counts
+        for walk in walks:
+            walk.run(endpoint)
 
 
 def _run(

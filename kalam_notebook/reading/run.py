@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import DecodeError, NotLeaderError, ProtocolError, RateLimitError, ResultError, ServerError
-from kalam_notebook.reading.endpoint import CountingEndpoint
+from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, OneStateEndpoint
 from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
 from kalam_notebook.reading.habits import HabitsProbe
 from kalam_notebook.reading.order import in_stable_order, sort_by_key
 from kalam_notebook.reading.suspicion import is_exhausted, is_unencodable, suspicion
-from kalam_notebook.reading.tables import reads_system_tables, scanned_tables
+from kalam_notebook.reading.tables import is_one_scan, reads_system_tables, scanned_tables
 from kalam_notebook.reading.walk import Walk, WalkPlan, plan_walk
 from kalam_notebook.results import Road
 from kalam_notebook.transport.http_failures import NoAnswerError
@@ -91,12 +91,17 @@ class Run:
         return None if self.max_rows is None else self.max_rows + 1
 
     def plain(self, sql: str) -> Found:
-        """The answer as the server sends it."""
-        answer = self.endpoint.execute(sql, self.params)
+        """The answer as the server sends it; that to a query of several scans for one state (truth L29)."""
+        answer = self._at_one_state(sql).execute(sql, self.params)
         index = _row_index(answer)
         raw, table = answer.results[index], answer.tables[index]
         assert table is not None
         return Found(raw.columns, table, raw.as_user, unknown_types(raw.columns))
+
+    def _at_one_state(self, sql: str) -> Endpoint:
+        shape = shape_of(sql)
+        is_alone = shape is None or not shape.is_select or is_one_scan(sql)
+        return self.endpoint if is_alone else OneStateEndpoint(self.endpoint)
 
     def is_long(self, shape: Shape) -> bool:
         """Whether the plain answer is cut, or too large for the server's memory."""
@@ -174,7 +179,7 @@ class Run:
         written = self._without_stars(shape, columns)
         try:
             table, shown = self._exact.read(
-                self.endpoint, written, self.params, columns, limit=self.limit, careful=careful
+                self._at_one_state(shape.text), written, self.params, columns, limit=self.limit, careful=careful
             )
         except Unwrappable as exc:
             raise ResultError(f"{exc}.") from exc

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kalam_notebook.wire.sql import UnreadableSQL, quote_name, table_names, tokenize
 
-__all__ = ["bound_table", "named_columns", "reads_system_tables", "scanned_tables"]
+__all__ = ["bound_table", "is_one_scan", "named_columns", "reads_system_tables", "scanned_tables"]
 
 #: Namespaces of the server itself. Their tables have no row versions.
 _OWN = {"system", "information_schema"}
@@ -18,6 +18,18 @@ def scanned_tables(sql: str) -> list[str] | None:
         return None
     found = {(name.namespace or "default", name.table): None for name in names}
     return [f"{quote_name(space)}.{quote_name(table)}" for space, table in found if space not in _OWN]
+
+
+def is_one_scan(sql: str) -> bool:
+    """Whether a query scans one table once, or none: several scans see several states (truth L29).
+
+    A common table may be read more than once, and what cannot be told from the text may be, too.
+    """
+    try:
+        count = len(table_names(sql))
+        return count == 0 or (count == 1 and not any(token.word == "WITH" for token in tokenize(sql)))
+    except UnreadableSQL:
+        return False
 
 
 def reads_system_tables(sql: str) -> bool:

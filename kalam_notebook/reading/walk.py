@@ -28,7 +28,7 @@ from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PAGE_ROWS", "Walk", "WalkPlan", "plan_walk", "rows_statement"]
+__all__ = ["PAGE_ROWS", "Walk", "WalkPlan", "plan_walk", "read_at_one_state", "rows_statement"]
 
 #: Row versions of one page. Where the server's query memory does not suffice, an upper bound makes it smaller.
 PAGE_ROWS = 50_000
@@ -140,14 +140,26 @@ class Walk:
 
     def _page(self, endpoint: Endpoint, begin: int) -> bool:
         """Read one page; whether more may follow."""
+        lists, upper = self._ask(endpoint)
+        reached, is_full = self.take(lists)
+        if not reached:
+            self.after = upper or self.after
+        # Behind an upper bound may lie the newer version of a key that this page leaves out.
+        return upper is not None or (bool(reached) and (is_full or reached < begin))
+
+    def take(self, lists: Sequence[Sequence[pa.Array | None]]) -> tuple[int, bool]:
+        """Keep a page: its rows, keys and tombstones.
+
+        Returns:
+            The greatest ``_seq`` in it, 0 when it is empty; and whether it is full, so that more may follow.
+        """
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        (rows, keys, tombstones), upper = self._ask(endpoint)
+        rows, keys, tombstones = lists
         found = [pa.table({"key": names, "seq": seqs}) for names, seqs in (keys, tombstones) if names is not None]
         if not found:
-            self.after = upper or self.after
-            return upper is not None
+            return 0, False
         self.keys += found
         reached = max(int(pc.max(page.column("seq")).as_py()) for page in found)
         if rows[0] is not None:
@@ -160,8 +172,7 @@ class Walk:
         # A full page ends before the window does; what lies between comes with the next one.
         full = [int(pc.max(page.column("seq")).as_py()) for page in found if page.num_rows >= self.page_rows]
         self.after = min([reached, *full])
-        # Behind an upper bound may lie the newer version of a key that this page leaves out.
-        return bool(full) or upper is not None or reached < begin
+        return reached, bool(full)
 
     def _ask(self, endpoint: Endpoint) -> tuple[list[list[pa.Array | None]], int | None]:
         """Rows, keys and tombstones of one page, and its upper bound; smaller where the memory does not suffice."""
@@ -191,13 +202,9 @@ class Walk:
 
     def _ask_once(self, endpoint: Endpoint, upper: int | None) -> list[list[pa.Array | None]]:
         """At one point in time where the query has no parameters."""
-        import pyarrow as pa
-
-        window = f"_seq > {self.after}" + ("" if upper is None else f" AND _seq <= {upper}")
-        pair = [self.plan.key_type, pa.int64()]
-        rows_types = [*self.plan.fields.types, *pair]
-        rows = rows_statement(self.plan, window, f"ORDER BY kalam_seq LIMIT {self.page_rows}")
-        keys = self._keys_statements(window)
+        window = self._window(upper)
+        rows_types, pair, _ = self.types()
+        rows, *keys = self._statements(window)
         if not self._reads_rows or self.plan.params:
             # A batch takes no parameters. The keys come first: what is written between them and the rows is newer than
             # the page, so that the next one finds it again.
@@ -206,7 +213,25 @@ class Walk:
                 return [[None] * len(rows_types), *found]
             return [*endpoint.execute_lists(rows, self.plan.params, [rows_types]), *found]
         sql = ";\n".join(["BEGIN", rows, *keys, "COMMIT"])
-        return endpoint.execute_lists(sql, (), [rows_types, pair, pair])
+        return endpoint.execute_lists(sql, (), self.types())
+
+    def _window(self, upper: int | None = None, *, overlap: int = 0) -> str:
+        return f"_seq > {max(0, self.after - overlap)}" + ("" if upper is None else f" AND _seq <= {upper}")
+
+    def page_statements(self, overlap: int) -> list[str]:
+        """The statements of one page without parameters: rows, keys, tombstones, from before where the walk is."""
+        return self._statements(self._window(overlap=overlap))
+
+    def types(self) -> list[list[pa.DataType]]:
+        """The types of what the statements of a page list."""
+        import pyarrow as pa
+
+        pair = [self.plan.key_type, pa.int64()]
+        return [[*self.plan.fields.types, *pair], pair, pair]
+
+    def _statements(self, window: str) -> list[str]:
+        rows = rows_statement(self.plan, window, f"ORDER BY kalam_seq LIMIT {self.page_rows}")
+        return [rows, *self._keys_statements(window)]
 
     def _keys_statements(self, window: str) -> list[str]:
         plan = self.plan
@@ -217,6 +242,37 @@ class Walk:
         )
         page = f"ORDER BY kalam_seq LIMIT {self.page_rows}) AS q(k, s)"
         return [f"{keys} {page}", f"{keys} AND _deleted = true {page}"]
+
+
+def read_at_one_state(endpoint: Endpoint, walks: Sequence[Walk], overlap: int) -> list[int] | None:
+    """Read what changed in several tables since they were walked, up to one moment, in one transaction (truth R10).
+
+    Args:
+        endpoint: Runs the SQL.
+        walks: Walks of whole tables, without parameters, that have come to their end.
+        overlap: How far before their end to begin: writers commit out of order.
+
+    Returns:
+        How many rows each table has at that moment; None when more changed than one page holds.
+
+    Raises:
+        ServerError: The server refuses.
+    """
+    import pyarrow as pa
+
+    statements, types = [], []
+    for walk in walks:
+        statements += walk.page_statements(overlap)
+        statements.append(f"SELECT array_agg(n) AS n FROM (SELECT count(*) AS n FROM {walk.plan.clauses.table}) AS c")
+        types += [*walk.types(), [pa.int64()]]
+    answers = iter(endpoint.execute_lists(";\n".join(["BEGIN", *statements, "COMMIT"]), (), types))
+    counts, is_whole = [], True
+    for walk in walks:
+        _, is_full = walk.take([next(answers) for _ in range(3)])
+        is_whole = is_whole and not is_full
+        (counted,) = next(answers)
+        counts.append(0 if counted is None else int(counted[0].as_py()))
+    return counts if is_whole else None
 
 
 def rows_statement(plan: WalkPlan, window: str, page: str = "") -> str:

@@ -171,10 +171,10 @@ class SqlEndpoint:
     def _explain_no_answer(self, sql: str, params: Sequence[Any], error: NoAnswerError) -> None:
         """Ask for the reason: in a batch the server names the value that it cannot encode (HTTP reference, 7.1)."""
         try:
-            single = is_repeatable(sql) and not params and split_statements(sql)
+            single = split_statements(sql) if is_repeatable(sql) and not params else []
         except UnreadableSQL:
             single = []
-        if not single:
+        if len(single) != 1:
             return
         with _reason_wanted(error):
             self.with_token(lambda token: self._read(_batch_of(single[0]), token))

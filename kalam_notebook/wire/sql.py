@@ -52,23 +52,38 @@ _WRITES = {"INSERT", "UPDATE", "DELETE", "INTO", "CREATE", "DROP", "ALTER", "CON
 
 
 def is_repeatable(sql: str) -> bool:
-    """Whether sending the text twice does the same as sending it once: a single statement that only reads.
+    """Whether sending the text twice does the same as sending it once.
 
-    A text that cannot be read is not repeatable.
+    That is a single statement that only reads, or a transaction of such. A text that cannot be read is not repeatable.
     """
     return _kept_repeatable(sql) if len(sql) <= KEPT_CHARACTERS else _is_repeatable(sql)
 
 
 def _is_repeatable(sql: str) -> bool:
     try:
-        tokens = tokenize(sql)
+        statements = _statements(tokenize(sql))
     except UnreadableSQL:
         return False
-    while tokens and tokens[-1].text == ";":
-        tokens.pop()
-    if not tokens or tokens[0].word not in _READS or any(token.text == ";" for token in tokens):
+    words = [statement[0].word for statement in statements]
+    if words[:1] == ["BEGIN"] and words[1:] and words[-1] == "COMMIT":
+        statements = statements[1:-1]
+    elif len(statements) != 1:
         return False
-    return not any(token.word in _WRITES for token in tokens)
+    return all(
+        statement[0].word in _READS and not any(token.word in _WRITES for token in statement)
+        for statement in statements
+    )
+
+
+def _statements(tokens: Sequence[Token]) -> list[list[Token]]:
+    """The tokens of each statement."""
+    found: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.text == ";" and token.kind is Kind.SYMBOL:
+            found.append([])
+        else:
+            found[-1].append(token)
+    return [statement for statement in found if statement]
 
 
 _kept_repeatable = lru_cache(maxsize=64)(_is_repeatable)

@@ -146,6 +146,9 @@ def test_quoted_and_folded_names():
         ("SELECT 1", True),
         ("  -- c\n WITH a AS (SELECT 1) SELECT * FROM a;", True),
         ("SHOW TABLES", True),
+        ("BEGIN; SELECT 1; WITH a AS (SELECT 1) SELECT * FROM a; COMMIT", True),
+        ("BEGIN; SELECT 1; INSERT INTO t VALUES (1); COMMIT", False),
+        ("SELECT 1; SELECT 2", False),
         ("SELECT 1; INSERT INTO t VALUES (1)", False),
         ("INSERT INTO t VALUES (1)", False),
         ("EXPLAIN DELETE FROM t WHERE a > 0", False),  # Runs it (truth L26).

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.batches import QueryBatches
+from kalam_notebook.callers import short_interrupts
 from kalam_notebook.client import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Client, Engine
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.events import OnFull
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient"]
 
 
+@short_interrupts
 class AsyncClient:
     """The same calls as ``Client``, to be awaited. Each runs in a worker thread.
 

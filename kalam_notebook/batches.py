@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
+from kalam_notebook.callers import short_interrupts
 from kalam_notebook.frames import unsliced
 from kalam_notebook.results import Completeness
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["QueryBatches"]
 
 
+@short_interrupts
 class QueryBatches:
     """The rows of one query in batches, read from the server as they are taken.
 

@@ -1,16 +1,127 @@
-"""Warnings that point at the line of the person who called this package."""
+"""What is told to the person who called this package: warnings and errors point at that person's line, not at ours.
+
+Standard library only; IPython is asked where it runs anyway.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import inspect
+import linecache
 import sys
+import sysconfig
+import traceback
 import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from types import FrameType, FunctionType, MethodType
+from typing import Any, TypeVar
 
-__all__ = ["warn_caller"]
+__all__ = ["short_interrupts", "short_traceback", "warn_caller"]
+
+_T = TypeVar("_T", bound=type)
+_R = TypeVar("_R")
+
+#: Calls by which Python comes into an object; a person does not see them as ours.
+_PROTOCOLS = frozenset({"__init__", "__enter__", "__exit__", "__next__", "__anext__"})
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 def warn_caller(text: str, category: type[Warning]) -> None:
     """Warn at the line outside of the package from which it was called."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("kalam_notebook."):
+    while frame.f_back is not None and _is_ours(frame):
         level, frame = level + 1, frame.f_back
     warnings.warn(text, category, stacklevel=level)
+
+
+def short_traceback(error: BaseException) -> list[str]:
+    """The lines of an error for IPython: where the reader called this package, and what the error says.
+
+    Whoever asks for more, by ``%tb`` or ``%xmode Verbose``, gets IPython's own traceback.
+    """
+    shell = _shell()
+    if shell is None:
+        return traceback.format_exception(error)
+    # %tb shows the last error again, when nobody handles it any more.
+    if sys.exc_info()[1] is not error or shell.InteractiveTB.mode == "Verbose":
+        whole: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__)
+        return whole
+    lines = [line for frame, number in _readers_lines(error) for line in _place(frame, number, shell)]
+    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return [*lines, *([""] if lines else []), *"\n".join([told, *getattr(error, "__notes__", [])]).splitlines()]
+
+
+def _shell() -> Any:  # noqa: ANN401 - IPython's shell has no types.
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith("kalam_notebook.")
+
+
+def _readers_lines(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    """Frames of the reader's own code, on the way to the first of ours, with their line."""
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if _is_ours(frame):
+            return
+        if not frame.f_code.co_filename.startswith(_LIBRARIES):
+            yield frame, number
+
+
+def _place(frame: FrameType, number: int, shell: Any) -> list[str]:  # noqa: ANN401
+    """A frame as IPython writes it, with one line of its source; nothing where the reader wrote no such line."""
+    path, name = frame.f_code.co_filename, frame.f_code.co_name
+    source = linecache.getline(path, number, frame.f_globals).strip()
+    if not source or source.startswith("get_ipython()."):  # A magic.
+        return []
+    cell = shell.compile.format_code_name(path)
+    file = f"File {path.replace(str(Path.home()), '~', 1)}:{number}"
+    place = file if cell is None else f"{' '.join(cell)}, line {number}"
+    return [place if name == "<module>" else f"{place}, in {name}", f"----> {number} {source}"]
+
+
+def short_interrupts(kind: _T) -> _T:
+    """Have an interrupt of any public method of a class shown as shortly in IPython as an error of this package.
+
+    As a decorator of the class. In an awaited call an interrupt comes as ``CancelledError``.
+    """
+    for name, method in list(vars(kind).items()):
+        if isinstance(method, FunctionType) and (name in _PROTOCOLS or not name.startswith("_")):
+            wrap = _shortly_cancelled if inspect.iscoroutinefunction(method) else _shortly_interrupted
+            setattr(kind, name, wrap(method))
+    return kind
+
+
+def _shortly_interrupted(function: Callable[..., _R]) -> Callable[..., _R]:
+    @functools.wraps(function)
+    def call(*args: object, **options: object) -> _R:
+        try:
+            return function(*args, **options)
+        except KeyboardInterrupt as exc:
+            _shorten(exc)
+            raise
+        finally:
+            del args, options  # A verbose traceback shows the locals of this frame.
+
+    return call
+
+
+def _shortly_cancelled(function: Callable[..., Awaitable[_R]]) -> Callable[..., Awaitable[_R]]:
+    @functools.wraps(function)
+    async def call(*args: object, **options: object) -> _R:
+        try:
+            return await function(*args, **options)
+        except asyncio.CancelledError as exc:
+            _shorten(exc)
+            raise
+        finally:
+            del args, options
+
+    return call
+
+
+def _shorten(error: BaseException) -> None:
+    error._render_traceback_ = MethodType(short_traceback, error)  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ import orjson
 
 from kalam_notebook import diagnostics
 from kalam_notebook.batches import QueryBatches
-from kalam_notebook.callers import warn_caller
+from kalam_notebook.callers import short_interrupts, warn_caller
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError, ResultError
 from kalam_notebook.events import OnFull
@@ -65,6 +65,7 @@ DEFAULT_BATCH_ROWS = 50_000
 Engine = Literal["server", "local"]
 
 
+@short_interrupts
 class Client:
     """A connection to a KalamDB server. Nothing is sent before the first call that needs the server.
 

@@ -20,6 +20,7 @@
     ├─ WriteError                   a request of a write failed: .rows, .kept
     ├─ UnsafeStatementError         the server would do something else than the statement says: .reason, .safe_form
     ├─ ResultError                  a result cannot be what was asked for
+    │  └─ NotIterableError          also TypeError: a live table cannot be looped over
     ├─ DownloadError                a file differs from its FileRef, or could not be written
     ├─ LiveError
     │  ├─ SubscriptionError         the server refused a live query: .code
@@ -29,10 +30,13 @@
     ├─ TopicError                   a topic cannot be consumed as asked
     └─ MissingDependencyError       also ImportError: an extra is not installed
 
-Facts are attributes, and ``__str__`` is made from them. All errors pickle. Nothing here imports the package.
+Facts are attributes, and ``__str__`` is made from them. All errors pickle. In IPython they are shown with the reader's
+own lines only; ``%tb`` has the rest.
 """
 
 from __future__ import annotations
+
+from kalam_notebook.callers import short_traceback
 
 __all__ = [
     "AuthError",
@@ -46,6 +50,7 @@ __all__ = [
     "LiveError",
     "MissingDependencyError",
     "NotFoundError",
+    "NotIterableError",
     "NotLeaderError",
     "ParameterError",
     "PermissionDeniedError",
@@ -69,6 +74,9 @@ __all__ = [
 
 class KalamError(Exception):
     """Root of all errors of this package."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython shows these lines.
+        return short_traceback(self)
 
 
 class ConfigError(KalamError):
@@ -285,6 +293,10 @@ class UnsafeStatementError(KalamError):
 
 class ResultError(KalamError):
     """A result cannot be given in the form asked for."""
+
+
+class NotIterableError(ResultError, TypeError):
+    """What was looped over, perhaps by another library, is no iterable."""
 
 
 class DownloadError(KalamError):

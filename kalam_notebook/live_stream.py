@@ -10,6 +10,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Protocol
 
+from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, LiveError, RequestTimeoutError
 from kalam_notebook.events import EventStats, LiveEvent, OnFull
 from kalam_notebook.events import LiveError as LiveNotice
@@ -34,6 +35,7 @@ class EventSource(Protocol):
         ...
 
 
+@short_interrupts
 class LiveEvents:
     """The server's events of one query, for ``for``, ``async for`` and ``next``.
 

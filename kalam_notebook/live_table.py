@@ -17,7 +17,15 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from kalam_notebook.errors import ConfigError, KalamError, LiveError, RequestTimeoutError, SubscriptionError
+from kalam_notebook.callers import short_interrupts
+from kalam_notebook.errors import (
+    ConfigError,
+    KalamError,
+    LiveError,
+    NotIterableError,
+    RequestTimeoutError,
+    SubscriptionError,
+)
 from kalam_notebook.live.changes import change_table
 from kalam_notebook.live.engine import Engine, Rows, RowSource
 from kalam_notebook.live.filters import has_sub_query
@@ -108,6 +116,7 @@ class LiveChanges:
         return to_pandas(self.table)
 
 
+@short_interrupts
 class LiveBatches:
     """The changes of a live table from now on, batch by batch, until it is closed.
 
@@ -149,6 +158,7 @@ class LiveBatches:
         return f"<LiveBatches of {self._table!r}>"
 
 
+@short_interrupts
 class LiveTable:
     """The result of a query, kept equal to the server's while your cell computes.
 
@@ -495,10 +505,10 @@ class LiveTable:
 
     def __iter__(self) -> NoReturn:
         # Without it, pandas and others would fail as well, but would not say what to type.
-        raise TypeError(_NO_ITERATOR)
+        raise NotIterableError(_NO_ITERATOR)
 
     def __aiter__(self) -> NoReturn:
-        raise TypeError(_NO_ITERATOR)
+        raise NotIterableError(_NO_ITERATOR)
 
     def freeze(self) -> None:
         """Turn what cells show of it into static html and text of the rows as of now; the table itself goes on."""

@@ -1,7 +1,6 @@
 """``%kalam`` and ``%%kalam``: SQL in a notebook.
 
-The line is read by ``options``; here statements are run and shown. Errors of the package are shown in a few lines
-without a traceback; the exception keeps its class, so that ``%tb`` and ``try`` see it whole.
+The line is read by ``options``; here statements are run and shown.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import MethodType
 from typing import Any
 
 from IPython.display import display
@@ -55,10 +53,7 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
 
     def kalam(line: str, cell: str | None = None) -> object:
         """SQL on KalamDB; ``%kalam`` alone tells how it is used."""
-        try:
-            return _run_line(line) if cell is None else _run_cell(shell, line, cell)
-        except KalamError as exc:
-            raise _shown_shortly(exc) from None
+        return _run_line(line) if cell is None else _run_cell(shell, line, cell)
 
     shell.register_magic_function(kalam, magic_kind="line_cell", magic_name="kalam")
 
@@ -67,19 +62,6 @@ def unregister(shell: Any) -> None:  # noqa: ANN401
     """Take the magics out of a shell."""
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("kalam", None)
-
-
-def _shown_shortly(error: KalamError) -> KalamError:
-    """The error, told to IPython as a few lines instead of a traceback."""
-    notes = getattr(error, "__notes__", [])
-    lines = "\n".join([f"{type(error).__name__}: {error}", *notes]).splitlines()
-
-    def render(self: KalamError) -> list[str]:
-        del self._render_traceback_  # type: ignore[attr-defined]  # %tb shows the rest.
-        return lines
-
-    error._render_traceback_ = MethodType(render, error)  # type: ignore[attr-defined]
-    return error
 
 
 def _run_line(line: str) -> object:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from kalam_notebook.callers import warn_caller
+from kalam_notebook.callers import short_interrupts, warn_caller
 from kalam_notebook.errors import ConfigError, TopicError, TransportError
 from kalam_notebook.topics.partition import Partition, Source
 from kalam_notebook.wire.topics import Start, TopicMessage, check_start, decode_messages, unsigned_decimals
@@ -61,6 +61,7 @@ class CommitResult:
     held_back: int
 
 
+@short_interrupts
 class Consumer:
     """The messages of a topic, each once and in the order of its partition.
 

@@ -226,7 +226,7 @@ class HttpTransport:
 
     @contextmanager
     def _mapped_errors(self, request: Request) -> Iterator[None]:
-        """Turn httpx's errors into the package's."""
+        """Turn httpx's errors into the package's, which tell all of them; they stay as the ``__context__``."""
         self.check_usable()
         try:
             yield
@@ -235,7 +235,7 @@ class HttpTransport:
                 raise ConfigError(
                     "The connection was closed while it waited for an answer; nothing of the answer was used.\n"
                     "Open a new one: kalam.connect(...)."
-                ) from exc
+                ) from None
             if not isinstance(exc, httpx.TransportError):
                 raise
             raise describe_failure(
@@ -246,7 +246,7 @@ class HttpTransport:
                 is_repeatable=request.repeatable,
                 seconds=self._timeouts.receive if request.timeout is None else request.timeout,
                 is_login=request.timeout is not None,
-            ) from exc
+            ) from None
 
     def _with_retries(self, request: Request, attempt: Callable[[], httpx.Response]) -> httpx.Response:
         for tries in range(self._max_retries + 1):

@@ -136,10 +136,10 @@ class LiveSocket:
         self._post(self._driver.connect, waiting)
         try:
             waiting.result(timeout)
-        except TimeoutError as exc:
+        except TimeoutError:
             waiting.cancel()
             reason = self._driver.status.reason or self.status
-            raise ConnectError(f"No live connection to {self.url} within {timeout:g} s: {reason}.") from exc
+            raise ConnectError(f"No live connection to {self.url} within {timeout:g} s: {reason}.") from None
 
     def subscribe(self, sql: str, listener: Listener) -> int:
         """Start a live query on the connection, now or as soon as it stands.

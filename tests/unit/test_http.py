@@ -120,7 +120,7 @@ def test_details_name_the_failing_statement():
 def test_transport_errors_are_mapped(raised, kind, words):
     with pytest.raises(kind, match=words) as caught:
         Script(raised).transport(max_retries=0).send(GET)
-    assert caught.value.__cause__ is raised
+    assert (caught.value.__context__, caught.value.__suppress_context__) == (raised, True)
     assert len(str(caught.value).splitlines()) <= 3
 
 

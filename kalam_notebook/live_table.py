@@ -238,6 +238,7 @@ class LiveTable:
         self._recorders: list[LiveRecorder] = []
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
         self._is_open = True
+        self._is_closed = False
 
     def __repr__(self) -> str:
         return f"<LiveTable {self._follower.table_name}, {self.num_rows:,} rows, {self.status}>"
@@ -303,6 +304,11 @@ class LiveTable:
     def error(self) -> KalamError | None:
         """Why it stopped; None while it follows, and when it was closed."""
         return self._follower.error
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed; a table that stopped by itself is not."""
+        return self._is_closed
 
     @property
     def notice(self) -> str | None:
@@ -523,6 +529,7 @@ class LiveTable:
 
     def close(self) -> None:
         """Stop following, within a second; the rows stay, and so does what cells show. May be called twice."""
+        self._is_closed = True
         self._follower.close()
         for recorder in self._recorders:
             recorder.close(timeout=0.5)

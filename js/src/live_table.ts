@@ -16,7 +16,7 @@ const sessions = new Map<string, Session>();
 /** Called once per model, before its first view. */
 function initialize({ model }: { model: Model }): () => void {
   const key = model.get("twin") as string;
-  const session = new Session((answer) => model.send(answer));
+  const session = new Session(Math.random().toString(36).slice(2), (answer) => model.send(answer));
   sessions.set(key, session);
   model.on("msg:custom", (message: Message | End, buffers: DataView[]) => {
     if (message.kind === "frame") session.take(message, buffers);

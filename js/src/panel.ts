@@ -26,6 +26,7 @@ export class Panel {
   private columns: readonly Column[] | undefined;
   private ended = "";
   private scheduled = 0;
+  private notebook: Element | null = null;
 
   constructor(
     private readonly about: About,
@@ -52,12 +53,18 @@ export class Panel {
     });
   }
 
+  /** Front ends other than JupyterLab and Notebook take the page away with the notebook, and with it whoever asks. */
+  isNotebookOpen(): boolean {
+    return this.notebook?.isConnected ?? true;
+  }
+
   dispose(): void {
     cancelAnimationFrame(this.scheduled);
     this.root.remove();
   }
 
   private draw(): void {
+    this.notebook ??= this.root.closest(".jp-NotebookPanel"); // Not to be found from a view that is gone.
     const { status } = this.store;
     if (!status || this.store.version < 0) return;
     if (this.root.hidden) {

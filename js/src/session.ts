@@ -3,16 +3,26 @@
 import { Assembler, type Message } from "./frames";
 import { Store } from "./store";
 
-/** What the page may say: it is new or has missed rows; it has shown everything up to a frame. */
-export type Answer = { readonly kind: "hello" } | { readonly kind: "ack"; readonly frame: number };
+/**
+ * What the page may say: it is new or has missed rows; it has shown everything up to a frame; it shows the table no
+ * longer, because the cell or its output was deleted. A page that is closed says nothing: its reader may come back.
+ */
+export type Answer =
+  | { readonly kind: "hello"; readonly page: string }
+  | { readonly kind: "ack"; readonly frame: number }
+  | { readonly kind: "unseen"; readonly page: string };
 
 export interface View {
   /** @param ended Why nothing more comes; "" while the table is followed. */
   refresh(ended: string): void;
+  /** Whether the notebook that it stood in is still open, when the view is gone. */
+  isNotebookOpen(): boolean;
 }
 
 const KERNEL_GONE = "stopped: the kernel has gone";
 const ACK_EVERY = 500; // Milliseconds. An answer costs the kernel as much as a tiny cell.
+const UNSEEN_AFTER = 1_000; // Milliseconds; a cell that is moved is shown again at once.
+const UNSEEN_EVERY = 30_000; // The kernel lets go at the second time, so that deleting can be undone before it.
 
 export class Session {
   readonly store = new Store();
@@ -23,14 +33,20 @@ export class Session {
   private acknowledged = -1;
   private newest = -1;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private watch: ReturnType<typeof setTimeout> | undefined;
+  private saidUnseen = false;
 
-  constructor(private readonly send: (answer: Answer) => void) {}
+  /** @param page Tells this page from others that show the table. */
+  constructor(
+    private readonly page: string,
+    private readonly send: (answer: Answer) => void,
+  ) {}
 
   /** Asks for all rows, unless that was done and is not answered yet. */
   hello(): void {
     if (this.asked) return;
     this.asked = true;
-    this.say({ kind: "hello" });
+    this.say({ kind: "hello", page: this.page });
   }
 
   take(message: Message, buffers: readonly DataView[]): void {
@@ -61,12 +77,17 @@ export class Session {
   attach(view: View): () => void {
     this.views.add(view);
     view.refresh(this.ended);
-    if (this.newest > this.acknowledged) this.acknowledgeSoon();
-    return () => this.views.delete(view);
+    clearTimeout(this.watch);
+    if (this.newest > this.acknowledged || this.saidUnseen) this.acknowledgeSoon();
+    return () => {
+      this.views.delete(view);
+      if (this.views.size === 0) this.watchFor(view, UNSEEN_AFTER);
+    };
   }
 
   dispose(): void {
     clearTimeout(this.timer);
+    clearTimeout(this.watch);
     this.views.clear();
   }
 
@@ -80,8 +101,20 @@ export class Session {
       this.timer = undefined;
       if (this.views.size === 0) return;
       this.acknowledged = this.newest;
+      this.saidUnseen = false;
       this.say({ kind: "ack", frame: this.newest });
     }, ACK_EVERY);
+  }
+
+  /** Tells the kernel, and tells it again, that nobody shows the table any more in a notebook that is open. */
+  private watchFor(last: View, delay: number): void {
+    clearTimeout(this.watch);
+    this.watch = setTimeout(() => {
+      if (this.views.size > 0 || !last.isNotebookOpen()) return;
+      this.saidUnseen = true;
+      this.say({ kind: "unseen", page: this.page });
+      if (!this.ended) this.watchFor(last, UNSEEN_EVERY);
+    }, delay);
   }
 
   private say(answer: Answer): void {

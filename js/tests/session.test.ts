@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { decimal, fixedSizeBinary, int64, tableFromArrays, tableToIPC } from "@uwdata/flechette";
 import type { Message } from "../src/frames";
-import { Session, type Answer } from "../src/session";
+import { Session, type Answer, type View } from "../src/session";
 
 const status = { text: "live", failed: false, notice: "", rows: 1, changes: 0, changed_at: null, form: "direct", verified_at: null };
 
@@ -27,10 +27,15 @@ function rows(ids: bigint[], removed: bigint[] = []): DataView[] {
   return [odd(bytes), odd(new Uint8Array(BigInt64Array.from(removed).buffer))];
 }
 
-function start(context: TestContext): { session: Session; said: Answer[]; tick: () => void } {
+function view(parts: Partial<View> = {}): View {
+  return { refresh: () => undefined, isNotebookOpen: () => true, ...parts };
+}
+
+function start(context: TestContext): { session: Session; said: Answer[]; tick: (time?: number) => void } {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const said: Answer[] = [];
-  return { session: new Session((answer) => said.push(answer)), said, tick: () => context.mock.timers.tick(500) };
+  const session = new Session("p", (answer) => said.push(answer));
+  return { session, said, tick: (time = 500) => context.mock.timers.tick(time) };
 }
 
 test("rows and removed ids are read exactly, at any alignment", (context) => {
@@ -70,10 +75,10 @@ test("hello is said once until rows come", (context) => {
   const { session, said } = start(context);
   session.hello();
   session.take(message({ base: 3, version: 4 }), rows([1n]));
-  assert.deepEqual(said, [{ kind: "hello" }]);
+  assert.deepEqual(said, [{ kind: "hello", page: "p" }]);
   session.take(message({ version: 5 }), rows([1n]));
   session.take(message({ base: 8, version: 9 }), rows([1n]));
-  assert.deepEqual(said, [{ kind: "hello" }, { kind: "hello" }]);
+  assert.deepEqual(said, [{ kind: "hello", page: "p" }, { kind: "hello", page: "p" }]);
 });
 
 test("frames are acknowledged together, and only while somebody looks", (context) => {
@@ -82,7 +87,7 @@ test("frames are acknowledged together, and only while somebody looks", (context
   tick();
   assert.deepEqual(said, []);
   const refreshed: string[] = [];
-  const detach = session.attach({ refresh: (ended) => void refreshed.push(ended) });
+  const detach = session.attach(view({ refresh: (ended) => void refreshed.push(ended) }));
   session.take(message({ frame: 2, base: 1, version: 2 }), rows([1n]));
   session.take(message({ frame: 3, base: 2, version: 3 }), rows([1n]));
   tick();
@@ -91,7 +96,7 @@ test("frames are acknowledged together, and only while somebody looks", (context
   session.take(message({ frame: 4, base: 3, version: 4 }), rows([1n]));
   tick();
   assert.equal(said.length, 1);
-  session.attach({ refresh: () => undefined });
+  session.attach(view());
   tick();
   assert.deepEqual(said[1], { kind: "ack", frame: 4 });
   assert.deepEqual(refreshed, ["", "", ""]);
@@ -100,27 +105,86 @@ test("frames are acknowledged together, and only while somebody looks", (context
 test("a lost kernel is told to the views until it speaks again", (context) => {
   const { session, said } = start(context);
   const states: string[] = [];
-  session.attach({ refresh: (ended) => void states.push(ended) });
+  session.attach(view({ refresh: (ended) => void states.push(ended) }));
   session.connectionChanged();
   session.take(message({}), rows([1n]));
   assert.deepEqual(states, ["", "stopped: the kernel has gone", ""]);
-  assert.deepEqual(said, [{ kind: "hello" }]);
+  assert.deepEqual(said, [{ kind: "hello", page: "p" }]);
 });
 
 test("the end is told with its reason", (context) => {
   const { session } = start(context);
   const states: string[] = [];
-  session.attach({ refresh: (ended) => void states.push(ended) });
+  session.attach(view({ refresh: (ended) => void states.push(ended) }));
   session.end("stopped: closed");
   session.connectionChanged();
   assert.deepEqual(states, ["", "stopped: closed", "stopped: closed"]);
 });
 
 test("a closed channel is no exception", () => {
-  const session = new Session(() => {
+  const session = new Session("p", () => {
     throw new Error("comm closed");
   });
   session.hello();
   session.connectionChanged();
   assert.equal(session.store.version, -1);
+});
+
+const UNSEEN: Answer = { kind: "unseen", page: "p" };
+
+test("a table whose output was deleted is told to the kernel, again and again", (context) => {
+  const { session, said, tick } = start(context);
+  tick(100_000); // The page was loaded, and shows nothing yet.
+  assert.deepEqual(said, []);
+  session.attach(view())();
+  tick(900);
+  assert.deepEqual(said, []);
+  tick(100);
+  assert.deepEqual(said, [UNSEEN]);
+  tick(30_000);
+  tick(30_000);
+  assert.deepEqual(said, [UNSEEN, UNSEEN, UNSEEN]);
+  session.dispose();
+  tick(60_000);
+  assert.equal(said.length, 3);
+});
+
+test("a cell that is moved, and a second view, are no end", (context) => {
+  const { session, said, tick } = start(context);
+  const detach = session.attach(view());
+  const other = session.attach(view());
+  detach();
+  tick(60_000);
+  other();
+  session.attach(view());
+  tick(60_000);
+  assert.deepEqual(said, []);
+});
+
+test("a table that is shown again after it was told to be unseen is told to be seen", (context) => {
+  const { session, said, tick } = start(context);
+  session.attach(view())();
+  session.take(message({ frame: 1 }), rows([1n]));
+  tick(1_000);
+  session.attach(view());
+  tick(500);
+  assert.deepEqual(said, [UNSEEN, { kind: "ack", frame: 1 }]);
+  tick(60_000);
+  assert.equal(said.length, 2);
+});
+
+test("a notebook that is closed says nothing: its reader may come back", (context) => {
+  const { session, said, tick } = start(context);
+  session.attach(view({ isNotebookOpen: () => false }))();
+  tick(100_000);
+  assert.deepEqual(said, []);
+});
+
+test("an end is told once that nobody shows it", (context) => {
+  const { session, said, tick } = start(context);
+  const detach = session.attach(view());
+  session.end("stopped: closed");
+  detach();
+  tick(100_000);
+  assert.deepEqual(said, [UNSEEN]);
 });

@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +21,7 @@ import anywidget
 import traitlets
 
 from kalam_notebook.live.states import first_line
-from kalam_notebook.notebook.execution import MadeByCell, let_go
+from kalam_notebook.notebook.execution import MadeByCell, forget, let_go
 from kalam_notebook.notebook.freeze import Outputs, StaticCopy, register, settle_all
 from kalam_notebook.notebook.pace import Pace
 from kalam_notebook.notebook.page_rows import PageRows
@@ -41,16 +42,38 @@ COPY_INTERVAL = 5.0
 #: Seconds between two new starts that fill the page up after rows went away.
 REFILL_INTERVAL = 5.0
 
-_shown: MadeByCell[weakref.ref[LiveView]] = MadeByCell()
+#: Seconds after which a page says once more that nobody looks, at least. Until then, deleting a cell can be undone.
+GRACE = 25.0
+
+_PAGE_MODULE = Path(__file__).parent / "static" / "live_table.js"
+
+_shown: MadeByCell[LiveView] = MadeByCell()
+_tables: list[weakref.ref[LiveTable]] = []  # Those that were shown, until they are closed.
 _NOT_KEPT = "run the cell again to keep these rows in the notebook"
 
 
 class LiveTableWidget(anywidget.AnyWidget):
     """The model that the page module belongs to. It holds no rows: notebooks save widget state to disk."""
 
-    _esm = Path(__file__).parent / "static" / "live_table.js"
+    # The text and not the path: anywidget follows a file, and its follower would keep every widget alive.
+    _esm = traitlets.Unicode().tag(sync=True)
     sql = traitlets.Unicode().tag(sync=True)
     twin = traitlets.Unicode().tag(sync=True)
+
+    @traitlets.default("_esm")
+    def _read_page_module(self) -> str:
+        return _page_module()
+
+    def close(self) -> None:
+        """Close it here and in the pages, with the layout that belongs to it."""
+        layout = self.layout
+        super().close()
+        layout.close()
+
+
+@cache
+def _page_module() -> str:
+    return _PAGE_MODULE.read_text(encoding="utf-8")
 
 
 class LiveView:
@@ -60,6 +83,7 @@ class LiveView:
         live: The live table.
         widget: Its model in the page.
         outputs: The cell's outputs.
+        release: Called when no page shows it any more, in notebooks that are open.
         clock: Seconds that never go back.
     """
 
@@ -69,11 +93,13 @@ class LiveView:
         *,
         widget: LiveTableWidget,
         outputs: Outputs,
+        release: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.live = live
         self._widget = widget
         self._outputs = outputs
+        self._release = release
         self._clock = clock
         self._pace = Pace()
         self._rows = PageRows()
@@ -91,7 +117,10 @@ class LiveView:
         self._changed_at: float | None = None
         self._failure: str | None = None
         self._is_frozen = False
-        self._is_heard = False  # Whether a page has ever spoken.
+        self._pages: list[str] = []  # Those that have spoken, in order. A page that is loaded anew is another.
+        # When a page first said that it shows the table no longer; None once a page shows it.
+        self._unseen_at: float | None = None
+        self._is_unseen = False
         self._unsubscribe: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="kalam-live-view", daemon=True)
 
@@ -100,6 +129,7 @@ class LiveView:
         self._note_copy()
         self._outputs.show(self._copy(), self._widget.model_id)
         self._widget.on_msg(self._heard)
+        self._widget.comm.on_close(lambda _: self._let_go())
         register(self)
         self.live.attach_view(self)
         self._unsubscribe = self.live.on_change(self._changed)
@@ -123,11 +153,16 @@ class LiveView:
         self._widget.on_msg(self._heard, remove=True)
         self._outputs.freeze(self._copy(is_last=True))
         self._is_frozen = True
+        if len(self._pages) < 2 or self._widget.comm is None:
+            self._widget.close()
+            return
         # A page that was loaded anew since the cell ran is out of the outputs' reach. It goes on to show its rows, so
-        # the model stays open, and has to be told that they are the last, and not in the notebook.
+        # the model stays open for it, and it has to be told that they are the last, and not in the notebook.
         if self._failure is None:
             self._send()
         self._widget.send({"kind": "end", "text": f"{self._end_text()} · {_NOT_KEPT}"})
+        self._widget.comm.on_close(None)
+        self._widget.on_msg(_closing_with(self._pages[-1]))
 
     def settle(self) -> None:
         """Write into the outputs what nobody else will, as a cell ends.
@@ -137,7 +172,7 @@ class LiveView:
         """
         if _stopped(self.live):
             self.freeze()
-        elif not self._is_heard and self._copied != self._state():
+        elif not self._pages and self._copied != self._state():
             self._update_copy()
 
     def _changed(self, _: object) -> None:
@@ -151,14 +186,35 @@ class LiveView:
 
     def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
         """Take a message of the page; called on the kernel's thread, and only while no cell runs."""
-        self._is_heard = True
+        kind = content.get("kind")
         with self._lock:
-            if content.get("kind") == "hello":
+            if kind == "hello":
+                if content["page"] not in self._pages:
+                    self._pages.append(content["page"])
+                self._unseen_at = None
                 self._pace.greeted()
                 self._dirty = self._whole = True
-            elif content.get("kind") == "ack":
+            elif kind == "ack":
+                self._unseen_at = None
                 self._pace.acknowledged(int(content["frame"]))
+        if kind == "unseen":
+            self._looked_away()
         self._wake.set()
+
+    def _looked_away(self) -> None:
+        """A page shows the table no longer, and says so for the first time or again."""
+        now = self._clock()
+        if self._unseen_at is None:
+            self._unseen_at = now
+            self._dirty = True  # Another page that shows it acknowledges this.
+        elif now - self._unseen_at >= GRACE:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """End the view of which the cell or its output was deleted."""
+        self._is_unseen = True
+        self.freeze()
+        self._release()
 
     def _run(self) -> None:
         try:
@@ -252,6 +308,8 @@ class LiveView:
         }
 
     def _end_text(self) -> str:
+        if self._is_unseen:
+            return "stopped: the cell or its output was deleted"
         if self._failure is None and _stopped(self.live):
             return self.live.status
         return f"stopped: {self._failure or 'the kernel has ended or the view was frozen'}"
@@ -310,6 +368,9 @@ def display_live(live: LiveTable) -> LiveView | None:
     from IPython.display import display
 
     shell: Any = get_ipython()
+    if shell is not None:
+        _tables.append(weakref.ref(live))
+        shell.events.register("post_run_cell", _end_cell)  # Once: IPython knows it the second time.
     publisher: Any = getattr(shell, "display_pub", None)
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
     if not hasattr(publisher, "pub_socket"):
@@ -323,22 +384,39 @@ def display_live(live: LiveTable) -> LiveView | None:
     def publish(data: dict[str, Any], display_id: str, update: bool) -> None:
         publisher.publish(data, {}, transient={"display_id": display_id}, update=update)
 
-    for former in filter(None, (reference() for reference in _shown.former(shell))):
+    for former in _shown.former(shell):
         # Its outputs are gone. Where its table has no name either, nobody could close it.
         if former.live is not live:
             former.freeze()
             let_go(shell, former.live)
     outputs = Outputs(publish)
-    view = LiveView(live, widget=LiveTableWidget(sql=live.sql, twin=outputs.twin), outputs=outputs)
+    widget = LiveTableWidget(sql=live.sql, twin=outputs.twin)
+    view = LiveView(live, widget=widget, outputs=outputs, release=lambda: let_go(shell, live))
     view.show()
-    _shown.add(shell, weakref.ref(view))
-    shell.events.register("post_run_cell", _end_cell)  # Once: IPython knows it the second time.
+    _shown.add(shell, view)
     return view
 
 
 def _end_cell(_: object) -> None:
-    """Do what has to be done as a cell ends; called by IPython."""
+    """Bring the outputs up to date and forget what was closed; called by IPython as a cell ends."""
+    from IPython import get_ipython
+
     settle_all()
+    shown = [(reference, reference()) for reference in _tables]
+    for _, live in shown:
+        if live is not None and live.is_closed:
+            forget(get_ipython(), live)
+    _tables[:] = [reference for reference, live in shown if live is not None and not live.is_closed]
+
+
+def _closing_with(page: str) -> Callable[[LiveTableWidget, dict[str, Any], Any], None]:
+    """What closes a widget that outlived its view, when a page shows it no longer."""
+
+    def heard(widget: LiveTableWidget, content: dict[str, Any], _: object) -> None:
+        if content.get("kind") == "unseen" and content.get("page") == page:
+            widget.close()
+
+    return heard
 
 
 def _with_columns(live: LiveTable, look: Callable[[], _T]) -> tuple[_T, tuple[Column, ...]]:

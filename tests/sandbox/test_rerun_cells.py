@@ -1,5 +1,6 @@
-"""Cells that show a live table and are run again and again, in a real kernel, as a front end does it."""
+"""What stays of live tables in a real kernel: of cells that run again, are deleted, or close what they have shown."""
 
+import time
 import uuid
 
 import pytest
@@ -32,6 +33,11 @@ class Kernel:
                 printed.append(message["content"]["text"])
             if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 return "".join(printed)
+
+    def say(self, model, content):
+        """Send what the page of a widget says."""
+        message = {"comm_id": model, "data": {"method": "custom", "content": content}}
+        self._client.shell_channel.send(self._client.session.msg("comm_msg", message))
 
 
 @pytest.fixture
@@ -82,3 +88,86 @@ def test_two_tables_of_one_execution_are_both_shown(kernel, table):
     kernel.run(code, cell="1")
     shown = kernel.run("from kalam_notebook.notebook.freeze import _views\nprint(len(_views))")
     assert shown == "2\n"
+
+
+COUNTS = """
+import ipywidgets
+from kalam_notebook.live_table import LiveTable
+from kalam_notebook.notebook.live_view import LiveTableWidget, LiveView
+
+def held(*kinds):
+    gc.collect()
+    return sum(isinstance(item, kinds) for item in gc.get_objects())
+
+def models():
+    return [model for model, widget in ipywidgets.widget._instances.items() if isinstance(widget, LiveTableWidget)]
+"""
+
+
+@pytest.fixture
+def tables(client, namespace):
+    """Eight tables: live queries of one table may share a subscription."""
+    names = [f"{namespace}.t{number}" for number in range(8)]
+    for name in names:
+        client.execute_query(f"CREATE TABLE {name} (id INT PRIMARY KEY)")
+    return names
+
+
+@pytest.fixture
+def subscriptions(client, namespace):
+    """Count the live queries that the server knows."""
+
+    def count():
+        sql = f"SELECT live_id FROM system.live WHERE namespace_id = '{namespace}'"
+        return client.query_result(sql).row_count
+
+    return count
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["%%kalam --live\nSELECT * FROM {table}", "live = kalam.live('SELECT * FROM {table}')\nlive"],
+    ids=["magic", "variable"],
+)
+def test_deleted_cells_give_their_subscriptions_back(kernel, tables, subscriptions, code):
+    kernel.run(COUNTS)
+    for number, table in enumerate(tables):
+        kernel.run(code.format(table=table), cell=str(number))
+    kernel.run("live = kept = None" if "%%" in code else "kept = live")
+    assert subscriptions() == 8
+    models = kernel.run(
+        "from kalam_notebook.notebook import live_view; live_view.GRACE = 0.0; print(*models())"
+    ).split()
+    assert len(models) == 8
+    for _ in range(2):
+        for model in models:
+            kernel.say(model, {"kind": "unseen", "page": "p"})
+    # What the reader has a name for goes on.
+    named = 0 if "%%" in code else 1
+    assert kernel.run("print(held(LiveTable), held(LiveTableWidget, LiveView), len(models()))") == f"{named} 0 0\n"
+    deadline = time.monotonic() + 30
+    while subscriptions() != named and time.monotonic() < deadline:
+        pass  # The server takes them out when it has read the messages.
+    assert subscriptions() == named
+    assert kernel.run("print(kept and kept.status)") == ("live\n" if named else "None\n")
+
+
+#: Cells that close what they or others have shown, one after the other.
+CLOSED = [
+    ["live = kalam.live('SELECT * FROM {table}')\nlive", "live.close()"],
+    ["live = kalam.live('SELECT * FROM {table}')\nlive.close()\nlive"],
+    ["with kalam.live('SELECT * FROM {table}') as live:\n    display(live)"],
+    ["kalam.live('SELECT * FROM {table}')", "_.close()"],
+    ["live = kalam.live('SELECT * FROM {table}')\nlive", "live", "kalam.close(); kalam.connect()"],
+]
+
+
+def test_closed_tables_leave_nothing_in_memory(kernel, table):
+    kernel.run(COUNTS)
+    for cells in CLOSED:
+        for _ in range(4):
+            for cell in cells:
+                kernel.run(cell.format(table=table))
+        # The last one has a name.
+        assert kernel.run("print(held(LiveTable) < 2, held(LiveTableWidget, LiveView))") == "True 0\n", cells
+        assert kernel.run("live = None; print(held(LiveTable), len(ipywidgets.widget._instances))") == "0 0\n", cells

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,3 +186,43 @@ def test_keys_scroll_the_table_and_do_nothing_to_the_notebook(server: LabServer,
     expect(box.locator("th").nth(1)).to_have_attribute("aria-sort", "ascending")
     expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(4)
     expect(box.locator("td").nth(1)).to_be_visible()
+
+
+TWO_TABLES = """
+import kalam_notebook as kalam
+from kalam_notebook.notebook import freeze
+
+client = kalam.connect("sandbox")
+kalam.execute_query("CREATE NAMESPACE shop")
+kalam.execute_query("CREATE TABLE shop.one (id INT PRIMARY KEY)")
+kalam.execute_query("CREATE TABLE shop.two (id INT PRIMARY KEY)")
+"""
+SUBSCRIPTIONS = "print(sorted(client.query('SELECT table_name FROM system.live')['table_name']))"
+
+
+@pytest.mark.timeout(300)  # The page waits half a minute before the kernel lets go.
+def test_a_deleted_cell_lets_go_of_its_table_and_a_closed_notebook_does_not(server: LabServer, page: Page):
+    cells = [TWO_TABLES.strip(), "kalam.live('SELECT * FROM shop.one')", "kalam.live('SELECT * FROM shop.two')"]
+    write_notebook(server.folder / "deleted.ipynb", [*cells, SUBSCRIPTIONS])
+    notebook = Notebook(server, page, "deleted.ipynb")
+    for index in range(4):
+        notebook.run(index)
+    output = page.locator(".jp-OutputArea-output pre")
+    expect(output).to_have_text("['one', 'two']")
+    expect(page.locator(".kalam-live")).to_have_count(2)
+    notebook.command("notebook:delete-cell", 1)
+    expect(page.locator(".kalam-live")).to_have_count(1)
+    notebook.run(2)
+    expect(output).to_have_text("['one', 'two']")  # Deleting can be undone.
+    deadline = time.monotonic() + 80
+    while "one" in output.inner_text() and time.monotonic() < deadline:
+        page.wait_for_timeout(1_000)
+        notebook.run(2)
+    expect(output).to_have_text("['two']")
+    notebook.save()
+    notebook.command("application:close")
+    expect(page.locator(".jp-NotebookPanel")).to_have_count(0)
+    notebook.open()
+    expect(page.get_by_role("status")).to_have_text("live")
+    notebook.run(2)
+    expect(output).to_have_text("['two']")

@@ -10,6 +10,7 @@ import time
 import weakref
 from contextlib import contextmanager
 
+import ipywidgets
 import pyarrow as pa
 import pytest
 from fake_live import FakeLive
@@ -105,6 +106,10 @@ class Widget(LiveTableWidget):
     def hear(self, content: dict) -> None:
         self._handle_custom_msg(content, [])
 
+    def open_pages(self, *pages: str) -> None:
+        for page in pages:
+            self.hear({"kind": "hello", "page": page})
+
 
 @pytest.fixture
 def notebook():
@@ -116,11 +121,11 @@ def show(notebook):
     """Show a live table; the views are frozen in the end."""
     views: list[LiveView] = []
 
-    def show(live: FakeLive) -> tuple[LiveView, Widget]:
+    def show(live: FakeLive, **settings) -> tuple[LiveView, Widget]:
         outputs = Outputs(notebook.publish)
         widget = Widget(sql=live.sql, twin=outputs.twin)
         widget.notebook = notebook
-        view = LiveView(live, widget=widget, outputs=outputs)
+        view = LiveView(live, widget=widget, outputs=outputs, **settings)
         views.append(view)
         view.show()
         return view, widget
@@ -181,7 +186,7 @@ def test_a_page_that_says_hello_gets_everything(notebook, show):
     _, widget = show(FakeLive({1: "Ada"}))
     notebook.wait(lambda: notebook.frames)
     widget.hear({"kind": "ack", "frame": 1})
-    widget.hear({"kind": "hello"})
+    widget.hear({"kind": "hello", "page": "p"})
     notebook.wait(lambda: len(notebook.frames) == 2)
     assert notebook.frames[1][0]["base"] == -1
 
@@ -221,7 +226,7 @@ def test_columns_are_those_of_the_rows(notebook, show, capsys):
     notebook.wait(lambda: notebook.frames)
     widget.hear({"kind": "ack", "frame": 1})
     live.PRESENT = FakeLive.columns
-    widget.hear({"kind": "hello"})
+    widget.hear({"kind": "hello", "page": "p"})
     notebook.wait(lambda: len(notebook.frames) == 2)
     told = [[column["sql_type"] for column in content["columns"]] for content, _, _ in notebook.frames]
     assert told == [["BIGINT", "BIGINT"], ["BIGINT", "TEXT"]]
@@ -260,7 +265,8 @@ def test_the_copy_follows_slowly(notebook, show, monkeypatch):
 
 def test_a_closed_table_is_frozen(notebook, show):
     live = FakeLive({1: "Ada"})
-    show(live)
+    _, widget = show(live)
+    widget.open_pages("first", "loaded anew")
     live.put(2, "<script>")
     live.become("stopped: closed")
     notebook.wait(lambda: notebook.end)
@@ -303,7 +309,6 @@ def test_a_recording_is_shown_as_it_is_replayed(notebook, show, tmp_path):
         notebook.wait(lambda: WIDGET_VIEW not in notebook.widget_output)
         assert " · 3 changes · direct · stopped: the recording has ended" in notebook.copy["text/plain"]
         assert "2 rows · replayed until " in notebook.copy["text/plain"]
-        notebook.wait(lambda: notebook.end == f"stopped: the recording has ended{NOT_KEPT}")
 
 
 def test_an_error_is_frozen_with_its_text(notebook, show):
@@ -318,7 +323,8 @@ def test_an_error_is_frozen_with_its_text(notebook, show):
 
 def test_an_error_is_told_once(notebook, show):
     live = FakeLive({1: "Ada"})
-    show(live)
+    _, widget = show(live)
+    widget.open_pages("first", "loaded anew")
     error = SubscriptionError("TABLE_NOT_FOUND", "table app.people is gone", live.sql)
     live.notice = f"Beyond the window.\nThe server could not be asked ({error}); it is asked again."
     live.become(f"stopped: {error}", error)
@@ -332,7 +338,8 @@ def test_an_error_is_told_once(notebook, show):
 
 
 def test_freezing_twice_is_freezing_once(notebook, show):
-    view, _ = show(FakeLive({1: "Ada"}))
+    view, widget = show(FakeLive({1: "Ada"}))
+    widget.open_pages("first", "loaded anew")
     view.freeze()
     updates = notebook.updates
     view.freeze()
@@ -348,7 +355,7 @@ def test_a_frozen_view_is_silent_and_lets_go(notebook, show):
     notebook.wait(lambda: notebook.frames)
     view.freeze()
     frames = len(notebook.frames)
-    widget.hear({"kind": "hello"})
+    widget.hear({"kind": "hello", "page": "p"})
     live.put(2, "Grace")
     assert len(notebook.frames) == frames
     assert "Grace" not in notebook.copy["text/html"]
@@ -404,7 +411,7 @@ def test_a_cell_ends_with_the_present_state_where_no_page_shows_it(notebook, sho
     freeze.settle_all()
     assert "2 rows · live, as of " in notebook.copy["text/plain"]
     assert WIDGET_VIEW in notebook.widget_output
-    widget.hear({"kind": "hello"})
+    widget.hear({"kind": "hello", "page": "p"})
     live.put(3, "Alan")
     freeze.settle_all()  # A page shows it, and hears of the end.
     assert "2 rows · live, as of " in notebook.copy["text/plain"]
@@ -413,18 +420,100 @@ def test_a_cell_ends_with_the_present_state_where_no_page_shows_it(notebook, sho
     assert "3 rows · live until " in notebook.copy["text/plain"]
 
 
-def test_frozen_views_are_not_kept(notebook):
-    outputs = Outputs(notebook.publish)
-    widget = Widget(twin=outputs.twin)
-    widget.notebook = notebook
-    live = FakeLive({1: "Ada"})
-    view = LiveView(live, widget=widget, outputs=outputs)
-    view.show()
-    view.freeze()
-    gone = weakref.ref(view)
-    del view
+def test_a_frozen_view_leaves_nothing_behind(notebook):
+    def show_and_freeze():
+        outputs = Outputs(notebook.publish)
+        widget = Widget(twin=outputs.twin)
+        widget.notebook = notebook
+        live = FakeLive({1: "Ada"})
+        view = LiveView(live, widget=widget, outputs=outputs)
+        view.show()
+        notebook.wait(lambda: notebook.frames)
+        view.freeze()
+        return [weakref.ref(item) for item in (view, widget, widget.layout, live)]
+
+    before = len(ipywidgets.widget._instances)
+    gone = [reference for _ in range(20) for reference in show_and_freeze()]
     gc.collect()
-    assert gone() is None
+    assert [reference() for reference in gone if reference() is not None] == []
+    assert len(ipywidgets.widget._instances) == before
+
+
+def test_the_model_stays_open_for_a_page_that_was_loaded_anew_as_long_as_it_shows_the_rows(notebook, show):
+    view, widget = show(FakeLive({1: "Ada"}))
+    widget.open_pages("first", "second", "second")
+    view.freeze()
+    assert widget.comm is not None
+    assert notebook.end
+    widget.hear({"kind": "unseen", "page": "first"})  # Its output was replaced.
+    assert widget.comm is not None
+    widget.hear({"kind": "unseen", "page": "second"})
+    assert widget.comm is None
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def unseen(notebook, show, clock):
+    """Show a live table, and return functions: the page says that nobody looks; whether the table was let go."""
+    released: list[bool] = []
+    _, widget = show(FakeLive({1: "Ada"}), release=lambda: released.append(True), clock=clock)
+    widget.open_pages("p")
+    notebook.wait(lambda: notebook.frames)
+    return widget, lambda: widget.hear({"kind": "unseen", "page": "p"}), released
+
+
+def test_a_table_whose_cell_was_deleted_is_let_go(notebook, clock, unseen):
+    widget, look_away, released = unseen
+    widget.hear({"kind": "ack", "frame": 1})
+    clock.now += 1.0
+    notebook.wait(lambda: len(notebook.frames) == 2)  # The answer to the greeting.
+    clock.now += 1.0
+    look_away()
+    notebook.wait(lambda: len(notebook.frames) == 3)  # For another page, which would acknowledge it.
+    assert released == []
+    clock.now += live_view.GRACE
+    look_away()
+    assert released == [True]
+    assert widget.comm is None
+    assert WIDGET_VIEW not in notebook.widget_output
+
+
+@pytest.mark.parametrize("sign", [{"kind": "ack", "frame": 2}, {"kind": "hello", "page": "q"}])
+def test_a_table_that_is_seen_again_is_kept(clock, unseen, sign):
+    widget, look_away, released = unseen
+    look_away()
+    clock.now += 2 * live_view.GRACE
+    widget.hear(sign)
+    look_away()
+    assert released == []
+    clock.now += live_view.GRACE
+    look_away()
+    assert released == [True]
+
+
+def test_messages_that_waited_for_a_long_cell_do_not_count_as_time(clock, unseen):
+    _, look_away, released = unseen
+    for _ in range(5):
+        look_away()
+    assert released == []
+
+
+def test_a_table_whose_model_was_closed_in_the_page_is_let_go(notebook, unseen):
+    widget, _, released = unseen
+    widget.comm.handle_close({})
+    assert released == [True]
+    assert WIDGET_VIEW not in notebook.widget_output
 
 
 def test_a_fault_in_the_view_is_told_and_frozen(notebook, show, caplog):

@@ -32,10 +32,12 @@ export class Grid {
   /** Whether the reader scrolled to the end. */
   private atEnd = false;
 
+  /** @param onSort Called when the reader chose an order. */
   constructor(
     private readonly columns: readonly Column[],
     private readonly store: Store,
     label: string,
+    private readonly onSort: () => void,
   ) {
     this.heads = columns.map((column, index) => this.head(column, index));
     const header = element("tr", "");
@@ -53,6 +55,11 @@ export class Grid {
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
     // A browser brings a box that was out of sight back to where it was then.
     new ResizeObserver(() => this.scrollTo(this.top)).observe(this.box);
+  }
+
+  /** The column that the rows are sorted by; undefined in the table's own order. */
+  get sortedBy(): Column | undefined {
+    return this.sort && this.columns[this.sort.column];
   }
 
   /** Shows the store's rows; call it after a frame, at most once per screen refresh. */
@@ -119,6 +126,7 @@ export class Grid {
       this.order = ordered(this.store.rows.values(), this.sort);
       this.draw();
       this.stay();
+      this.onSort();
     });
     const type = element("small", "", visible(column.sql_type));
     if (column.key) type.append(element("b", "", "PK"));

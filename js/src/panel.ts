@@ -20,6 +20,7 @@ export class Panel {
   private readonly countdown = element("span", "");
   private readonly facts = element("span", "kl-facts");
   private readonly note = element("div", "kl-note");
+  private readonly part = element("div", "kl-part");
   private readonly place = element("div", "");
   private readonly foot = element("div", "kl-foot");
   private grid: Grid | undefined;
@@ -36,11 +37,12 @@ export class Panel {
     this.word.setAttribute("role", "status"); // Read aloud when it changes: not every second.
     this.state.append(this.word, this.countdown);
     this.note.setAttribute("role", "note");
+    this.part.setAttribute("role", "status");
     const line = element("div", "kl-line");
     const query = element("code", "kl-sql", oneLine(about.sql));
     query.title = visible(about.sql);
     line.append(element("span", "kl-dot"), this.state, this.facts, query);
-    this.root.append(element("style", "", style), line, this.note, this.place, this.foot);
+    this.root.append(element("style", "", style), line, this.note, this.part, this.place, this.foot);
   }
 
   /** Shows the store as it is at the next screen refresh. */
@@ -72,12 +74,13 @@ export class Panel {
       this.root.append(element("style", "", hideTwin(this.about.twin)));
     }
     const text = this.ended || status.text;
-    this.root.dataset["tone"] = tone(text, status.failed);
+    const part = partText(this.store.rows.size, status.rows);
+    this.root.dataset["tone"] = tone(text, status.failed, part !== "");
     const [word, countdown] = parted(visible(text));
     setText(this.word, word);
     setText(this.countdown, countdown);
     this.state.title = word + countdown;
-    const facts = factsText(status, text === "live");
+    const facts = factsText(status, part, text === "live");
     setText(this.facts, facts);
     const { changed_at } = status;
     this.facts.title = changed_at === null ? facts : `${facts}\nLast change ${new Date(changed_at).toISOString()}`;
@@ -85,12 +88,24 @@ export class Panel {
     setText(this.note, notices.map((notice) => `Warning: ${visible(notice)}`).join("\n"));
     if (this.columns !== this.store.columns) {
       this.columns = this.store.columns;
-      this.grid = new Grid(this.columns, this.store, oneLine(this.about.sql));
+      this.grid = new Grid(this.columns, this.store, oneLine(this.about.sql), () => this.tellSort());
       this.place.replaceChildren(this.grid.box);
     }
     this.grid?.update();
-    const shown = this.store.rows.size;
-    setText(this.foot, shown < status.rows ? `first ${grouped(shown)} of ${grouped(status.rows)} rows` : "");
+    this.tellSort();
+    setText(this.foot, part);
+  }
+
+  /** Says above the header that the rows were sorted without those that are not in the page. */
+  private tellSort(): void {
+    const column = this.grid?.sortedBy;
+    const part = partText(this.store.rows.size, this.store.status?.rows ?? 0);
+    setText(
+      this.part,
+      column && part
+        ? `Sorted by ${visible(column.name)} among the ${part}; the others are not here. ORDER BY in the query sorts all.`
+        : "",
+    );
   }
 }
 
@@ -98,10 +113,15 @@ function oneLine(sql: string): string {
   return visible(sql.replace(/\s+/g, " "));
 }
 
+/** How many rows are in the page, when they are not all. */
+function partText(shown: number, rows: number): string {
+  return shown < rows ? `first ${grouped(shown)} of ${grouped(rows)} rows` : "";
+}
+
 /** The colour of the dot. */
-function tone(text: string, failed: boolean): "live" | "waiting" | "stopped" | "failed" {
+function tone(text: string, failed: boolean, isPart: boolean): "live" | "part" | "waiting" | "stopped" | "failed" {
   if (failed) return "failed";
-  if (text === "live") return "live";
+  if (text === "live") return isPart ? "part" : "live";
   return text.startsWith("stopped") ? "stopped" : "waiting";
 }
 
@@ -111,16 +131,17 @@ function parted(text: string): [string, string] {
   return word && countdown ? [word, countdown] : [text, ""];
 }
 
-function factsText({ rows, changes, changed_at, form, verified_at }: Status, live: boolean): string {
+function factsText({ rows, changes, changed_at, form, verified_at }: Status, part: string, live: boolean): string {
   // Rows that are not followed are as old as the last time that anything was heard of them.
   const heard = live || verified_at === null ? "" : ` as of ${moment(Math.max(verified_at, changed_at ?? 0))}`;
   const parts = [
-    `${grouped(rows)} ${rows === 1 ? "row" : "rows"}${heard}`,
+    `${part || `${grouped(rows)} ${rows === 1 ? "row" : "rows"}`}${heard}`,
     `${grouped(changes)} ${changes === 1 ? "change" : "changes"}`,
   ];
   if (changed_at !== null) parts.push(`last change ${clock(changed_at)}`);
   if (form) parts.push(form);
-  if (verified_at !== null) parts.push(`verified ${clock(verified_at)}`);
+  // What was proved is what the kernel holds, which is more than a part of it.
+  if (verified_at !== null) parts.push(`${part ? "whole table " : ""}verified ${clock(verified_at)}`);
   return parts.join(" · ");
 }
 

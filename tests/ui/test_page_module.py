@@ -361,6 +361,34 @@ def test_sorting_works_in_the_page_and_stays_while_rows_change(page: Page):
     assert [row[0] for row in cells(page)] == ["1", "2", "3", "4"]
 
 
+def test_a_part_of_a_table_is_never_called_the_table(page: Page):
+    page.clock.set_fixed_time(dt.datetime(2026, 5, 20, 12, tzinfo=dt.UTC))
+    table = MountedTable(page, ORDERS, status={"verified_at": 1779271385000})
+    table.load([order(i, total=f"{i % 700}.00") for i in range(1, 12_001)])
+    root, facts, part = page.locator(".kalam-live"), page.locator(".kl-facts"), page.locator(".kl-part")
+    expect(facts).to_have_text("first 10,000 of 12,000 rows · 0 changes · direct · whole table verified 10:03:05")
+    expect(root).to_have_attribute("data-tone", "part")
+    expect(part).to_be_hidden()
+    head = page.get_by_role("button", name="total")
+    head.click()
+    head.click()
+    sorted_by = "Sorted by total among the first 10,000 of {} rows; the others are not here."
+    expect(part).to_contain_text(sorted_by.format("12,000"))
+    table.change({12_001: order(12_001, total="999.00")})  # The greatest of all is not in the page.
+    expect(facts).to_contain_text("first 10,000 of 12,001 rows · 1 change")
+    expect(part).to_contain_text(sorted_by.format("12,001"))
+    assert cells(page)[0][2] == "699.00"
+    expect(root).to_have_attribute("data-tone", "part")
+    head.click()  # The table's own order.
+    expect(part).to_be_hidden()
+    head.click()
+    table.change({}, removed=tuple(range(9_001, 12_002)))
+    expect(facts).to_have_text("9,000 rows · 3,002 changes · direct · verified 10:03:05")
+    expect(root).to_have_attribute("data-tone", "live")
+    expect(part).to_be_hidden()
+    expect(head.locator("xpath=..")).to_have_attribute("aria-sort", "ascending")
+
+
 def test_status_line(page: Page):
     page.clock.set_fixed_time(dt.datetime(2026, 5, 20, 12, tzinfo=dt.UTC))
     table = MountedTable(page, ORDERS)

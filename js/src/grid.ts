@@ -47,6 +47,13 @@ export class Grid {
     head.append(header);
     for (const space of [this.above, this.below]) space.setAttribute("aria-hidden", "true");
     this.body.append(this.above, this.below);
+    // A flash that is over or was cut short must not be played again: a browser begins anew with each element that
+    // comes back into sight. The classes are named as the animations are.
+    for (const event of ["animationend", "animationcancel"] as const) {
+      this.body.addEventListener(event, ({ target, animationName }) => {
+        (target as HTMLElement).classList.remove(animationName);
+      });
+    }
     this.table.append(head, this.body);
     this.box.append(this.table);
     this.box.setAttribute("role", "region");

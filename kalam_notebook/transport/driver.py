@@ -36,6 +36,7 @@ from kalam_notebook.live.states import (
     Timing,
 )
 from kalam_notebook.transport.failures import describe_failure
+from kalam_notebook.transport.fan import Fan
 from kalam_notebook.transport.listener import FrameHook, Hearing, TokenSource
 from kalam_notebook.transport.proxies import proxy_for
 from kalam_notebook.transport.threads import call_in_thread
@@ -86,7 +87,9 @@ class Driver:
         self._on_receive, self._on_send = hooks
         self._protocol = LiveProtocol(delays=delays, timing=timing, return_delays=return_delays)
         self._gate = gate
-        self._hearings: dict[int, Hearing] = {}
+        # Who hears a subscription, by its key in the protocol; and under which of those a live query is found.
+        self._fans: dict[int, Fan] = {}
+        self._places: dict[int, int] = {}
         # Bytes of the frame that is being told.
         self._size = 0
         self._waiting: list[Future[None]] = []
@@ -110,6 +113,11 @@ class Driver:
         # The senders have been cancelled, and sockets that were aborted tell so in the next turn of the loop.
         await asyncio.sleep(0)
 
+    @property
+    def num_subscriptions(self) -> int:
+        """How many subscriptions share the connection; may be read from any thread."""
+        return len(self._fans)
+
     # Wishes; each is called on the loop's thread.
 
     def close(self) -> None:
@@ -127,9 +135,17 @@ class Driver:
             self._release(None)
 
     def subscribe(self, key: int, sql: str, hear: Hearing, cursor: Cursor | None = None) -> None:
-        """Start a live query."""
-        self._hearings[key] = hear
+        """Start a live query; without a cursor it joins a subscription of the same text."""
         hear(StatusChanged(self.status), 0)
+        shared = None
+        if cursor is None:
+            shared = next((place for place, fan in self._fans.items() if fan.sql == sql), None)
+        self._places[key] = key if shared is None else shared
+        if shared is not None:
+            self._fans[shared].add(key, hear)
+            return
+        self._fans[key] = Fan(sql if cursor is None else None)
+        self._fans[key].add(key, hear)
         self._protocol.subscribe(key, sql, self._now(), cursor)
         self._pump()
 
@@ -140,8 +156,13 @@ class Driver:
 
     def unsubscribe(self, key: int) -> None:
         """End a live query; it hears nothing more."""
-        self._hearings.pop(key, None)
-        self._protocol.unsubscribe(key, self._now())
+        place = self._places.pop(key, key)
+        if (fan := self._fans.get(place)) is not None:
+            fan.remove(key)
+            if fan:
+                return
+            del self._fans[place]
+        self._protocol.unsubscribe(place, self._now())
         self._pump()
 
     # What the protocol says.
@@ -177,25 +198,25 @@ class Driver:
     def _tell(self, event: Event) -> None:
         match event:
             case Changed():
-                self._hearings[event.key](event, self._size)
+                self._fans[event.key](event, self._size)
             case StatusChanged():
                 self._tell_status(event)
             case Stopped():
-                hearings, self._hearings = self._hearings, {}
-                for hear in hearings.values():
-                    hear(event, 0)
+                fans, self._fans = self._fans, {}
+                for fan in fans.values():
+                    fan(event, 0)
                 self._release(event.error or LiveError("The connection of this client was closed."))
             case Refused():
-                self._hearings.pop(event.key)(event, self._size)
+                self._fans.pop(event.key)(event, self._size)
             case _:
-                self._hearings[event.key](event, self._size)
+                self._fans[event.key](event, self._size)
 
     def _tell_status(self, event: StatusChanged) -> None:
         status = event.status
         if status.state in {State.WAITING, State.STOPPED}:
             _LOG.info("live connection %s: %s", status.state.value, status.reason)
-        for hear in self._hearings.values():
-            hear(event, 0)
+        for fan in self._fans.values():
+            fan(event, 0)
         if status.state is State.OPEN:
             self._release(None)
 

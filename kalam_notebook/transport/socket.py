@@ -59,8 +59,7 @@ class LiveSocket:
         compression: Whether the server may compress frames.
         timeouts: ``connect``, ``auth``, ``subscribe``, ``pong`` and ``keepalive`` are used.
         delays: Makes the delays in seconds before attempts to connect; None for delays that grow from half a second to
-            half a minute, with jitter, and are spread over many seconds when a connection that stood cannot be opened
-            again at once.
+            half a minute, with jitter; about a second each when a connection that stood cannot be opened again at once.
         on_receive: Called with the text of every frame received, without secrets, on the socket's thread: return soon.
         on_send: The same for every frame sent; a ping is shown as ``[ping]``.
 
@@ -117,6 +116,11 @@ class LiveSocket:
     def status(self) -> str:
         """Where the connection is, for people: ``connected``, ``reconnecting in 3 s``, ``stopped: …``."""
         return self._driver.status.text(time.monotonic())
+
+    @property
+    def num_subscriptions(self) -> int:
+        """How many subscriptions share the connection; live queries with the same text share one."""
+        return self._driver.num_subscriptions
 
     def __repr__(self) -> str:
         return f"<LiveSocket {self.url} {self.status}>"

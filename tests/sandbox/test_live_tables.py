@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import ExitStack
 
 import pyarrow as pa
 import pytest
@@ -304,15 +305,17 @@ def test_refusals_by_the_server(client, namespace):
 
 
 def test_the_eleventh_live_query_of_a_user(client, messages):
-    tables = [client.live(f"SELECT * FROM {messages}") for _ in range(10)]
-    with pytest.raises(SubscriptionError) as caught:
-        client.live(f"SELECT * FROM {messages}")
-    assert caught.value.code == "SUBSCRIPTION_LIMIT_EXCEEDED"
-    assert f"10 x SELECT * FROM {messages}" in caught.value.hint
-    tables.pop().close()
-    tables.append(client.live(f"SELECT * FROM {messages}"))
-    for live in tables:
-        live.close()
+    sqls = [f"SELECT * FROM {messages} WHERE id > {number}" for number in range(11)]
+    with ExitStack() as stack:
+        tables = [stack.enter_context(client.live(sql)) for sql in sqls[:10]]
+        # Those with the same text share one.
+        tables += [stack.enter_context(client.live(sqls[0])) for _ in range(2)]
+        with pytest.raises(SubscriptionError) as caught:
+            client.live(sqls[10])
+        assert caught.value.code == "SUBSCRIPTION_LIMIT_EXCEEDED"
+        assert f"SELECT * FROM {messages} WHERE (id > 9)" in caught.value.hint
+        tables[9].close()
+        stack.enter_context(client.live(sqls[10]))
 
 
 def test_a_token_that_is_not_accepted(server, messages):

@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,12 +48,15 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from kalam_notebook.live.plan import TablePlan
+    from kalam_notebook.live.truth import Delta, DeltaQuestion
     from kalam_notebook.live_source import ClientSource
     from kalam_notebook.live_stream import LiveEvents
     from kalam_notebook.live_table import LiveTable
     from kalam_notebook.topics.consumer import Consumer
     from kalam_notebook.transport.lane import Lane
     from kalam_notebook.transport.socket import LiveSocket
+    from kalam_notebook.transport.together import Together
 
 __all__ = ["DEFAULT_BATCH_ROWS", "DEFAULT_MAX_ROWS", "Client", "Engine"]
 
@@ -777,11 +781,24 @@ class Client:
     def _live_sql(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> str:
         return write_parameters_in(*self._bound(sql, params, namespace))
 
+    @cached_property
+    def _deltas(self) -> Together[tuple[TablePlan, DeltaQuestion], Delta | None]:
+        """Asks for all live tables."""
+        from kalam_notebook.reading.delta import read_deltas
+        from kalam_notebook.transport.together import Together
+
+        return Together(partial(read_deltas, self._endpoint))
+
     def _live_source(self) -> ClientSource:
         from kalam_notebook.live_source import ClientSource
 
         return ClientSource(
-            self.url, session=self._session, endpoint=self._endpoint, reader=self._reader, window=self._window
+            self.url,
+            session=self._session,
+            endpoint=self._endpoint,
+            reader=self._reader,
+            window=self._window,
+            deltas=self._deltas,
         )
 
     def _live_lane(self) -> Lane:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kalam_notebook.live.plan import Reading, ResultReading, TableInfo, TablePlan
-from kalam_notebook.live.truth import Delta, Fingerprint
-from kalam_notebook.reading.delta import read_delta, read_fingerprints
+from kalam_notebook.live.truth import Delta, DeltaQuestion
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.listing import Listed, listed_table
 from kalam_notebook.reading.reader import Reader
+from kalam_notebook.reading.whole import read_whole
 from kalam_notebook.reading.window import WindowCheck, newer_seq
 from kalam_notebook.results import QueryResult
 from kalam_notebook.transport.session import Session
+from kalam_notebook.transport.together import Together
 
 if TYPE_CHECKING:
     from kalam_notebook.wire.types import Column
@@ -30,14 +30,25 @@ class ClientSource:
         endpoint: Runs SQL.
         reader: Reads completely.
         window: The reader's knowledge of tables beyond the scan window.
+        deltas: Asks for the live tables of the client together.
     """
 
-    def __init__(self, url: str, *, session: Session, endpoint: Endpoint, reader: Reader, window: WindowCheck) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        session: Session,
+        endpoint: Endpoint,
+        reader: Reader,
+        window: WindowCheck,
+        deltas: Together[tuple[TablePlan, DeltaQuestion], Delta | None],
+    ) -> None:
         self._url = url
         self._session = session
         self._endpoint = endpoint
         self._reader = reader
         self._window = window
+        self._deltas = deltas
 
     def websocket_url(self) -> str:
         """``ws(s)://host/v1/ws``."""
@@ -60,6 +71,8 @@ class ClientSource:
 
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
         """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""
+        if max_rows is None and (reading := read_whole(self._endpoint, plan)) is not None:
+            return reading
         # A proof compares what is read here with a scan, which would be cut at the same place.
         self._window.forget()
         scan = self._window.scan(self._endpoint, plan.source)
@@ -69,9 +82,9 @@ class ClientSource:
         result = self._reader.read(sql)
         return Reading(result.arrow(), scan.newest, scan.is_beyond, _doubt(result))
 
-    def read_delta(self, plan: TablePlan, after: int, floor: int, *, counts: bool) -> Delta | None:
-        """What changed behind ``after``, with the fingerprint of what lies behind ``floor``; None for too much."""
-        return read_delta(self._endpoint, plan, after, floor, counts=counts)
+    def read_delta(self, plan: TablePlan, ask: DeltaQuestion) -> Delta | None:
+        """What changed, and what it is compared with; None for too much."""
+        return self._deltas.ask((plan, ask), group=plan.source, asker=self)
 
     def newer_seq(self, table: str, seq: int) -> int | None:
         """A version of a table that is newer than one, also if no scan would reach it; None when there is none."""
@@ -83,10 +96,6 @@ class ClientSource:
         self._window.forget()
         result = self._reader.read(sql)
         return ResultReading(result.columns, result.arrow(), _doubt(result))
-
-    def read_fingerprints(self, tables: Sequence[str]) -> tuple[Fingerprint, ...]:
-        """The fingerprints of whole tables, at one point in time."""
-        return read_fingerprints(self._endpoint, tables)
 
 
 def _doubt(result: QueryResult) -> str:

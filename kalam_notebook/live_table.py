@@ -61,9 +61,12 @@ __all__ = ["LiveBatches", "LiveChanges", "LiveDelta", "LiveSource", "LiveStats",
 #: Seconds in which a server that cannot be reached may come back while a live table begins.
 _PATIENCE = 10.0
 
-#: How often the server is asked: the form that runs a query again asks less often than one delta costs.
-_RHYTHM = Rhythm()
-_RHYTHMS = {Form.DIRECT: _RHYTHM, Form.DELTA: Rhythm(settle=0.0), Form.RERUN: Rhythm(gap=0.5, settle=0.02)}
+#: How often the server is asked. Where events only ring, nothing is shown before a question has been answered.
+_RHYTHMS = {
+    Form.DIRECT: Rhythm(),
+    Form.DELTA: Rhythm(settle=0.0, rest=100.0, longest=1.5),
+    Form.RERUN: Rhythm(settle=0.02, gap=0.5, rest=20.0),
+}
 
 _NO_ITERATOR = (
     "A live table cannot be looped over.\n"
@@ -210,7 +213,8 @@ class LiveTable:
         engine, bind = patiently(
             lambda: _engine_for(sql, source, key=named, max_rows=max_rows), seconds=min(timeout, _PATIENCE)
         )
-        follower = Follower(engine, source=source, lane=lane, rhythm=rhythm or _RHYTHMS[engine.form])
+        rhythm = rhythm or _RHYTHMS[engine.form]
+        follower = Follower(engine, source=source, lane=lane, rhythm=rhythm, budget=lane.budget)
         try:
             follower.start(socket, timeout=timeout)
         except BaseException:

@@ -69,7 +69,8 @@ class Timeouts:
         send: Silence while a request is sent.
         auth: Login, and the WebSocket's ``auth_success``.
         subscribe: Acknowledgement of a live query.
-        pong: Answer to a WebSocket ping.
+        pong: Answer to a WebSocket ping. The server works a statement on the thread that serves connections, too, so a
+            long INSERT keeps it silent for seconds; what it gives up itself it closes after 10 to 15 s.
         keepalive: Between two WebSocket pings. The server hangs up after 10 s of silence, so stay below 5.
     """
 
@@ -78,7 +79,7 @@ class Timeouts:
     send: float = 10.0
     auth: float = 5.0
     subscribe: float = 5.0
-    pong: float = 5.0
+    pong: float = 15.0
     keepalive: float = 4.0
 
 

@@ -15,9 +15,8 @@ def backoff(
     Each is drawn between half of its nominal value and the whole, so that many notebooks that lost the same server do
     not come back at the same moment.
 
-    They do so within seconds all the same, because nobody waits long at first. With ``spread`` only the first delay is
-    short, and the second may be anything up to half of the bound: whenever the server comes back, in no second more
-    than a tenth of those who lost it do.
+    With ``spread`` each is about a second, or a tenth of the time that the connection has been away: connecting costs a
+    server next to nothing. What costs it scans is spread by who asks (``live.schedule``).
 
     Args:
         random: Gives numbers in [0, 1), for example ``random.random``.
@@ -29,8 +28,11 @@ def backoff(
     nominal = first
     if spread:
         yield nominal * (0.5 + 0.5 * random())
-        yield first + 0.5 * most * random()
-        nominal = most
+        away = 0.0
+        while True:
+            delay = min(max(1.0, away / 10), most) * (0.5 + random())
+            away += delay
+            yield delay
     while True:
         yield nominal * (0.5 + 0.5 * random())
         nominal = min(nominal * factor, most)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from kalam_notebook.live.history import Step
 from kalam_notebook.live.plan import Form, Reading, ResultReading, TableInfo, TablePlan
+from kalam_notebook.live.schedule import Question
 from kalam_notebook.live.store import Applied, LiveDelta
-from kalam_notebook.live.truth import Delta, Fingerprint
+from kalam_notebook.live.truth import Delta, DeltaQuestion, Fingerprint
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column
 
@@ -43,11 +44,8 @@ class RowSource(Protocol):
         """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""
         ...
 
-    def read_delta(self, plan: TablePlan, after: int, floor: int, *, counts: bool) -> Delta | None:
-        """What changed behind ``after``, with the fingerprint of what lies behind ``floor``; None for too much.
-
-        With ``counts`` also the number of all rows of the table.
-        """
+    def read_delta(self, plan: TablePlan, ask: DeltaQuestion) -> Delta | None:
+        """What changed, and what it is compared with; None for too much."""
         ...
 
     def newer_seq(self, table: str, seq: int) -> int | None:
@@ -56,10 +54,6 @@ class RowSource(Protocol):
 
     def read_result(self, sql: str) -> ResultReading:
         """The result of any query, exact."""
-        ...
-
-    def read_fingerprints(self, tables: Sequence[str]) -> tuple[Fingerprint, ...]:
-        """The fingerprints of whole tables, at one point in time."""
         ...
 
 
@@ -109,17 +103,22 @@ class Verdict:
     """What a round of the truth lane came to.
 
     Attributes:
-        is_true: Whether the rows are those of the server.
-        is_final: Whether there is nothing to be done about it now; otherwise another round follows at once.
+        asked: What was asked in the end: a reading of everything is a proof.
+        is_true: Whether the rows are those of the server, as far as was asked.
+        is_final: Whether there is nothing to be done about it now; otherwise another round follows.
         how: By which comparison, or why it could not be proved; in words.
         seq: Greatest ``_seq`` that the server has told.
         applied: What the round changed.
         healed: How many of these changes events should have told.
         server: The server's fingerprint; None where there is none to compare.
         held: The one of the rows that are held.
-        again_in: Seconds until the next round; None for the usual.
+        took: Seconds that the server was busy with it; None for all the time until the answer.
+        is_lossy: Whether events are missing that should have come.
+        again: What is to be asked again, whatever happens; None for nothing.
+        again_in: Seconds until then.
     """
 
+    asked: Question
     is_true: bool
     is_final: bool
     how: str
@@ -128,7 +127,10 @@ class Verdict:
     healed: int = 0
     server: Fingerprint | None = None
     held: Fingerprint | None = None
-    again_in: float | None = None
+    took: float | None = None
+    is_lossy: bool = False
+    again: Question | None = None
+    again_in: float = 0.0
 
 
 class Engine(Protocol):
@@ -182,7 +184,7 @@ class Engine(Protocol):
         """Have the next round read everything."""
         ...
 
-    def next_job(self, *, now: float) -> Job:
+    def next_job(self, question: Question, *, now: float) -> Job:
         """Begin a round: what is to be asked."""
         ...
 

@@ -1,8 +1,9 @@
 """The engine of a live query over one table: events and deltas into one keyed store, and a whole reading in need.
 
-A round asks for what changed since a ``_seq`` and for a fingerprint (truth R4, R5). When the rows that are held,
-changed as the delta says, have the same fingerprint, they are those of the server. When not, the round is repeated with
-a longer look back, and then the table is read whole and swapped in at once.
+A round asks for what changed since a ``_seq`` (truth R4); a proof asks for a fingerprint as well (R5). When the rows
+that are held, changed as the delta says, have the same fingerprint, they are those of the server. When not, the round
+is repeated with a longer look back, and then the table is read whole and swapped in at once; that brings a fingerprint
+of its own.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kalam_notebook.errors import DecodeError, ProtocolError
 from kalam_notebook.live.engine import TIME_INTERVAL, Job, RowSource, Verdict
 from kalam_notebook.live.filters import is_volatile
 from kalam_notebook.live.plan import Form, Reading, TableInfo, TablePlan, plan_table
 from kalam_notebook.live.query import LiveQuery
+from kalam_notebook.live.schedule import Question
 from kalam_notebook.live.store import Applied, KeyedStore
-from kalam_notebook.live.truth import OVERLAP, Delta
+from kalam_notebook.live.truth import OVERLAP, Delta, DeltaQuestion, fingerprint_of
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.seq import seq_at, seq_ms, seq_span
 
@@ -38,6 +41,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 #: Seconds between two looks at the table's columns.
 _LOOK_INTERVAL = 5.0
 
+#: An event is on its way for so many milliseconds at most, as long as none is lost.
+_ON_ITS_WAY_MS = 1_000
+
 #: So many changed keys, and any after a while without a question, may stand for more versions than a scan reads.
 _MANY = 2_000
 
@@ -55,9 +61,8 @@ class _DeltaJob:
     """Ask what changed."""
 
     plan: TablePlan
-    after: int
-    floor: int
-    pages: bool
+    ask: DeltaQuestion
+    is_beyond: bool
     looks_at_columns: bool
     is_careful: bool
 
@@ -67,15 +72,14 @@ class _DeltaJob:
         if self.looks_at_columns:
             names = {column.name for column in source.columns(self.plan.source)}
             if names != self.plan.row_names:
-                return _Deltas(has_other_columns=True)
+                return _Deltas(self.ask, has_other_columns=True)
         found: list[Delta] = []
-        after, is_beyond = self.after, self.pages
-        counts = self.pages and not self.plan.filter_sql
-        while (delta := source.read_delta(self.plan, after, self.floor, counts=counts)) is not None:
+        ask, is_beyond = self.ask, self.is_beyond
+        while (delta := source.read_delta(self.plan, ask)) is not None:
             found.append(delta)
             newest = max(_seqs_of(delta), default=0)
             # What was written after the first question is for the next round.
-            if newest <= after or seq_ms(newest) >= found[0].now_ms > 0:
+            if newest <= ask.after or seq_ms(newest) >= found[0].now_ms > 0:
                 break
             if not is_beyond and not self.is_careful and len(_seqs_of(delta)) < _MANY:
                 break
@@ -85,21 +89,22 @@ class _DeltaJob:
                 if hidden is None:
                     break
                 # It may also have been written just now: then another scan reaches it.
-                if (again := source.read_delta(self.plan, after, self.floor, counts=False)) is None:
-                    return _Deltas(tuple(found), is_cut=True)
+                if (again := source.read_delta(self.plan, ask)) is None:
+                    return _Deltas(self.ask, tuple(found), is_cut=True)
                 found = [again]
                 newest = max(_seqs_of(again), default=0)
                 if newest >= hidden:
                     break
-                is_beyond, counts = True, not self.plan.filter_sql
-            after = newest
-        return _Deltas(tuple(found), is_cut=delta is None, is_beyond=is_beyond)
+                is_beyond, ask = True, replace(ask, counts=ask.proves and not self.plan.filter_sql)
+            ask = replace(ask, after=newest)
+        return _Deltas(self.ask, tuple(found), is_cut=delta is None, is_beyond=is_beyond)
 
 
 @dataclass(frozen=True, slots=True)
 class _Deltas:
     """What changed; ``is_cut`` when that is more than can be told, ``is_beyond`` when one scan did not reach it."""
 
+    ask: DeltaQuestion
     deltas: tuple[Delta, ...] = ()
     is_cut: bool = False
     is_beyond: bool = False
@@ -235,7 +240,7 @@ class KeyedEngine:
         """Have the next round read everything."""
         self._must_read = True
 
-    def next_job(self, *, now: float) -> Job:
+    def next_job(self, question: Question, *, now: float) -> Job:
         """Begin a round."""
         if self._must_read or self._store is None:
             self._is_reading, self._meanwhile = True, []
@@ -247,8 +252,14 @@ class KeyedEngine:
             self._looked_at = now
         self._has_looked = looks
         is_careful, self._asked_at = looks or now - self._asked_at > _LOOK_INTERVAL, now
-        after = max(self._dense, self._after - overlap)
-        return _DeltaJob(self._plan, after, self._floor, self._is_beyond, looks, is_careful)
+        proves = question is Question.PROOF
+        ask = DeltaQuestion(
+            after=max(self._dense, self._after - overlap),
+            floor=self._floor,
+            proves=proves,
+            counts=proves and self._is_beyond and not self._plan.filter_sql,
+        )
+        return _DeltaJob(self._plan, ask, self._is_beyond, looks, is_careful)
 
     def give_up(self) -> bool:
         """End a round whose job failed: after a delta, the table may have other columns, and is read whole."""
@@ -262,9 +273,10 @@ class KeyedEngine:
         if isinstance(outcome, _Deltas):
             return self._finish_delta(outcome, now=now, at=at)
         assert isinstance(outcome, tuple)
-        return self._finish_reading(*outcome, at=at)
+        return self._finish_reading(*outcome, now=now, at=at)
 
-    def _finish_reading(self, plan: TablePlan, reading: Reading, *, at: float) -> Verdict:
+    def _finish_reading(self, plan: TablePlan, reading: Reading, *, now: float, at: float) -> Verdict:
+        self._set_clock(reading.now_ms, now)
         store = self._store_for(plan)
         # The same rows with other columns are no changes.
         healed = store is self._store and self.form is Form.DIRECT
@@ -274,21 +286,32 @@ class KeyedEngine:
         self._plan, self._store = plan, store
         meanwhile, self._meanwhile, self._is_reading = self._meanwhile, [], False
         self._after, self._must_read, self._is_beyond = reading.newest, False, reading.is_beyond
-        self._is_fresh = True
+        self._is_fresh, self._looked_at = True, now
         self._doubt = reading.doubt
         if plan.form is Form.DIRECT:
             self.take_in(meanwhile, at=at)
-        # A delta follows that proves it, at once, where one can.
-        is_final = reading.is_beyond and bool(plan.filter_sql)
-        return Verdict(
+        told = Verdict(
+            Question.PROOF,
             True,
-            is_final=is_final,
+            is_final=True,
             how="read whole by _seq" if reading.is_beyond else "read whole in one statement",
             seq=reading.newest,
             applied=applied,
             healed=applied.total if healed else 0,
-            again_in=None if is_final else 0.0,
         )
+        if reading.fingerprint is not None and not self._mismatches:
+            held = fingerprint_of(reading.rows.column("_seq").to_numpy())
+            if held.agrees(reading.fingerprint):
+                how = "read whole in one statement, with the same fingerprint of the rows' _seq"
+                return replace(told, how=how, server=reading.fingerprint, held=held, **self._usual())
+        # A delta follows that proves it, at once, where one can.
+        if reading.is_beyond and plan.filter_sql:
+            return told
+        return replace(told, is_final=False, again=Question.PROOF)
+
+    def _usual(self) -> dict[str, Any]:
+        """When the next round follows one that proved the rows."""
+        return {} if self._again_in is None else {"again": Question.PROOF, "again_in": self._again_in}
 
     def _store_for(self, plan: TablePlan) -> KeyedStore:
         """The present store, or an empty one that goes on counting when the columns are others."""
@@ -307,10 +330,10 @@ class KeyedEngine:
     def _finish_delta(self, found: _Deltas, *, now: float, at: float) -> Verdict:
         store, before = self._store, self._after
         assert store is not None
-        applied, server, held, counted = Applied(), None, None, None
+        applied, server, held, counted, is_lossy = Applied(), None, None, None, False
         for delta in found.deltas:
-            if delta.now_ms:
-                self._clock = delta.now_ms - now * 1000
+            self._set_clock(delta.now_ms, now)
+            is_lossy = is_lossy or self._is_lossy(delta)
             healed = self.form is Form.DIRECT
             more, held = store.answer(delta, after=self._floor, at=at, healed=healed)
             applied = Applied(
@@ -320,6 +343,7 @@ class KeyedEngine:
             server, counted = delta.fingerprint, delta.counted
         store.answered()
         told = Verdict(
+            Question.PROOF if found.ask.proves else Question.DELTA,
             False,
             is_final=True,
             how="",
@@ -327,11 +351,13 @@ class KeyedEngine:
             applied=applied,
             healed=applied.total if self.form is Form.DIRECT else 0,
             server=server,
-            held=held,
+            held=held if server is not None else None,
+            took=sum(delta.took for delta in found.deltas) if found.deltas else None,
+            is_lossy=is_lossy,
         )
         if found.has_other_columns:
             self._must_read = True
-            return replace(told, is_final=False, how="the table has other columns", again_in=0.0)
+            return replace(told, is_final=False, how="the table has other columns", again=Question.PROOF)
         if found.is_cut:
             return self._was_cut(told)
         self._is_fresh = False
@@ -339,21 +365,36 @@ class KeyedEngine:
             self._is_beyond = True  # The fingerprint is that of what a scan reaches.
             if self._plan.filter_sql:
                 self._must_read = True
-                return replace(told, is_final=False, how="one scan does not reach what has changed", again_in=0.0)
-        elif server is not None and held is not None and held.agrees(server):
-            self._mismatches, self._pause, self._is_beyond = 0, _FIRST_PAUSE, False
-            again_in = self._again_in
-            if again_in is None and self._after > before and not self._has_looked:
-                again_in = _LOOK_INTERVAL  # What changed may have columns that nobody looked for.
-            return replace(told, is_true=True, how="same fingerprint of the rows' _seq", again_in=again_in)
+                how = "one scan does not reach what has changed"
+                return replace(told, is_final=False, how=how, again=Question.PROOF)
+        elif not found.ask.proves or (server is not None and held is not None and held.agrees(server)):
+            return self._agreed(told, has_changed=self._after > before)
+        if not found.ask.proves:
+            return replace(told, is_true=True, how="beyond the server's scan window")
         return self._disagreed(told, counted)
 
+    def _agreed(self, told: Verdict, *, has_changed: bool) -> Verdict:
+        told = replace(told, is_true=True, how="nothing else has changed", **self._usual())
+        if told.asked is Question.PROOF:
+            self._mismatches, self._pause, self._is_beyond = 0, _FIRST_PAUSE, False
+            told = replace(told, how="same fingerprint of the rows' _seq")
+        if told.again is None and has_changed and not self._has_looked:
+            # What changed may have columns that nobody looked for.
+            told = replace(told, again=Question.DELTA, again_in=_LOOK_INTERVAL)
+        return told
+
+    def _is_lossy(self, delta: Delta) -> bool:
+        """Whether a delta brings what events should have told by then."""
+        if self.form is not Form.DIRECT or self._store is None or not delta.now_ms:
+            return False
+        return self._store.lacks(delta, before=seq_at(delta.now_ms - _ON_ITS_WAY_MS))
+
     def _was_cut(self, told: Verdict) -> Verdict:
-        told = replace(told, is_final=False, how="more has changed than a delta tells")
+        told = replace(told, is_final=False, how="more has changed than a delta tells", again=told.asked)
         if self._is_fresh and self._dense < self._after:
             # What was written in the moments before everything was read is too much to be told again.
             self._dense = self._after
-            return replace(told, again_in=0.0)
+            return told
         self._must_read = True
         return replace(told, again_in=_FIRST_PAUSE if self._is_fresh else 0.0)
 
@@ -367,15 +408,20 @@ class KeyedEngine:
             return replace(told, is_true=True, how=how, server=None, held=None)
         self._mismatches += 1
         if self._mismatches == 1:
-            return replace(told, is_final=False, how="the fingerprints differ", again_in=0.0)
+            return replace(told, is_final=False, how="the fingerprints differ", again=Question.PROOF)
         self._must_read = True
         if self._mismatches == 2:
-            return replace(told, is_final=False, how="the fingerprints differ", again_in=0.0)
+            return replace(told, is_final=False, how="the fingerprints differ", again=Question.PROOF)
         # The whole reading did not help either: not more often than the server can bear.
         pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
-        return replace(told, how="the fingerprints differ, and did so after reading the table whole", again_in=pause)
+        how = "the fingerprints differ, and did so after reading the table whole"
+        return replace(told, how=how, again=Question.PROOF, again_in=pause)
 
     # The time of STREAM rows.
+
+    def _set_clock(self, now_ms: int, now: float) -> None:
+        if now_ms:
+            self._clock = now_ms - now * 1000
 
     def expire(self, *, now: float, at: float) -> Applied:
         """Drop the rows whose time is over by the server's clock."""

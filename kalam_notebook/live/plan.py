@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kalam_notebook.errors import SubscriptionError
 from kalam_notebook.live.filters import doubtful_part, filter_columns
 from kalam_notebook.live.query import LiveQuery
+from kalam_notebook.live.truth import Fingerprint
 from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import Column
 
@@ -84,12 +85,16 @@ class Reading:
         newest: A ``_seq`` up to which everything that happened to the table is in the rows.
         is_beyond: Whether the table holds more row versions than one scan of the server reads (truth L3).
         doubt: Why cells may not be right, for example because a flush has spoilt them; empty when nothing is known.
+        fingerprint: Of the rows, by the server, from the same scan; None when it was not asked for.
+        now_ms: The server's clock, milliseconds since 1970; 0 when it was not asked for.
     """
 
     rows: pa.Table
     newest: int
     is_beyond: bool = False
     doubt: str = ""
+    fingerprint: Fingerprint | None = None
+    now_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

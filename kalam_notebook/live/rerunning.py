@@ -1,8 +1,7 @@
 """The engine of a live query of any shape: events of its tables ring, and the query is run again.
 
-A round compares the fingerprints and columns of the tables with those of the round before; where they are the same,
-nothing has changed since before the present result was read, and the query is not run again. One that names the time
-is, every two seconds; STREAM tables, whose rows expire, are looked at as often.
+Each round runs the query: its exact result is its own proof, and costs the server what asking whether anything has
+changed would. One that names the time is run every two seconds, and so is one over STREAM tables, whose rows expire.
 """
 
 from __future__ import annotations
@@ -16,41 +15,23 @@ from kalam_notebook.live.filters import is_volatile
 from kalam_notebook.live.plan import Form, ResultReading, TableInfo, doorbell_sql
 from kalam_notebook.live.rerun import RerunQuery, result_key
 from kalam_notebook.live.result_store import ResultStore
+from kalam_notebook.live.schedule import Question
 from kalam_notebook.live.store import Applied
-from kalam_notebook.live.truth import Fingerprint
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.sql import tokenize
-from kalam_notebook.wire.types import Column
 
 __all__ = ["RerunEngine"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Run the query, unless nothing has changed since ``known``."""
+    """Run the query."""
 
     query: RerunQuery
-    known: tuple[Fingerprint, ...] | None
-    columns: tuple[tuple[Column, ...], ...]
 
-    def run(self, source: RowSource) -> _Ran:
-        """The fingerprints of the tables, taken before the result."""
-        prints, columns = source.read_fingerprints(self.query.tables), self.columns
-        if self.known is not None and all(a.agrees(b) for a, b in zip(prints, self.known, strict=True)):
-            # ALTER TABLE sends no message and leaves _seq as it is (live reference, section 6.8).
-            columns = tuple(source.columns(table) for table in self.query.tables)
-            if columns == self.columns:
-                return _Ran(prints, columns, None)
-        return _Ran(prints, columns, source.read_result(self.query.sql))
-
-
-@dataclass(frozen=True, slots=True)
-class _Ran:
-    """What a round found: the result, or None where the present one still holds."""
-
-    prints: tuple[Fingerprint, ...]
-    columns: tuple[tuple[Column, ...], ...]
-    result: ResultReading | None
+    def run(self, source: RowSource) -> ResultReading:
+        """The result."""
+        return source.read_result(self.query.sql)
 
 
 class RerunEngine:
@@ -71,13 +52,9 @@ class RerunEngine:
         self.subscriptions = tuple(
             doorbell_sql(table, info.columns) for table, info in zip(query.tables, infos, strict=True)
         )
-        self._is_volatile = is_volatile(tokenize(query.sql))
-        changes_in_time = self._is_volatile or any(info.ttl_ms is not None for info in infos)
+        changes_in_time = is_volatile(tokenize(query.sql)) or any(info.ttl_ms is not None for info in infos)
         self._again_in = TIME_INTERVAL if changes_in_time else None
         self._store: ResultStore | None = None
-        self._prints: tuple[Fingerprint, ...] | None = None
-        self._columns = tuple(info.columns for info in infos)
-        self._has_rung = False
         self._doubt = ""
 
     @property
@@ -118,40 +95,32 @@ class RerunEngine:
         """Each round looks at the tables."""
 
     def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
-        """Take note that a table has changed."""
-        self._has_rung = self._has_rung or bool(changes)
+        """Events only ring."""
         return Applied()
 
     def reread(self) -> None:
-        """Have the next round run the query."""
-        self._has_rung = True
+        """Each round runs the query."""
 
-    def next_job(self, *, now: float) -> Job:
-        """Begin a round; after an event there is no need to ask whether something has changed."""
-        known, self._has_rung = (None if self._has_rung or self._is_volatile else self._prints), False
-        return _Run(self._query, known, self._columns)
+    def next_job(self, question: Question, *, now: float) -> Job:
+        """Begin a round, whatever it asks."""
+        return _Run(self._query)
 
     def give_up(self) -> bool:
         """End a round whose job failed: there is no other question."""
-        self._has_rung = True
         return False
 
     def finish(self, outcome: object, *, now: float, at: float) -> Verdict:
         """End a round with what its job returned."""
-        assert isinstance(outcome, _Ran)
-        applied = Applied() if outcome.result is None else self._load(outcome.result, at=at)
-        self._prints, self._columns = outcome.prints, outcome.columns
-        how = "the tables have not changed since it was run" if outcome.result is None else "run again exactly"
-        server = outcome.prints[0] if len(outcome.prints) == 1 else None
-        seq = max((found.last for found in outcome.prints), default=0)
+        assert isinstance(outcome, ResultReading)
+        applied = self._load(outcome, at=at)
         return Verdict(
+            Question.DELTA | Question.PROOF,
             not self._doubt,
             is_final=True,
-            how=how if not self._doubt else f"the result is {self._doubt}",
-            seq=seq,
+            how="run again exactly" if not self._doubt else f"the result is {self._doubt}",
             applied=applied,
-            server=server,
-            again_in=self._again_in,
+            again=None if self._again_in is None else Question.PROOF,
+            again_in=self._again_in or 0.0,
         )
 
     def _load(self, result: ResultReading, *, at: float) -> Applied:

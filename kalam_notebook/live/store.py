@@ -311,6 +311,28 @@ class KeyedStore:
         self.last_seq = max(self.last_seq, *versions.values()) if versions else self.last_seq
         return self._commit(at=at, healed=healed), held
 
+    def lacks(self, delta: Delta, *, before: int) -> bool:
+        """Whether a delta tells of versions that are not held, though events of them should have come.
+
+        Args:
+            delta: What the server told.
+            before: Versions from this ``_seq`` on may still be on their way.
+        """
+        deleted = set(delta.deleted.column("seq").to_pylist())
+        for table in (delta.keys, delta.deleted):
+            pairs = zip(table.column("key").to_pylist(), table.column("seq").to_pylist(), strict=True)
+            for key, seq in pairs:
+                slot = self._slots.get(key)
+                if not self.floor < seq < before:
+                    continue
+                if slot is not None:
+                    held = self._seqs[slot]
+                    if held < seq or (held == seq and seq in deleted):
+                        return True
+                elif seq not in deleted and self._tombstones.get(key, -1) < seq:
+                    return True
+        return False
+
     def answered(self) -> None:
         """End what ``ask`` began."""
         self._touched = None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["MODULUS", "OVERLAP", "Delta", "Fingerprint", "Proof", "fingerprint_of"]
+__all__ = ["MODULUS", "OVERLAP", "Delta", "DeltaQuestion", "Fingerprint", "Proof", "fingerprint_of"]
 
 #: The prime of the fingerprint's sum (truth R5): runs of consecutive numbers cancel out in the xor alone.
 MODULUS = 1_000_000_007
@@ -70,6 +70,23 @@ def fingerprint_of(seqs: np.ndarray) -> Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
+class DeltaQuestion:
+    """What a delta is to tell.
+
+    Attributes:
+        after: Everything behind this ``_seq``.
+        floor: Rows up to this ``_seq`` are left out of the fingerprint.
+        proves: Whether the fingerprint is wanted, which costs the server a scan.
+        counts: Whether the table's rows are to be counted, whether they match or not.
+    """
+
+    after: int
+    floor: int = 0
+    proves: bool = False
+    counts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """What changed in a table since a ``_seq``, at one point in time.
 
@@ -77,17 +94,19 @@ class Delta:
         rows: The changed rows that match the query, with the columns of the store.
         keys: ``key`` and ``seq`` of every row version since then, whether it matches or not.
         deleted: ``key`` and ``seq`` of the tombstones since then.
-        fingerprint: Of all rows that match the query, as far as one scan of the server reaches.
+        fingerprint: Of all rows that match the query, as far as one scan of the server reaches; None unless asked for.
         now_ms: The server's clock, milliseconds since 1970.
         counted: How many rows the table has, right also where a scan does not reach all; None when not asked for.
+        took: Seconds that the server was busy with it.
     """
 
     rows: pa.Table
     keys: pa.Table
     deleted: pa.Table
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint | None
     now_ms: int
     counted: int | None = None
+    took: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,70 +1,117 @@
 """What changed in a table since a ``_seq``, with the proof that this was all (truth R4, R5), in one transaction.
 
-Four statements: the rows that match and changed, the keys of all that changed (a key without a row among the first has
-left the filter), the tombstones, and the fingerprint of everything that matches. Right also for tables beyond the scan
-window, except for the fingerprint: the scan begins where the delta does.
+Up to four statements: the rows that match and changed, the keys of all that changed (a key without a row among the
+first has left the filter), the tombstones, and for a proof the fingerprint of everything that matches. Right also for
+tables beyond the scan window, except for the fingerprint: the scan begins where the delta does.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ServerError
 from kalam_notebook.live.plan import TablePlan
-from kalam_notebook.live.truth import MODULUS, Delta, Fingerprint
+from kalam_notebook.live.truth import MODULUS, Delta, DeltaQuestion, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.exact import exact_text
+from kalam_notebook.wire.seq import seq_span
 from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MAX_ROWS", "read_delta", "read_fingerprints"]
+__all__ = ["MAX_ROWS", "read_deltas"]
 
 #: Row versions of one delta. When there are more, reading the whole table is cheaper, and a delta is refused.
 MAX_ROWS = 50_000
 
+#: Questions that begin within a minute of each other are asked together.
+_NEAR = seq_span(60_000)
 
-def read_delta(
-    endpoint: Endpoint, plan: TablePlan, after: int, floor: int = 0, *, counts: bool = False
-) -> Delta | None:
-    """Ask what changed.
+#: The server's clock in milliseconds.
+_CLOCK = "SELECT array_agg(t) AS t FROM (SELECT arrow_cast(now(), 'Int64') / 1000000 AS t) AS c"
+
+
+def read_deltas(
+    endpoint: Endpoint, questions: Sequence[tuple[TablePlan, DeltaQuestion]]
+) -> list[Delta | ServerError | None]:
+    """Ask what changed, for several live tables over one table at once; what they have in common is asked once.
 
     Args:
         endpoint: Runs the SQL.
-        plan: What the live table holds.
-        after: The ``_seq`` behind which everything is asked for.
-        floor: The fingerprint is that of the rows behind this ``_seq``.
-        counts: Whether to count the table's rows, too; a bare ``count(*)`` is right beyond the scan window (truth L3).
+        questions: What each of them holds, and is to be told. A bare ``count(*)`` is right beyond the scan window, too
+            (truth L3).
 
     Returns:
-        The delta; None when more changed than ``MAX_ROWS``, or than the server's query memory holds.
+        A delta for each, which may begin before the wanted ``_seq``; None when more changed than ``MAX_ROWS``, or than
+        the server's query memory holds; an error where the server refuses it.
 
     Raises:
-        KalamError: The server refuses, or cannot be reached.
+        KalamError: The server cannot be reached.
     """
-    import pyarrow as pa
+    begins = [ask.after for _, ask in questions]
+    if len(questions) > 1 and max(begins) - min(begins) <= _NEAR:
+        try:
+            return [*_read_together(endpoint, questions)]
+        except ServerError:
+            pass  # What it refuses may be of one of them alone.
+    return [_read_alone(endpoint, question) for question in questions]
 
-    schema = arrow_schema(plan.columns)
-    key_type = schema.field(plan.key).type
-    pair, number = [key_type, pa.int64()], pa.int64()
-    types = [schema.types, *([pair] if plan.filter_sql else []), pair, [number] * 5]
-    statements = _statements(plan, schema, after, floor)
-    if counts:
-        types.append([number])
-        statements.append(f"SELECT array_agg(n) AS n FROM (SELECT count(*) AS n FROM {plan.source}) AS c")
-    sql = ";\n".join(["BEGIN", *statements, "COMMIT"])
+
+def _read_alone(endpoint: Endpoint, question: tuple[TablePlan, DeltaQuestion]) -> Delta | ServerError | None:
     try:
-        answers = endpoint.execute_lists(sql, (), types)
+        return _read_together(endpoint, [question])[0]
+    except ServerError as exc:
+        return exc
+
+
+def _read_together(endpoint: Endpoint, questions: Sequence[tuple[TablePlan, DeltaQuestion]]) -> list[Delta | None]:
+    after = min(ask.after for _, ask in questions)
+    parts = [_parts(plan, ask, after) for plan, ask in questions]
+    # The types belong to the text: what is the same in two of them is asked once.
+    asked = {sql: types for part in parts for sql, types in part.items()}
+    sql = ";\n".join(["BEGIN", *asked, "COMMIT"])
+    begun = time.monotonic()
+    try:
+        answers = endpoint.execute_lists(sql, (), list(asked.values()))
     except ServerError as exc:
         # The server has no code of its own for this (truth R1).
         if "Resources exhausted" not in exc.message:
             raise
-        return None
-    (counted,) = _numbers(answers.pop()) if counts else (None,)
-    rows, *middle, told = answers
+        return [None] * len(questions)
+    took = time.monotonic() - begun
+    told = dict(zip(asked, answers, strict=True))
+    return [
+        _delta(plan, ask, [told[sql] for sql in part], took) for (plan, ask), part in zip(questions, parts, strict=True)
+    ]
+
+
+def _parts(plan: TablePlan, ask: DeltaQuestion, after: int) -> dict[str, list[pa.DataType]]:
+    """The statements of a question, with the types of what they return."""
+    import pyarrow as pa
+
+    schema = arrow_schema(plan.columns)
+    pair, number = [schema.field(plan.key).type, pa.int64()], pa.int64()
+    rows, *keys = _statements(plan, schema, after)
+    parts = {rows: schema.types, **dict.fromkeys(keys, pair), _CLOCK: [number]}
+    if ask.proves:
+        parts[_fingerprint_sql(plan, ask.floor)] = [number] * 4
+    if ask.counts:
+        parts[f"SELECT array_agg(n) AS n FROM (SELECT count(*) AS n FROM {plan.source}) AS c"] = [number]
+    return parts
+
+
+def _delta(plan: TablePlan, ask: DeltaQuestion, answers: list[list[pa.Array | None]], took: float) -> Delta | None:
+    import pyarrow as pa
+
+    schema = arrow_schema(plan.columns)
+    pair = [schema.field(plan.key).type, pa.int64()]
+    (counted,) = _numbers(answers.pop()) if ask.counts else (None,)
+    fingerprint = Fingerprint(*_numbers(answers.pop())) if ask.proves else None
+    rows, *middle, clock = answers
     changed = schema.empty_table() if rows[0] is None else pa.Table.from_arrays(rows, schema=schema)
     deleted = _pairs(middle[-1], pair)
     if plan.filter_sql:
@@ -73,36 +120,22 @@ def read_delta(
         keys = pa.table({"key": changed.column(plan.key), "seq": changed.column("_seq")})
     if max(keys.num_rows, deleted.num_rows) >= MAX_ROWS:
         return None
-    count, last, xor, total, now_ms = _numbers(told)
-    return Delta(changed, keys, deleted, Fingerprint(count, last, xor, total), now_ms, counted)
+    (now_ms,) = _numbers(clock)
+    return Delta(changed, keys, deleted, fingerprint, now_ms, counted, took)
 
 
-def read_fingerprints(endpoint: Endpoint, tables: Sequence[str]) -> tuple[Fingerprint, ...]:
-    """The fingerprints of whole tables, at one point in time.
-
-    Args:
-        endpoint: Runs the SQL.
-        tables: Qualified names, as they can stand in SQL.
-    """
-    import pyarrow as pa
-
-    if not tables:
-        return ()
-    sql = ";\n".join(["BEGIN", *(_fingerprint_sql(table) for table in tables), "COMMIT"])
-    answers = endpoint.execute_lists(sql, (), [[pa.int64()] * 5 for _ in tables])
-    return tuple(Fingerprint(*_numbers(told)[:4]) for told in answers)
-
-
-def _fingerprint_sql(source: str) -> str:
-    """The statement for the fingerprint of ``table [WHERE …]``, and the server's clock in milliseconds."""
+def _fingerprint_sql(plan: TablePlan, floor: int) -> str:
+    compared = " AND ".join(
+        filter(None, [f"_seq > {floor}" if floor else "", f"(\n{plan.filter_sql}\n)" if plan.filter_sql else ""])
+    )
     return (
-        "SELECT array_agg(n) AS n, array_agg(s) AS s, array_agg(x) AS x, array_agg(m) AS m, "
-        "array_agg(arrow_cast(now(), 'Int64') / 1000000) AS t FROM (SELECT count(*) AS n, max(_seq) AS s, "
-        f"bit_xor(_seq) AS x, sum(_seq % {MODULUS}) AS m FROM {source}) AS f"
+        "SELECT array_agg(n) AS n, array_agg(s) AS s, array_agg(x) AS x, array_agg(m) AS m FROM (SELECT count(*) AS n, "
+        f"max(_seq) AS s, bit_xor(_seq) AS x, sum(_seq % {MODULUS}) AS m FROM {plan.source}"
+        f"{f' WHERE {compared}' if compared else ''}) AS f"
     )
 
 
-def _statements(plan: TablePlan, schema: pa.Schema, after: int, floor: int) -> list[str]:
+def _statements(plan: TablePlan, schema: pa.Schema, after: int) -> list[str]:
     window = f"_seq > {after}"
     condition = f"(\n{plan.filter_sql}\n)" if plan.filter_sql else ""
     where = " AND ".join(filter(None, [window, condition]))
@@ -113,13 +146,11 @@ def _statements(plan: TablePlan, schema: pa.Schema, after: int, floor: int) -> l
     pair = f"array_agg({exact_text('k', schema.field(plan.key).type)}) AS k, array_agg(s) AS s"
     keys = f"SELECT {pair} FROM (SELECT {quote_name(plan.key)} AS kalam_key, _seq AS kalam_seq "
     keys += f"FROM {plan.source} WHERE {window}"
-    compared = " AND ".join(filter(None, [f"_seq > {floor}" if floor else "", condition]))
     return [
         f"SELECT {', '.join(lists)} FROM (SELECT {selected} FROM {plan.source} WHERE {where} {page}) "
         f"AS q({', '.join(names)})",
         *([f"{keys} {page}) AS q(k, s)"] if plan.filter_sql else []),
         f"{keys} AND _deleted = true {page}) AS q(k, s)",
-        _fingerprint_sql(f"{plan.source} WHERE {compared}" if compared else plan.source),
     ]
 
 

@@ -33,7 +33,7 @@ from kalam_notebook.errors import (
 from kalam_notebook.live.backoff import backoff
 from kalam_notebook.live.engine import Engine, Job, Rows, RowSource, Verdict
 from kalam_notebook.live.plan import Form
-from kalam_notebook.live.schedule import Rhythm, TruthSchedule
+from kalam_notebook.live.schedule import BURST, ProofBudget, Question, Rhythm, TruthSchedule
 from kalam_notebook.live.states import State, Status, first_line
 from kalam_notebook.live.tally import LiveStats, Tally
 from kalam_notebook.live.truth import Proof
@@ -43,7 +43,7 @@ from kalam_notebook.transport.threads import Bell, Inbox
 from kalam_notebook.wire.live import Change, SubscriptionAck, row_seq
 from kalam_notebook.wire.seq import seq_ms
 
-__all__ = ["Follower"]
+__all__ = ["SPREAD", "Follower"]
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger("kalam_notebook.live")
@@ -57,6 +57,10 @@ _MAX_WAITING = 200_000
 #: Seconds that ``close`` waits for the worker.
 _JOIN_TIMEOUT = 0.5
 
+#: Seconds over which those who lost the same server have it scan their tables when it is back: in none of them more
+#: than a tenth do.
+SPREAD = 15.0
+
 #: What a question may fail with because the table has other columns now.
 _REFUSALS = (ServerError, ProtocolError, DecodeError)
 
@@ -68,7 +72,9 @@ class _Established:
 
 @dataclass(frozen=True, slots=True)
 class _Woken:
-    """Somebody wants to know now."""
+    """Somebody wants to know now, what has changed or that it is all."""
+
+    question: Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +108,12 @@ class Follower:
         source: Answers; its calls block.
         lane: Runs them.
         rhythm: How often the server is asked.
+        budget: Shared with the other live queries of the client.
     """
 
-    def __init__(self, engine: Engine, *, source: RowSource, lane: Lane, rhythm: Rhythm) -> None:
+    def __init__(
+        self, engine: Engine, *, source: RowSource, lane: Lane, rhythm: Rhythm, budget: ProofBudget | None = None
+    ) -> None:
         self.engine = engine
         self.bell = Bell()
         self.error: KalamError | None = None
@@ -112,7 +121,7 @@ class Follower:
         self.is_paused = False
         self._source = source
         self._lane = lane
-        self._schedule = TruthSchedule(rhythm, partial(backoff, random.random))
+        self._schedule = TruthSchedule(rhythm, partial(backoff, random.random), budget)
         self._inbox: Inbox[Change | _Established | _Woken | _Answered | _End] = Inbox()
         # Bytes of the events that were put into it and taken out: not put with each, because there are many.
         self._heard_bytes = self._taken_bytes = 0
@@ -121,6 +130,7 @@ class Follower:
         self._patience = 0.0
         self._thread = threading.Thread(target=self._work, name="kalam-live-table", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
+        self._socket: LiveSocket | None = None
         # Guards the engine and the numbers. The socket's thread never takes it.
         self._lock = threading.Lock()
         self._tally = Tally()
@@ -152,6 +162,7 @@ class Follower:
             KalamError: The query was refused, or the rows could not be read.
         """
         keys: list[int] = []
+        self._socket = socket
         self._patience = time.monotonic() + timeout
 
         def unsubscribe() -> None:
@@ -307,7 +318,7 @@ class Follower:
             self.engine.look_closely()
             if reread or not self.engine.is_provable:
                 self.engine.reread()
-        self._wake()
+        self._inbox.put(_Woken(Question.PROOF))
         deadline = time.monotonic() + timeout
         while True:
             seen = self.bell.count
@@ -329,7 +340,7 @@ class Follower:
         """Follow again; what was missed is brought by the truth lane."""
         self.is_paused = False
         self._turn += 1
-        self._wake()
+        self._inbox.put(_Woken(Question.DELTA))
         self.bell.ring()
 
     def raise_if_over(self) -> None:
@@ -351,9 +362,6 @@ class Follower:
         if self.is_forked:
             raise LiveError("This live table belongs to the process that forked this one. Make a new one here.")
 
-    def _wake(self) -> None:
-        self._inbox.put(_Woken())
-
     # The worker.
 
     def _work(self) -> None:
@@ -364,11 +372,10 @@ class Follower:
                     self._take_in([item, *self._inbox.take_more(Change, _MAX_BATCH - 1)])
                 elif isinstance(item, _Answered):
                     self._end_round(item)
+                elif isinstance(item, _Established):
+                    self._return()
                 elif item is not None:
-                    if isinstance(item, _Established):
-                        self._tally.acknowledgements += 1
-                        self.engine.look_closely()
-                    self._schedule.wish(time.monotonic())
+                    self._wish(item.question)
                 self._expire()
                 self._begin_round()
             error = item.error
@@ -380,6 +387,24 @@ class Follower:
         if error is not None:
             self._unsubscribe()
         self._finish(error)
+
+    def _wish(self, question: Question) -> None:
+        now = time.monotonic()
+        self._schedule.wish(now, question)
+        if question is Question.DELTA:
+            self._schedule.suspect(now)  # What happened during a pause was not listened to.
+
+    def _return(self) -> None:
+        """All subscriptions stand; what happened before was not told."""
+        self._tally.acknowledgements += 1
+        now = time.monotonic()
+        if self.engine.rows is None:
+            self._schedule.wish(now)
+            return
+        with self._lock:
+            self.engine.look_closely()
+        spread = random.random() * SPREAD
+        self._schedule.returned(now, spread=spread, scans=self.engine.is_diverged)
 
     def _wait(self) -> float | None:
         """Seconds until there is something to do without anything coming in."""
@@ -403,14 +428,18 @@ class Follower:
         with self._lock:
             if self.is_over:
                 return
+            was_diverged = self.engine.is_diverged
             applied = self.engine.take_in(changes, at=at)
             self._tally.add_events(len(changes), size, now=now)
             self._tally.add_changes(applied)
             if newest := _seq_of(changes[-1]):
                 self._tally.last_seq = max(self._tally.last_seq, newest)
                 self._tally.lag_ms = at * 1000 - seq_ms(newest)
-        self._schedule.event(now)
-        if self.engine.is_diverged and not self._schedule.is_running:
+        # All subscriptions of a connection share one queue on the server (truth L14).
+        sharing = 1 if self._socket is None else self._socket.num_subscriptions
+        most = max(1, BURST // max(1, sharing))
+        self._schedule.event(now, len(changes), most=most, is_urgent=bool(self.engine.doubts))
+        if self.engine.is_diverged and not was_diverged:
             self._schedule.wish(now)
         if applied.total:
             self.bell.ring()
@@ -430,8 +459,7 @@ class Follower:
             return
         with self._lock:
             self._round = _Round(self._turn, self._wishes)
-            job = self.engine.next_job(now=now)
-        self._schedule.start(now)
+            job = self.engine.next_job(self._schedule.start(now), now=now)
         self._lane.submit(partial(self._ask, job))
 
     def _ask(self, job: Job) -> None:
@@ -450,7 +478,7 @@ class Follower:
         if self.is_paused and self.engine.rows is not None:
             with self._lock:
                 self.engine.give_up()
-            self._schedule.finish(now)
+            self._schedule.finish(now, Question.DELTA)
             return
         if answered.error is not None:
             self._fail(answered.error, now)
@@ -463,12 +491,14 @@ class Follower:
             self._count(verdict, is_first=is_first)
             if verdict.is_true:
                 self._true_turn = begun.turn
-            if verdict.is_final and not is_first:
+            if verdict.is_final and Question.PROOF in verdict.asked:
                 self._prove(verdict, begun)
+            if verdict.is_lossy:
+                self._schedule.suspect(now)
             self._trouble = ""
             # Before the lock is released: who has seen the proof is not told of this round once more.
             self.bell.ring()
-        self._schedule.finish(now, again_in=verdict.again_in)
+        self._schedule.finish(now, verdict.asked, took=verdict.took, again=verdict.again, again_in=verdict.again_in)
 
     def _fail(self, error: Exception, now: float) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The threads on which the live queries of a client ask the server: few, shared, and paced.
+"""What the live queries of a client share to ask the server: a few paced threads, and what proofs may cost together.
 
 A live query never asks two questions at once, so questions are small pieces of work that wait for their turn here.
 """
@@ -9,6 +9,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+
+from kalam_notebook.live.schedule import ProofBudget
 
 __all__ = ["Lane"]
 
@@ -25,9 +27,13 @@ class Lane:
     Args:
         max_threads: Threads at most.
         per_second: Pieces that are begun in a second, at most.
+
+    Attributes:
+        budget: What the proofs of all live queries may cost.
     """
 
-    def __init__(self, *, max_threads: int = 4, per_second: float = 20.0) -> None:
+    def __init__(self, *, max_threads: int = 10, per_second: float = 100.0) -> None:
+        self.budget = ProofBudget()
         self._max_threads = max_threads
         self._interval = 1.0 / per_second
         self._work: deque[Callable[[], None]] = deque()

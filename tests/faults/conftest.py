@@ -5,7 +5,9 @@ from contextlib import contextmanager
 import pytest
 
 import kalam_notebook as kalam
+from kalam_notebook.live import schedule
 from kalam_notebook.live.backoff import backoff
+from kalam_notebook.transport import follower
 
 # Without this its assertions say nothing of what they compared.
 pytest.register_assert_rewrite("scene")
@@ -14,9 +16,14 @@ from scene import Scene  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
-    """Attempts to connect or to read again come after a tenth of a second or three, not after half a minute."""
+    """Attempts to connect or to read again come after a tenth of a second or three, not after half a minute.
+
+    What costs a scan is not spread over seconds, and rests for as many tenths of a second.
+    """
     monkeypatch.setitem(backoff.__kwdefaults__, "first", 0.1)
     monkeypatch.setitem(backoff.__kwdefaults__, "most", 0.3)
+    monkeypatch.setattr(follower, "SPREAD", 0.3)
+    monkeypatch.setattr(schedule, "_PROOF_REST", 10.0)
 
 
 @pytest.fixture

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from kalam_notebook.errors import QueryError, ServerError
 from kalam_notebook.live.plan import plan_table
 from kalam_notebook.live.query import parse_live_query
-from kalam_notebook.live.truth import Fingerprint
+from kalam_notebook.live.truth import DeltaQuestion, Fingerprint, fingerprint_of
 from kalam_notebook.reading import delta as delta_module
-from kalam_notebook.reading.delta import read_delta, read_fingerprints
+from kalam_notebook.reading.delta import read_deltas
+from kalam_notebook.reading.whole import read_whole
 from kalam_notebook.reading.window import WindowCheck
+from kalam_notebook.wire.sql import split_statements
 
 pytestmark = pytest.mark.contract
 
@@ -34,8 +37,15 @@ def plan_of(client, sql):
     return plan_table(query, client._live_source().describe(query.source))
 
 
+def read_delta(endpoint, plan, question):
+    (found,) = read_deltas(endpoint, [(plan, question)])
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
 def ask(client, sql, after=0, **options):
-    return read_delta(client._endpoint, plan_of(client, sql), after, **options)
+    return read_delta(client._endpoint, plan_of(client, sql), DeltaQuestion(after, proves=True, **options))
 
 
 def newest_seq(client, table):
@@ -53,7 +63,6 @@ def test_rows_keys_and_fingerprint(client, table):
     assert pairs(found.keys) == {key: row["_seq"] for key, row in rows.items()}
     assert found.deleted.num_rows == 0
     assert (found.fingerprint.count, found.fingerprint.last) == (3, max(row["_seq"] for row in rows.values()))
-    assert (found.fingerprint,) == read_fingerprints(client._endpoint, [table])
     assert newest_seq(client, table) == found.fingerprint.last
     assert found.counted is None
     assert abs(found.now_ms / 1000 - time.time()) < 3600
@@ -109,7 +118,7 @@ def test_a_column_that_is_gone(client, table):
     plan = plan_of(client, f"SELECT * FROM {table}")
     client.execute_query(f"ALTER TABLE {table} DROP COLUMN d")
     with pytest.raises(QueryError, match="d"):
-        read_delta(client._endpoint, plan, 0)
+        read_delta(client._endpoint, plan, DeltaQuestion(0, proves=True))
 
 
 def test_streams_go_by_their_seq(client, namespace):
@@ -119,7 +128,98 @@ def test_streams_go_by_their_seq(client, namespace):
     client.execute_query(f"INSERT INTO {table} (id, v) VALUES ('a', 2)")
     plan = plan_of(client, f"SELECT v FROM {table} WHERE v > 1")
     assert (plan.key, plan.ttl_ms) == ("_seq", 600_000)
-    found = read_delta(client._endpoint, plan, 0)
+    found = read_delta(client._endpoint, plan, DeltaQuestion(0, proves=True))
     assert found.rows.column("v").to_pylist() == [2]
     assert len(pairs(found.keys)) == 2
     assert found.fingerprint.count == 1
+
+
+# For several live tables at once.
+
+
+class Recording:
+    """An endpoint that remembers what it was asked."""
+
+    def __init__(self, endpoint):
+        self._endpoint = endpoint
+        self.texts = []
+
+    def __getattr__(self, name):
+        def call(sql, *args):
+            self.texts.append(sql)
+            return getattr(self._endpoint, name)(sql, *args)
+
+        return call
+
+    def statements(self):
+        return [len(split_statements(sql)) - 2 for sql in self.texts]  # Without BEGIN and COMMIT.
+
+
+def test_what_live_tables_have_in_common_is_asked_once(client, table):
+    sqls = [f"SELECT * FROM {table}", f"SELECT * FROM {table}", f"SELECT id FROM {table} WHERE n > 1"]
+    plans = [plan_of(client, sql) for sql in sqls]
+    endpoint = Recording(client._endpoint)
+    found = read_deltas(endpoint, [(plan, DeltaQuestion(0, proves=True)) for plan in plans])
+    alone = [read_delta(client._endpoint, plan, DeltaQuestion(0, proves=True)) for plan in plans]
+    for together, single in zip(found, alone, strict=True):
+        assert sorted(together.rows.to_pylist(), key=str) == sorted(single.rows.to_pylist(), key=str)
+        assert (pairs(together.keys), pairs(together.deleted)) == (pairs(single.keys), pairs(single.deleted))
+        assert together.fingerprint == single.fingerprint
+    # Rows and fingerprint of both kinds, the keys for the filter, tombstones and the clock.
+    assert endpoint.statements() == [7]
+
+
+def test_what_is_refused_for_one_is_answered_for_the_others(client, table):
+    good = plan_of(client, f"SELECT * FROM {table}")
+    bad = replace(good, filter_sql="nope > 1")
+    found, refused = read_deltas(client._endpoint, [(good, DeltaQuestion(0)), (bad, DeltaQuestion(0))])
+    assert (found.rows.num_rows, found.fingerprint) == (3, None)
+    assert isinstance(refused, ServerError)
+    assert "nope" in str(refused)
+
+
+def test_questions_that_begin_far_apart_are_asked_alone(client, table):
+    plan, newest = plan_of(client, f"SELECT * FROM {table}"), newest_seq(client, table)
+    endpoint = Recording(client._endpoint)
+    old, new = read_deltas(endpoint, [(plan, DeltaQuestion(0)), (plan, DeltaQuestion(newest))])
+    assert (old.rows.num_rows, new.rows.num_rows) == (3, 0)
+    assert endpoint.statements() == [3, 3]
+
+
+# Everything, in one scan.
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [("", 3), ("WHERE n > 1", 2), ("WHERE id = 'a' -- one", 1), ("WHERE id = 'a' OR n = 2", 2), ("WHERE n > 99", 0)],
+)
+def test_rows_come_whole_with_their_fingerprint(client, table, where, expected):
+    plan = plan_of(client, f"SELECT * FROM {table} {where}")
+    reading = read_whole(client._endpoint, plan)
+    assert (reading.rows.num_rows, reading.doubt, reading.is_beyond) == (expected, "", False)
+    assert reading.fingerprint.agrees(fingerprint_of(reading.rows.column("_seq").to_numpy()))
+    assert reading.rows.schema.names == [column.name for column in plan.columns]
+    assert abs(reading.now_ms / 1000 - time.time()) < 3600
+    # The first delta begins where the rows end.
+    client.execute_query(f"UPDATE {table} SET n = 2 WHERE id = 'a'")
+    client.execute_query(f"DELETE FROM {table} WHERE id = 'c'")
+    found = read_delta(client._endpoint, plan, DeltaQuestion(reading.newest))
+    assert {"a"} <= set(pairs(found.keys))
+    assert {"c"} <= set(pairs(found.deleted))
+
+
+def test_decimals_and_quotes_are_whole(client, table):
+    rows = read_whole(client._endpoint, plan_of(client, f"SELECT id, d FROM {table}")).rows.to_pylist()
+    assert {row["id"]: str(row["d"]) for row in rows} == {"a": "-0.50", "it's é": "0.50", "c": "None"}
+
+
+def test_one_scan_and_one_look_behind_it(client, table):
+    endpoint = Recording(client._endpoint)
+    read_whole(endpoint, plan_of(client, f"SELECT * FROM {table} WHERE n > 1"))
+    scans = [sql for sql in endpoint.texts if "_seq >" not in sql]
+    assert (len(endpoint.texts), len(scans)) == (2, 1)
+
+
+def test_an_empty_table_is_not_told_by_one_scan(client, table):
+    client.execute_query(f"DELETE FROM {table} WHERE n > 0 OR n IS NULL")
+    assert read_whole(client._endpoint, plan_of(client, f"SELECT * FROM {table}")) is None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 
 from kalam_notebook.live.plan import Reading, ResultReading, TableInfo, TablePlan
-from kalam_notebook.live.truth import Delta, Fingerprint, fingerprint_of
+from kalam_notebook.live.truth import Delta, DeltaQuestion, fingerprint_of
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.types import Column, arrow_type, parse_schema
 
@@ -31,6 +31,7 @@ class RowSource:
         self.token = token
         self.reads: list[TablePlan] = []
         self.deltas: list[int] = []
+        self.proofs = 0
         self.matches: Callable[[dict], bool] = lambda row: True
         self.before_read: Callable[[int], None] = lambda number: None
         self.after_read: Callable[[int], None] = lambda number: None
@@ -65,10 +66,13 @@ class RowSource:
             found = sorted(self._matching(), key=lambda row: int(row["_seq"]))
             newest = max([*self._seqs(self.rows.values()), *self.tombstones.values()], default=0)
         self.after_read(len(self.reads))
-        return Reading(self._table(plan, found), newest)
+        seqs = np.array(self._seqs(found), np.int64)
+        return Reading(self._table(plan, found), newest, fingerprint=fingerprint_of(seqs), now_ms=self.now_ms)
 
-    def read_delta(self, plan: TablePlan, after: int, floor: int, *, counts: bool) -> Delta | None:
+    def read_delta(self, plan: TablePlan, ask: DeltaQuestion) -> Delta | None:
+        after = ask.after
         self.deltas.append(after)
+        self.proofs += ask.proves
         self.before_delta(len(self.deltas))
         with self.lock:
             matching = self._matching()
@@ -76,14 +80,14 @@ class RowSource:
             keys = [row[plan.key] for row in changed]
             gone = {key: seq for key, seq in self.tombstones.items() if seq > after and key not in self.rows}
             kind = arrow_type(self.schema[plan.key])
-            seqs = np.array([seq for seq in self._seqs(matching) if seq > floor], np.int64)
+            seqs = np.array([seq for seq in self._seqs(matching) if seq > ask.floor], np.int64)
             return Delta(
                 self._table(plan, [row for row in changed if self.matches(row)]),
                 _pairs(keys, self._seqs(changed), kind),
                 _pairs(list(gone), list(gone.values()), kind),
-                fingerprint_of(seqs),
+                fingerprint_of(seqs) if ask.proves else None,
                 self.now_ms,
-                len(self.rows) if counts else None,
+                len(self.rows) if ask.counts else None,
             )
 
     def newer_seq(self, table: str, seq: int) -> int | None:
@@ -92,9 +96,6 @@ class RowSource:
         return max((version for version in versions if version > seq), default=None)
 
     def read_result(self, sql: str) -> ResultReading:
-        raise NotImplementedError
-
-    def read_fingerprints(self, tables: Sequence[str]) -> tuple[Fingerprint, ...]:
         raise NotImplementedError
 
     def _matching(self) -> list[dict]:

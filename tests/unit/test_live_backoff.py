@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import random
+import statistics
+from collections import Counter
+from functools import partial
 from itertools import islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kalam_notebook.live.backoff import backoff
+from kalam_notebook.live.schedule import Question, Rhythm, TruthSchedule
+from kalam_notebook.transport.follower import SPREAD
 
 
 def test_delays_grow_to_a_bound():
@@ -27,7 +34,33 @@ def test_delays_are_never_zero_nor_beyond_the_bound(numbers):
     assert delays[-1] >= 15.0
 
 
-def test_spread_delays_are_short_once_and_then_anything_up_to_half_of_the_bound():
-    numbers = iter([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
-    assert list(islice(backoff(lambda: next(numbers), first=1.0, most=20.0, spread=True), 3)) == [0.5, 1.0, 10.0]
-    assert list(islice(backoff(lambda: next(numbers), first=1.0, most=20.0, spread=True), 3)) == [1.0, 11.0, 20.0]
+def test_a_connection_that_stood_is_tried_about_every_second():
+    delays = list(islice(backoff(lambda: 0.5, first=1.0, most=20.0, spread=True), 400))
+    assert delays[:11] == [0.75] + [1.0] * 10
+    # Whoever is away for long waits for a tenth of that time.
+    assert delays[20] == pytest.approx(sum(delays[1:20]) / 10)
+    assert delays[-1] == 20.0
+
+
+@pytest.mark.parametrize("away", [0.5, 2.0, 10.0, 60.0])
+def test_a_thousand_that_lost_a_server_are_back_soon_and_do_not_read_at_once(away):
+    """They are live again with a delta, which finds its place; scans are spread."""
+    dice = random.Random(away)
+    back, scans = [], Counter()
+    for _ in range(1000):
+        at = 0.0
+        for delay in backoff(dice.random, spread=True):
+            at += delay
+            if at >= away:
+                break
+        schedule = TruthSchedule(Rhythm(), partial(backoff, dice.random))
+        schedule.returned(at, spread=dice.random() * SPREAD)
+        assert schedule.due == at
+        assert schedule.start(at) is Question.DELTA
+        schedule.finish(at, Question.DELTA)
+        back.append(at - away)
+        due = schedule.due
+        assert schedule.start(due) is Question.PROOF
+        scans[int(due)] += 1
+    assert statistics.median(back) <= max(2.0, away / 10)
+    assert max(scans.values()) <= 100

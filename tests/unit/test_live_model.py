@@ -18,6 +18,7 @@ from live_source import RowSource
 
 from kalam_notebook.live.keyed import KeyedEngine
 from kalam_notebook.live.query import parse_live_query
+from kalam_notebook.live.schedule import Question
 from kalam_notebook.wire.live import Change
 
 FILTERS = {"direct": "", "delta": " WHERE n = 0"}
@@ -104,10 +105,11 @@ class Game:
 
     # The truth lane, in pieces.
 
-    def ask(self) -> None:
+    def ask(self, question: Question | None = None) -> None:
         if self.job is None:
             self.now += 1.0
-            self.job = self.engine.next_job(now=self.now)
+            question = self.dice.choice(list(Question)) if question is None else question
+            self.job = self.engine.next_job(question, now=self.now)
 
     def run(self) -> None:
         if self.job is not None and self.outcome is None:
@@ -133,10 +135,12 @@ class Game:
         self.use()
         self.deliver()
         for _ in range(ROUNDS + 1):
-            for step in (self.ask, self.deliver, self.run, self.deliver):
+            self.ask(Question.PROOF)
+            for step in (self.deliver, self.run, self.deliver):
                 step()
             verdict = self.use()
-            if verdict is not None and verdict.is_final and verdict.is_true:
+            is_proof = verdict is not None and verdict.is_final and Question.PROOF in verdict.asked
+            if is_proof and verdict.is_true:
                 break
         else:
             pytest.fail(f"not true after {ROUNDS} rounds: {verdict}")

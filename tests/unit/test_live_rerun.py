@@ -15,8 +15,8 @@ from kalam_notebook.live.plan import ResultReading, TableInfo, doorbell_sql
 from kalam_notebook.live.rerun import parse_rerun_query, result_key
 from kalam_notebook.live.rerunning import RerunEngine
 from kalam_notebook.live.result_store import ResultStore
+from kalam_notebook.live.schedule import Question
 from kalam_notebook.live.store import Applied
-from kalam_notebook.live.truth import Fingerprint
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column
 
@@ -197,18 +197,11 @@ def test_dates_that_python_does_not_have():
 
 
 class Server:
-    """A table as a number that changes, and its result."""
+    """The result of the query, which changes."""
 
     def __init__(self) -> None:
-        self.seq, self.rows, self.doubt = 1, [("a", 1.0)], ""
-        self.table = (ID, ROOM, N, SEQ)
+        self.rows, self.doubt = [("a", 1.0)], ""
         self.runs = 0
-
-    def columns(self, table):
-        return self.table
-
-    def read_fingerprints(self, tables):
-        return tuple(Fingerprint(1, self.seq, self.seq, self.seq) for _ in tables)
 
     def read_result(self, sql):
         self.runs += 1
@@ -221,50 +214,37 @@ def make_engine(where: str = "", *, ttl_ms=None, key=None) -> RerunEngine:
     return RerunEngine(query, [info], key=key)
 
 
-def play(engine: RerunEngine, server: Server):
-    return engine.finish(engine.next_job(now=0.0).run(server), now=0.0, at=0.0)
+def play(engine: RerunEngine, server: Server, question: Question = Question.DELTA):
+    return engine.finish(engine.next_job(question, now=0.0).run(server), now=0.0, at=0.0)
 
 
 RING = [Change("s", "insert", ({"id": "1"},), ())]
 
 
-def test_the_query_is_not_run_while_nothing_changed():
+def test_each_round_runs_the_query():
     engine, server = make_engine(), Server()
     assert (engine.subscriptions, engine.rows, engine.is_diverged) == (("SELECT id FROM a.t",), None, True)
-    assert play(engine, server).is_true
+    verdict = play(engine, server)
+    assert (verdict.is_true, verdict.is_final, verdict.again) == (True, True, None)
+    # It follows a ring, and is its own proof.
+    assert verdict.asked == Question.DELTA | Question.PROOF
     assert (engine.key, engine.is_diverged, server.runs) == (("room",), False, 1)
-    assert "have not changed" in play(engine, server).how
-    assert server.runs == 1
-    server.seq, server.rows = 2, [("a", 2.0)]
-    assert play(engine, server).applied == Applied(updated=1)
-    assert server.runs == 2
+    server.rows = [("a", 2.0)]
     engine.take_in(RING, at=0.0)
-    play(engine, server)
-    engine.reread()
-    play(engine, server)
-    assert server.runs == 4
-
-
-def test_other_columns_of_a_table_are_a_change():
-    engine, server = make_engine(), Server()
-    play(engine, server)
-    server.table = (ID, ROOM, Column("more", "Text"), N, SEQ)
-    play(engine, server)
-    assert server.runs == 2
-    play(engine, server)
+    assert play(engine, server).applied == Applied(updated=1)
     assert server.runs == 2
 
 
 def test_a_query_that_names_the_time_is_run_again_by_itself():
     engine, server = make_engine("WHERE at > now()"), Server()
-    assert [play(engine, server).again_in for _ in range(3)] == [2.0] * 3
-    assert server.runs == 3
+    verdict = play(engine, server)
+    assert (verdict.again, verdict.again_in) == (Question.PROOF, 2.0)
 
 
-def test_tables_whose_rows_expire_are_looked_at_by_themselves():
+def test_one_over_tables_whose_rows_expire_is_run_again_by_itself():
     engine, server = make_engine(ttl_ms=60_000), Server()
-    assert [play(engine, server).again_in for _ in range(3)] == [2.0] * 3
-    assert server.runs == 1
+    verdict = play(engine, server)
+    assert (verdict.again, verdict.again_in) == (Question.PROOF, 2.0)
 
 
 @pytest.mark.parametrize("key", [("nope",), ("ROOM",), ("room", "id")])
@@ -272,26 +252,6 @@ def test_a_key_that_the_result_does_not_have(key):
     engine, server = make_engine(key=key), Server()
     with pytest.raises(ConfigError, match=r"key names '(nope|ROOM|id)', .* It has: room, x\."):
         play(engine, server)
-
-
-def test_an_event_during_a_round_rings_again():
-    engine, server = make_engine(), Server()
-    play(engine, server)
-    outcome = engine.next_job(now=0.0).run(server)
-    engine.take_in(RING, at=0.0)
-    engine.finish(outcome, now=0.0, at=0.0)
-    play(engine, server)
-    assert server.runs == 2
-
-
-def test_after_a_failure_the_query_is_run():
-    engine, server = make_engine(), Server()
-    play(engine, server)
-    engine.take_in(RING, at=0.0)
-    engine.next_job(now=0.0)
-    assert not engine.give_up()
-    play(engine, server)
-    assert server.runs == 2
 
 
 def test_a_result_that_may_be_cut_is_no_proof():

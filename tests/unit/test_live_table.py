@@ -49,6 +49,12 @@ def gone(row_id, seq):
     return {**row(row_id, seq), "_deleted": True}
 
 
+@pytest.fixture(autouse=True)
+def no_spread(monkeypatch):
+    """What is asked after a reconnect is asked soon."""
+    monkeypatch.setattr(follower_module, "SPREAD", 0.02)
+
+
 @pytest.fixture
 def server():
     with SocketServer() as server:
@@ -79,10 +85,10 @@ def lane():
 
 
 #: The truth lane asks soon, so that tests need not wait; and not by itself.
-SOON = Rhythm(gap=0.02, settle=0.01, quiet=600.0)
+SOON = Rhythm(settle=0.01, gap=0.02, rest=0.0, calm=0.05, usual=600.0)
 
 #: The truth lane asks only when it is told to.
-NEVER = Rhythm(gap=600.0, settle=600.0, quiet=600.0)
+NEVER = Rhythm(settle=600.0, gap=600.0, calm=600.0, usual=600.0)
 
 
 @pytest.fixture
@@ -300,6 +306,7 @@ def test_after_a_reconnect_the_changes_are_fetched_and_proved(server, source, op
     delta = table.delta(version)
     assert (delta.reset, delta.row_ids, delta.removed) == (False, (0, 2, 3), (1,))
     assert (table.stats.reconnects, table.stats.healed, len(source.reads)) == (1, 3, 1)
+    assert table.verify()
     assert table.stats.verified_seq == 22
 
 
@@ -312,7 +319,7 @@ def test_deletes_that_a_flush_has_hidden_are_found_by_the_fingerprint(server, so
     source.put(row(3, 21))
     server.cut()
     assert gate.reached.wait(10)
-    # What the delta told is there; that it does not explain the fingerprint is known.
+    # What the delta told is there; that it does not explain the fingerprint is known by now.
     assert (table.status, held(table)) == ("catching up", {1: ("a", 0), 2: ("a", 0), 3: ("a", 0)})
     source.put(row(4, 22))
     server.change("insert", row(4, 22))

@@ -1,0 +1,107 @@
+"""The rows of a live table, whole, with the server's fingerprint of them, in one scan (truth R1, R5).
+
+Rows, fingerprint and the newest ``_seq`` that the scan sees are aggregates of the same scan, so they are of one moment
+and cost the server no more than the rows alone. A version far behind that ``_seq`` means that the scan ended too early
+(truth L3); that is one more question, which finds its place without a scan while the table is not flushed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kalam_notebook.errors import ServerError
+from kalam_notebook.live.plan import Reading, TablePlan
+from kalam_notebook.live.truth import MODULUS, OVERLAP, Fingerprint
+from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.forms import exact_text
+from kalam_notebook.reading.spoilt import spoilt_cells, spoilt_columns
+from kalam_notebook.wire.seq import seq_at
+from kalam_notebook.wire.shape import shape_of
+from kalam_notebook.wire.sql import quote_name
+from kalam_notebook.wire.types import arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["read_whole"]
+
+
+def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
+    """Read all rows that match.
+
+    Args:
+        endpoint: Runs the SQL.
+        plan: What the live table holds.
+
+    Returns:
+        The rows; None where one scan does not tell them all, or the server's query memory does not hold them.
+
+    Raises:
+        KalamError: The server cannot be reached.
+    """
+    import pyarrow as pa
+
+    shape = shape_of(plan.reading)
+    assert shape is not None
+    is_look_up = shape.clauses is not None and shape.clauses.looks_up == plan.key
+    schema = arrow_schema(plan.columns)
+    types = [*schema.types, *[pa.int64()] * 6]
+    try:
+        ((*rows, n, s, x, m, newest, clock),) = endpoint.execute_lists(
+            _statement(plan, schema, is_look_up=is_look_up), (), [types]
+        )
+    except ServerError:
+        return None
+    now_ms = _number(clock)
+    # What was committed before this moment is in the rows; what was about to be is told by the first delta.
+    just_now = seq_at(now_ms) - OVERLAP
+    reached = just_now if is_look_up else _number(newest)
+    if not is_look_up and (not reached or _ends_too_early(endpoint, plan, reached, just_now)):
+        return None
+    filled = [pa.array([], kind) if lists is None else lists for lists, kind in zip(rows, schema.types, strict=True)]
+    table = pa.Table.from_arrays(filled, schema=schema)
+    damage = spoilt_columns(endpoint, shape, {plan.source: plan.columns}, table) or spoilt_cells(plan.columns, table)
+    return Reading(
+        table,
+        reached,
+        doubt=f"not certain: {damage}" if damage else "",
+        fingerprint=Fingerprint(_number(n), _number(s), _number(x), _number(m)),
+        now_ms=now_ms,
+    )
+
+
+def _statement(plan: TablePlan, schema: pa.Schema, *, is_look_up: bool) -> str:
+    """One row: a list for each column, then lists of one number."""
+    names = [f"c{index}" for index in range(len(schema))]
+    selected = ", ".join(quote_name(name) for name in schema.names)
+    # The newest version that the scan sees may be one of a row that does not match, so the scan is not filtered. A
+    # look-up by key is no scan, and finds its row in any case (truth L3).
+    columns, where, only = f"{selected}, _seq AS kalam_seq", "", ""
+    if plan.filter_sql and is_look_up:
+        where = f" WHERE (\n{plan.filter_sql}\n)"
+    elif plan.filter_sql:
+        columns += f", (\n{plan.filter_sql}\n) AS kalam_matches"
+        only = " FILTER (WHERE f)"
+    lists = [f"array_agg({exact_text(name, f.type)}){only} AS {name}" for name, f in zip(names, schema, strict=True)]
+    numbers = [
+        f"[count(*){only}] AS n",
+        f"[max(s){only}] AS s",
+        f"[bit_xor(s){only}] AS x",
+        f"[sum(s % {MODULUS}){only}] AS m",
+        "[max(s)] AS newest",
+        "[arrow_cast(now(), 'Int64') / 1000000] AS clock",
+    ]
+    scan = f"SELECT {columns} FROM {plan.source}{where}"
+    given = [*names, "s", *(["f"] if only else [])]
+    return f"SELECT {', '.join([*lists, *numbers])} FROM ({scan}) AS q({', '.join(given)})"
+
+
+def _ends_too_early(endpoint: Endpoint, plan: TablePlan, reached: int, just_now: int) -> bool:
+    """Whether there are versions behind the last one that the scan saw, and not only such as were just written."""
+    (found,) = endpoint.execute_row(f"SELECT min(_seq) AS s FROM {plan.source} WHERE _seq > {reached}")
+    return found is not None and int(found) < just_now
+
+
+def _number(told: pa.Array | None) -> int:
+    """The number in a list of one; NULL is 0."""
+    return 0 if told is None or told[0].as_py() is None else int(told[0].as_py())

@@ -11,6 +11,8 @@ from kalam_notebook.wire.live import MAX_MESSAGE_BYTES
 
 pytestmark = pytest.mark.contract
 
+PACKED = gzip.compress(b"{}")
+
 
 @pytest.fixture
 def live(scene, caplog):
@@ -78,7 +80,7 @@ def test_changes_of_the_wrong_shape(scene, live, caplog, change):
     follows_again(scene, live, caplog, "The server sent a bad change message")
 
 
-@pytest.mark.parametrize("packed", [b"{}", gzip.compress(b"{}")[:-4], gzip.compress(b"{}") + b"more"])
+@pytest.mark.parametrize("packed", [b"{}", PACKED[:-4], PACKED + b"more"], ids=["none", "cut", "more"])
 def test_binary_frames_that_are_not_one_gzip_member(scene, live, caplog, packed):
     scene.proxy.inject(frame(BINARY, packed))
     follows_again(scene, live, caplog, "gzip")

@@ -97,7 +97,7 @@ def test_placeholders_and_files_must_match(client, docs):
 @pytest.mark.parametrize(
     "source",
     [5, None, ["x"], ("x",), (5, b""), ("x", 5), io.StringIO("text")],
-    ids=str,
+    ids=lambda source: type(source).__name__,
 )
 def test_what_cannot_be_uploaded(client, docs, source):
     with pytest.raises(ParameterError, match=r"file 'body': \w+ cannot be uploaded\. Give a path, bytes"):

@@ -24,8 +24,9 @@ _CLOSED = socket.socket()
 _CLOSED.bind(("127.0.0.1", 0))
 
 
-def pytest_configure():
+def pytest_configure(config):
     """Have a proxy named that nothing goes through: all tests run as on a machine in a company's network."""
+    config.add_cleanup(_CLOSED.close)
     if "KALAM_TEST_URL" in os.environ:  # May be a server that is only reached through this machine's own.
         return
     for name in list(os.environ):

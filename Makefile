@@ -8,13 +8,19 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE ?= copy
 
-.PHONY: demo test contract lint types js bench lab docs fix clean
+# Tests of a file run one after the other in one process; each process has a sandbox server of its own.
+PYTEST := $(BIN)/pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile
+
+.PHONY: demo test test-all contract lint types js bench lab docs fix clean
 
 demo: .venv/.synced ## Run the quickstart in a real kernel on the sandbox server; results go to build/.
 	$(BIN)/kalam-notebook demo notebooks/quickstart.ipynb --out build
 
-test: .venv/.synced ## All tests; those that need a browser are skipped with the reason when there is none.
-	$(BIN)/pytest -q $(ARGS)
+test: .venv/.synced ## The tests but those of faults and in a browser, in some minutes; with ARGS, the tests that they name.
+	$(PYTEST) $(or $(ARGS),tests/unit tests/typing tests/sandbox_server tests/sandbox)
+
+test-all: .venv/.synced ## All tests; those that need a browser are skipped with the reason when there is none.
+	$(PYTEST) $(ARGS)
 
 contract: .venv/.synced ## The tests marked contract, on the server of KALAM_TEST_URL; a table by subject at the end.
 	@test -n "$$KALAM_TEST_URL" -a -n "$$KALAM_TEST_ROOT_PASSWORD" || { \

@@ -267,7 +267,7 @@ class AsyncClient:
         ttl_seconds: int | None = None,
         atomic: bool = False,
         nan: Nan = "refuse",
-        chunk_rows: int = 100,
+        chunk_rows: int | None = None,
         on_progress: Progress | None = None,
     ) -> WriteReport:
         """See ``Client.write``."""

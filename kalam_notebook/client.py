@@ -432,7 +432,7 @@ class Client:
         ttl_seconds: int | None = None,
         atomic: bool = False,
         nan: Nan = "refuse",
-        chunk_rows: int = 100,
+        chunk_rows: int | None = None,
         on_progress: Progress | None = None,
     ) -> WriteReport:
         """Write the rows of a frame into a table. What the server would damage is refused before anything is sent.
@@ -448,10 +448,11 @@ class Client:
             create: Whether to create the table if there is none.
             kind: Of a table that is created.
             ttl_seconds: For how long a STREAM table that is created keeps its rows.
-            atomic: Whether all rows are written or none; they must fit into one request then (1 MiB of SQL). Otherwise
-                each request is all or nothing.
+            atomic: Whether all rows are written or none; they must fit into one request then (1 MiB of SQL), and cost
+                the server twice as much. Otherwise each statement of an insert, and each request of the other modes,
+                is all or nothing.
             nan: ``refuse`` NaN in floating-point columns, or store ``null``.
-            chunk_rows: Rows of a statement; the server is fastest with 50 to 200.
+            chunk_rows: Rows of a statement; None to find out while writing with how many the server is fastest.
             on_progress: Called with the rows done and the rows of the frame after each request.
 
         Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -19,12 +20,14 @@ from kalam_notebook.writing.rows import Rows, State
 from kalam_notebook.writing.target import Target, column_name
 from kalam_notebook.writing.values import storage_type
 
-__all__ = ["count_rows", "existing_keys", "is_beyond_window", "look_up"]
+__all__ = ["count_rows", "existing_keys", "is_beyond_window", "look_up", "look_up_settled"]
 
 #: Keys of one question. Every question scans the table, so fewer would be slower; a text of 1 MiB is not reached.
 _KEYS_PER_SCAN = 2_000
 #: Statements of a request that were seen to work (HTTP reference, section 9).
 _KEYS_ONE_BY_ONE = 500
+#: Seconds in which nothing changes when the server has ended a request. Its statements take some milliseconds each.
+_SETTLED_S = 1.0
 
 
 def count_rows(endpoint: Endpoint, target: Target) -> int:
@@ -84,6 +87,27 @@ def look_up(endpoint: Endpoint, rows: Rows, start: int, stop: int) -> list[State
         except (ServerError, ProtocolError):
             # Resources exhausted, which has no code of its own (truth R1). Another error comes again.
             states += _by_keys(endpoint, rows, first, part)
+    return states
+
+
+def look_up_settled(endpoint: Endpoint, rows: Rows, start: int, stop: int) -> list[State]:
+    """The states of rows whose request has lost its connection: the server carries it on to its end all the same.
+
+    Args:
+        endpoint: As for ``look_up``.
+        rows: As for ``look_up``.
+        start: First row.
+        stop: Row behind the last one.
+
+    Returns:
+        The states, when all rows are there, or nothing has changed for a second.
+    """
+    states = look_up(endpoint, rows, start, stop)
+    while State.NEW in states:
+        time.sleep(_SETTLED_S)
+        before, states = states, look_up(endpoint, rows, start, stop)
+        if states == before:
+            break
     return states
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from kalam_notebook.errors import FrameError
+from kalam_notebook.writing.inserts import Inserts, insert_requests
+from kalam_notebook.writing.pace import Pace
 from kalam_notebook.writing.requests import batches, cost_of, insert_statements
 from kalam_notebook.writing.rows import Row, Rows, State
 from kalam_notebook.writing.target import column_name
@@ -45,7 +47,7 @@ class Plan:
     Attributes:
         rows: The checked rows.
         mode: ``insert``, ``upsert``, ``update`` or ``delete``.
-        chunk_rows: Rows of a statement.
+        chunk_rows: Rows of a statement, where they are not found out.
         atomic: Whether all rows go in one request.
     """
 
@@ -99,6 +101,10 @@ class Plan:
         head = cost_of(self.rows.head + (self.on_conflict if self.mode == "upsert" else ""))
         spelled = (self.rows if rows is None else rows).spelled(with_changes=with_changes)
         return batches(spelled, self._cost, head=head, chunk_rows=self.chunk_rows, max_rows=max_rows)
+
+    def insert_requests(self, pace: Pace) -> Iterator[Inserts]:
+        """All rows in requests that are no transactions."""
+        return insert_requests(self.rows.head, self.rows.spelled(with_changes=False), pace)
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """First row and row behind the last one of what is compared with the table at a time."""

@@ -9,7 +9,7 @@ __all__ = ["ChunkReport", "WriteReport"]
 
 @dataclass(frozen=True, slots=True)
 class ChunkReport:
-    """What was done with consecutive rows of the frame; their request is all or nothing.
+    """What one part of a write did with consecutive rows of the frame.
 
     Attributes:
         rows: The first row, counted from 0, and the row behind the last one.

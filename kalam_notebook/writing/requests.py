@@ -1,8 +1,9 @@
-"""Cutting rows into requests that the server takes, each all or nothing. Pure.
+"""Cutting rows into requests that the server takes. Pure.
 
 A request is one text of at most 1 MiB, sent as JSON of at most 2 MiB (HTTP reference, section 2.4). Between BEGIN and
 COMMIT it is all or nothing; a single statement is that by itself, and must then stand alone, since one INSERT in a
-transaction goes the engine's path, where some values are damaged (SQL reference, section 6.6).
+transaction goes the engine's path, where some values are damaged (SQL reference, section 6.6). INSERTs outside of a
+transaction cost half as much (truth R8); they are carried out in order up to the first that fails.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 import orjson
 
-__all__ = ["MAX_COST", "batches", "cost_of", "insert_statements", "request_text"]
+__all__ = ["ENVELOPE", "MAX_COST", "batches", "cost_of", "insert_statements", "request_text"]
 
 T = TypeVar("T")
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 #: characters are longer; a text costs the greater of twice its bytes and its JSON, so that both are kept.
 MAX_COST = 2 * 1_048_576
 #: BEGIN, COMMIT and the JSON around the text.
-_ENVELOPE = 100
+ENVELOPE = 100
 
 
 def cost_of(text: str) -> int:
@@ -41,7 +42,7 @@ def batches(
         max_rows: Rows of a request at most; None for as many as fit.
     """
     # There may be two statements more than the number of rows asks for.
-    start = _ENVELOPE + 2 * head
+    start = ENVELOPE + 2 * head
     batch: list[T] = []
     total = start
     for row in rows:

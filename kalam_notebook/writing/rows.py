@@ -19,8 +19,8 @@ from kalam_notebook.writing.values import checked_column, rounded_count
 
 __all__ = ["Row", "Rows", "State", "checked_rows"]
 
-#: Rows that are spelled at once: enough for whole columns to pay off, few enough for the memory.
-_SLICE_ROWS = 10_000
+#: Rows that are spelled at once: enough for whole columns to pay off, few enough for the first request to go out soon.
+_SLICE_ROWS = 1_000
 #: More than any value but texts and embeddings takes.
 _SMALL_VALUE = 50
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
 
 from kalam_notebook.errors import FrameError, KalamError, ServerError, WriteError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.writing.inserts import Inserts
 from kalam_notebook.writing.report import ChunkReport
 
-__all__ = ["Sender"]
+__all__ = ["Sender", "ahead"]
+
+T = TypeVar("T")
+
+#: How the server begins its words about a statement of several; those before it were carried out (SQL reference,
+#: section 2). Errors of a request as a whole have no such words.
+_FAILED = re.compile(r"Statement (\d+) failed")
 
 _DONE = {"Inserted": "inserted", "Updated": "updated", "Deleted": "deleted"}
 
@@ -51,6 +62,7 @@ class Sender:
         self._hint = hint
         self._on_progress = on_progress
         self._is_lost = False
+        self._written = 0  # Rows of a request that failed which were written all the same.
         self._started = time.perf_counter()
         self.counts: Counter[str] = Counter()
         self.requests = 0
@@ -93,7 +105,7 @@ class Sender:
             FrameError: The rows cannot be written; nothing was sent.
             WriteError: A request failed.
         """
-        first, before = self.done, self.requests
+        first, before, self._written = self.done, self.requests, 0
         try:
             yield
         except KalamError as exc:
@@ -102,13 +114,41 @@ class Sender:
             # An answer that was lost, or an earlier part of these rows that went through.
             kept = None if self._is_lost or self.requests > before else False
             failure = str(exc).splitlines()[0]
-            advice = self._advice(first, kept, exc)
-            raise WriteError(self._table, (first, first + count), kept, advice, failure) from exc
+            begin = first + self._written
+            raise WriteError(
+                self._table, (begin, first + count), kept, self._advice(begin, kept, exc), failure
+            ) from exc
         except KeyboardInterrupt as exc:
             exc.add_note(
                 f"{self._table}: {first:,} rows were dealt with; of the {count:,} behind them it is not known."
             )
             raise
+
+    def insert(self, request: Inserts, look: Callable[[], int | None]) -> float:
+        """Send a request that is no transaction; where it fails, the rows that were written are not among those named.
+
+        Args:
+            request: The request.
+            look: Tells how many of its statements the server has carried out, for an answer that was lost; None where
+                that cannot be told.
+
+        Returns:
+            Seconds that it took.
+        """
+        started = time.perf_counter()
+        try:
+            self.send(request.text)
+        except KalamError as exc:
+            statements = _carried_out(exc)
+            if statements is None and (statements := look()) is None:
+                raise
+            self._is_lost = False
+            self._written = request.count(statements)
+            self.counts["inserted"] += self._written
+            if statements < len(request.statements):
+                raise
+            self.requests += 1  # All of it was carried out, though the answer was lost.
+        return time.perf_counter() - started
 
     def send(self, sql: str) -> Counter[str]:
         """Send one request that writes.
@@ -119,7 +159,7 @@ class Sender:
         try:
             answer = self._endpoint.execute(sql)
         except KalamError as exc:
-            self._is_lost = not isinstance(exc, ServerError)
+            self._is_lost = _is_lost(exc)
             raise
         self.requests += 1
         counts: Counter[str] = Counter()
@@ -139,3 +179,26 @@ class Sender:
         if self._repeatable:
             return f"Write {rest}; repeating does no harm."
         return f"Look which of them are there before you write {rest}.{self._hint}"
+
+
+def _is_lost(error: KalamError) -> bool:
+    """Whether the server may have carried out what it was sent: no answer came, or one of a proxy before it."""
+    return not isinstance(error, ServerError) or (error.status >= 500 and not _FAILED.match(error.message))
+
+
+def _carried_out(error: KalamError) -> int | None:
+    """How many statements of a request were carried out before it failed; None where the error does not tell."""
+    if _is_lost(error):
+        return None
+    assert isinstance(error, ServerError)
+    found = _FAILED.match(error.message)
+    return int(found.group(1)) - 1 if found else 0
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, the next of which is made in a thread while the one before is dealt with."""
+    with ThreadPoolExecutor(1, thread_name_prefix="kalam-write") as pool:
+        future = pool.submit(list, islice(items, 1))
+        while found := future.result():
+            future = pool.submit(list, islice(items, 1))
+            yield from found

@@ -1,29 +1,33 @@
-"""The road of a write: check everything, then send batches that are all or nothing, then count.
+"""The road of a write: check everything, then send requests, then count.
 
 What the server would damage is refused before anything is sent (truth L8 to L11). Inserts go as many statements of few
-rows (truth L20), changes by key, since the server drops other conditions (truth L25).
+rows (truth L20), outside of transactions unless all rows shall be written or none; changes go by key, since the server
+drops other conditions (truth L25), and each of their requests is all or nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import pyarrow as pa
 
-from kalam_notebook.errors import ConfigError, FrameError, QueryError
+from kalam_notebook.errors import ConfigError, FrameError, KalamError, QueryError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.wire.hidden import HIDDEN_COLUMNS
 from kalam_notebook.writing.create import create_statement, derive_target
-from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window, look_up
+from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window, look_up, look_up_settled
 from kalam_notebook.writing.frame import to_arrow
+from kalam_notebook.writing.inserts import Inserts
+from kalam_notebook.writing.pace import Pace
 from kalam_notebook.writing.plan import Changes, Plan
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.requests import request_text
-from kalam_notebook.writing.rows import Row, checked_rows
-from kalam_notebook.writing.sending import Sender
-from kalam_notebook.writing.target import exists, match_columns, needs_literal_path, read_target, table_parts
+from kalam_notebook.writing.rows import Row, Rows, checked_rows
+from kalam_notebook.writing.sending import Sender, ahead
+from kalam_notebook.writing.target import Target, exists, match_columns, needs_literal_path, read_target, table_parts
 
 __all__ = ["Kind", "Mode", "Nan", "Progress", "Writer"]
 
@@ -32,6 +36,9 @@ Kind = Literal["SHARED", "USER", "STREAM"]
 Nan = Literal["refuse", "null"]
 #: Called with the rows done and the rows of the frame.
 Progress = Callable[[int, int], object]
+
+#: Tables and columns of which it is remembered how they are written fastest.
+_KEPT_PACES = 100
 
 
 class Writer:
@@ -44,6 +51,7 @@ class Writer:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._has_on_conflict: bool | None = None  # None until an upsert has tried.
+        self._paces: dict[tuple[object, ...], Pace] = {}  # What was found out about the tables written lately.
 
     def write(
         self,
@@ -57,7 +65,7 @@ class Writer:
         ttl_seconds: int | None = None,
         atomic: bool = False,
         nan: Nan = "refuse",
-        chunk_rows: int = 100,
+        chunk_rows: int | None = None,
         on_progress: Progress | None = None,
     ) -> WriteReport:
         """Write the rows of a frame into a table.
@@ -73,10 +81,11 @@ class Writer:
             create: Whether to create the table if there is none.
             kind: Of a table that is created.
             ttl_seconds: For how long a STREAM table that is created keeps its rows.
-            atomic: Whether all rows are written or none; they must fit into one request then (1 MiB of SQL). Otherwise
-                each request is all or nothing.
+            atomic: Whether all rows are written or none; they must fit into one request then (1 MiB of SQL), and cost
+                the server twice as much. Otherwise each statement of an insert, and each request of the other modes,
+                is all or nothing.
             nan: ``refuse`` NaN in floating-point columns, or store ``null``.
-            chunk_rows: Rows of a statement; the server is fastest with 50 to 200.
+            chunk_rows: Rows of a statement; None to find out while writing with how many the server is fastest.
             on_progress: Called with the rows done and the rows of the frame after each request.
 
         Returns:
@@ -103,13 +112,21 @@ class Writer:
         rows = checked_rows(given, target, columns, mode=mode, nan=nan)
         if hidden:
             rows = replace(rows, notices=(*rows.notices, f"Left out, for the server sets them itself: {hidden}."))
-        plan = Plan(rows, mode, chunk_rows, atomic)
+        pace = self._pace(rows, chunk_rows)
+        plan = Plan(rows, mode, chunk_rows or pace.best.rows, atomic)
         plan.check_atomic()
         if create_sql is not None:
             self._endpoint.execute(create_sql)
-        return self._carry_out(plan, create_sql, on_progress)
+        return self._carry_out(plan, pace, create_sql, on_progress)
 
-    def _carry_out(self, plan: Plan, create_sql: str | None, on_progress: Progress | None) -> WriteReport:
+    def _pace(self, rows: Rows, chunk_rows: int | None) -> Pace:
+        """What is known of the sizes with which these columns are written fastest."""
+        known = (rows.head, chunk_rows)
+        if known not in self._paces and len(self._paces) >= _KEPT_PACES:
+            self._paces.clear()
+        return self._paces.setdefault(known, Pace(chunk_rows))
+
+    def _carry_out(self, plan: Plan, pace: Pace, create_sql: str | None, on_progress: Progress | None) -> WriteReport:
         target = plan.rows.target
         before = count_rows(self._endpoint, target)
         has_upsert = target.key is not None and not plan.is_stream
@@ -123,11 +140,17 @@ class Writer:
         )
         if plan.mode in {"update", "upsert"}:
             self._change_all(plan, sender)
-        else:
-            step = self._insert if plan.mode == "insert" else self._delete
+        elif plan.mode == "delete":
             for batch in plan.batches():
                 with sender.rows(len(batch)):
-                    step(plan, batch, sender)
+                    self._delete(plan, batch, sender)
+        elif plan.atomic:
+            for batch in plan.batches():
+                with sender.rows(len(batch)):
+                    self._refuse_taken(target, [row.key for row in batch])
+                    sender.send(request_text(plan.inserts(batch)))
+        else:
+            self._insert_all(plan, pace, sender)
         after = count_rows(self._endpoint, target)
         return WriteReport(
             target.name,
@@ -146,18 +169,35 @@ class Writer:
             chunks=tuple(sender.chunks),
         )
 
-    def _insert(self, plan: Plan, batch: Sequence[Row], sender: Sender) -> None:
-        target = plan.rows.target
-        if target.replaces_silently and batch[0].key:
-            taken = existing_keys(self._endpoint, target, [row.key for row in batch])
-            if taken:
-                raise FrameError(
-                    f"{target.name} has {len(taken)} of the keys already, for example {next(iter(taken))!r}, and the "
-                    "server would replace those rows. Use mode='upsert' to do that."
-                )
-        statements = plan.inserts(batch)
-        for part in [[statement] for statement in statements] if plan.is_stream else [statements]:
-            sender.send(request_text(part))
+    def _insert_all(self, plan: Plan, pace: Pace, sender: Sender) -> None:
+        for request in ahead(plan.insert_requests(pace)):
+            with sender.rows(request.count()):
+                self._refuse_taken(plan.rows.target, request.keys)
+                seconds = sender.insert(request, partial(self._carried_out, plan, request, sender.done))
+            if request.is_full:
+                pace.note(request.size, request.count(), seconds)
+
+    def _refuse_taken(self, target: Target, keys: Sequence[str]) -> None:
+        """Refuse keys that are taken where the server would not."""
+        if not target.replaces_silently or not keys[0]:
+            return
+        taken = existing_keys(self._endpoint, target, keys)
+        if taken:
+            raise FrameError(
+                f"{target.name} has {len(taken)} of the keys already, for example {next(iter(taken))!r}, and the "
+                "server would replace those rows. Use mode='upsert' to do that."
+            )
+
+    def _carried_out(self, plan: Plan, request: Inserts, start: int) -> int | None:
+        """How many statements of a request whose answer was lost the server has carried out; None for not known."""
+        own = plan.rows.target.key
+        if plan.is_stream or own is None or own.name not in plan.rows.arrays:
+            return None
+        try:
+            states = look_up_settled(self._endpoint, plan.rows, start, start + request.count())
+        except KalamError:
+            return None
+        return request.written(states)
 
     def _delete(self, plan: Plan, batch: Sequence[Row], sender: Sender) -> None:
         one_by_one = not plan.is_stream and is_beyond_window(self._endpoint, plan.rows.target)
@@ -228,7 +268,7 @@ def _update_and_insert(plan: Plan, old: Sequence[Row], new: Sequence[Row], sende
     return sum(sender.send(request_text(statements))["updated"] for statements in requests if statements)
 
 
-def _check_options(mode: str, kind: str, nan: str, chunk_rows: int) -> None:
+def _check_options(mode: str, kind: str, nan: str, chunk_rows: int | None) -> None:
     for name, value, allowed in (
         ("mode", mode, ("insert", "upsert", "update", "delete")),
         ("kind", kind, ("SHARED", "USER", "STREAM")),
@@ -236,8 +276,8 @@ def _check_options(mode: str, kind: str, nan: str, chunk_rows: int) -> None:
     ):
         if value not in allowed:
             raise ConfigError(f"{name}={value!r} is not possible. Choose one of: {', '.join(allowed)}.")
-    if chunk_rows < 1:
-        raise ConfigError(f"chunk_rows={chunk_rows} is not possible. The server is fastest with 50 to 200.")
+    if chunk_rows is not None and chunk_rows < 1:
+        raise ConfigError(f"chunk_rows={chunk_rows} is not possible. Leave it out, or give a number from 1 on.")
 
 
 def _notices(plan: Plan, sender: Sender, before: int, after: int) -> Iterator[str]:

@@ -377,11 +377,60 @@ class Losing(Passing):
         return answer
 
 
-def test_a_lost_answer(client, make):
+def test_a_lost_answer_to_a_request_that_was_carried_out(client, make):
+    table = make("id BIGINT PRIMARY KEY, t TEXT")
+    frame = pa.table({"id": range(30), "t": ["x" * 100_000] * 30})
+    endpoint = Losing(client)
+    report = Writer(endpoint).write(frame, table)
+    assert (counts(report), report.notices, endpoint.seen > 2) == ({"inserted": 30}, (), True)
+    assert held(client, table, "id") == [(number,) for number in range(30)]
+
+
+class Breaking(Losing):
+    """Carries out a part of the second request that inserts, and loses the answer."""
+
+    parts = 2
+
+    def execute(self, sql, params=()):
+        statements = split_statements(sql)
+        if "INSERT INTO" in sql and self.seen == 1:
+            sql = ";".join(statements[: self.parts])
+        return super().execute(sql, params)
+
+
+def test_a_lost_answer_to_a_request_that_was_cut_short(client, make):
+    table = make("id BIGINT PRIMARY KEY, t TEXT")
+    frame = rows(range(3000), t=["x" * 100] * 3000).drop_columns(["n"])
+    with pytest.raises(WriteError, match="no answer") as caught:
+        Writer(Breaking(client)).write(frame, table, chunk_rows=50)
+    error = caught.value
+    first, behind = error.rows
+    assert error.kept is False
+    assert first < behind < 3000
+    assert f"Rows {first} to {behind - 1} were not written; the {first:,} rows before them were." in str(error)
+    assert sorted(held(client, table, "id")) == [(number,) for number in range(first)]
+    assert counts(client.write(frame.slice(first), table)) == {"inserted": 3000 - first}
+
+
+class Gone(Losing):
+    """Does not come back after the answer that it loses."""
+
+    def execute(self, sql, params=()):
+        if self.seen >= 2:
+            raise RequestTimeoutError("no answer")
+        return super().execute(sql, params)
+
+    def execute_lists(self, sql, params, types):
+        if self.seen >= 2:
+            raise RequestTimeoutError("no answer")
+        return super().execute_lists(sql, params, types)
+
+
+def test_a_server_that_is_gone(client, make):
     table = make("id BIGINT PRIMARY KEY, t TEXT")
     frame = pa.table({"id": range(30), "t": ["x" * 100_000] * 30})
     with pytest.raises(WriteError) as caught:
-        Writer(Losing(client)).write(frame, table)
+        Writer(Gone(client)).write(frame, table)
     first, behind = caught.value.rows
     assert caught.value.kept is None
     assert f"Rows {first} to {behind - 1} may have been written or not" in str(caught.value)
@@ -389,6 +438,32 @@ def test_a_lost_answer(client, make):
     report = client.write(frame.slice(first), table, mode="upsert")
     assert counts(report) == {"unchanged": behind - first, "inserted": 30 - behind}
     assert held(client, table, "id") == [(number,) for number in range(30)]
+
+
+@pytest.mark.parametrize("kind", ["SHARED", "USER"])
+@pytest.mark.parametrize("bad", [0, 49, 50, 777, 2999])
+def test_a_statement_in_the_middle_of_a_request_fails(client, make, kind, bad):
+    """What stands before it is in, and nothing else is."""
+    table = make("id BIGINT PRIMARY KEY, n INT, t TEXT", kind=kind)
+    client.write(rows([bad], n=[-1]), table)
+    with pytest.raises(WriteError, match=f"Primary key violation: value '{bad}'") as caught:
+        client.write(rows(range(3000)), table, chunk_rows=50)
+    first, behind = caught.value.rows
+    assert (caught.value.kept, first) == (False, bad // 50 * 50)
+    assert bad < behind <= 3000
+    assert held(client, table, "count(*)") == [(first + 1,)]
+    assert sorted(held(client, table, "id")) == sorted({(number,) for number in (*range(first), bad)})
+
+
+def test_inserts_are_no_transaction_unless_they_shall_be(client, make):
+    table = make("id BIGINT PRIMARY KEY, n INT, t TEXT")
+    endpoint = Passing(client)
+    writer = Writer(endpoint)
+    report = writer.write(rows(range(300)), table, chunk_rows=100)
+    assert (report.inserted, report.requests) == (300, 1)
+    writer.write(rows(range(300, 600)), table, chunk_rows=100, atomic=True)
+    sent = [text for text in endpoint.texts if "INSERT INTO" in text]
+    assert [(text.startswith("BEGIN"), text.count("INSERT INTO")) for text in sent] == [(False, 3), (True, 3)]
 
 
 class Unreachable(Passing):
@@ -441,7 +516,7 @@ def test_stream_tables(client, namespace):
     report = client.write(
         rows(range(250)), name, create=True, key="id", kind="STREAM", ttl_seconds=3600, chunk_rows=100
     )
-    assert (report.inserted, len(report.chunks), report.notices) == (250, 3, ())
+    assert (report.inserted, report.requests, report.notices) == (250, 1, ())
     assert len(held(client, name)) == 250
     for mode in ("update", "upsert"):
         with pytest.raises(FrameError, match=f"STREAM table, which has no {mode}"):

@@ -1,6 +1,7 @@
 """``engine="local"``: its results have the rows and types that the docs promise, and its errors say what to do."""
 
 import datetime as dt
+import re
 import uuid
 from decimal import Decimal
 
@@ -10,28 +11,31 @@ import pytest
 import kalam_notebook as kalam
 from kalam_notebook.errors import QueryError, ResultError
 
+pytestmark = pytest.mark.contract
+
 UTC = pa.timestamp("us", "UTC")
 TIME = dt.datetime(2026, 1, 1, 10, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
-def local():
+def local(server):
     """Reads a query on the local engine. ``r.t`` has a row of values of many types, and one of NULL."""
-    server = kalam.sandbox()
-    with server, kalam.Client(server.url, user="root", password=server.root_password) as client:
-        client.execute_query("CREATE NAMESPACE r")
+    space = f"t{uuid.uuid4().hex[:12]}"
+    with kalam.Client(server.url, token=server.token) as client:
+        client.execute_query(f"CREATE NAMESPACE {space}")
         client.execute_query(
-            "CREATE TABLE r.t (id INT PRIMARY KEY, x TEXT, flag BOOLEAN, ts TIMESTAMP, u UUID, j JSON, f FILE, "
+            f"CREATE TABLE {space}.t (id INT PRIMARY KEY, x TEXT, flag BOOLEAN, ts TIMESTAMP, u UUID, j JSON, f FILE, "
             "d DECIMAL(5, 2)) WITH (TYPE = 'SHARED')"
         )
         client.execute_query(
-            "INSERT INTO r.t (id, x, flag, ts, u, j, d) VALUES (1, 'q', true, '2026-01-01 10:00:00', "
+            f"INSERT INTO {space}.t (id, x, flag, ts, u, j, d) VALUES (1, 'q', true, '2026-01-01 10:00:00', "
             f"'{uuid.UUID(int=5)}', '{{}}', '-0.50')"
         )
-        client.execute_query("INSERT INTO r.t (id) VALUES (2)")
-        client.execute_query("CREATE VIEW r.v AS SELECT id, x FROM r.t")
-        client.execute_query("CREATE VIEW r.w AS SELECT id, _seq FROM r.t")
-        yield lambda sql: client.query_result(sql, engine="local")
+        client.execute_query(f"INSERT INTO {space}.t (id) VALUES (2)")
+        client.execute_query(f"CREATE VIEW {space}.v AS SELECT id, x FROM {space}.t")
+        client.execute_query(f"CREATE VIEW {space}.w AS SELECT id, _seq FROM {space}.t")
+        yield lambda sql: client.query_result(re.sub(r"\br\.", f"{space}.", sql), engine="local")
+        client.execute_query(f"DROP NAMESPACE {space} CASCADE")
 
 
 def cells(result):
@@ -123,10 +127,10 @@ def test_columns_keep_what_they_are(local):
     assert [column.type_name for column in columns] == ["Json", "File", "Timestamp", "Uuid", "Decimal"]
 
 
-@pytest.mark.parametrize("view", ["r.v", "r.w"])
+@pytest.mark.parametrize("view", ["v", "w"])
 def test_a_view_is_told(local, view):
-    with pytest.raises(ResultError, match=f"{view} is a view.*Write the SELECT of the view in its place"):
-        local(f"SELECT id FROM {view}")
+    with pytest.raises(ResultError, match=rf"\.{view} is a view.*Write the SELECT of the view in its place"):
+        local(f"SELECT id FROM r.{view}")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from IPython.utils.capture import capture_output
 import kalam_notebook as kalam
 from kalam_notebook.errors import AuthError, ConfigError, KalamError, QueryError, UnsafeStatementError
 
+pytestmark = pytest.mark.contract
+
 
 class Shell:
     """A shell that shows what a person would see, and raises what IPython swallows."""
@@ -41,9 +43,9 @@ class Shell:
 
 
 @pytest.fixture
-def shell(sandbox_server, monkeypatch):
-    monkeypatch.setenv("KALAMDB_SERVER_URL", sandbox_server.url)
-    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", sandbox_server.root_password)
+def shell(server, monkeypatch):
+    monkeypatch.setenv("KALAMDB_SERVER_URL", server.url)
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", server.root_password)
     InteractiveShell.clear_instance()
     shell = Shell()
     yield shell
@@ -55,9 +57,9 @@ def shell(sandbox_server, monkeypatch):
 
 
 @pytest.fixture
-def people(shell, sandbox_server):
+def people(shell, server):
     """A table with three rows, one of them hostile."""
-    with kalam.Client(sandbox_server.url, user="root", password=sandbox_server.root_password) as client:
+    with kalam.Client(server.url, token=server.token) as client:
         name = "m" + pd.util.hash_array(pd.Series([id(shell)]).to_numpy()).tobytes().hex()[:10]
         client.execute_query(f"CREATE NAMESPACE {name}")
         client.execute_query(f"CREATE TABLE {name}.people (id INT PRIMARY KEY, name TEXT) WITH (TYPE = 'SHARED')")
@@ -230,14 +232,14 @@ def test_a_live_cell_that_fails_the_second_time_has_ended_its_former_table(run_a
     assert table.status == "stopped: closed"
 
 
-def test_connecting(shell, sandbox_server, monkeypatch):
-    shell.value(f"%kalam connect {sandbox_server.url}")
-    assert f"at {sandbox_server.url} as root" in shell.shown
-    assert sandbox_server.root_password not in shell.shown
+def test_connecting(shell, server, monkeypatch):
+    shell.value(f"%kalam connect {server.url}")
+    assert f"at {server.url} as root" in shell.shown
+    assert server.root_password not in shell.shown
     shell.value("%kalam status")
     shell.value("%kalam close")
     monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", "wrong-hunter2")
-    error = shell.error(f"%kalam connect {sandbox_server.url}")
+    error = shell.error(f"%kalam connect {server.url}")
     assert isinstance(error, AuthError)
     assert "Check user and password" in shell.text
     assert "hunter2" not in shell.text
@@ -260,11 +262,11 @@ def test_help_without_a_command(shell):
     assert "--params" in shell.shown
 
 
-def test_the_password_is_asked_for_without_echo(shell, sandbox_server, monkeypatch):
+def test_the_password_is_asked_for_without_echo(shell, server, monkeypatch):
     monkeypatch.delenv("KALAMDB_ROOT_PASSWORD")
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr("sys.stdin", terminal)
-    monkeypatch.setattr("getpass.getpass", lambda prompt: sandbox_server.root_password)
-    shell.value(f"%kalam connect {sandbox_server.url} --user root")
+    monkeypatch.setattr("getpass.getpass", lambda prompt: server.root_password)
+    shell.value(f"%kalam connect {server.url} --user root")
     assert shell.value("%%kalam\nSELECT 1 AS one").row_count == 1

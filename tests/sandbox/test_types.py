@@ -13,6 +13,8 @@ import pytest
 
 import kalam_notebook as kalam
 
+pytestmark = pytest.mark.contract
+
 UTC = dt.UTC
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 BYTES = "decode('00ff10', 'hex')"
@@ -78,8 +80,8 @@ TYPES = {
 
 
 @pytest.fixture(scope="module")
-def client(sandbox_server):
-    with kalam.Client(sandbox_server.url, user="root", password=sandbox_server.root_password) as client:
+def client(server):
+    with kalam.Client(server.url, token=server.token) as client:
         yield client
 
 

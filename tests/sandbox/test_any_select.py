@@ -9,6 +9,7 @@ import warnings
 from decimal import Decimal
 
 import pytest
+from plain_client import IS_REAL, server_with
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ResultError
@@ -320,6 +321,21 @@ def test_queries_as_another_user(module_client, tables):
     )
     assert top["id"].tolist() == [key for (key,) in by(ranked(rows)[:3], "id")]
     module_client.execute_query(f"DROP TABLE {table}")
+
+
+def test_what_the_memory_of_the_server_refuses_is_told():
+    """Its memory for a query has a bound, whatever the client may do: the first rows come, and the reason."""
+    count = 1300 if IS_REAL else 300
+    with server_with("--query-memory-bytes", "1500000") as (space, _, client):
+        fill(client, f"{space}.a", range(count))
+        sql = "SELECT x.*, y.id AS k FROM a x CROSS JOIN a y"
+        with pytest.warns(IncompleteResultWarning, match="reading it exactly failed: .*Resources exhausted"):
+            result = client.query_result(sql, namespace=space)
+        assert result.row_count == 50
+        assert not result.completeness.is_complete
+        with pytest.raises(ResultError, match="Resources exhausted"):
+            client.query(sql, namespace=space, strict=True)
+        assert client.query(f"SELECT count(*) AS n FROM ({sql})", namespace=space)["n"].tolist() == [count * count]
 
 
 @pytest.mark.parametrize("sql", ["SHOW TABLES", "DESCRIBE TABLE {}.a", "EXPLAIN SELECT id FROM {}.a"])

@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import ResultError
+from kalam_notebook.errors import ResultError, ServerError
 from kalam_notebook.progress import Meter
 from kalam_notebook.reading.batches import BatchWalk
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint, WatchableEndpoint
@@ -21,6 +21,7 @@ from kalam_notebook.reading.local import LocalEngine
 from kalam_notebook.reading.run import Found, Run
 from kalam_notebook.reading.shown import in_microseconds
 from kalam_notebook.reading.spoilt import spoilt_cells, spoilt_columns
+from kalam_notebook.reading.system_times import system_tables, with_true_times
 from kalam_notebook.reading.tables import bound_table, scanned_tables
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, QueryResult
@@ -28,6 +29,7 @@ from kalam_notebook.wire.arrow_names import column_of_arrow
 from kalam_notebook.wire.decimals import cast_decimals
 from kalam_notebook.wire.hidden import shown_places
 from kalam_notebook.wire.shape import Shape, impersonation, shape_of
+from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.steady import keep_sorts
 from kalam_notebook.wire.types import Column
 
@@ -54,6 +56,7 @@ class Reader:
         self._local = LocalEngine()
         self._window = window
         self._habits = HabitsProbe(habits)
+        self._system_columns: dict[str, tuple[Column, ...]] = {}  # Of the server's own tables, which stay as they are.
 
     def forget(self) -> None:
         """Trust nothing that was found out about tables, because something was written."""
@@ -83,7 +86,7 @@ class Reader:
         """
         user, sql = impersonation(sql) or (None, sql)
         run = self._run(params, max_rows, user, meter)
-        shape = _shape(sql, params)
+        shape = self._shape(run, sql)
         if meter is not None and shape is not None and shape.clauses is not None and not shape.clauses.where:
             count = f"SELECT count(*) AS n FROM {shape.clauses.table}"
             meter.count = lambda: int(self._as_user(user).execute_row(count)[0])
@@ -110,7 +113,7 @@ class Reader:
         """
         user, sql = impersonation(sql) or (None, sql)
         run = self._run(params, max_rows, user)
-        shape = _shape(sql, params)
+        shape = self._shape(run, sql)
         if shape is None or not shape.is_select:
             return (yield from _sliced(self._read_command(run, sql, shape), batch_rows))
         if shape.clauses is None or not self._needs_windows(run, shape, user):
@@ -139,7 +142,7 @@ class Reader:
             left = None if left is None else left - batch.num_rows
             yield batch
         (table,) = scanned_tables(shape.text) or ("",)
-        announced = run.endpoint.execute(f"SELECT * FROM {table} LIMIT 0").results[0].columns
+        announced = run.columns_of(table)
         damage = spoilt_columns(run.endpoint, shape, {table: announced}, None)
         if damage is not None:
             return Completeness(False, f"not certain: {damage}", run.requests, "walk", damage)
@@ -173,6 +176,20 @@ class Reader:
         endpoint = CountingEndpoint(self._as_user(user, meter))
         on_rows = None if meter is None else meter.found
         return Run(endpoint, self._exact, self._habits, params, max_rows, on_rows)
+
+    def _shape(self, run: Run, sql: str) -> Shape | None:
+        """The shape of a query, and its text as it is sent."""
+        shape = _shape(sql, run.params)
+        tables = system_tables(shape.text) if shape is not None and shape.is_select else []
+        if shape is None or not tables:
+            return shape
+        try:
+            for table in tables:
+                if table not in self._system_columns:
+                    self._system_columns[table] = run.columns_of(f"system.{quote_name(table)}")
+        except ServerError:
+            return shape  # It refuses the query as well, and says why.
+        return shape_of(with_true_times(shape.text, self._system_columns))
 
     def _as_user(self, user: str | None, meter: Meter | None = None) -> Endpoint:
         endpoint = self._endpoint if meter is None else self._endpoint.watched(meter.received)
@@ -239,7 +256,7 @@ def _is_look_up(run: Run, shape: Shape, table: str) -> bool:
     """Whether a query finds one row by its key, which is right also beyond the window (truth L3)."""
     if shape.clauses is None or not shape.clauses.looks_up:
         return False
-    announced = run.endpoint.execute(f"SELECT * FROM {table} LIMIT 0").results[0].columns
+    announced = run.columns_of(table)
     names = {column.name for column in announced}  # A view has no versions, and its columns may be computed.
     keys = [column.name for column in announced if column.is_primary_key]
     return "_seq" in names and keys == [shape.clauses.looks_up]

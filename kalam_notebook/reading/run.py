@@ -168,6 +168,10 @@ class Run:
         """The columns of the result as the server announces them."""
         return self._exact.announced(self.endpoint, shape, self.params)
 
+    def columns_of(self, source: str) -> tuple[Column, ...]:
+        """The columns of a table, perhaps with an alias; nothing is scanned for that."""
+        return self.endpoint.execute(f"SELECT * FROM {source} LIMIT 0").results[0].columns
+
     def exact(self, shape: Shape, plain: Found | None, *, careful: bool = False) -> Found:
         """The whole result as one aggregated row.
 

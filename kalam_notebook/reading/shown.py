@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["in_microseconds"]
+__all__ = ["LEAST_MICROSECONDS", "in_microseconds"]
 
-#: As microseconds this is a day in 1973, as milliseconds one in the year 5138; servers tell times of their own life.
-_LEAST_MICROSECONDS = 10**14
+#: Smaller numbers in times of the server itself are milliseconds (truth L30). As microseconds this is a day in 1973, as
+#: milliseconds one in the year 5138.
+LEAST_MICROSECONDS = 10**14
 
 
 def in_microseconds(table: pa.Table) -> pa.Table:
@@ -22,7 +23,7 @@ def in_microseconds(table: pa.Table) -> pa.Table:
         if not pa.types.is_timestamp(found.type):
             continue
         ticks = table.column(index).cast(pa.int64())
-        is_short = pc.less(pc.abs(ticks), _LEAST_MICROSECONDS)
+        is_short = pc.less(pc.abs(ticks), LEAST_MICROSECONDS)
         scaled = pc.if_else(is_short, pc.multiply(ticks, 1000), ticks)
         table = table.set_column(index, found, scaled.cast(found.type))
     return table

@@ -656,6 +656,7 @@ class Client:
                 lane=self._live_lane(),
                 key=key,
                 max_rows=max_rows,
+                given=sql,
             )
         self._live_tables.add(table)
         return table

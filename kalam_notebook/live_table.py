@@ -186,6 +186,8 @@ class LiveTable:
         max_rows: How many rows are kept, those with the newest changes; None for all.
         timeout: Seconds until the server has to acknowledge the query. Reading the rows has the client's own timeout.
         rhythm: How often the server is asked; None for the usual.
+        given: The query as the reader wrote it, if that is not ``sql``: with ``$1`` instead of the values, which do not
+            belong into what is saved.
 
     Raises:
         SubscriptionError: The query cannot be followed, or the server refuses it.
@@ -206,6 +208,7 @@ class LiveTable:
         max_rows: int | None = None,
         timeout: float = 20.0,
         rhythm: Rhythm | None = None,
+        given: str | None = None,
     ) -> None:
         if max_rows is not None and (isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 1):
             raise ConfigError(f"max_rows is a number of rows from 1 on, or None for all; not {max_rows!r}.")
@@ -220,7 +223,7 @@ class LiveTable:
         except BaseException:
             follower.close()
             raise
-        self._show(follower, sql=sql, bind=bind)
+        self._show(follower, sql=given or sql, bind=bind)
 
     @classmethod
     def over(cls, followed: Followed, *, sql: str) -> LiveTable:
@@ -268,7 +271,7 @@ class LiveTable:
 
     @property
     def sql(self) -> str:
-        """The query as given."""
+        """The query as given, with ``$1`` where it has parameters."""
         return self._sql
 
     @property

@@ -81,6 +81,13 @@ def test_a_select_is_shown_as_a_preview(shell, people):
     assert "3 rows" in str(result)
 
 
+def test_a_live_table_shows_its_query_without_the_values(shell, people):
+    shell.value(f'%%kalam --live --params ["Ada", 4711]\nSELECT id, name FROM {people} WHERE name = $1 AND id < $2')
+    assert "WHERE name = $1 AND id &lt; $2" in shell.shown
+    assert "1 row" in shell.shown
+    assert "4711" not in shell.shown
+
+
 def test_a_variable_gets_a_frame(shell, people):
     shell.value(f"%%kalam them <<\nSELECT id, name FROM {people};")
     frame = shell.ip.user_ns["them"]

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
+import ssl
 from dataclasses import dataclass
+from functools import cache
 from urllib.request import getproxies
 
 import httpx
@@ -84,14 +87,21 @@ def open_transport(proxy: Proxy | None) -> httpx.HTTPTransport:
         ConfigError: The proxy is of no kind that httpx knows.
         MissingDependencyError: It is a SOCKS proxy, and the packages for those are missing.
     """
+    trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
     if proxy is None:
-        return httpx.HTTPTransport()
+        return httpx.HTTPTransport(verify=trusted)
     try:
-        return httpx.HTTPTransport(proxy=proxy.url.reveal())
+        return httpx.HTTPTransport(verify=trusted, proxy=proxy.url.reveal())
     except ImportError:
         raise without_socks(proxy) from None
     except ValueError:
         raise unusable_proxy(proxy, "its kind is not known") from None
+
+
+@cache
+def _trusted(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
+    """The certificates that httpx trusts with these variables; to read them is nearly all that a client costs."""
+    return httpx.create_ssl_context()
 
 
 def through(proxy: Proxy | None) -> str:

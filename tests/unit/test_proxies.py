@@ -215,3 +215,17 @@ def test_a_proxy_that_takes_no_websocket_ends_it(exc, kind, words):
     assert isinstance(error, kind)
     assert words in str(error)
     assert "geheim" not in str(error)
+
+
+def test_certificates_are_read_once_and_again_where_others_are_named(monkeypatch, tmp_path):
+    read, made = [], httpx.create_ssl_context
+
+    def create():
+        read.append(os.environ.get("SSL_CERT_DIR"))
+        return made()
+
+    monkeypatch.setattr(httpx, "create_ssl_context", create)
+    for folder in ("one", "one", "two"):
+        monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / folder))
+        HttpTransport("https://db.corp", timeouts=Timeouts()).close()
+    assert read == [str(tmp_path / "one"), str(tmp_path / "two")]

@@ -30,6 +30,7 @@ SUBJECTS = {
     "sandbox/test_sorts": "Reading",
     "sandbox/test_types": "Reading",
     "sandbox/test_client": "Clients",
+    "sandbox/test_proxied_server": "Clients",
 }
 
 

@@ -25,22 +25,21 @@ kalam.close()
 
 
 @pytest.fixture
-def proxy(sandbox_server, monkeypatch):
-    """The proxy for everything; all names behind it lead to the sandbox."""
-    with RecordingProxy(sandbox_server.url) as proxy:
+def proxy(server, monkeypatch):
+    """The proxy for everything; all names behind it lead to the server."""
+    with RecordingProxy(server.url) as proxy:
         for name in PROXIES:
             monkeypatch.setenv(name, f"http://ann:geheim@127.0.0.1:{proxy.port}")
         yield proxy
 
 
-def test_a_server_behind_a_proxy_is_reached_with_everything_it_can(proxy, sandbox_server):
-    with kalam.Client("http://db.corp:2900", user="root", password=sandbox_server.root_password) as client:
-        client.execute_query("CREATE NAMESPACE proxied")
-        client.execute_query("CREATE TABLE proxied.t (id BIGINT PRIMARY KEY)")
-        with client.live("SELECT * FROM proxied.t") as live:
-            client.execute_query("INSERT INTO proxied.t VALUES (1)")
+@pytest.mark.contract
+def test_a_server_behind_a_proxy_is_reached_with_everything_it_can(namespace, proxy, server):
+    with kalam.Client("http://db.corp:2900", user="root", password=server.root_password) as client:
+        client.execute_query(f"CREATE TABLE {namespace}.t (id BIGINT PRIMARY KEY)")
+        with client.live(f"SELECT * FROM {namespace}.t") as live:
+            client.execute_query(f"INSERT INTO {namespace}.t (id) VALUES (1)")
             live.wait_for(1)
-        client.execute_query("DROP NAMESPACE proxied CASCADE")
     asked = {head.splitlines()[0] for head in proxy.heads}
     assert any(line.startswith("POST http://db.corp:2900/v1/api/auth/login ") for line in asked), asked
     assert "CONNECT db.corp:2900 HTTP/1.1" in asked

@@ -109,9 +109,13 @@ class SystemTables:
             "describe": tuple,
         }
 
+    def definition(self, name: tuple[str, str]) -> TableDef | None:
+        """Return the definition of a stored system table, None for a view or an unknown name."""
+        return next((one for one in self._stored if (one.namespace, one.name) == name), None)
+
     def info(self, table: str) -> TableInfo | None:
         """Return a stored system table as live queries see it, None for a view or an unknown name."""
-        stored = next((one for one in self._stored if one.name == table), None)
+        stored = self.definition(("system", table))
         if stored is None:
             return None
         return TableInfo("system", table, stored.kind, tuple(column.wire for column in stored.columns))

@@ -299,4 +299,4 @@ def check_topic_namespace(name: str, namespaces: Iterable[str]) -> None:
     """
     namespace = name.partition(".")[0]
     if namespace.lower() not in namespaces:
-        raise SqlFailed("SQL_EXECUTION_ERROR", f"Namespace '{namespace}' does not exist")
+        raise SqlFailed("SQL_EXECUTION_ERROR", f"Not found: Namespace '{namespace}' does not exist")

@@ -293,7 +293,7 @@ def test_topics_in_sql(events):
     ("sql", "message"),
     [
         ("CREATE TOPIC app.ev", "Already exists: Topic 'app.ev' already exists"),
-        ("CREATE TOPIC nope.ev", "Namespace 'nope' does not exist"),
+        ("CREATE TOPIC nope.ev", "Not found: Namespace 'nope' does not exist"),
         ("ALTER TOPIC app.ev ADD SOURCE app.t ON INSERT",
          "Already exists: Route for app.t ON Insert already exists in topic 'app.ev'"),
         ("DROP TOPIC app.x", "Not found: Topic 'app.x' does not exist"),

@@ -49,7 +49,7 @@ def test_create_names_the_kind(served, kind):
         ("DROP TABLE app.x", "Not found: Table 'x' not found in namespace 'app'"),
         ("ALTER TABLE app.x ADD COLUMN a INT", "Not found: Table 'x' not found in namespace 'app'"),
         ("DESCRIBE TABLE app.x", "Not found: Table 'x' not found in namespace 'app'"),
-        ("STORAGE FLUSH TABLE app.x", "Not found: Table 'x' not found in namespace 'app'"),
+        ("STORAGE FLUSH TABLE app.x", "Not found: Table app.x not found"),
         ("SHOW TABLES IN app",
          "Arrow error: Invalid argument error: number of columns(8) must match number of fields(14) in schema"),
     ],

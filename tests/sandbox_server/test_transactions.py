@@ -86,7 +86,7 @@ def test_misuse(table, sql, message):
 
 
 def test_second_begin_and_ddl_are_refused(table):
-    assert table.failure("BEGIN; BEGIN; COMMIT")[1].startswith("Statement 2 failed: Conflict: request owner 'root'")
+    assert table.failure("BEGIN; BEGIN; COMMIT")[1].startswith("Statement 2 failed: Conflict: request owner 'sql-req-")
     message = table.failure("BEGIN; CREATE NAMESPACE other; COMMIT")[1]
     assert message.startswith("Statement 2 failed: Invalid operation: DDL is not allowed inside explicit transaction '")
 

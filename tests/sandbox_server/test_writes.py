@@ -80,7 +80,7 @@ def test_values_are_stored_alike_on_both_paths(typed, column, value, cell):
         (
             "ts",
             "'2026-13-01'",
-            "Unable to cast value Utf8 to Timestamp(µs) for column 'ts': Arrow error: Parser error:",
+            "Unable to cast value Utf8 to Timestamp(Microsecond, None) for column 'ts': Arrow error: Parser error:",
         ),
         ("u", "'nope'", "Invalid UUID literal 'nope' for column 'u': invalid character: found `n` at 1"),
         ("u", "'12'", "Invalid UUID literal '12' for column 'u': invalid length: expected length 32"),
@@ -294,7 +294,7 @@ def test_hidden_columns_cannot_be_inserted(notes, column, params):
     key = "7" if params is None else "$1"
     value = {"_seq": "1", "_deleted": "true"}[column]
     _, message = notes.failure(f"INSERT INTO app.notes (id, body, {column}) VALUES ({key}, 'x', {value})", params)
-    assert f"column '{column}'" in message
+    assert message.endswith(f"Column '{column}' does not exist")
     assert notes.rows("SELECT id FROM app.notes WHERE id = 7") == []
 
 

@@ -11,9 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalam_notebook.sandbox.commands.context import Call
-from kalam_notebook.sandbox.commands.tables import not_found
 from kalam_notebook.sandbox.engine.wording import debug_bytes
-from kalam_notebook.sandbox.errors import execution, invalid_sql
+from kalam_notebook.sandbox.errors import execution
 from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.sql.statements import Flush
 from kalam_notebook.sandbox.store.catalog import Table
@@ -30,11 +29,11 @@ def flush(call: Call, statement: Flush) -> str:
     catalog = call.server.catalog
     with catalog.lock:
         if statement.name is None:
-            return _flush_all(call, statement.namespace)
+            return _flush_all(call, statement.namespace or "default")
         name = (statement.namespace or "default", statement.name)
         table = catalog.tables.get(name)
         if table is None:
-            raise not_found(name)
+            raise execution(f"Not found: Table {'.'.join(name)} not found")
         if table.definition.kind == "stream":
             raise execution("Invalid operation: Cannot flush STREAM tables")
         if not _pending(table):
@@ -42,14 +41,14 @@ def flush(call: Call, statement: Flush) -> str:
         return f"Storage flush started for table '{'.'.join(name)}'. Job ID: {_flush_table(call, table)}"
 
 
-def _flush_all(call: Call, namespace: str | None) -> str:
-    if namespace is None:
-        raise invalid_sql("STORAGE FLUSH ALL needs IN <namespace> in the sandbox server")
+def _flush_all(call: Call, namespace: str) -> str:
     tables = [
         table
         for name, table in sorted(call.server.catalog.tables.items())
         if name[0] == namespace and table.definition.kind != "stream" and _pending(table)
     ]
+    if not tables:
+        return f"Storage flush skipped: no pending writes in namespace '{namespace}'"
     jobs = ", ".join(_flush_table(call, table) for table in tables)
     return f"Storage flush started for {len(tables)} table(s) in namespace '{namespace}'. Job IDs: [{jobs}]"
 

@@ -42,9 +42,9 @@ def _reason(name: str, what: str) -> str | None:
     if name in _KEYWORDS:
         return f"Name '{name}' is a reserved SQL keyword and cannot be used"
     if len(name) > _LONGEST:
-        return f"Name '{name}' is too long ({len(name)} characters, maximum {_LONGEST})"
+        return f"Name is too long ({len(name)} characters, max {_LONGEST})"
     if not _ALLOWED.match(name):
-        return f"Name '{name}' contains invalid characters; only letters, digits and underscores are allowed"
+        return f"Name '{name}' contains invalid characters (only alphanumeric and underscore allowed)"
     if name[0] == "_":
-        return f"Name '{name}' cannot start with an underscore"
-    return f"Name '{name}' cannot start with a digit" if name[0].isdigit() else None
+        return "Name cannot start with underscore (reserved for system columns)"
+    return "Name cannot start with a number" if name[0].isdigit() else None

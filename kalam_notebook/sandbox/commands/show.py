@@ -50,18 +50,20 @@ def describe_table(call: Call, statement: DescribeTable) -> Rows:
     """
     name = (statement.namespace or "default", statement.name)
     table = call.server.catalog.tables.get(name)
-    if table is None:
+    definition = table.definition if table is not None else call.server.system.definition(name)
+    if definition is None:
         raise not_found(name)
     if statement.stats:
         columns = tuple(Column(column, "Text", ()) for column in _STATS)
-        return Rows(columns, [[name[1], name[0], "1", "0", "0", "0", "0"]], call.caller.user_id)
+        told: list[object] = [name[1], name[0], str(definition.version), "0", "0", "0", "0"]
+        return Rows(columns, [told], call.caller.user_id)
     columns = tuple(Column(column, kind, () if column in _DESCRIBE_NULLABLE else ("nn",)) for column, kind in _DESCRIBE)
     rows: list[list[object]] = [
         [
             column.name, place, str(column.column_id), column.type.sql, column.nullable, column.is_key,
             column.default.sql if column.default else None, column.comment, 1,
         ]
-        for place, column in enumerate(table.definition.columns, 1)
+        for place, column in enumerate(definition.columns, 1)
     ]  # fmt: skip
     return Rows(columns, rows, call.caller.user_id)
 

@@ -12,6 +12,8 @@ from kalam_notebook.sandbox.sql.statements import AlterTable, CreateTable, Creat
 from kalam_notebook.sandbox.store.catalog import Name, Table, View, now_ms
 from kalam_notebook.sandbox.store.schema import SYSTEM_COLUMNS, ColumnDef, TableDef, hidden_columns
 
+_BAD_VIEW = "Invalid SQL: Failed to parse CREATE VIEW statement: "
+
 
 def create_table(call: Call, statement: CreateTable) -> str:
     """Create a table and return the message.
@@ -92,6 +94,7 @@ def drop_table(call: Call, statement: DropTable) -> str:
         raise denied("Unauthorized: Insufficient privileges to drop this table")
     name = (statement.namespace or "default", statement.name)
     full_name = ".".join(name)
+    _check_own(name, "drop")
     catalog = call.server.catalog
     with catalog.lock:
         if name not in catalog.tables:
@@ -101,6 +104,13 @@ def drop_table(call: Call, statement: DropTable) -> str:
         catalog.drop_table(name)
     job = call.server.jobs.done("CL", "cleanup", {"table_id": ":".join(name)}, f"Cleaned up table {full_name}")
     return f"Table {full_name} dropped successfully. Cleanup job: {job.job_id}"
+
+
+def _check_own(name: Name, doing: str) -> None:
+    if name[0] == "system":
+        raise execution(
+            f"Invalid operation: Cannot {doing} system table '{'.'.join(name)}'. System tables are managed internally."
+        )
 
 
 def not_found(name: Name) -> Exception:
@@ -118,7 +128,7 @@ def create_view(call: Call, statement: CreateView) -> str:
     catalog = call.server.catalog
     with catalog.lock:
         if name in catalog.tables or (name in catalog.views and not statement.or_replace):
-            raise invalid_sql(f"Execution error: Table '{'.'.join(name)}' already exists")
+            raise invalid_sql(f"{_BAD_VIEW}Execution error: Table '{'.'.join(name)}' already exists")
         query = statement.query
         if statement.columns:
             query = f"SELECT * FROM ({query}\n) AS view_query({', '.join(statement.columns)})"
@@ -134,6 +144,7 @@ def alter_table(call: Call, statement: AlterTable) -> str:
         SqlFailed: The role, the table or a column does not allow it.
     """
     name = (statement.namespace or "default", statement.name)
+    _check_own(name, "alter")
     catalog = call.server.catalog
     with catalog.lock:
         table = catalog.tables.get(name)

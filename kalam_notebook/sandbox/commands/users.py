@@ -61,5 +61,5 @@ def kill_live_query(call: Call, live_id: str) -> str:
         SqlFailed: There is no such live query.
     """
     if not call.server.system.kill_live(live_id):
-        raise execution(f"Not found: Live query '{live_id}' not found")
+        raise execution(f"Not found: Connection not found for live query: {live_id}")
     return f"Live query killed: {live_id}"

@@ -89,6 +89,8 @@ class Coercer:
         return pa.array(cells, column.type.arrow)
 
     def _cast(self, values: Sequence[Value], kind: pa.DataType, column: ColumnDef) -> pa.Array:
+        if kind == pa.float64():
+            values = [None if value is None else float(value) for value in values]
         source = pa.array(values, kind)
         target = _engine_name(column.type.arrow)
         try:
@@ -111,11 +113,11 @@ def _exact(value: Value | Decimal, column: ColumnDef) -> Value | Decimal:
 
 
 def _kind(value: bool | int | float | str) -> pa.DataType:
-    """Return the type that the engine gives a literal; whole numbers beyond 63 bits are unsigned to it."""
+    """Return the type that the engine gives a literal; whole numbers beyond 63 bits are doubles to it."""
     if isinstance(value, bool):
         return pa.bool_()
     if isinstance(value, int):
-        return pa.int64() if value < 2**63 else pa.uint64()
+        return pa.int64() if value < 2**63 else pa.float64()
     return pa.float64() if isinstance(value, float) else pa.string()
 
 
@@ -134,10 +136,9 @@ def _engine_name(kind: pa.DataType) -> str:
     if pa.types.is_decimal(kind):
         return f"Decimal128({kind.precision}, {kind.scale})"
     if pa.types.is_timestamp(kind):
-        return 'Timestamp(µs, "UTC")' if kind.tz else "Timestamp(µs)"
+        return 'Timestamp(Microsecond, Some("UTC"))' if kind.tz else "Timestamp(Microsecond, None)"
     names = {
         pa.bool_(): "Boolean",
-        pa.uint64(): "UInt64",
         pa.int16(): "Int16",
         pa.int32(): "Int32",
         pa.int64(): "Int64",
@@ -145,7 +146,7 @@ def _engine_name(kind: pa.DataType) -> str:
         pa.float64(): "Float64",
         pa.string(): "Utf8",
         pa.date32(): "Date32",
-        pa.time64("us"): "Time64(µs)",
+        pa.time64("us"): "Time64(Microsecond)",
     }
     return names[kind]
 

@@ -62,7 +62,7 @@ class Inserter:
             raise engine_text("Error during planning: the sandbox does not understand this statement")
         definition = self._catalog.tables[name].definition
         if hidden := next((name for name in text.columns or () if name in SYSTEM_COLUMNS), None):
-            raise execution(f"Invalid operation: Cannot insert column '{hidden}': system column cannot be modified")
+            raise execution(f"Invalid operation: Column '{hidden}' does not exist")
         is_literal = literal_path and plain and not params and not text.has_placeholders
         access.check_write(self._caller, definition, before="" if is_literal else "Error during planning: ")
         coercer = Coercer(self._selector.session.context, rounds=options.round_literals)

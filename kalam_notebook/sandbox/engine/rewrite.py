@@ -39,6 +39,14 @@ _NO_ARGUMENTS = {
     "ULID": "ulid(random())",
     "UUID_V7": "uuid_v7(random())",
 }
+# Functions about the caller, by the one that the engine is given.
+_IDENTITIES = {
+    "CURRENT_USER": "kdb_current_user",
+    "CURRENT_USER_ID": "kdb_current_user",
+    "CURRENT_ROLE": "kdb_current_role",
+    "KDB_CURRENT_USER": "kdb_current_user",
+    "KDB_CURRENT_ROLE": "kdb_current_role",
+}
 _PLANNER_LACKS = {
     "SUBSTR": "Substring could not be planned by registered expr planner. Hint: Please try with `unicode_expressions` "
     "DataFusion feature enabled",
@@ -125,9 +133,9 @@ def _calls(pieces: list[_Piece], caller: Caller) -> list[_Piece]:
             # The server substitutes inside strings, too (KalamDB SQL reference, section 7.1).
             text = _CURRENT.sub(lambda found: f"KDB_CURRENT_{found[1].upper()}()", piece.text)
             out.append(_Piece(STRING, text, piece.gap))
-        elif word in ("CURRENT_USER", "CURRENT_ROLE", "CURRENT_USER_ID"):
-            value = caller.role if word == "CURRENT_ROLE" else caller.user_id
-            function = "kdb_current_role" if word == "CURRENT_ROLE" else "kdb_current_user"
+        elif word in _IDENTITIES and (called or not word.startswith("KDB_")):
+            function = _IDENTITIES[word]
+            value = caller.role if function == "kdb_current_role" else caller.user_id
             quoted = value.replace("'", "''")
             out.append(_Piece(WORD, f"{function}('{quoted}')", piece.gap))
             place += 2 if called and _text(pieces, place + 2) == ")" else 0

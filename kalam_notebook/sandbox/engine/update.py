@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from datafusion import LogicalPlan
 
+from kalam_notebook.sandbox.backend import SqlFailed
 from kalam_notebook.sandbox.engine import access
 from kalam_notebook.sandbox.engine.coerce import Coercer, CoercionError
 from kalam_notebook.sandbox.engine.failures import engine_text
@@ -16,7 +17,7 @@ from kalam_notebook.sandbox.engine.keys import check_changed_key, removes_rows
 from kalam_notebook.sandbox.engine.parameters import Value, named_parameters
 from kalam_notebook.sandbox.engine.rewrite import rewrite
 from kalam_notebook.sandbox.engine.select import Selector
-from kalam_notebook.sandbox.engine.wording import literal_coercion, literal_constraint
+from kalam_notebook.sandbox.engine.wording import literal_constraint
 from kalam_notebook.sandbox.errors import execution
 from kalam_notebook.sandbox.sql.changes import ChangeText, read_change
 from kalam_notebook.sandbox.store.catalog import Catalog, Name
@@ -34,6 +35,8 @@ class Changer:
     def __init__(self, catalog: Catalog, selector: Selector) -> None:
         self._catalog = catalog
         self._selector = selector
+        # Why a parameter does not fit its column, which the server finds out when there is a row to change.
+        self._misfit: str | None = None
 
     def prepare(self, kind: str, sql: str, params: Sequence[Value]) -> Operation:
         """Return the rows that an UPDATE or DELETE writes.
@@ -67,7 +70,12 @@ class Changer:
         optimized = self._selector.session.optimized(frame)
         self._check_condition(kind, optimized.display_indent(), parts, definition)
         self._selector.note_scans(optimized)
-        rows = self._evaluate(frame.logical_plan())
+        try:
+            rows = self._evaluate(frame.logical_plan())
+        except SqlFailed as failed:
+            raise SqlFailed(failed.code, _behind_operation(failed.message, kind, definition)) from None
+        if self._misfit is not None and rows.num_rows:
+            raise execution(f"Execution error: {_operation(kind, definition)}Execution error: {self._misfit}")
         check_changed_key(kind, definition, rows, before=_operation(kind, definition))
         if kind == "delete" and definition.kind == "stream" and not removes_rows(definition):
             rows = rows.slice(0, 0)
@@ -99,7 +107,8 @@ class Changer:
                 try:
                     typed[str(number)] = coercer.column([params[number - 1]], definition.by_name[column])[0]
                 except CoercionError as wrong:
-                    raise execution(literal_coercion(f"{wrong}")) from None
+                    self._misfit = f"{wrong}"
+                    typed[str(number)] = pa.scalar(None, pa.null())
         return typed
 
     def _check_condition(self, kind: str, optimized: str, parts: ChangeText, definition: TableDef) -> None:
@@ -188,6 +197,11 @@ def _differing(old: pa.RecordBatch, new: pa.RecordBatch, columns: Sequence[str])
 
 def _operation(kind: str, definition: TableDef) -> str:
     return f"{kind.upper()} operation on table '{definition.full_name}'\ncaused by\n"
+
+
+def _behind_operation(message: str, kind: str, definition: TableDef) -> str:
+    """Return how a failure of the engine is told that comes while rows are being looked for."""
+    return message.replace("Execution error: ", f"Execution error: {_operation(kind, definition)}", 1)
 
 
 def _check(kind: str, parts: ChangeText, definition: TableDef) -> None:

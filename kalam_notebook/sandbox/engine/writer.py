@@ -17,6 +17,7 @@ from kalam_notebook.sandbox.engine.select import Selector
 from kalam_notebook.sandbox.engine.update import Changer
 from kalam_notebook.sandbox.engine.wording import commit_failure, engine_constraint, literal_constraint
 from kalam_notebook.sandbox.errors import execution
+from kalam_notebook.sandbox.ids import uuid7
 from kalam_notebook.sandbox.options import Options
 from kalam_notebook.sandbox.sql import statements as s
 from kalam_notebook.sandbox.store.catalog import Catalog
@@ -86,7 +87,7 @@ class Writer:
         """
         if (open_one := self._reader.transaction) is not None:
             raise execution(
-                f"Conflict: request owner '{caller.user_id}' already has an active transaction "
+                f"Conflict: request owner 'sql-req-{uuid7()}' already has an active transaction "
                 f"'{open_one.transaction_id}'"
             )
         return Message(f"Transaction started ({self._reader.begin().transaction_id})", caller.user_id)

@@ -28,6 +28,7 @@ _TYPES = {
     "Embedding": "EMBEDDING",
     "File": "FILE",
 }
+_LONGEST_VECTOR = 8192
 _NAMES = {alias: name for name, aliases in _TYPES.items() for alias in aliases.split()}
 _SERIAL = re.compile(r"^(BIG|SMALL)?SERIAL\d?$")
 _ENGINE_NAMES = {
@@ -79,18 +80,30 @@ def _with_arguments(name: str, word: str, cursor: Cursor) -> ColumnType:
     if name == "Decimal":
         return _decimal(arguments)
     if name == "Embedding":
-        if len(arguments) != 1 or not arguments[0].isdigit() or not 1 <= int(arguments[0]) <= 8192:
-            raise SyntaxError("EMBEDDING requires a dimension between 1 and 8192")
-        return ColumnType(name, int(arguments[0]))
+        return ColumnType(name, _dimension(arguments))
     return ColumnType(name)
+
+
+def _dimension(arguments: list[str]) -> int:
+    """Return the length of the vectors of an EMBEDDING."""
+    if len(arguments) != 1 or not arguments[0].isdigit():
+        raise SyntaxError("EMBEDDING type requires exactly one dimension parameter, e.g., EMBEDDING(384)")
+    dimension = int(arguments[0])
+    if dimension < 1:
+        raise SyntaxError("EMBEDDING dimension must be at least 1")
+    if dimension > _LONGEST_VECTOR:
+        raise SyntaxError(f"EMBEDDING dimension must be at most {_LONGEST_VECTOR} (found {dimension})")
+    return dimension
 
 
 def _decimal(arguments: list[str]) -> ColumnType:
     if not arguments:
         return ColumnType("Decimal", 38, 10)
     precision, scale = int(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 0
-    if not 1 <= precision <= 38 or scale > precision:
-        raise SyntaxError(f"Unsupported data type: Decimal(PrecisionAndScale({precision}, {scale}))")
+    if not 1 <= precision <= 38:
+        raise SyntaxError(f"DECIMAL precision must be between 1 and 38, got {precision}")
+    if scale > precision:
+        raise SyntaxError(f"DECIMAL scale ({scale}) cannot exceed precision ({precision})")
     return ColumnType("Decimal", precision, scale)
 
 

@@ -169,7 +169,9 @@ def read_role(cursor: Cursor) -> str:
     token = cursor.next()
     word = token.value if token.is_plain_string else token.text
     if word.lower() not in _ROLES:
-        raise SyntaxError(f"Invalid role '{word}'. Hint: Valid roles: user, service, dba, system")
+        raise SyntaxError(
+            f"Invalid role '{word}'. Hint: Valid roles: dba, admin, developer, analyst, viewer, user, service, system"
+        )
     return _ROLES[word.lower()]
 
 
@@ -216,8 +218,6 @@ def read_topic(cursor: Cursor) -> Statement:
         name = topic_name(cursor)
         partitions = cursor.integer() if cursor.accept("PARTITIONS") else 1
         cursor.end()
-        if partitions < 1:
-            raise SyntaxError("A topic needs at least one partition")
         return CreateTopic(name, partitions)
     if cursor.accept("CLEAR", "TOPIC"):
         return EndTopic(topic_name(cursor), drop=False)
@@ -230,7 +230,7 @@ def read_topic(cursor: Cursor) -> Statement:
     cursor.expect("ON")
     operation = cursor.identifier().title()
     if operation not in ("Insert", "Update", "Delete"):
-        raise SyntaxError(f"Invalid operation '{operation}'")
+        raise SyntaxError(f"Invalid operation '{operation.upper()}'. Expected INSERT, UPDATE, or DELETE")
     payload = "full"
     # The source's WHERE is stored but not applied by the server (KalamDB HTTP reference, section 14.4).
     while not cursor.done:

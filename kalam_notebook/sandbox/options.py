@@ -57,7 +57,7 @@ class Options:
         resort_by_key: Sort results by the key unless ORDER BY stands last (truth L4).
         drop_decimal_sign: Send decimals between -1 and 0 without their sign (truth L5).
         declare_source_types: Announce an expression under the type of its column (truth L6).
-        mix_time_units: Send computed times in the unit that they happen to have, not in microseconds (truth L7).
+        mix_time_units: Send times in the unit that they happen to have, not in microseconds (truth L7, L30).
         hang_up_on_unencodable: Close the connection over NaN or a struct instead of answering an error (truth L8).
         zero_left_out_embeddings: Store zeros for an embedding that an INSERT with parameters leaves out (truth L9).
         store_debug_bytes: Store a debug text for bytes that come from an expression (truth L10).

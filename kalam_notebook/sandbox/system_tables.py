@@ -8,7 +8,7 @@ neither this server nor KalamDB by itself has.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -27,22 +27,23 @@ from kalam_notebook.sandbox.users import Users
 
 Row = tuple[object, ...]
 
-# Views without a stored table behind them. name:type[:flag]; flag k is the key, ? is nullable; ms and us are units.
+# Views without a stored table behind them. name:type[:flag]; flag k is the key, ? is nullable.
 _VIEWS = {
     "tables": "namespace_id:Text table_name:Text table_type:Text storage_id:Text:? version:BigInt options:Text:? "
-    "comment:Text:? updated_at:us created_at:us",
+    "comment:Text:? updated_at:Timestamp created_at:Timestamp",
     "columns": "namespace_id:Text table_name:Text version:BigInt column_id:BigInt column_name:Text comment:Text:? "
     "data_type:Text default_value:Text:? ordinal:BigInt nullable:Boolean primary_key:Boolean primary_key_pos:BigInt:?",
     "live": "live_id:Text:k connection_id:Text subscription_id:Text namespace_id:Text table_name:Text user_id:Text "
-    "query:Text options:Json:? status:Text created_at:ms last_update:ms changes:BigInt node_id:BigInt last_ping_at:ms",
+    "query:Text options:Json:? status:Text created_at:Timestamp last_update:Timestamp changes:BigInt node_id:BigInt "
+    "last_ping_at:Timestamp",
     "settings": "name:Text value:Text description:Text category:Text",
     "stats": "metric_name:Text metric_value:Text",
     "datatypes": "arrow_type:Text kalam_type:Text sql_name:Text description:Text",
     "transactions": "transaction_id:Text owner_id:Text origin:Text state:Text age_ms:BigInt idle_ms:BigInt "
     "write_count:BigInt write_bytes:BigInt touched_tables_count:BigInt snapshot_commit_seq:BigInt",
     "sessions": "session_id:Text backend_pid:BigInt:? current_schema:Text:? state:Text transaction_id:Text:? "
-    "transaction_state:Text:? transaction_has_writes:Boolean client_addr:Text:? transport:Text opened_at:ms "
-    "last_seen_at:ms last_method:Text:?",
+    "transaction_state:Text:? transaction_has_writes:Boolean client_addr:Text:? transport:Text opened_at:Timestamp "
+    "last_seen_at:Timestamp last_method:Text:?",
     "server_logs": "timestamp:Text level:Text thread:Text:? target:Text:? line:BigInt:? message:Text",
     "describe": "column_name:Text ordinal_position:Int column_id:BigInt data_type:Text is_nullable:Boolean "
     "is_primary_key:Boolean column_default:Text:? column_comment:Text:? schema_version:Int",
@@ -56,9 +57,12 @@ _ARROW = {
     "BigInt": pa.int64(),
     "Float": pa.float32(),
     "Boolean": pa.bool_(),
-    "ms": pa.timestamp("ms"),
-    "us": pa.timestamp("us"),
+    "Timestamp": pa.timestamp("us"),
 }
+# Tables whose times are milliseconds, though their type says microseconds (truth L30).
+_IN_MILLISECONDS = (
+    "audit_log", "job_nodes", "jobs", "namespaces", "storages", "topic_offsets", "topics", "users",
+)  # fmt: skip
 # Stored tables whose subject the sandbox does not have; they are listed but cannot be read.
 _ABSENT = ("audit_log",)
 _SYSTEM_OPTIONS = (
@@ -82,7 +86,9 @@ class SystemTables:
         self.kill_live: Callable[[str], bool] = lambda live_id: False
         self._stored = [table for table in stored_tables(self._started_ms) if table.namespace == "system"]
         self.schemas = {name: _schema(text) for name, text in _VIEWS.items()}
-        self.schemas |= {t.name: _stored_schema(t) for t in self._stored if t.name not in _ABSENT}
+        self.schemas |= {
+            t.name: pa.schema([column.field for column in t.columns]) for t in self._stored if t.name not in _ABSENT
+        }
         # Open transactions by id; the requests that hold them put them here.
         self.transactions: dict[str, OpenTransaction] = {}
         self._makers: dict[str, Callable[[], Iterable[Row]]] = {
@@ -129,7 +135,9 @@ class SystemTables:
         schema = self.schemas[table]
         with self._catalog.lock:
             rows = list(self._makers[table]())
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
+        columns: list[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
+        if table in _IN_MILLISECONDS and not self._options.mix_time_units:
+            columns = [_times(cells, field) for cells, field in zip(columns, schema, strict=True)]
         arrays = [pa.array(cells, field.type) for cells, field in zip(columns, schema, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -261,20 +269,18 @@ def _schema(text: str) -> pa.Schema:
     fields = []
     for part in text.split():
         name, kind, flag = [*part.split(":"), ""][:3]
-        declared = "Timestamp" if kind in ("ms", "us") else kind
-        metadata = {"kalam_data_type": json.dumps(declared)}
+        metadata = {"kalam_data_type": json.dumps(kind)}
         if flag != "?":
             metadata["kalam_column_flags"] = '["pk","nn","uq"]' if flag == "k" else '["nn"]'
         fields.append(pa.field(name, _ARROW[kind], flag == "?", metadata))
     return pa.schema(fields)
 
 
-def _stored_schema(table: TableDef) -> pa.Schema:
-    """Return the schema of a stored system table; all but two keep milliseconds."""
-    unit = pa.timestamp("us" if table.name in ("schemas", "manifest") else "ms")
-    return pa.schema([
-        column.field.with_type(unit) if column.type.name == "Timestamp" else column.field for column in table.columns
-    ])  # fmt: skip
+def _times(cells: Sequence[object], field: pa.Field) -> Sequence[object]:
+    """Return milliseconds as microseconds; cells of other columns as they are."""
+    if not pa.types.is_timestamp(field.type):
+        return cells
+    return [cell * 1000 if isinstance(cell, int) else None for cell in cells]
 
 
 def options_json(table: TableDef) -> str:

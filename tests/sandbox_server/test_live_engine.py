@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 
 import pytest
 import websockets
@@ -200,6 +201,8 @@ async def test_system_live_lists_what_runs(live, client):
     (row,) = [dict(zip([c["name"] for c in result["schema"]], cells, strict=True)) for cells in result["rows"]]
     assert (row["query"], row["options"]) == (f"SELECT * FROM {table}", '{"batch_size":5}')
     assert row["live_id"] == f"root-{row['connection_id']}-mine"
+    for name in ("created_at", "last_update", "last_ping_at"):
+        assert dt.datetime.fromtimestamp(row[name] / 1e6, dt.UTC).year > 2020
 
 
 @on_socket

@@ -69,6 +69,7 @@ def test_declare_source_types(table):
 def test_mix_time_units(table):
     sql = "SELECT TIMESTAMP '2026-01-01' AS ns, CAST('2026-01-01' AS TIMESTAMP(3)) AS ms, TIME '00:00:01' AS t"
     assert table.rows(sql) == [[1767225600000000, 1767225600000000, 1000000]]
+    assert table.rows("SELECT date_part('year', created_at) > 2020 FROM system.namespaces LIMIT 1") == [[True]]
 
 
 def test_hang_up_on_unencodable(table):

@@ -250,6 +250,35 @@ def test_system_tables_have_the_columns_of_the_server(served, name):
     assert bool(result["rows"]) is (name not in ("sessions", "describe"))
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "is_right"),
+    [
+        ("namespaces", "created_at", False),
+        ("users", "created_at", False),
+        ("topics", "created_at", False),
+        ("topics", "updated_at", False),
+        ("topic_offsets", "updated_at", False),
+        ("storages", "created_at", False),
+        ("jobs", "created_at", False),
+        ("jobs", "finished_at", False),
+        ("job_nodes", "updated_at", False),
+        ("tables", "created_at", True),
+        ("schemas", "updated_at", True),
+        ("manifest", "last_refreshed", True),
+    ],
+)
+def test_times_of_system_tables(served, table, column, is_right):
+    """All say microseconds; most are milliseconds (truth L30)."""
+    served.sql("CREATE TABLE app.t (id BIGINT PRIMARY KEY); INSERT INTO app.t (id) VALUES (1)")
+    served.sql("CREATE TOPIC app.events; ACK app.events GROUP 'g' UPTO OFFSET 0; STORAGE FLUSH TABLE app.t")
+    kinds = served.rows(f"SELECT arrow_typeof({column}) FROM system.{table}")
+    assert all(kind == ["Timestamp(µs)"] for kind in kinds)
+    for time_us, year, is_new in served.rows(
+        f"SELECT {column}, date_part('year', {column}), {column} > '2020-01-01' FROM system.{table}"
+    ):
+        assert (time_us > 1e15, year > 2020, is_new) == (is_right,) * 3
+
+
 def test_show_manifest(served):
     served.sql("CREATE TABLE app.f (id INT PRIMARY KEY) WITH (TYPE = 'USER'); INSERT INTO app.f (id) VALUES (1)")
     rows = [row[:4] + row[8:9] for row in served.rows("SHOW MANIFEST")]

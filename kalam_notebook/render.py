@@ -7,9 +7,10 @@ that also reads well where styles are stripped (GitHub). Called by the results, 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from html import escape
+from itertools import accumulate
 
 import pyarrow as pa
 
@@ -152,19 +153,37 @@ def render_text(
     notices: Sequence[str] = (),
     total_rows: int | None = None,
     max_rows: int = 20,
+    max_width: int | None = None,
     columns: Sequence[Column] | None = None,
 ) -> str:
-    """Render the preview of a table as plain text, columns aligned; arguments as in ``render_html``."""
+    """Render the preview of a table as plain text, columns aligned.
+
+    Args:
+        table: As in ``render_html``; so are the others.
+        title: One line above the table.
+        footer: Facts for the line below.
+        notices: Warnings, shown above everything.
+        total_rows: Rows of the whole when ``table`` holds only its first ones.
+        max_rows: Rows to show.
+        max_width: Columns of the terminal; the table's columns that do not fit are left out, and the last line says so.
+            None for any width.
+        columns: As the server announced them.
+    """
     preview = _preview(table, total_rows, max_rows, columns)
     lines = [f"Warning: {_one_line(notice)}" for notice in notices]
     if title:
         lines.append(_cut(_one_line(title), 2 * CELL_CHARS))
     types = tuple(_one_line(column.sql_type) + (" PK" if column.key else "") for column in preview.columns)
-    names = tuple(_one_line(column.name) for column in preview.columns)
-    rows = [tuple(map(_plain_cell, row, preview.columns)) for row in (*preview.head, *preview.tail)]
-    widths = [max(map(_width, cells)) for cells in zip(names, types, *rows, strict=True)]
-    printed = [_line(row, widths, preview.columns) for row in (names, types, *rows)]
-    printed.insert(2, "  ".join("─" * width for width in widths))
+    names = tuple(_cut(_one_line(column.name), CELL_CHARS) for column in preview.columns)
+    for chars in (TEXT_CHARS, TEXT_CHARS // 2):
+        rows = [tuple(_plain_cells(row, preview.columns, chars)) for row in (*preview.head, *preview.tail)]
+        widths = [max(map(_width, cells)) for cells in zip(names, types, *rows, strict=True)]
+        fitting = widths if max_width is None else _fitting(widths, max_width)
+        if len(fitting) == len(widths):
+            break
+    preview = replace(preview, columns=preview.columns[: len(fitting)])
+    printed = [_line(row[: len(fitting)], fitting, preview.columns) for row in (names, types, *rows)]
+    printed.insert(2, "  ".join("─" * width for width in fitting))
     if preview.hidden:
         printed.insert(3 + len(preview.head), preview.gap_line)
     lines += printed if preview.columns else []
@@ -250,14 +269,16 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-def _plain_cell(text: str | None, column: CellColumn) -> str:
-    if text is None:
-        return "NULL"
-    if text == "NULL":
-        return "'NULL'"
-    if not column.is_long or len(text) <= TEXT_CHARS:
-        return text
-    return f"{_cut(text, TEXT_CHARS)} ({len(text):,} characters)"
+def _plain_cells(row: Sequence[str | None], columns: Sequence[CellColumn], chars: int) -> Iterator[str]:
+    for text, column in zip(row, columns, strict=True):
+        if text is None:
+            yield "NULL"
+        elif text in ("", "NULL", "''"):  # As in SQL, to tell it from NULL, and from the sign for an empty text.
+            yield f"'{text}'"
+        elif column.is_long and len(text) > chars:
+            yield f"{_cut(text, chars)} ({len(text):,} characters)"
+        else:
+            yield text
 
 
 def _line(row: Sequence[str], widths: Sequence[int], columns: Sequence[CellColumn]) -> str:
@@ -266,6 +287,12 @@ def _line(row: Sequence[str], widths: Sequence[int], columns: Sequence[CellColum
         for cell, width, column in zip(row, widths, columns, strict=True)
     )
     return "  ".join(padded).rstrip()
+
+
+def _fitting(widths: list[int], room: int) -> list[int]:
+    """The widths of the first columns that fit beside each other; of one at least."""
+    ends = accumulate(widths, lambda end, width: end + 2 + width)
+    return widths[: max(1, sum(end <= room for end in ends))]
 
 
 def _width(text: str) -> int:

@@ -6,9 +6,11 @@ what is known of its completeness. Nothing here talks to the server.
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kalam_notebook.errors import ResultError
 from kalam_notebook.frames import to_pandas, to_polars, unsliced
@@ -23,6 +25,8 @@ __all__ = ["Completeness", "IncompleteResultWarning", "QueryResponse", "QueryRes
 
 #: How a result was read: as the server sent it, as one aggregated row, in windows of ``_seq``, or on local copies.
 Road = Literal["plain", "exact", "walk", "local"]
+
+_NOTEBOOK_WIDTH = 120
 
 
 class IncompleteResultWarning(UserWarning):
@@ -139,11 +143,17 @@ class QueryResult:
         return f"<QueryResult {self.row_count} rows × {len(self.columns)} columns>"
 
     def __str__(self) -> str:
+        return self._text(None)
+
+    def _text(self, width: int | None) -> str:
         from kalam_notebook.render import render_text
 
         if self._table is None:
             return self.message or f"{self.row_count} row(s)"
-        return render_text(self._table, columns=self.columns, footer=self.footer, notices=self.notices)
+        return render_text(self._table, columns=self.columns, footer=self.footer, notices=self.notices, max_width=width)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401 - IPython's printer has no types.
+        printer.text(self._text(_readers_width()) if _is_alone(printer) else repr(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +206,17 @@ class QueryResponse:
 
     def __str__(self) -> str:
         return "\n\n".join(str(result) for result in self.results)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401
+        width = _readers_width()
+        printer.text("\n\n".join(result._text(width) for result in self.results) if _is_alone(printer) else repr(self))
+
+
+def _readers_width() -> int:
+    """Characters of a line for the reader: of the terminal, or of a text that a notebook keeps."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _NOTEBOOK_WIDTH
+
+
+def _is_alone(printer: Any) -> bool:  # noqa: ANN401
+    """Whether IPython shows an object for itself, and not as a part of a list."""
+    return len(printer.stack) == 1

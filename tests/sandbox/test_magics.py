@@ -81,6 +81,18 @@ def test_a_select_is_shown_as_a_preview(shell, people):
     assert "3 rows" in str(result)
 
 
+def test_a_terminal_shows_rows(shell, people):
+    shell.run(f"%%kalam\nSELECT id, name FROM {people}")
+    *rows, foot = [line.strip() for line in shell.text.splitlines()[-4:]]
+    assert rows == ["1  Ada", "2  <script>alert(1)</script>", "3  NULL"]
+    assert foot.startswith("3 rows · complete · ")
+    assert "INT PK  TEXT" in shell.text
+    shell.run(f"%kalam tables {people.split('.')[0]}")
+    assert "people" in shell.shown
+    assert "1 row · complete · " in shell.shown
+    assert "<QueryResult" not in shell.shown
+
+
 def test_a_live_table_shows_its_query_without_the_values(shell, people):
     shell.value(f'%%kalam --live --params ["Ada", 4711]\nSELECT id, name FROM {people} WHERE name = $1 AND id < $2')
     assert "WHERE name = $1 AND id &lt; $2" in shell.shown

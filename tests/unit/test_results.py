@@ -2,8 +2,9 @@
 
 import pyarrow as pa
 import pytest
+from IPython.lib.pretty import pretty
 
-from kalam_notebook.results import Completeness, QueryResult
+from kalam_notebook.results import Completeness, QueryResponse, QueryResult
 
 COMPLETE = "complete"
 AGAIN = "complete (read again exactly: the server cuts results at 50 rows)"
@@ -48,3 +49,23 @@ def test_an_answer_as_sent_says_so():
 def test_completeness_names_the_road_and_the_reason():
     plain = Completeness(True, COMPLETE)
     assert (plain.road, plain.reason, plain.requests, str(plain)) == ("plain", None, 1, "complete")
+
+
+def test_ipython_shows_rows_for_a_result_that_stands_alone():
+    shown = result(COMPLETE)
+    assert pretty(shown) == str(shown)
+    assert "    1\n    2\n2 rows · complete · 1 request" in pretty(shown)
+    assert pretty([shown]) == "[<QueryResult 2 rows × 0 columns>]"
+    assert repr(shown) == "<QueryResult 2 rows × 0 columns>"
+    assert pretty(QueryResponse((shown, shown), 1.0)) == f"{shown}\n\n{shown}"
+    assert pretty(QueryResult((), 3, "Deleted 3 row(s)")) == "Deleted 3 row(s)"
+
+
+@pytest.mark.parametrize(("is_terminal", "columns"), [(True, 3), (False, 17)])
+def test_the_rows_keep_to_the_width_of_the_reader(is_terminal, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal, raising=False)
+    table = pa.table({f"n{i:02}": [i] for i in range(30)})
+    shown = pretty(QueryResult((), 1, _table=table))
+    assert len(shown.splitlines()[0].split()) == columns
+    assert f"{columns} of 30 columns shown" in shown

@@ -44,6 +44,8 @@ _VISIBLE |= {
     code: f"⟨U+{code:04X}⟩"
     for code in (*range(0x80, 0xA0), 0x061C, *range(0x200E, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 }
+# Spaces of all widths.
+_SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,20 @@ def cell_text(value: Any, column: CellColumn) -> str:  # noqa: ANN401 - the colu
         case "list" | "list32":
             return list_text(value[:LIST_WHOLE], len(value), single=column.kind == "list32")
         case _:
-            return visible(str(value))
+            return _with_ends(visible(str(value)))
+
+
+def _with_ends(text: str) -> str:
+    """Show the spaces at the ends of a text, which nobody sees."""
+    inner = text.strip(_SPACES)
+    if len(inner) == len(text):
+        return text
+    start = text.index(inner) if inner else len(text)
+    return "".join(map(_space, text[:start])) + inner + "".join(map(_space, text[start + len(inner) :]))
+
+
+def _space(char: str) -> str:
+    return "␣" if char == " " else f"⟨U+{ord(char):04X}⟩"
 
 
 def visible(text: str) -> str:

@@ -19,9 +19,9 @@ from kalam_notebook.wire.types import Column
 
 __all__ = ["render_html", "render_message_html", "render_text"]
 
-#: Characters of a cell that are shown; of its full text in a tooltip; in plain text.
+#: Characters of a cell that are shown, about; that it holds, for a copy of it, and in its tooltip; in plain text.
 CELL_CHARS = 80
-TITLE_CHARS = 1_000
+WHOLE_CHARS = 1_000
 #: Longer texts may be wider than a column, of wide characters such as 語 and W; they get a tooltip. As in ``cells.ts``.
 NARROW_CHARS = 32
 TEXT_CHARS = 40
@@ -43,6 +43,7 @@ white-space:nowrap;unicode-bidi:isolate;max-width:48em;overflow:hidden;text-over
 .kalam-out .kalam-cut{display:flex;align-items:baseline;gap:4px}
 .kalam-out .kalam-cut span{min-width:0;overflow:hidden;text-overflow:ellipsis}
 .kalam-out .kalam-cut small{flex:none}
+.kalam-out .kalam-mark{user-select:none;-webkit-user-select:none}
 .kalam-out .kalam-table tr{background:none!important}
 .kalam-out .kalam-table :is(th,td).kalam-n{text-align:right}
 .kalam-out .kalam-table th{font-weight:600;border-bottom:1px solid var(--jp-border-color1,var(--k-line))}
@@ -234,12 +235,13 @@ def _row_html(row: Sequence[str | None], columns: Sequence[CellColumn]) -> str:
 
 
 def _cell_html(text: str | None, column: CellColumn) -> str:
-    if text is None:
-        return f"<td{_aligned(column)}><em>NULL</em></td>"
+    if not text:
+        return f"<td{_aligned(column)}><em>{'NULL' if text is None else 'empty'}</em></td>"
     if not column.is_long or len(text) <= CELL_CHARS:
         return f"<td{_aligned(column)}{_title(text)}>{escape(text)}</td>"
-    # Two elements, so that the text gives way to the mark.
-    shown = f"<span>{escape(_cut(text, CELL_CHARS))}</span> <small>{len(text):,} characters</small>"
+    # Two elements, so that the text gives way to the mark, which is copied only with a text that is not whole.
+    mark = "" if len(text) > WHOLE_CHARS else ' class="kalam-mark"'
+    shown = f"<span>{escape(_cut(text, WHOLE_CHARS))}</span> <small{mark}>{len(text):,} characters</small>"
     return f'<td{_aligned(column)}{_title(text)}><div class="kalam-cut">{shown}</div></td>'
 
 
@@ -258,7 +260,7 @@ def _note_html(notice: str) -> str:
 
 
 def _attribute(text: str) -> str:
-    return escape(_one_line(_cut(text, TITLE_CHARS)))
+    return escape(_one_line(_cut(text, WHOLE_CHARS)))
 
 
 def _one_line(text: str) -> str:

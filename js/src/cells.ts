@@ -18,7 +18,7 @@ export interface Column {
 /** A value as it came: whole numbers of 64 bits and decimals are bigint and never pass through a double. */
 export type Value = null | boolean | number | bigint | string | Uint8Array | ArrayLike<number | null>;
 
-/** Characters of a cell that are shown. */
+/** Longer texts are told their length; a cell holds more of them, for a copy of it. As in `render.py`. */
 export const CELL_CHARS = 80;
 /** Longer texts may be wider than a column, of wide characters such as 語 and W; they get a tooltip. As in `render.py`. */
 export const NARROW_CHARS = 32;
@@ -62,8 +62,22 @@ export function cellText(value: Value, column: Column, length?: number | null): 
     case "list32":
       return listText(value as ArrayLike<number | null>, length, column.kind === "list32" ? float32Text : floatText);
     default:
-      return visible(String(value));
+      return withEnds(visible(String(value)), length == null);
   }
+}
+
+/** Shows the spaces at the ends of a text, which nobody sees; at its start only, when it is not the whole text. */
+function withEnds(text: string, whole: boolean): string {
+  const shown = text.replace(/^[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+/, spaces);
+  return whole ? shown.replace(/[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+$/, spaces) : shown;
+}
+
+function spaces(text: string): string {
+  return [...text].map((char) => (char === " " ? "␣" : codePoint(char))).join("");
+}
+
+function codePoint(char: string): string {
+  return `⟨U+${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 }
 
 /** Shows control characters and marks of writing direction, which would be dropped or would reorder the text. */
@@ -76,7 +90,7 @@ export function visible(text: string): string {
       if (char === "\t") return "⇥";
       if (code < 0x20) return String.fromCharCode(0x2400 + code);
       if (code === 0x7f) return "␡";
-      return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+      return codePoint(char);
     });
 }
 

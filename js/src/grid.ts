@@ -222,17 +222,19 @@ function show(cell: HTMLTableCellElement, row: Row, column: Column, index: numbe
   const text = cellText(value, column, length);
   const characters = isLong(column) && value !== null ? [...text] : [];
   const whole = characters.length && Math.max(length ?? 0, characters.length);
-  cell.classList.toggle("kl-null", value === null);
-  if (text.length > NARROW_CHARS) cell.title = whole > characters.length ? `${text}…` : text;
+  cell.classList.toggle("kl-null", value === null || value === "");
+  const isCut = whole > characters.length;
+  const start = isCut ? `${text}…` : text;
+  if (text.length > NARROW_CHARS) cell.title = start;
   else cell.removeAttribute("title");
   if (whole <= CELL_CHARS) {
-    cell.textContent = text;
+    cell.textContent = text || "empty";
     return;
   }
-  // Two elements, so that the text gives way to the mark.
+  // Two elements, so that the text gives way to the mark, which is copied only with a text that is not whole.
   const cut = element("div", "kl-cut");
-  const start = element("span", "", `${characters.slice(0, CELL_CHARS).join("")}…`);
-  cut.append(start, " ", element("small", "", `${grouped(whole)} characters`));
+  const mark = element("small", isCut ? "" : "kl-mark", `${grouped(whole)} characters`);
+  cut.append(element("span", "", start), " ", mark);
   cell.replaceChildren(cut);
 }
 

@@ -117,7 +117,7 @@ def test_a_cell_flashes_again_when_it_changes_again(page: Page):
         ("\"'`${document.title=1}`", None),
         ("a\x00b‮c\r\nd", "a␀b⟨U+202E⟩c↵d"),
         ("NULL", None),
-        ("x" * 5000, "x" * 80 + "… 5,000 characters"),
+        ("x" * 5000, "x" * 1000 + "… 5,000 characters"),
     ],
 )
 def test_nothing_of_the_data_is_markup(page: Page, value: str, shown: str | None):
@@ -129,6 +129,17 @@ def test_nothing_of_the_data_is_markup(page: Page, value: str, shown: str | None
     assert page.locator(".kalam-live :is(img, script)").count() == 0
     assert page.title() == ""
     expect(page.locator("td.kl-null")).to_have_count(0)
+
+
+def test_a_copy_of_a_long_cell_is_whole_or_does_not_look_so(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1, "word " * 100 + "end"), order(2, "x" * 5_000), order(3, ""), order(4, " a ")])
+    expect(page.locator("td.kl-null")).to_have_text("empty")
+    copies = page.locator("td:nth-child(2)").evaluate_all(
+        "cells => cells.map((cell) => { getSelection().selectAllChildren(cell); return getSelection().toString() })"
+    )
+    shown = [" ".join(copy.split()) for copy in copies]
+    assert shown == ["word " * 100 + "end", "x" * 1_000 + "… 5,000 characters", "empty", "␣a␣"]
 
 
 def test_long_cells_have_a_tooltip(page: Page):

@@ -20,7 +20,7 @@ THEMES = {
     "light": "--jp-content-font-color1:#212121;--jp-content-font-color2:rgba(0,0,0,.54);--jp-layout-color0:#fff",
     "dark": "--jp-content-font-color1:#fff;--jp-content-font-color2:rgba(255,255,255,.7);--jp-layout-color0:#111",
 }
-TEXTS = ["plain", "語" * 79, "W" * 79, "語" * 2_000, "W" * 5_000, "A sentence of words. " * 30, None]
+TEXTS = ["plain", "語" * 79, "W" * 79, "語" * 2_000, "W" * 5_000, ("A sentence of words. " * 30).strip(), None]
 
 
 @pytest.fixture
@@ -48,6 +48,20 @@ def test_no_column_runs_across_the_next(page: Page, theme: str, width: int, tmp_
     assert [title for title, _ in cells if title] == long
     assert {title for title in long if len(title) > 1_000} <= {title for title, is_cut in cells if is_cut} <= set(long)
     assert contrast_of(page.locator("td em").first, page.locator(".kalam-out")) >= 4.5
+
+
+def test_a_copy_of_a_long_cell_is_whole_or_does_not_look_so(page: Page):
+    page.set_content(render_html(pa.table({"t": ["word " * 100 + "end", "x" * 5_000, "short"]})))
+    copies = page.locator("td").evaluate_all(
+        "cells => cells.map((cell) => { getSelection().selectAllChildren(cell); return getSelection().toString() })"
+    )
+    assert [" ".join(copy.split()) for copy in copies] == [
+        "word " * 100 + "end",
+        "x" * 1_000 + "… 5,000 characters",
+        "short",
+    ]
+    heights = page.locator("td").evaluate_all("cells => cells.map((cell) => cell.offsetHeight)")
+    assert len(set(heights)) == 1  # On screen it is one line.
 
 
 def test_a_help_text_stands_in_columns(page: Page):

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 
-from kalam_notebook.render import render_html, render_message_html, render_text
+from kalam_notebook.render import _width, render_html, render_message_html, render_text
 from kalam_notebook.wire.types import Column, arrow_schema
 
 HOSTILE = [
@@ -136,13 +136,45 @@ def test_a_part_of_a_table_has_no_last_rows():
     assert page.cells[1:] == [*map(str, range(20)), "… 80 more rows …"]
 
 
-def test_long_cells_are_cut_and_tell_their_length():
-    text = "x" * 5000 + '"'
-    page = Page(render_html(pa.table({"t": [text]})))
-    assert page.cells[1] == "x" * 80 + "… 5,001 characters"
-    titles = [value for name, value in page.attributes if name == "title"]
-    assert titles == ["t", "x" * 1000 + "…"]
-    assert render_text(pa.table({"t": [text]})).splitlines()[3] == "x" * 40 + "… (5,001 characters)"
+def test_long_cells_are_whole_for_a_copy_and_tell_their_length():
+    text = "x" * 300 + '"'
+    html = render_html(pa.table({"t": [text]}))
+    assert Page(html).cells[1] == f"{text} 301 characters"
+    assert '<small class="kalam-mark">301 characters</small>' in html
+    assert render_text(pa.table({"t": [text]})).splitlines()[3] == "x" * 40 + "… (301 characters)"
+
+
+def test_longer_cells_are_cut_visibly():
+    html = render_html(pa.table({"t": ["x" * 5000]}))
+    page = Page(html)
+    assert page.cells[1] == "x" * 1000 + "… 5,000 characters"
+    assert 'class="kalam-mark"' not in html
+    assert [value for name, value in page.attributes if name == "title"] == ["t", "x" * 1000 + "…"]
+
+
+def test_null_empty_and_spaces_can_be_told_apart():
+    table = pa.table({"t": [None, "", "NULL", "''", "empty", "a ", " a", "  "]})
+    html = render_html(table)
+    assert Page(html).cells[1:] == ["NULL", "empty", "NULL", "''", "empty", "a␣", "␣a", "␣␣"]
+    assert html.count("<em>NULL</em>") == html.count("<em>empty</em>") == 1
+    lines = [line.strip() for line in render_text(table).splitlines()[3:-1]]
+    assert lines == ["NULL", "''", "'NULL'", "'" * 4, "empty", "a␣", "␣a", "␣␣"]
+
+
+@pytest.mark.parametrize("width", [10, 34, 60, 80, 200])
+def test_plain_text_keeps_to_a_width(width):
+    table = pa.table({"id": range(40), "text": ["語 " * 60] * 40, **{f"n{i}": [i] * 40 for i in range(20)}})
+    lines = render_text(table, max_width=width).splitlines()
+    columns = len(lines[0].split())
+    *rows, foot = lines
+    assert max(map(_width, rows)) <= max(width, len("… 20 more rows …"))
+    assert columns == {10: 1, 34: 1, 60: 2, 80: 5, 200: 22}[width]
+    assert foot.endswith("20 of 40 rows shown" + (f", {columns} of 22 columns shown" if columns < 22 else ""))
+
+
+def test_plain_text_of_any_width():
+    table = pa.table({f"n{i}": [i] for i in range(40)})
+    assert len(render_text(table).splitlines()[0].split()) == 40
 
 
 @pytest.mark.parametrize("text", ["語" * 40, "W" * 80, '"' * 33], ids=["wide", "long", "quotes"])

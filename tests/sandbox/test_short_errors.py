@@ -147,7 +147,7 @@ def test_more_is_there_for_whom_asks(shell, capsys, connect):
     assert run_cell(shell, capsys, query) == short
     shell.run_line_magic("xmode", "Verbose")
     assert len(run_cell(shell, capsys, query)) > 50
-    shell.run_cell("client.close()")
+    shell.run_cell("kalam.close()")
 
 
 def test_the_libraries_between_are_left_out(shell, capsys, tmp_path):

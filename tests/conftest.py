@@ -3,6 +3,7 @@
 With ``KALAM_TEST_URL`` and ``KALAM_TEST_ROOT_PASSWORD`` the tests marked ``contract`` run against that server instead.
 """
 
+import gc
 import os
 import socket
 import uuid
@@ -34,6 +35,12 @@ def pytest_configure(config):
             del os.environ[name]
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         os.environ[name] = f"http://127.0.0.1:{_CLOSED.getsockname()[1]}"
+
+
+def pytest_collection_finish():
+    """Leave what is there from now on out of collections of garbage, which many tests ask for."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

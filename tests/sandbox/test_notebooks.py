@@ -24,7 +24,7 @@ EXAMPLES = [
 
 
 def execute(notebook, folder):
-    client = NotebookClient(notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(notebook, timeout=280, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     client.execute()
     return notebook
 
@@ -59,5 +59,5 @@ def test_a_failing_cell_of_the_quickstart_fails_the_run(tmp_path):
 
 @pytest.mark.parametrize("code", EXAMPLES)
 def test_an_example_runs(code, tmp_path):
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -19,7 +19,7 @@ def found(tmp_path_factory):
     command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file", ""]
     ignore = ["--disable-error-code=import-untyped"]  # Libraries without types are not ours to check.
     files = [str(CONSUMER), *map(str, sorted(folder.iterdir()))]
-    done = subprocess.run([*command, *ignore, *files], capture_output=True, text=True, timeout=110, cwd=folder)
+    done = subprocess.run([*command, *ignore, *files], capture_output=True, text=True, timeout=280, cwd=folder)
     assert done.returncode == 1, done.stderr
     return done.stdout
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text, true_type
+from kalam_notebook.reading.window import EVERY_VERSION
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
-from kalam_notebook.wire.shape import Shape, bare_branches, rename_duplicates
+from kalam_notebook.wire.shape import Clauses, Shape, bare_branches, rename_duplicates
 from kalam_notebook.wire.steady import NO_LIMIT
 from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
 
@@ -46,11 +47,6 @@ class ExactReader:
     def forget(self) -> None:
         """Trust nothing that was found out about queries, because a table may be another one now."""
         self._types.clear()
-
-    def announced(self, endpoint: Endpoint, shape: Shape, params: Sequence[Any]) -> tuple[Column, ...]:
-        """The columns as the server announces them, without rows."""
-        answer = endpoint.execute(f"SELECT * FROM (\n{shape.text}\n) AS q LIMIT 0", params)
-        return answer.results[0].columns
 
     def true_types(
         self, endpoint: Endpoint, shape: Shape, params: Sequence[Any], columns: Sequence[Column]
@@ -128,6 +124,57 @@ class ExactReader:
             column if agrees(column, text) else column_of(column.name, text)
             for column, text in zip(columns, types, strict=True)
         )
+
+    def read_versions(
+        self,
+        endpoint: Endpoint,
+        clauses: Clauses,
+        types: Sequence[str],
+        params: Sequence[Any],
+        columns: Sequence[Column],
+    ) -> tuple[pa.Table, int]:
+        """Read a plain query over one table, and with it the newest version that the scan has seen.
+
+        One scan tells the rows, and whether it was cut: a condition on ``_deleted`` makes it go through deleted rows as
+        well. So the query's own condition chooses what is listed instead of what is scanned.
+
+        Args:
+            endpoint: Runs the SQL.
+            clauses: The query, whose condition does not name ``_seq`` or ``_deleted``.
+            types: The Arrow types of the output.
+            params: JSON values for ``$1 …``.
+            columns: Its columns as announced, with different names.
+
+        Returns:
+            The rows in no order, and the newest ``_seq``, tombstones included; 0 for an empty table.
+
+        Raises:
+            ServerError: The server refuses, for example for its memory limit.
+        """
+        import pyarrow as pa
+
+        true = [_TrueColumn(c.name, text, true_type(text)) for c, text in zip(columns, types, strict=True)]
+        names = [f"c{index}" for index in range(len(true))]
+        lists = ", ".join(
+            f"array_agg({exact_text(n, t.type, t.type_text)}) FILTER (WHERE m) AS {n}"
+            for n, t in zip(names, true, strict=True)
+        )
+        # Deleted rows are not for the condition, which may fail on what they hold.
+        # Without a condition one is made up: the engine trips over a bare ``NOT _deleted``.
+        match = f"(\n{clauses.where}\n)" if clauses.where else "_seq > 0"
+        inner = (
+            f"SELECT {clauses.columns}\n, _seq AS kalam_seq, CASE WHEN _deleted THEN false ELSE {match} END AS kalam_is"
+            f" FROM {clauses.table} WHERE {EVERY_VERSION}"
+        )
+        sql = (
+            f"SELECT array_agg(rn) FILTER (WHERE m) AS rn, {lists}, [max(s)] AS s FROM "
+            f"(SELECT *, row_number() OVER () AS rn FROM (\n{inner}\n) AS q({', '.join([*names, 's', 'm'])})) AS r"
+        )
+        found_types = [pa.int64(), *(column.type for column in true), pa.int64()]
+        ((*arrays, newest),) = endpoint.execute_lists(sql, params, [found_types])
+        fields = [_field(column, found) for column, found in zip(columns, true, strict=True)]
+        seen = None if newest is None else newest[0].as_py()
+        return assemble(arrays, pa.schema(fields)), int(seen or 0)
 
 
 def _in_either_form(text: str, names: Sequence[str], ask: Callable[[str], list[Any]]) -> list[Any]:

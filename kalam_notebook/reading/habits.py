@@ -32,6 +32,11 @@ class Habits:
     limit_cap: int = 1000
     drops_sign: bool = True
 
+    @property
+    def cuts_nothing(self) -> bool:
+        """Whether no cap was found."""
+        return min(self.default_cap, self.limit_cap) >= _ROWS
+
 
 class HabitsProbe:
     """Asks a server for its habits, once."""

@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import ResultError, ServerError
+from kalam_notebook.errors import ProtocolError, ResultError, ServerError
 from kalam_notebook.progress import Meter
 from kalam_notebook.reading.batches import BatchWalk
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint, WatchableEndpoint
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 __all__ = ["Reader"]
 
 
+#: Tables and queries that are remembered.
+_MOST_REMEMBERED = 1000
+#: Where fewer rows are wanted, a limit in the statement is worth more than one scan less.
+_WHOLE_ROWS = 100_000
+
+
 class Reader:
     """Reads queries completely.
 
@@ -56,11 +62,16 @@ class Reader:
         self._local = LocalEngine()
         self._window = window
         self._habits = HabitsProbe(habits)
+        self._small: dict[tuple[str | None, str], bool] = {}  # Whether plain answers hold all rows of a table.
+        self._keys: dict[tuple[str | None, str], str] = {}
+        # Queries whose plain answer was not enough, and why.
+        self._reread: dict[tuple[str | None, str], str] = {}
         self._system_columns: dict[str, tuple[Column, ...]] = {}  # Of the server's own tables, which stay as they are.
 
     def forget(self) -> None:
         """Trust nothing that was found out about tables, because something was written."""
         self._exact.forget()
+        self._keys.clear()
         if self._window is not None:
             self._window.forget()
 
@@ -92,7 +103,7 @@ class Reader:
             meter.count = lambda: int(self._as_user(user).execute_row(count)[0])
         if shape is None or not shape.is_select:
             return self._read_command(run, sql, shape)
-        return self._checked(run, shape, run.select(shape), user)
+        return self._checked(run, shape, self._found(run, shape, user), user)
 
     def read_batches(
         self, sql: str, params: Sequence[Any] = (), *, batch_rows: int, max_rows: int | None = None
@@ -117,7 +128,7 @@ class Reader:
         if shape is None or not shape.is_select:
             return (yield from _sliced(self._read_command(run, sql, shape), batch_rows))
         if shape.clauses is None or not self._needs_windows(run, shape, user):
-            return (yield from _sliced(self._checked(run, shape, run.select(shape), user), batch_rows))
+            return (yield from _sliced(self._checked(run, shape, self._found(run, shape, user), user), batch_rows))
         return (yield from self._read_windows(run, shape, batch_rows))
 
     def _needs_windows(self, run: Run, shape: Shape, user: str | None) -> bool:
@@ -205,6 +216,69 @@ class Reader:
             return _result(run, sql, found, True, "complete")
         return _not_certain(run, sql, found, f"{rows} rows, and the server may have cut them without saying so")
 
+    def _found(self, run: Run, shape: Shape, user: str | None) -> Found:
+        """The rows: exact at once where the plain answer can only be cut, else the plain answer first."""
+        (table,) = scanned_tables(shape.text) or ("",) if shape.clauses is not None else ("",)
+        is_plain_enough = self._small.get((user, table), False) or self._habits.known.cuts_nothing
+        found = None
+        if table and self._window is not None and not is_plain_enough and _may_be_cut(shape, run.limit):
+            found = self._read_at_once(run, shape, table, user)
+        elif (user, shape.text) in self._reread:
+            found = self._read_again(run, shape, self._reread[user, shape.text])
+        found = found or run.select(shape)
+        if table:
+            self._learn(user, table, shape, found)
+        if found.road == "exact" and found.reason and self._window is not None:
+            if len(self._reread) >= _MOST_REMEMBERED:
+                self._reread.clear()
+            self._reread[user, shape.text] = found.reason
+        return found
+
+    def _read_again(self, run: Run, shape: Shape, reason: str) -> Found | None:
+        """A query whose plain answer was not enough the last time, exact at once."""
+        try:
+            return replace(run.exact(shape, None), reason=reason)
+        except (ServerError, ProtocolError, ResultError):
+            return None
+
+    def _read_at_once(self, run: Run, shape: Shape, table: str, user: str | None) -> Found | None:
+        assert self._window is not None
+        writes = self._window.writes
+        try:
+            if (
+                shape.clauses is not None
+                and shape.clauses.looks_up
+                and self._key(run, table, user) == (shape.clauses.looks_up)
+            ):
+                return None  # The server finds it without a scan.
+            columns = run.columns_of(table)
+            read = run.versions(shape, columns)
+            if read is None:
+                return None
+            found, newest = read
+            if found.road == "exact" and self._window.trusted(table, user) is None:
+                scan = self._window.prove(run.endpoint, table, newest, columns, writes, user)
+                if scan.is_beyond:
+                    return replace(run.walk(shape, found.columns), reason=_unread(table))
+        except ServerError:
+            return None  # The plain statement tells why.
+        return found
+
+    def _key(self, run: Run, table: str, user: str | None) -> str:
+        """The primary key of a table, or empty."""
+        if (user, table) not in self._keys:
+            keys = [column.name for column in run.columns_of(table) if column.is_primary_key]
+            self._keys[user, table] = keys[0] if len(keys) == 1 else ""
+        return self._keys[user, table]
+
+    def _learn(self, user: str | None, table: str, shape: Shape, found: Found) -> None:
+        """Remember what a table is like: a large one is read exactly at once, a small one plainly."""
+        is_long = found.table.num_rows >= self._habits.known.default_cap
+        if is_long or (shape.clauses is not None and not shape.clauses.where):
+            if len(self._small) >= _MOST_REMEMBERED:
+                self._small.clear()
+            self._small[user, table] = not is_long
+
     def _checked(self, run: Run, shape: Shape, found: Found, user: str | None) -> QueryResult:
         """The result, after a look at its tables: at the scan window (truth R7), and at spoilt columns."""
         if found.failure is not None:
@@ -219,6 +293,9 @@ class Reader:
         for table in tables:
             assert self._window is not None
             scan = self._window.trusted(table, user)
+            if scan is None and found.road == "walk":
+                columns[table] = run.columns_of(table)  # Right whatever a scan reaches.
+                continue
             if scan is None and _is_look_up(run, shape, table):
                 continue
             scan = scan or self._window.look(run.endpoint, table, user)
@@ -230,10 +307,9 @@ class Reader:
                 )
             columns[table] = scan.columns
             if scan.is_beyond and found.road != "walk":
-                beyond = f"{table} holds more row versions than the server scans"
                 if shape.clauses is None:
                     return _not_certain(run, shape.text, found, _beyond(table))
-                found = replace(run.walk(shape, found.columns), reason=beyond)
+                found = replace(run.walk(shape, found.columns), reason=_unread(table))
         damage = spoilt_columns(run.endpoint, shape, columns, found.table)
         if damage is not None:
             return _not_certain(run, shape.text, found, damage)
@@ -244,6 +320,12 @@ def _shape(sql: str, params: Sequence[Any]) -> Shape | None:
     """The shape of a query, and its text as it is sent."""
     shape = shape_of(cast_decimals(sql, params))
     return shape if shape is None or not shape.is_select else replace(shape, text=keep_sorts(shape.text))
+
+
+def _may_be_cut(shape: Shape, limit: int | None) -> bool:
+    """Whether a query over one table may be worth reading exactly without having seen its plain answer."""
+    clauses = shape.clauses
+    return clauses is not None and not clauses.names_versions and (limit is None or limit > _WHOLE_ROWS)
 
 
 def _told(found: Found) -> str:
@@ -260,6 +342,10 @@ def _is_look_up(run: Run, shape: Shape, table: str) -> bool:
     names = {column.name for column in announced}  # A view has no versions, and its columns may be computed.
     keys = [column.name for column in announced if column.is_primary_key]
     return "_seq" in names and keys == [shape.clauses.looks_up]
+
+
+def _unread(table: str) -> str:
+    return f"{table} holds more row versions than the server scans"
 
 
 def _beyond(table: str) -> str:

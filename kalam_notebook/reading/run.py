@@ -17,6 +17,7 @@ from kalam_notebook.reading.walk import Walk, WalkPlan, plan_walk
 from kalam_notebook.results import Road
 from kalam_notebook.transport.http_failures import NoAnswerError
 from kalam_notebook.transport.sql import Answer
+from kalam_notebook.wire.arrow_names import column_of
 from kalam_notebook.wire.shape import Shape, rename_duplicates, shape_of
 from kalam_notebook.wire.stars import expand_stars, star_sources
 from kalam_notebook.wire.types import Column, unknown_types
@@ -79,6 +80,7 @@ class Run:
         self._exact = exact
         self._habits = habits
         self._on_rows = on_rows
+        self._as_user: str | None = None  # As whom the server ran the last question for columns.
 
     @property
     def requests(self) -> int:
@@ -166,11 +168,13 @@ class Run:
 
     def announced(self, shape: Shape) -> tuple[Column, ...]:
         """The columns of the result as the server announces them."""
-        return self._exact.announced(self.endpoint, shape, self.params)
+        return self.columns_of(f"(\n{shape.text}\n) AS q", self.params)
 
-    def columns_of(self, source: str) -> tuple[Column, ...]:
-        """The columns of a table, perhaps with an alias; nothing is scanned for that."""
-        return self.endpoint.execute(f"SELECT * FROM {source} LIMIT 0").results[0].columns
+    def columns_of(self, source: str, params: Sequence[Any] = ()) -> tuple[Column, ...]:
+        """The columns of a table or sub-query, perhaps with an alias; nothing is scanned for that."""
+        result = self.endpoint.execute(f"SELECT * FROM {source} LIMIT 0", params).results[0]
+        self._as_user = result.as_user
+        return result.columns
 
     def exact(self, shape: Shape, plain: Found | None, *, careful: bool = False) -> Found:
         """The whole result as one aggregated row.
@@ -187,7 +191,44 @@ class Run:
             )
         except Unwrappable as exc:
             raise ResultError(f"{exc}.") from exc
-        return self._ordered(shape, Found(shown, table, plain.as_user if plain else None, road="exact"))
+        return self._ordered(shape, Found(shown, table, plain.as_user if plain else self._as_user, road="exact"))
+
+    def versions(self, shape: Shape, source: Sequence[Column]) -> tuple[Found, int] | None:
+        """A plain query over one table, exact in one scan, and the newest version that it has seen.
+
+        Args:
+            shape: A shape with ``clauses``.
+            source: The table's columns.
+
+        Returns:
+            The rows; None where they have to be read otherwise: columns with equal names, a view, too large an answer.
+        """
+        assert shape.clauses is not None
+        names = {column.name for column in source}
+        if not {"_seq", "_deleted"} <= names:
+            return None
+        columns = tuple(source) if shape.clauses.columns == "*" else self.announced(shape)
+        if not columns or len({column.name for column in columns}) < len(columns):
+            return None
+        try:
+            types = self._exact.true_types(self.endpoint, shape, self.params, columns)
+            table, newest = self._exact.read_versions(self.endpoint, shape.clauses, types, self.params, columns)
+        except (ServerError, ProtocolError, NoAnswerError) as exc:
+            if _may_pass(exc):
+                raise
+            return (replace(self.walk(shape, columns), reason=_TOO_LARGE), 0) if is_exhausted(exc) else None
+        shown = tuple(
+            column if agrees(column, text) else column_of(column.name, text)
+            for column, text in zip(columns, types, strict=True)
+        )
+        reason = self._cut(table.num_rows)
+        found = Found(shown, table, self._as_user, unknown_types(columns), road="exact", reason=reason)
+        return self._ordered(shape, found), newest
+
+    def _cut(self, rows: int) -> str | None:
+        """Why the plain answer would not have been enough."""
+        cap = self._habits.ask(self.endpoint).default_cap if rows > 1 else self._habits.known.default_cap
+        return f"the server cuts results at {cap} rows" if rows >= cap else None
 
     def walk(self, shape: Shape, columns: Sequence[Column]) -> Found:
         """All rows of a plain query over one table, in pages of ``_seq``."""

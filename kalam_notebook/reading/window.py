@@ -9,16 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.wire.types import Column
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+__all__ = ["EVERY_VERSION", "Scan", "WindowCheck", "newer_seq"]
 
-__all__ = ["Scan", "WindowCheck", "newer_seq"]
+#: A condition that all rows fulfil. Any that names ``_deleted`` has the server read deleted rows as well, in one scan.
+EVERY_VERSION = "_deleted >= false"
+
+_LAST_SEQ = 2**63 - 1
 
 #: How long a table that was within the window is taken to be so, in seconds (truth, section 3).
 TRUSTED_S = 60.0
@@ -42,6 +43,8 @@ class Scan:
 class WindowCheck:
     """Tells tables beyond the window, and remembers those within it for a minute.
 
+    A table that was within the window and has had no new version since is so still, however long ago that was.
+
     Args:
         now: A clock in seconds; for tests.
     """
@@ -49,12 +52,18 @@ class WindowCheck:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._within: dict[tuple[str | None, str], tuple[float, Scan]] = {}
+        self._proved: dict[tuple[str | None, str], int] = {}  # The newest version of a table that was within.
         self._writes = 0
 
     def forget(self) -> None:
         """Trust no table any more, because something was written."""
         self._writes += 1
         self._within.clear()
+
+    @property
+    def writes(self) -> int:
+        """How often something was written, so that what was asked before can be told from what was asked after."""
+        return self._writes
 
     def trusted(self, table: str, user: str | None = None) -> Scan | None:
         """What is known of a table that was within the window a short while ago."""
@@ -87,40 +96,76 @@ class WindowCheck:
         if (known := self.trusted(table, user)) is not None:
             return known
         writes = self._writes
-        found = _ask(endpoint, table)
-        if not found.is_beyond and writes == self._writes:
+        columns = endpoint.execute(f"SELECT * FROM {table} LIMIT 0").results[0].columns
+        proved = self._proved.get((user, table))
+        if proved is not None and newer_seq(endpoint, table, proved) is None:
+            found = Scan(False, proved, columns)
+        else:
+            found = _ask(endpoint, table, columns)
+        return self._kept(found, table, user, writes)
+
+    def prove(
+        self,
+        endpoint: Endpoint,
+        table: str,
+        seen: int,
+        columns: tuple[Column, ...],
+        writes: int,
+        user: str | None = None,
+    ) -> Scan:
+        """Tell from the newest version that a scan of a whole table has seen; that costs no scan where it is the last.
+
+        Args:
+            endpoint: Runs the SQL.
+            table: Qualified name, as it can stand in SQL.
+            seen: The newest ``_seq`` of that scan, tombstones included; 0 for none.
+            columns: The table's columns.
+            writes: ``writes`` before that scan.
+            user: As for ``scan``.
+
+        Raises:
+            ServerError: The server refuses to tell.
+        """
+        if newer_seq(endpoint, table, seen) is None:
+            return self._kept(Scan(False, seen, columns), table, user, writes)
+        return self._kept(_ask(endpoint, table, columns), table, user, writes)
+
+    def _kept(self, found: Scan, table: str, user: str | None, writes: int) -> Scan:
+        if found.is_beyond:
+            self._proved.pop((user, table), None)
+        elif writes == self._writes:
             self._within[user, table] = (self._now(), found)
+            self._proved[user, table] = found.newest
         return found
 
 
-def _ask(endpoint: Endpoint, table: str) -> Scan:
-    newest, columns = _newest(endpoint, table)
+def _ask(endpoint: Endpoint, table: str, columns: tuple[Column, ...]) -> Scan:
+    newest = _newest(endpoint, table)
     while True:
         if newer_seq(endpoint, table, newest) is None:
             return Scan(False, newest, columns)
         # Either the window hides it, or it was written just now: then the next scan sees it.
-        again, columns = _newest(endpoint, table)
+        again = _newest(endpoint, table)
         if again == newest:
             return Scan(True, newest, columns)
         newest = again
 
 
-def _newest(endpoint: Endpoint, table: str) -> tuple[int, tuple[Column, ...]]:
-    """The newest version that a scan sees, tombstones included; and the columns."""
-    newest = f"SELECT max(_seq) AS s FROM {table}"
-    answer = endpoint.execute(f"{newest}; {newest} WHERE _deleted = true; SELECT * FROM {table} LIMIT 0")
-    *tables, _ = answer.tables
-    seqs = (int(value) for table in tables if table is not None for value in _values(table))
-    return max(seqs, default=0), answer.results[-1].columns
-
-
-def _values(table: pa.Table) -> list[int]:
-    return [value for value in table.column(0).to_pylist() if value is not None]
+def _newest(endpoint: Endpoint, table: str) -> int:
+    """The newest version that a scan sees, tombstones included."""
+    return _greatest(endpoint, f"SELECT max(_seq) AS s FROM {table} WHERE {EVERY_VERSION}")
 
 
 def newer_seq(endpoint: Endpoint, table: str, newest: int) -> int | None:
-    """A version of a table that is newer than one, tombstones included; None when there is none (truth R7)."""
-    where = f"FROM {table} WHERE _seq > {newest}"
-    sql = f"SELECT _seq {where} LIMIT 1; SELECT _seq {where} AND _deleted = true LIMIT 1"
-    found = (value for rows in endpoint.execute(sql).tables if rows is not None for value in _values(rows))
-    return max(found, default=None)
+    """A version of a table that is newer than one, tombstones included; None when there is none (truth R7).
+
+    Only with an upper bound does the server leave out the files that hold nothing newer.
+    """
+    window = f"_seq > {newest} AND _seq <= {_LAST_SEQ}"
+    return _greatest(endpoint, f"SELECT _seq AS s FROM {table} WHERE {window} AND {EVERY_VERSION} LIMIT 1") or None
+
+
+def _greatest(endpoint: Endpoint, sql: str) -> int:
+    (rows,) = endpoint.execute(sql).tables
+    assert rows is not None
+    return max((int(value) for value in rows.column(0).to_pylist() if value is not None), default=0)

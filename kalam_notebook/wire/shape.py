@@ -56,12 +56,14 @@ class Clauses:
         table: Between FROM and WHERE: the table and perhaps an alias.
         where: Behind WHERE; empty without one.
         looks_up: The column that the condition compares with one value, if it does nothing else; else empty.
+        names_versions: Whether the condition names ``_seq`` or ``_deleted``, which decide what is scanned.
     """
 
     columns: str
     table: str
     where: str
     looks_up: str = ""
+    names_versions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,7 @@ def _clauses(sql: str, tokens: Sequence[Token], top: Sequence[Token]) -> Clauses
         sql[source[0].start : source[-1].end],
         sql[rest[0].end : top[-1].end].strip() if rest else "",
         _looked_up(condition),
+        any(token.identifier in {"_seq", "_deleted"} for token in condition),
     )
 
 

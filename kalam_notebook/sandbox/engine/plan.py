@@ -22,7 +22,7 @@ class HiddenFilter:
 
     Attributes:
         table: Table as the plan spells it.
-        tombstones: ``_deleted = true`` or bare ``_deleted`` stands among the conditions.
+        tombstones: A condition names ``_deleted``; deleted rows are then read as well, and judged by it as all others.
         after: Greatest w of conditions ``_seq > w``, None without any.
         others: Number of other conditions.
     """
@@ -113,6 +113,7 @@ def _hidden(text: str, table: str) -> HiddenFilter:
         elif _DELETED.search(condition) and not condition.startswith("NOT "):
             tombstones = True
         else:
+            tombstones = tombstones or "._deleted" in condition
             others += 1
     return HiddenFilter(table, tombstones, after, others)
 

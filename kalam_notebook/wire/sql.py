@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from kalam_notebook.wire.tokens import KEPT_CHARACTERS, Kind, Token, UnreadableSQL, tokenize
+from kalam_notebook.wire.tokens import KEPT_CHARACTERS, Kind, Token, UnreadableSQL, first_token, tokenize
 
 __all__ = [
     "Kind",
@@ -61,6 +61,10 @@ def is_repeatable(sql: str) -> bool:
 
 def _is_repeatable(sql: str) -> bool:
     try:
+        first = first_token(sql)
+        # A text that writes may be long; most tell it by their first word.
+        if first is None or first.word not in _READS | {"BEGIN", ""}:
+            return False
         statements = _statements(tokenize(sql))
     except UnreadableSQL:
         return False

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-__all__ = ["KEPT_CHARACTERS", "Kind", "Token", "UnreadableSQL", "tokenize"]
+__all__ = ["KEPT_CHARACTERS", "Kind", "Token", "UnreadableSQL", "first_token", "tokenize"]
 
 #: Texts up to here keep their tokens: a query is looked at from many sides. A longer text is rather a write, read once.
 KEPT_CHARACTERS = 4_000
@@ -87,6 +87,15 @@ def tokenize(sql: str) -> list[Token]:
         UnreadableSQL: The text cannot be tokenized.
     """
     return list(_kept_tokens(sql) if len(sql) <= KEPT_CHARACTERS else _tokens(sql))
+
+
+def first_token(sql: str) -> Token | None:
+    """The first token of a text, of which no more is read; None when there is none.
+
+    Raises:
+        UnreadableSQL: The text cannot be tokenized up to there.
+    """
+    return next(_tokens(sql), None)
 
 
 @lru_cache(maxsize=64)

@@ -15,6 +15,7 @@ from kalam_notebook.wire.sql import (
     table_names,
     tokenize,
 )
+from kalam_notebook.wire.tokens import first_token
 
 
 @pytest.mark.parametrize(
@@ -212,3 +213,10 @@ def test_what_is_not_one_select():
     into = shape_of("SELECT * INTO x FROM t")
     assert into is not None
     assert not into.is_select
+
+
+def test_of_a_long_text_that_writes_only_the_first_word_is_read():
+    text = "/* rows */ INSERT INTO app.t (id) VALUES (1), \\ this cannot be read"
+    assert str(first_token(text).text) == "INSERT"
+    assert not is_repeatable(text)
+    assert first_token(" -- nothing") is None

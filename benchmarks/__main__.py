@@ -11,10 +11,14 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.measure import Figure, choose, wanted
+from benchmarks.measure import Figure, choose, on_server, use_server, wanted
 
 #: Modules with a generator ``figures(*, small)``, in the order of the table.
-MODULES = ("decoding", "traffic", "process", "live")
+MODULES = ("decoding", "traffic", "process", "live", "costs")
+
+#: What is measured with ``--server``, and what tells which server that is.
+SERVER_MODULES = ("costs",)
+ON_SERVER = ("KALAM_TEST_URL", "KALAM_TEST_ROOT_PASSWORD", "KALAM_TEST_SERVER_PID")
 
 #: How often a figure that misses its bound is measured again.
 AGAIN = 2
@@ -32,8 +36,14 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="smaller sizes, for CI")
     parser.add_argument("--only", default="", help="one figure, for example D9")
     parser.add_argument("--out", type=Path, help="write the table to this file as well")
+    parser.add_argument("--server", action="store_true", help="what questions cost the server of KALAM_TEST_URL")
     chosen = parser.parse_args()
     choose(chosen.only)
+    if chosen.server:
+        missing = [name for name in ON_SERVER if name not in os.environ]
+        if missing:
+            parser.error(f"--server needs {', '.join(missing)}")
+        use_server()
     lines = list(head(small=chosen.small))
     print("\n".join(lines), flush=True)
     measured: dict[str, list[Figure]] = {}
@@ -74,7 +84,7 @@ def head(*, small: bool) -> Iterator[str]:
 
 
 def figures(*, small: bool) -> Iterator[Figure]:
-    for name in MODULES:
+    for name in SERVER_MODULES if on_server() else MODULES:
         for figure in import_module(f"benchmarks.{name}").figures(small=small):
             if wanted(figure.name):
                 yield figure

@@ -8,7 +8,7 @@ import gzip
 import statistics
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import orjson
 import pyarrow as pa
@@ -19,7 +19,7 @@ from benchmarks.flood import Flood, flooding
 from benchmarks.measure import Figure, ratio, wanted
 from kalam_notebook.live.plan import Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live.schedule import Rhythm
-from kalam_notebook.live.truth import Delta, Fingerprint, fingerprint_of
+from kalam_notebook.live.truth import Delta, DeltaQuestion, fingerprint_of
 from kalam_notebook.live_table import LiveTable
 from kalam_notebook.transport.lane import Lane
 from kalam_notebook.transport.socket import LiveSocket
@@ -118,7 +118,7 @@ class Source:
         deleted = pa.array([False] * self._table.num_rows)
         return Reading(self._table.append_column("_deleted", deleted).select(held), self._table.num_rows - 1)
 
-    def read_delta(self, plan: TablePlan, after: int, floor: int, *, counts: bool) -> Delta:
+    def read_delta(self, plan: TablePlan, ask: DeltaQuestion) -> Delta:
         rows = self.read_rows(plan, None).rows.slice(0, 0)
         pairs = pa.table({"key": rows.column(plan.key), "seq": rows.column("_seq")})
         return Delta(rows, pairs, pairs, fingerprint_of(self._table.column("_seq").to_numpy()), 0)
@@ -127,9 +127,6 @@ class Source:
         return None
 
     def read_result(self, sql: str) -> ResultReading:
-        raise NotImplementedError
-
-    def read_fingerprints(self, tables: Sequence[str]) -> tuple[Fingerprint, ...]:
         raise NotImplementedError
 
 

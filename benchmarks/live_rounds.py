@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import orjson
@@ -15,8 +16,11 @@ from benchmarks.measure import Figure, wanted
 from benchmarks.traffic import Server, frame, served
 from kalam_notebook.live.keyed import KeyedEngine
 from kalam_notebook.live.query import parse_live_query
+from kalam_notebook.live.schedule import Question
 from kalam_notebook.live_source import ClientSource
+from kalam_notebook.reading.delta import read_deltas
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.transport.together import Together
 
 #: Rows that change between two rounds of the truth lane.
 _CHANGED = 1_000
@@ -63,14 +67,19 @@ def delta_figure(server: Server, size: int, *, rounds: int) -> Figure:
     client.execute_query("STORAGE FLUSH TABLE b.changing")
     endpoint = Heard(client._endpoint)
     source = ClientSource(
-        client.url, session=client._session, endpoint=endpoint, reader=client._reader, window=client._window
+        client.url,
+        session=client._session,
+        endpoint=endpoint,
+        reader=client._reader,
+        window=client._window,
+        deltas=Together(partial(read_deltas, endpoint)),
     )
     query = parse_live_query("SELECT * FROM b.changing")
     engine = KeyedEngine(query, source.describe(query.source), max_rows=None)
 
     def ask() -> int:
         """One round; return how many rows it changed."""
-        verdict = engine.finish(engine.next_job(now=0.0).run(source), now=0.0, at=0.0)
+        verdict = engine.finish(engine.next_job(Question.PROOF, now=0.0).run(source), now=0.0, at=0.0)
         if engine.is_diverged:
             raise AssertionError(f"the table is not the server's: {verdict}")
         return verdict.applied.total

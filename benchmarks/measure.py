@@ -14,6 +14,7 @@ from dataclasses import dataclass
 _LEAST_S = 0.1
 
 _chosen = ""
+_is_on_server = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,17 @@ def choose(start: str) -> None:
 def wanted(*names: str) -> bool:
     """Whether one of the figures was asked for, so that the work for it is worth its time."""
     return not _chosen or _chosen in names
+
+
+def use_server() -> None:
+    """Measure what questions cost on the server of ``KALAM_TEST_URL``."""
+    global _is_on_server
+    _is_on_server = True
+
+
+def on_server() -> bool:
+    """Whether that is to be done."""
+    return _is_on_server
 
 
 def seconds(work: Callable[[], object], *, calls: int = 1, clock: Callable[[], float] = time.process_time) -> float:

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from kalam_notebook.errors import AuthError, KalamError
 from kalam_notebook.live.cursor import Cursor
@@ -182,6 +183,8 @@ class LiveProtocol:
     def heard(self) -> None:
         """Something came from the server, a pong for example."""
         self._unanswered_ping = None
+        if self.status.is_silent:
+            self._become(Status(self.status.state))
 
     def received(self, message: Message, now: float) -> None:
         """A message came."""
@@ -236,6 +239,8 @@ class LiveProtocol:
             self._lose(Failure("the server did not answer a live query"), now)
         else:
             if now >= self._next_ping:
+                if self._pong_deadline() < math.inf and not self._is_held:
+                    self._become(replace(self.status, reason="the server does not answer", is_silent=True))
                 self._actions.append(Ping())
                 self._next_ping = now + self._timing.ping_interval
                 if self._unanswered_ping is None:
@@ -298,7 +303,9 @@ class LiveProtocol:
         self._go(trigger, reason=self.status.reason)
 
     def _go(self, trigger: Input, *, reason: str = "", retry_at: float | None = None) -> None:
-        status = Status(TRANSITIONS[self.status.state][trigger], reason, retry_at)
+        self._become(Status(TRANSITIONS[self.status.state][trigger], reason, retry_at))
+
+    def _become(self, status: Status) -> None:
         if status != self.status:
             self.status = status
             self._events.append(StatusChanged(status))

@@ -125,11 +125,13 @@ class Status:
         state: Where it is.
         reason: Why it was lost or given up, in a few words; empty when it stands, or never did anything else.
         retry_at: Time of the next attempt while waiting, on the owner's clock.
+        is_silent: Whether it stands, and the server does not answer: it may be working on a long statement.
     """
 
     state: State
     reason: str = ""
     retry_at: float | None = None
+    is_silent: bool = False
 
     def text(self, now: float) -> str:
         """Return the status for people."""
@@ -137,6 +139,8 @@ class Status:
             return f"reconnecting in {max(0, math.ceil(self.retry_at - now))} s"
         if self.state is State.STOPPED:
             return f"stopped: {self.reason}"
+        if self.is_silent:
+            return "waiting for the server"
         return {State.IDLE: "not connected", State.OPEN: "connected"}.get(self.state, "connecting")
 
 

@@ -325,6 +325,7 @@ class Driver:
     def _ponged(self, pong: asyncio.Future[float]) -> None:
         if not pong.cancelled() and pong.exception() is None:
             self._protocol.heard()
+            self._tell_all()
 
     def _show(self, hook: FrameHook | None, text: str | bytes) -> None:
         if hook is None:

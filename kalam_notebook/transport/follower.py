@@ -61,6 +61,11 @@ _JOIN_TIMEOUT = 0.5
 #: than a tenth do.
 SPREAD = 15.0
 
+_SILENT = (
+    "The server does not answer just now; it may be working on a long statement. The rows are those of before, and the "
+    "connection is given up when it lasts."
+)
+
 #: What a question may fail with because the table has other columns now.
 _REFUSALS = (ServerError, ProtocolError, DecodeError)
 
@@ -260,7 +265,7 @@ class Follower:
             return f"stopped: {'closed' if self.error is None else first_line(self.error)}"
         if self.is_paused:
             return "paused"
-        if self._connection.state is not State.OPEN:
+        if self._connection.state is not State.OPEN or self._connection.is_silent:
             return self._connection.text(time.monotonic())
         return "live" if self._true_turn == self._turn and not self.engine.is_diverged else "catching up"
 
@@ -273,6 +278,8 @@ class Follower:
         if connection.state is not State.OPEN and connection.reason:
             lost = f"No connection to the server: {connection.reason.rstrip('.')}. The rows are those of before."
             return (*self.engine.notices, *self.engine.doubts, lost)
+        if connection.is_silent:
+            return (*self.engine.notices, *self.engine.doubts, _SILENT)
         if not self._trouble:
             return self.engine.notices
         # What the next round puts right is of interest only while there is none.

@@ -194,6 +194,11 @@ class SocketServer:
         for connection in list(self._connections):
             self._loop.call_soon_threadsafe(connection.transport.pause_reading)
 
+    def thaw(self) -> None:
+        """Read from the connections again."""
+        for connection in list(self._connections):
+            self._loop.call_soon_threadsafe(connection.transport.resume_reading)
+
     def close_all(self, code: int, reason: str) -> None:
         for connection in list(self._connections):
             self._do(connection.close(code, reason))

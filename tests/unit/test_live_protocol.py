@@ -336,6 +336,23 @@ def test_silence_after_a_ping_ends_the_connection():
     assert protocol.status == Status(State.WAITING, "the server is silent", 10.0)
 
 
+def test_a_server_that_works_on_something_long_is_told_of_and_waited_for():
+    protocol = opened(0.0, ping_interval=4.0, pong_timeout=15.0)
+    protocol.events()
+    protocol.tick(4.0)
+    assert not protocol.status.is_silent
+    protocol.tick(8.0)
+    assert (protocol.status.text(8.0), protocol.status.state) == ("waiting for the server", State.OPEN)
+    protocol.tick(12.0)
+    assert protocol.events() == [StatusChanged(protocol.status)]
+    protocol.heard()
+    assert protocol.events() == [StatusChanged(Status(State.OPEN))]
+    protocol.tick(16.0)
+    protocol.tick(20.0)
+    protocol.received(change("gone"), 21.0)
+    assert protocol.status == Status(State.OPEN)
+
+
 def test_any_message_is_a_sign_of_life():
     protocol = opened(0.0, ping_interval=4.0, pong_timeout=5.0)
     protocol.tick(4.0)

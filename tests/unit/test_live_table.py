@@ -287,6 +287,19 @@ def test_deltas_for_a_view(server, open_table):
 # Reconnecting.
 
 
+def test_a_server_that_does_not_answer_for_a_while_is_no_lost_connection(server, source, lane):
+    timeouts = Timeouts(keepalive=0.05, pong=30.0)
+    socket = LiveSocket(url=server.url, token=source.access_token, timeouts=timeouts, delays=lambda: repeat(0.01))
+    with LiveTable(SQL, source=source, socket=socket, lane=lane, rhythm=NEVER) as table:
+        server.freeze()
+        table.wait_for(lambda t: t.status == "waiting for the server")
+        assert "does not answer just now" in table.notice
+        server.thaw()
+        table.wait_for(lambda t: t.status == "live")
+        assert (table.notice, table.stats.reconnects) == (None, 0)
+    socket.close()
+
+
 def test_after_a_reconnect_the_changes_are_fetched_and_proved(server, source, open_table):
     table = open_table()
     table.verify()

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_whole"]
 
+#: From the moment in a ``_seq`` to its commit, in milliseconds: what is older would have been seen.
+_IN_FLIGHT_MS = 100
+
 
 def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
     """Read all rows that match.
@@ -54,10 +57,13 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
         return None
     now_ms = _number(clock)
     # What was committed before this moment is in the rows; what was about to be is told by the first delta.
-    just_now = seq_at(now_ms) - OVERLAP
-    reached = just_now if is_look_up else _number(newest)
-    if not is_look_up and (not reached or _ends_too_early(endpoint, plan, reached, just_now)):
-        return None
+    reached = seq_at(now_ms) - OVERLAP if is_look_up else _number(newest)
+    behind = None
+    if not is_look_up:
+        behind = _next_seq(endpoint, plan, reached) if reached else 0
+        if behind is not None and behind < seq_at(now_ms - _IN_FLIGHT_MS):
+            return None
+    fingerprint = Fingerprint(_number(n), _number(s), _number(x), _number(m))
     filled = [pa.array([], kind) if lists is None else lists for lists, kind in zip(rows, schema.types, strict=True)]
     table = pa.Table.from_arrays(filled, schema=schema)
     damage = spoilt_columns(endpoint, shape, {plan.source: plan.columns}, table) or spoilt_cells(plan.columns, table)
@@ -65,7 +71,8 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
         table,
         reached,
         doubt=f"not certain: {damage}" if damage else "",
-        fingerprint=Fingerprint(_number(n), _number(s), _number(x), _number(m)),
+        # Where something was written at the same moment, a delta has to tell it before anything is proved.
+        fingerprint=fingerprint if behind is None else None,
         now_ms=now_ms,
     )
 
@@ -96,10 +103,10 @@ def _statement(plan: TablePlan, schema: pa.Schema, *, is_look_up: bool) -> str:
     return f"SELECT {', '.join([*lists, *numbers])} FROM ({scan}) AS q({', '.join(given)})"
 
 
-def _ends_too_early(endpoint: Endpoint, plan: TablePlan, reached: int, just_now: int) -> bool:
-    """Whether there are versions behind the last one that the scan saw, and not only such as were just written."""
+def _next_seq(endpoint: Endpoint, plan: TablePlan, reached: int) -> int | None:
+    """The version behind the last one that the scan saw; an old one means that it ended too early."""
     (found,) = endpoint.execute_row(f"SELECT min(_seq) AS s FROM {plan.source} WHERE _seq > {reached}")
-    return found is not None and int(found) < just_now
+    return None if found is None else int(found)
 
 
 def _number(told: pa.Array | None) -> int:

@@ -17,8 +17,9 @@ __all__ = ["Pace", "Size"]
 _ROWS = (12, 25, 50, 100, 200, 400, 800)
 _BYTES = (25_000, 50_000, 100_000, 200_000, 400_000, 800_000)
 _START = (3, 2)
-#: Another size must be faster by so much: what else the machine does disturbs each measurement.
-_FASTER = 1.05
+#: Another size must be faster by so much, so many times: what else the machine does disturbs each measurement.
+_FASTER = 1.1
+_PROOFS = 2
 #: Measurements of a size that count; older ones were made with fewer rows in the table.
 _KEPT = 3
 #: Another size is tried at these requests, and then at every tenth.
@@ -68,7 +69,8 @@ class Pace:
         """Take note of how fast a full request was."""
         place = (self._rows.index(size.rows), _BYTES.index(size.bytes))
         self._speeds.setdefault(place, deque(maxlen=_KEPT)).append(rows / max(seconds, 1e-6))
-        fastest = max((p for p in self._beside() if p in self._speeds), key=self._speed, default=self._at)
+        proved = [place for place in self._beside() if len(self._speeds.get(place, ())) >= _PROOFS]
+        fastest = max(proved, key=self._speed, default=self._at)
         if self._at in self._speeds and self._speed(fastest) > _FASTER * self._speed(self._at):
             self._at = fastest
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from benchmarks.measure import Figure, choose, on_server, use_server, wanted
 
 #: Modules with a generator ``figures(*, small)``, in the order of the table.
-MODULES = ("decoding", "traffic", "process", "live", "costs")
+MODULES = ("decoding", "traffic", "writing", "process", "live", "costs")
 
 #: What is measured with ``--server``, and what tells which server that is.
-SERVER_MODULES = ("costs",)
+SERVER_MODULES = ("costs", "writing")
 ON_SERVER = ("KALAM_TEST_URL", "KALAM_TEST_ROOT_PASSWORD", "KALAM_TEST_SERVER_PID")
 
 #: How often a figure that misses its bound is measured again.

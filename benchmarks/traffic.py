@@ -9,7 +9,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 
 import kalam_notebook as kalam
-from benchmarks.measure import Figure, ratio, wanted
+from benchmarks.measure import Figure, on_server, ratio, wanted
 
 #: Nanoseconds that a value of an INSERT costs the real server, and that it costs for each value beside it (truth L20,
 #: R8; CPU of an optimised build of KalamDB 0.4.3-rc.4).
@@ -64,14 +64,19 @@ def kept_apart() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def served(*options: str) -> Iterator[Server]:
-    with (
-        kalam.sandbox(options=options) as server,
-        kalam.Client(server.url, user="root", password=server.root_password) as client,
-        httpx.Client(base_url=server.url, timeout=60, trust_env=False) as bare,
-    ):
-        token = client.login("root", server.root_password).access_token
+    """A sandbox server with these options, or that of ``KALAM_TEST_URL``, which has none."""
+    with ExitStack() as stack:
+        if on_server():
+            url, password = os.environ["KALAM_TEST_URL"], os.environ["KALAM_TEST_ROOT_PASSWORD"]
+        else:
+            sandbox = stack.enter_context(kalam.sandbox(options=options))
+            url, password = sandbox.url, sandbox.root_password
+        client = stack.enter_context(kalam.Client(url, user="root", password=password))
+        bare = stack.enter_context(httpx.Client(base_url=url, timeout=60, trust_env=False))
+        token = client.login("root", password).access_token
         bare.headers.update({"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
         client.execute_query("CREATE NAMESPACE b")
+        stack.callback(client.execute_query, "DROP NAMESPACE b CASCADE")
         yield Server(client, bare)
 
 

@@ -1,4 +1,7 @@
-"""D17: writing a frame against the best of batches made by hand; INSERTs cost the sandbox what they cost KalamDB."""
+"""D17: writing a frame against the best of batches made by hand; INSERTs cost the sandbox what they cost KalamDB.
+
+With ``--server`` on a real server.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What changed in a table since a ``_seq``, with the proof that this was all (truth R4, R5), in one transaction.
 
-Up to four statements: the rows that match and changed, the keys of all that changed (a key without a row among the
-first has left the filter), the tombstones, and for a proof the fingerprint of everything that matches. Right also for
-tables beyond the scan window, except for the fingerprint: the scan begins where the delta does.
+One scan tells the rows that match and changed, the keys of all that changed (a key without a row among the first has
+left the filter), and the tombstones; for a proof another one gives the fingerprint of everything that matches. Right
+also for tables beyond the scan window, except for the fingerprint: the scan begins where the delta does.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ def _parts(plan: TablePlan, ask: DeltaQuestion, after: int) -> dict[str, list[pa
     import pyarrow as pa
 
     schema = arrow_schema(plan.columns)
-    pair, number = [schema.field(plan.key).type, pa.int64()], pa.int64()
-    rows, *keys = _statements(plan, schema, after)
-    parts = {rows: schema.types, **dict.fromkeys(keys, pair), _CLOCK: [number]}
+    number = pa.int64()
+    versions = [*schema.types, schema.field(plan.key).type, number, pa.bool_()]
+    parts = {_versions_sql(plan, schema, after): versions, _CLOCK: [number]}
     if ask.proves:
         parts[_fingerprint_sql(plan, ask.floor)] = [number] * 4
     if ask.counts:
@@ -106,22 +106,23 @@ def _parts(plan: TablePlan, ask: DeltaQuestion, after: int) -> dict[str, list[pa
 
 def _delta(plan: TablePlan, ask: DeltaQuestion, answers: list[list[pa.Array | None]], took: float) -> Delta | None:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     schema = arrow_schema(plan.columns)
-    pair = [schema.field(plan.key).type, pa.int64()]
     (counted,) = _numbers(answers.pop()) if ask.counts else (None,)
     fingerprint = Fingerprint(*_numbers(answers.pop())) if ask.proves else None
-    rows, *middle, clock = answers
-    changed = schema.empty_table() if rows[0] is None else pa.Table.from_arrays(rows, schema=schema)
-    deleted = _pairs(middle[-1], pair)
-    if plan.filter_sql:
-        keys = _pairs(middle[0], pair)
-    else:
-        keys = pa.table({"key": changed.column(plan.key), "seq": changed.column("_seq")})
-    if max(keys.num_rows, deleted.num_rows) >= MAX_ROWS:
+    (*rows, keys, seqs, gone), clock = answers
+    types = [*schema.types, schema.field(plan.key).type, pa.int64(), pa.bool_()]
+    *rows, keys, seqs, gone = [
+        pa.array([], kind) if found is None else found
+        for found, kind in zip([*rows, keys, seqs, gone], types, strict=True)
+    ]
+    if len(keys) >= MAX_ROWS:
         return None
+    changed = pa.Table.from_arrays(rows, schema=schema)
+    versions = pa.table({"key": keys, "seq": seqs})
     (now_ms,) = _numbers(clock)
-    return Delta(changed, keys, deleted, fingerprint, now_ms, counted, took)
+    return Delta(changed, versions.filter(pc.invert(gone)), versions.filter(gone), fingerprint, now_ms, counted, took)
 
 
 def _fingerprint_sql(plan: TablePlan, floor: int) -> str:
@@ -135,30 +136,27 @@ def _fingerprint_sql(plan: TablePlan, floor: int) -> str:
     )
 
 
-def _statements(plan: TablePlan, schema: pa.Schema, after: int) -> list[str]:
-    window = f"_seq > {after}"
-    condition = f"(\n{plan.filter_sql}\n)" if plan.filter_sql else ""
-    where = " AND ".join(filter(None, [window, condition]))
+def _versions_sql(plan: TablePlan, schema: pa.Schema, after: int) -> str:
+    """The statement for the columns of what matches, then key, ``_seq`` and ``_deleted`` of all that changed.
+
+    A condition that names ``_deleted`` shows tombstones beside the rows, so one scan tells all of it.
+    """
     names = [f"c{index}" for index in range(len(schema))]
-    lists = [f"array_agg({exact_text(name, f.type)}) AS {name}" for name, f in zip(names, schema, strict=True)]
-    selected = ", ".join(quote_name(name) for name in schema.names)
-    page = f"LIMIT {MAX_ROWS}"
-    pair = f"array_agg({exact_text('k', schema.field(plan.key).type)}) AS k, array_agg(s) AS s"
-    keys = f"SELECT {pair} FROM (SELECT {quote_name(plan.key)} AS kalam_key, _seq AS kalam_seq "
-    keys += f"FROM {plan.source} WHERE {window}"
-    return [
-        f"SELECT {', '.join(lists)} FROM (SELECT {selected} FROM {plan.source} WHERE {where} {page}) "
-        f"AS q({', '.join(names)})",
-        *([f"{keys} {page}) AS q(k, s)"] if plan.filter_sql else []),
-        f"{keys} AND _deleted = true {page}) AS q(k, s)",
+    lists = [
+        f"array_agg({exact_text(name, f.type)}) FILTER (WHERE f = 1) AS {name}"
+        for name, f in zip(names, schema, strict=True)
     ]
-
-
-def _pairs(arrays: Sequence[pa.Array | None], types: Sequence[pa.DataType]) -> pa.Table:
-    import pyarrow as pa
-
-    filled = [pa.array([], kind) if array is None else array for array, kind in zip(arrays, types, strict=True)]
-    return pa.table({"key": filled[0], "seq": filled[1]})
+    key = f"array_agg({exact_text('k', schema.field(plan.key).type)}) AS k"
+    selected = ", ".join(quote_name(name) for name in schema.names)
+    # Nobody asks a filter about what a deleted row held. The engine trips over ``NOT column``, not over numbers.
+    wanted = f"WHEN (\n{plan.filter_sql}\n) THEN 1 ELSE 0" if plan.filter_sql else "ELSE 1"
+    matches = f"CASE WHEN _deleted THEN 0 {wanted} END"
+    return (
+        f"SELECT {', '.join(lists)}, {key}, array_agg(s) AS s, array_agg(d) AS d FROM (SELECT {selected}, "
+        f"{quote_name(plan.key)} AS kalam_key, _seq AS kalam_seq, _deleted AS kalam_deleted, {matches} AS kalam_found "
+        f"FROM {plan.source} WHERE _seq > {after} AND _deleted >= false LIMIT {MAX_ROWS}) "
+        f"AS q({', '.join([*names, 'k', 's', 'd', 'f'])})"
+    )
 
 
 def _numbers(told: Sequence[pa.Array | None]) -> list[int]:

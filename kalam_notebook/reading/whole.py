@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_whole"]
 
-#: From the moment in a ``_seq`` to its commit, in milliseconds: what is older would have been seen.
-_IN_FLIGHT_MS = 100
-
 
 def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
     """Read all rows that match.
@@ -61,7 +58,7 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
     behind = None
     if not is_look_up:
         behind = _next_seq(endpoint, plan, reached) if reached else 0
-        if behind is not None and behind < seq_at(now_ms - _IN_FLIGHT_MS):
+        if behind is not None and behind < seq_at(now_ms):
             return None
     fingerprint = Fingerprint(_number(n), _number(s), _number(x), _number(m))
     filled = [pa.array([], kind) if lists is None else lists for lists, kind in zip(rows, schema.types, strict=True)]
@@ -71,7 +68,7 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
         table,
         reached,
         doubt=f"not certain: {damage}" if damage else "",
-        # Where something was written at the same moment, a delta has to tell it before anything is proved.
+        # What was written since has to be told by a delta before anything is proved.
         fingerprint=fingerprint if behind is None else None,
         now_ms=now_ms,
     )
@@ -87,8 +84,9 @@ def _statement(plan: TablePlan, schema: pa.Schema, *, is_look_up: bool) -> str:
     if plan.filter_sql and is_look_up:
         where = f" WHERE (\n{plan.filter_sql}\n)"
     elif plan.filter_sql:
-        columns += f", (\n{plan.filter_sql}\n) AS kalam_matches"
-        only = " FILTER (WHERE f)"
+        # The engine trips over ``NOT column``, not over numbers.
+        columns += f", CASE WHEN (\n{plan.filter_sql}\n) THEN 1 ELSE 0 END AS kalam_found"
+        only = " FILTER (WHERE f = 1)"
     lists = [f"array_agg({exact_text(name, f.type)}){only} AS {name}" for name, f in zip(names, schema, strict=True)]
     numbers = [
         f"[count(*){only}] AS n",

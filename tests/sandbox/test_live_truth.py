@@ -165,7 +165,8 @@ def test_l13_a_snapshot_beyond_the_scan_window(beyond):
         assert "more unflushed row versions" in live.notice
     with client.live(changed) as live:
         assert live.num_rows == beyond.changed
-        client.execute_query(f"UPDATE {table} SET n = 0 WHERE id = 5")
+        # An UPDATE finds the stale row, too: setting what that one holds would be no change to the server.
+        client.execute_query(f"UPDATE {table} SET n = 2 WHERE id = 5")
         live.wait_for(lambda t: t.num_rows == beyond.changed - 1)
         client.execute_query(f"UPDATE {table} SET n = 1 WHERE id = 5")
         assert live.verify(timeout=120)

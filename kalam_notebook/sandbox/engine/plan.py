@@ -113,7 +113,8 @@ def _hidden(text: str, table: str) -> HiddenFilter:
         elif _DELETED.search(condition) and not condition.startswith("NOT "):
             tombstones = True
         else:
-            tombstones = tombstones or "._deleted" in condition
+            # Behind an OR at the top it decides about a part only.
+            tombstones = tombstones or ("._deleted" in condition and len(_split(text, " OR ")) == 1)
             others += 1
     return HiddenFilter(table, tombstones, after, others)
 
@@ -128,17 +129,22 @@ def _seq_bound(condition: str) -> int | None:
 
 def _conjuncts(text: str) -> list[str]:
     """Split a printed condition at its outermost ANDs."""
+    parts = _split(text, " AND ")
+    # An outermost OR makes the whole one condition that says nothing about a single column.
+    return [text] if any(" OR " in part and "(" not in part for part in parts) else parts
+
+
+def _split(text: str, word: str) -> list[str]:
+    """Split a printed condition where a word stands outside of parentheses and quotes."""
     parts, depth, start = [], 0, 0
     quoted = False
     for place, char in enumerate(text):
         quoted ^= char == '"'
         depth += 0 if quoted else {"(": 1, ")": -1}.get(char, 0)
-        if depth == 0 and not quoted and text.startswith(" AND ", place):
+        if depth == 0 and not quoted and text.startswith(word, place):
             parts.append(text[start:place])
-            start = place + 5
-    parts.append(text[start:])
-    # An outermost OR makes the whole one condition that says nothing about a single column.
-    return [text] if any(" OR " in part and "(" not in part for part in parts) else parts
+            start = place + len(word)
+    return [*parts, text[start:]]
 
 
 def _nodes(plan: LogicalPlan) -> Iterator[LogicalPlan]:

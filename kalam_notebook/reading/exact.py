@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text, true_type
+from kalam_notebook.reading.tables import is_one_scan
 from kalam_notebook.reading.window import EVERY_VERSION
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
 from kalam_notebook.wire.shape import Clauses, Shape, bare_branches, rename_duplicates
@@ -107,7 +108,9 @@ class ExactReader:
             for n, t in zip(names, true, strict=True)
         )
         key = next((name for name, column in zip(names, columns, strict=True) if column.is_primary_key), None)
-        first = f"ORDER BY {key} " if key and shape.order_by == () else ""
+        # Behind a join a key is not unique, and such a sort may cost more memory than the server gives.
+        is_sorted = key and shape.order_by == () and is_one_scan(shape.text)
+        first = f"ORDER BY {key} " if is_sorted else ""
 
         def ask(text: str) -> list[pa.Array | None]:
             inner = f"(\n{text}\n) AS q({', '.join(names)})"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalam_notebook.errors import ProtocolError, ResultError, ServerError
 from kalam_notebook.progress import Meter
@@ -41,6 +41,8 @@ __all__ = ["Reader"]
 
 #: Tables and queries that are remembered.
 _MOST_REMEMBERED = 1000
+
+_T = TypeVar("_T")
 #: Where fewer rows are wanted, a limit in the statement is worth more than one scan less.
 _WHOLE_ROWS = 100_000
 
@@ -64,6 +66,8 @@ class Reader:
         self._habits = HabitsProbe(habits)
         self._small: dict[tuple[str | None, str], bool] = {}  # Whether plain answers hold all rows of a table.
         self._keys: dict[tuple[str | None, str], str] = {}
+        # Queries over one table, and whether a plain answer held all of their rows.
+        self._short: dict[tuple[str | None, str], bool] = {}
         # Queries whose plain answer was not enough, and why.
         self._reread: dict[tuple[str | None, str], str] = {}
         self._system_columns: dict[str, tuple[Column, ...]] = {}  # Of the server's own tables, which stay as they are.
@@ -219,7 +223,8 @@ class Reader:
     def _found(self, run: Run, shape: Shape, user: str | None) -> Found:
         """The rows: exact at once where the plain answer can only be cut, else the plain answer first."""
         (table,) = scanned_tables(shape.text) or ("",) if shape.clauses is not None else ("",)
-        is_plain_enough = self._small.get((user, table), False) or self._habits.known.cuts_nothing
+        is_short = self._small.get((user, table), False) or self._short.get((user, shape.text), False)
+        is_plain_enough = is_short or self._habits.known.cuts_nothing
         found = None
         if table and self._window is not None and not is_plain_enough and _may_be_cut(shape, run.limit):
             found = self._read_at_once(run, shape, table, user)
@@ -229,9 +234,7 @@ class Reader:
         if table:
             self._learn(user, table, shape, found)
         if found.road == "exact" and found.reason and self._window is not None:
-            if len(self._reread) >= _MOST_REMEMBERED:
-                self._reread.clear()
-            self._reread[user, shape.text] = found.reason
+            _remember(self._reread, (user, shape.text), found.reason)
         return found
 
     def _read_again(self, run: Run, shape: Shape, reason: str) -> Found | None:
@@ -272,17 +275,18 @@ class Reader:
         return self._keys[user, table]
 
     def _learn(self, user: str | None, table: str, shape: Shape, found: Found) -> None:
-        """Remember what a table is like: a large one is read exactly at once, a small one plainly."""
+        """Remember what a table or a query is like: what is long is read exactly at once, what is short plainly."""
         is_long = found.table.num_rows >= self._habits.known.default_cap
         if is_long or (shape.clauses is not None and not shape.clauses.where):
-            if len(self._small) >= _MOST_REMEMBERED:
-                self._small.clear()
-            self._small[user, table] = not is_long
+            _remember(self._small, (user, table), not is_long)
+        _remember(self._short, (user, shape.text), not is_long)
 
     def _checked(self, run: Run, shape: Shape, found: Found, user: str | None) -> QueryResult:
         """The result, after a look at its tables: at the scan window (truth R7), and at spoilt columns."""
         if found.failure is not None:
             text = f"{found.reason}; reading it exactly failed: {found.failure}"
+            if "Resources exhausted" in text:
+                text += "\nAsk for fewer columns or rows, or run it here: query(..., engine='local')."
             return _not_certain(run, shape.text, found, text)
         tables = scanned_tables(shape.text)
         if tables is None:
@@ -320,6 +324,12 @@ def _shape(sql: str, params: Sequence[Any]) -> Shape | None:
     """The shape of a query, and its text as it is sent."""
     shape = shape_of(cast_decimals(sql, params))
     return shape if shape is None or not shape.is_select else replace(shape, text=keep_sorts(shape.text))
+
+
+def _remember(known: dict[tuple[str | None, str], _T], key: tuple[str | None, str], value: _T) -> None:
+    if len(known) >= _MOST_REMEMBERED:
+        known.clear()
+    known[key] = value
 
 
 def _may_be_cut(shape: Shape, limit: int | None) -> bool:

@@ -286,3 +286,30 @@ def test_the_share_of_a_core_does_not_depend_on_what_a_question_takes(proof_took
             made.finish(now, question, took=took)
             spent += took if question is PROOF else 0.0
     assert spent <= 0.01 * now + proof_took
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0.01, 3)), min_size=1, max_size=40), st.floats(0.001, 3.0))
+def test_a_loss_stays_unseen_no_longer_than_the_docs_say(steps, proof_took):
+    """Behind the last event: a delta when it has settled, a proof two seconds and a hundred of its lengths later."""
+    made, now, delta_took = after_a_proof(0.0, took=proof_took), 0.0, 0.002
+
+    def round_at(now):
+        question = made.start(now)
+        took = proof_took if question is PROOF else delta_took
+        made.finish(now + took, question, took=took)
+        return question, now + took
+
+    for is_burst, pause in steps:
+        # What is due before the next event is asked before it.
+        event_at = now + pause
+        while made.due <= event_at:
+            _, now = round_at(made.due)
+        now = max(now, event_at)
+        made.event(now, BURST if is_burst else 1)
+    last, asked = now, {}
+    while PROOF not in asked:
+        due = max(made.due, now)
+        question, now = round_at(due)
+        asked.setdefault(question, due)
+    assert asked[PROOF] <= last + RHYTHM.calm + 100 * proof_took + delta_took
+    assert min(asked.values()) <= last + RHYTHM.settle + RHYTHM.rest_after(delta_took) + proof_took

@@ -12,7 +12,6 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from kalam_notebook.errors import DecodeError, ProtocolError
 from kalam_notebook.live.engine import TIME_INTERVAL, Job, RowSource, Verdict
@@ -303,15 +302,17 @@ class KeyedEngine:
             held = fingerprint_of(reading.rows.column("_seq").to_numpy())
             if held.agrees(reading.fingerprint):
                 how = "read whole in one statement, with the same fingerprint of the rows' _seq"
-                return replace(told, how=how, server=reading.fingerprint, held=held, **self._usual())
+                return self._as_usual(replace(told, how=how, server=reading.fingerprint, held=held))
         # A delta follows that proves it, at once, where one can.
         if reading.is_beyond and plan.filter_sql:
             return told
         return replace(told, is_final=False, again=Question.PROOF)
 
-    def _usual(self) -> dict[str, Any]:
-        """When the next round follows one that proved the rows."""
-        return {} if self._again_in is None else {"again": Question.PROOF, "again_in": self._again_in}
+    def _as_usual(self, told: Verdict) -> Verdict:
+        """Say when the next round follows one that is true."""
+        if self._again_in is None:
+            return told
+        return replace(told, again=Question.PROOF, again_in=self._again_in)
 
     def _store_for(self, plan: TablePlan) -> KeyedStore:
         """The present store, or an empty one that goes on counting when the columns are others."""
@@ -374,7 +375,7 @@ class KeyedEngine:
         return self._disagreed(told, counted)
 
     def _agreed(self, told: Verdict, *, has_changed: bool) -> Verdict:
-        told = replace(told, is_true=True, how="nothing else has changed", **self._usual())
+        told = self._as_usual(replace(told, is_true=True, how="nothing else has changed"))
         if told.asked is Question.PROOF:
             self._mismatches, self._pause, self._is_beyond = 0, _FIRST_PAUSE, False
             told = replace(told, how="same fingerprint of the rows' _seq")

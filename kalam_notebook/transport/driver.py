@@ -198,7 +198,8 @@ class Driver:
     def _tell(self, event: Event) -> None:
         match event:
             case Changed():
-                self._fans[event.key](event, self._size)
+                for hear in self._fans[event.key].all:
+                    hear(event, self._size)
             case StatusChanged():
                 self._tell_status(event)
             case Stopped():

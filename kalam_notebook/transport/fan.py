@@ -18,6 +18,8 @@ class Fan:
     def __init__(self, sql: str | None) -> None:
         self.sql = sql
         self._hearings: dict[int, Hearing] = {}
+        #: The same in a form for the many changes; it is made anew and never changed while somebody goes through it.
+        self.all: tuple[Hearing, ...] = ()
         # What tells that the subscription stands; None while it does not.
         self._stands: Subscribed | None = None
 
@@ -29,7 +31,7 @@ class Fan:
             isinstance(event, StatusChanged) and event.status.state is not State.OPEN
         ):
             self._stands = None
-        for hear in list(self._hearings.values()):
+        for hear in self.all:
             hear(event, size)
 
     def __len__(self) -> int:
@@ -38,9 +40,11 @@ class Fan:
     def add(self, key: int, hear: Hearing) -> None:
         """Tell somebody more, first of all that the subscription stands."""
         self._hearings[key] = hear
+        self.all = tuple(self._hearings.values())
         if self._stands is not None:
             hear(self._stands, 0)
 
     def remove(self, key: int) -> None:
         """Tell somebody nothing more."""
         self._hearings.pop(key, None)
+        self.all = tuple(self._hearings.values())

@@ -15,7 +15,8 @@ from kalam_notebook.errors import ServerError
 from kalam_notebook.live.plan import TablePlan
 from kalam_notebook.live.truth import MODULUS, Delta, DeltaQuestion, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.exact import exact_text
+from kalam_notebook.reading.forms import exact_text, is_found
+from kalam_notebook.reading.window import EVERY_VERSION, LAST_SEQ
 from kalam_notebook.wire.seq import seq_span
 from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import arrow_schema
@@ -148,13 +149,11 @@ def _versions_sql(plan: TablePlan, schema: pa.Schema, after: int) -> str:
     ]
     key = f"array_agg({exact_text('k', schema.field(plan.key).type)}) AS k"
     selected = ", ".join(quote_name(name) for name in schema.names)
-    # Nobody asks a filter about what a deleted row held. The engine trips over ``NOT column``, not over numbers.
-    wanted = f"WHEN (\n{plan.filter_sql}\n) THEN 1 ELSE 0" if plan.filter_sql else "ELSE 1"
-    matches = f"CASE WHEN _deleted THEN 0 {wanted} END"
     return (
         f"SELECT {', '.join(lists)}, {key}, array_agg(s) AS s, array_agg(d) AS d FROM (SELECT {selected}, "
-        f"{quote_name(plan.key)} AS kalam_key, _seq AS kalam_seq, _deleted AS kalam_deleted, {matches} AS kalam_found "
-        f"FROM {plan.source} WHERE _seq > {after} AND _deleted >= false LIMIT {MAX_ROWS}) "
+        f"{quote_name(plan.key)} AS kalam_key, _seq AS kalam_seq, _deleted AS kalam_deleted, "
+        f"{is_found(plan.filter_sql)} AS kalam_found FROM {plan.source} "
+        f"WHERE _seq > {after} AND _seq <= {LAST_SEQ} AND {EVERY_VERSION} LIMIT {MAX_ROWS}) "
         f"AS q({', '.join([*names, 'k', 's', 'd', 'f'])})"
     )
 

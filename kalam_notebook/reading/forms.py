@@ -14,7 +14,7 @@ from kalam_notebook.wire.arrow_names import DICTIONARY, FIXED_LIST, LIST, parse_
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["exact_text", "true_type"]
+__all__ = ["exact_text", "is_found", "true_type"]
 
 _AS_TEXT = re.compile(r"Decimal\d+\(.*\)|Float\d+|Utf8View|Interval\(.*\)")
 _AS_NUMBER = re.compile(r"(Timestamp|Time64|Duration)\(.*\)|Date64")
@@ -43,6 +43,15 @@ def exact_text(expression: str, kind: pa.DataType, type_text: str = "", *, caref
         sent = _sent_type(type_text, careful=careful)
         return expression if sent == type_text else f"arrow_cast({expression}, '{sent}')"
     return expression
+
+
+def is_found(filter_sql: str) -> str:
+    """The expression that is 1 for a row that a filter finds, in a scan of every version; an empty filter finds all.
+
+    Nobody asks the filter about what a deleted row held. The engine trips over ``NOT column``, not over numbers.
+    """
+    wanted = f"WHEN (\n{filter_sql}\n) THEN 1 ELSE 0" if filter_sql else "ELSE 1"
+    return f"CASE WHEN _deleted THEN 0 {wanted} END"
 
 
 def _sent_type(text: str, *, careful: bool) -> str:

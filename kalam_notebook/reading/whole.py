@@ -13,8 +13,9 @@ from kalam_notebook.errors import ServerError
 from kalam_notebook.live.plan import Reading, TablePlan
 from kalam_notebook.live.truth import MODULUS, OVERLAP, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.forms import exact_text
+from kalam_notebook.reading.forms import exact_text, is_found
 from kalam_notebook.reading.spoilt import spoilt_cells, spoilt_columns
+from kalam_notebook.reading.window import EVERY_VERSION, LAST_SEQ
 from kalam_notebook.wire.seq import seq_at
 from kalam_notebook.wire.shape import shape_of
 from kalam_notebook.wire.sql import quote_name
@@ -55,11 +56,9 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
     now_ms = _number(clock)
     # What was committed before this moment is in the rows; what was about to be is told by the first delta.
     reached = seq_at(now_ms) - OVERLAP if is_look_up else _number(newest)
-    behind = None
-    if not is_look_up:
-        behind = _next_seq(endpoint, plan, reached) if reached else 0
-        if behind is not None and behind < seq_at(now_ms):
-            return None
+    behind = None if is_look_up else _next_seq(endpoint, plan, reached)
+    if behind is not None and behind < seq_at(now_ms):
+        return None
     fingerprint = Fingerprint(_number(n), _number(s), _number(x), _number(m))
     filled = [pa.array([], kind) if lists is None else lists for lists, kind in zip(rows, schema.types, strict=True)]
     table = pa.Table.from_arrays(filled, schema=schema)
@@ -78,15 +77,12 @@ def _statement(plan: TablePlan, schema: pa.Schema, *, is_look_up: bool) -> str:
     """One row: a list for each column, then lists of one number."""
     names = [f"c{index}" for index in range(len(schema))]
     selected = ", ".join(quote_name(name) for name in schema.names)
-    # The newest version that the scan sees may be one of a row that does not match, so the scan is not filtered. A
-    # look-up by key is no scan, and finds its row in any case (truth L3).
-    columns, where, only = f"{selected}, _seq AS kalam_seq", "", ""
-    if plan.filter_sql and is_look_up:
-        where = f" WHERE (\n{plan.filter_sql}\n)"
-    elif plan.filter_sql:
-        # The engine trips over ``NOT column``, not over numbers.
-        columns += f", CASE WHEN (\n{plan.filter_sql}\n) THEN 1 ELSE 0 END AS kalam_found"
-        only = " FILTER (WHERE f = 1)"
+    # The newest version that the scan sees may be that of a row that does not match, or a tombstone, so the scan is not
+    # filtered. A look-up by key is no scan, and finds its row in any case (truth L3).
+    if is_look_up:
+        only, found, where = "", "1", f"(\n{plan.filter_sql}\n)"
+    else:
+        only, found, where = " FILTER (WHERE f = 1)", is_found(plan.filter_sql), EVERY_VERSION
     lists = [f"array_agg({exact_text(name, f.type)}){only} AS {name}" for name, f in zip(names, schema, strict=True)]
     numbers = [
         f"[count(*){only}] AS n",
@@ -96,14 +92,14 @@ def _statement(plan: TablePlan, schema: pa.Schema, *, is_look_up: bool) -> str:
         "[max(s)] AS newest",
         "[arrow_cast(now(), 'Int64') / 1000000] AS clock",
     ]
-    scan = f"SELECT {columns} FROM {plan.source}{where}"
-    given = [*names, "s", *(["f"] if only else [])]
-    return f"SELECT {', '.join([*lists, *numbers])} FROM ({scan}) AS q({', '.join(given)})"
+    scan = f"SELECT {selected}, _seq AS kalam_seq, {found} AS kalam_found FROM {plan.source} WHERE {where}"
+    return f"SELECT {', '.join([*lists, *numbers])} FROM ({scan}) AS q({', '.join([*names, 's', 'f'])})"
 
 
 def _next_seq(endpoint: Endpoint, plan: TablePlan, reached: int) -> int | None:
     """The version behind the last one that the scan saw; an old one means that it ended too early."""
-    (found,) = endpoint.execute_row(f"SELECT min(_seq) AS s FROM {plan.source} WHERE _seq > {reached}")
+    window = f"_seq > {reached} AND _seq <= {LAST_SEQ} AND {EVERY_VERSION}"
+    (found,) = endpoint.execute_row(f"SELECT min(_seq) AS s FROM {plan.source} WHERE {window}")
     return None if found is None else int(found)
 
 

@@ -14,12 +14,12 @@ from kalam_notebook.errors import ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.wire.types import Column
 
-__all__ = ["EVERY_VERSION", "Scan", "WindowCheck", "newer_seq"]
+__all__ = ["EVERY_VERSION", "LAST_SEQ", "Scan", "WindowCheck", "newer_seq"]
 
 #: A condition that all rows fulfil. Any that names ``_deleted`` has the server read deleted rows as well, in one scan.
 EVERY_VERSION = "_deleted >= false"
 
-_LAST_SEQ = 2**63 - 1
+LAST_SEQ = 2**63 - 1
 
 #: How long a table that was within the window is taken to be so, in seconds (truth, section 3).
 TRUSTED_S = 60.0
@@ -161,7 +161,7 @@ def newer_seq(endpoint: Endpoint, table: str, newest: int) -> int | None:
 
     Only with an upper bound does the server leave out the files that hold nothing newer.
     """
-    window = f"_seq > {newest} AND _seq <= {_LAST_SEQ}"
+    window = f"_seq > {newest} AND _seq <= {LAST_SEQ}"
     return _greatest(endpoint, f"SELECT _seq AS s FROM {table} WHERE {window} AND {EVERY_VERSION} LIMIT 1") or None
 
 

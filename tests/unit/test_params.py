@@ -21,6 +21,13 @@ BERLIN = dt.timezone(dt.timedelta(hours=2))
 REF = FileRef("1", "f0001", "a.txt", 3, "text/plain", "aa")
 
 
+class Nothing:
+    """An object that cannot be sent, with the same name in every process."""
+
+    def __repr__(self):
+        return "Nothing()"
+
+
 @pytest.mark.parametrize(
     ("value", "sent"),
     [
@@ -74,9 +81,9 @@ def test_values_arrive_exactly(value, sent):
         ([1.0, math.nan], "not JSON"),
         ({"a": {"b": math.inf}}, "not JSON"),
         (b"\x00\xff", "FILE column"),
-        (object(), "an object cannot be sent"),
+        (Nothing(), "a Nothing cannot be sent"),
         ({1, 2}, "a set cannot be sent"),
-        ([object()], "not JSON"),
+        ([Nothing()], "not JSON"),
         ("\ud800", "surrogate"),
         (dt.time(1, tzinfo=dt.UTC), "no zone"),
         (pd.Timestamp("2026-01-02T03:04:05.123456789"), "nanoseconds"),

@@ -167,6 +167,11 @@ def _as_root(server) -> dict[str, str]:
     return {"user": "root", "password": server.root_password}
 
 
+def is_lost(live: kalam.LiveTable) -> bool:
+    """Whether a live table has missed its connection, and does not only wait for a server that is silent."""
+    return live.status not in {"live", "waiting for the server"}
+
+
 NO_DIFFERENCE = {"missing": [], "too many": []}
 
 

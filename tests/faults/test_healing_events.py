@@ -4,7 +4,7 @@ Nothing here breaks a connection, so nobody learns of the loss unless somebody a
 """
 
 import pytest
-from scene import DEADLINE, PATIENT, Scene
+from scene import DEADLINE, PATIENT, Scene, is_lost
 
 LIES = {
     "dropped": ("--drop-events", "0.1"),
@@ -109,7 +109,7 @@ def test_deletes_that_the_server_has_forgotten(scene):
     scene.insert(range(20))
     live = scene.live()
     scene.proxy.go_down()
-    live.wait_for(lambda t: t.status != "live", timeout=DEADLINE)
+    live.wait_for(is_lost, timeout=DEADLINE)
     scene.delete("id < 10")
     scene.flush()
     scene.proxy.come_up()

@@ -1,7 +1,7 @@
 """What happens to rows while nobody is told: outages, flushes in between, and servers that come back as others."""
 
 import pytest
-from scene import DEADLINE, Scene, ids
+from scene import DEADLINE, Scene, ids, is_lost
 
 from kalam_notebook.errors import KalamError
 
@@ -66,7 +66,7 @@ def ended(start_server):
         scene.insert(range(20))
         live = scene.live()
         old.stop()
-        live.wait_for(lambda t: t.status != "live", timeout=DEADLINE)
+        live.wait_for(is_lost, timeout=DEADLINE)
         scene.use(new)
         yield scene, live, new
 

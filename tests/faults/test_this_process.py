@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from scene import DEADLINE, PATIENT, SCALE, Scene
+from scene import DEADLINE, PATIENT, SCALE, Scene, is_lost
 
 from kalam_notebook.settings import Timeouts
 
@@ -27,7 +27,7 @@ def test_heartbeat_close(impatient, caplog):
     with Scene(impatient, timeouts=PATIENT) as scene:
         live = scene.live()
         scene.proxy.freeze("up")
-        live.wait_for(lambda t: t.status != "live", timeout=DEADLINE)
+        live.wait_for(is_lost, timeout=DEADLINE)
         assert "1000 Heartbeat timeout" in caplog.text
         scene.insert([1])
         scene.proxy.thaw()

@@ -1,7 +1,7 @@
 """Networks that are slow, silent or damaged: upstream's 8 and 19 to 24 (live reference, section 10), and ours."""
 
 import pytest
-from scene import DEADLINE, PATIENT, Scene
+from scene import DEADLINE, PATIENT, Scene, is_lost
 
 pytestmark = pytest.mark.contract
 
@@ -27,7 +27,7 @@ def test_blackhole(scene):
     """19: the socket is open and nothing comes: missed within the pong timeout."""
     live = scene.live()
     scene.proxy.freeze()
-    live.wait_for(lambda t: t.status != "live", timeout=DEADLINE)
+    live.wait_for(is_lost, timeout=DEADLINE)
     scene.insert([1])
     scene.proxy.thaw()
     scene.settle(live)
@@ -49,7 +49,7 @@ def test_chunk_stalls(scene):
     live = scene.live()
     scene.proxy.stall = 3 * DEADLINE
     scene.insert([1])
-    live.wait_for(lambda t: t.status != "live", timeout=DEADLINE)
+    live.wait_for(is_lost, timeout=DEADLINE)
     scene.proxy.stall = 0.0
     scene.insert([2])
     scene.settle(live)
@@ -72,7 +72,7 @@ def test_eight_bytes_a_second(scene):
     live = scene.live()
     scene.proxy.bytes_per_second = 8
     scene.insert(range(10))
-    live.wait_for(lambda t: t.status != "live", timeout=DEADLINE)
+    live.wait_for(is_lost, timeout=DEADLINE)
     scene.proxy.bytes_per_second = 0
     scene.settle(live)
     assert live.stats.reconnects >= 1
@@ -102,7 +102,7 @@ def test_half_open(scene, direction):
     """Ours: only one direction works."""
     live = scene.live()
     scene.proxy.freeze(direction)
-    live.wait_for(lambda t: t.status != "live", timeout=DEADLINE)
+    live.wait_for(is_lost, timeout=DEADLINE)
     scene.insert([1])
     scene.proxy.thaw()
     scene.settle(live)

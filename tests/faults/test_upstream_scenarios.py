@@ -5,7 +5,7 @@ test_transport_impairments; 7, 10, 15 and 18 in test_first_readings; 27 in test_
 """
 
 import pytest
-from scene import DEADLINE, ids
+from scene import DEADLINE, ids, is_lost
 
 pytestmark = pytest.mark.contract
 
@@ -48,7 +48,7 @@ def test_double_outage(scene):
     scene.proxy.after(b'"auth_success"', scene.proxy.go_down)
     scene.proxy.come_up()
     scene.proxy.wait_until(lambda: scene.proxy.fired, timeout=DEADLINE)
-    live.wait_for(lambda t: t.status != "live")
+    live.wait_for(is_lost)
     scene.insert([11])
     scene.proxy.come_up()
     scene.settle(live)
@@ -78,7 +78,7 @@ def test_gradual_degradation(scene):
         scene.insert([number])
         scene.settle(live)
     scene.proxy.delay = 3 * DEADLINE
-    live.wait_for(lambda t: t.status != "live")
+    live.wait_for(is_lost)
     scene.proxy.delay = 0.0
     scene.insert([10])
     scene.settle(live)

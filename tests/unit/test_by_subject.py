@@ -36,7 +36,9 @@ def test_the_table_counts_each_test_once(pytester):
         path = pytester.mkpydir(f"of_{name}") / "sandbox" / f"test_{name}.py"
         path.parent.mkdir()
         path.write_text(text)
-    result = pytester.runpytest_inprocess("-p", "by_subject", "--by-subject", "-p", "no:randomly")
+    # Modules of the same names may be loaded already, those of this project.
+    options = ["--import-mode=importlib", "-p", "no:randomly"]
+    result = pytester.runpytest_inprocess("-p", "by_subject", "--by-subject", *options)
     lines = [line.split() for line in result.outlines]
     table = lines[lines.index(HEAD) :]
     assert table[:4] == [

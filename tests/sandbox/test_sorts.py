@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 import pytest
+from servers import wait_for_jobs
 
 import kalam_notebook as kalam
 
@@ -99,6 +100,7 @@ def test_types_are_asked_for_again_when_a_table_is_made_anew(client, namespace):
         client.execute_query(f"INSERT INTO {table} VALUES (1, '2026-01-01T00:00:00Z', '{value}')")
         found.append(str(client.query_arrow(sql).column("g")[0])[:10])
         client.execute_query(f"DROP TABLE {table}")
+        wait_for_jobs(client)
     assert found == ["2026-01-02", "2026-01-03"]
 
 

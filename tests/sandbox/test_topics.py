@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
+from servers import wait_for_jobs
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, NotFoundError, PermissionDeniedError, ResultError, TopicError
@@ -230,6 +231,7 @@ def test_a_topic_made_anew_under_a_consumer(client, orders, events):
     with client.consumer(events, group_id="g", start="earliest") as consumer:
         consumer.poll()
         client.execute_query(f"DROP TOPIC {events}")
+        wait_for_jobs(client)
         make_topic(client, events, orders)
         insert(client, orders, 4)
         assert [(one.offset, one.key) for one in consumer.poll()] == [(3, "4")]
@@ -245,6 +247,7 @@ def test_a_topic_made_anew_and_still_empty(client, orders, events):
     with client.consumer(events, group_id="g", start="earliest") as consumer:
         consumer.poll()
         client.execute_query(f"DROP TOPIC {events}")
+        wait_for_jobs(client)
         make_topic(client, events, orders)
         assert consumer.poll(0) == []
         # These offsets come before all that the topic will have.
@@ -259,6 +262,7 @@ def test_messages_that_went_with_a_topic_are_not_waited_for(client, orders, even
     with client.consumer(events, group_id="g", start="earliest", max_poll_records=1) as consumer:
         assert [one.key for one in consumer.poll()] == ["1"]
         client.execute_query(f"DROP TOPIC {events}")
+        wait_for_jobs(client)
         make_topic(client, events, orders, partitions=2)
         insert(client, orders, 4, 5, 6, 7)
         found = []
@@ -274,6 +278,7 @@ def test_what_goes_on_under_the_name_of_a_topic(client, orders, events):
     insert(client, orders, 1, 2, 3)
     client.execute_query(f"ACK {events} GROUP 'g' UPTO OFFSET 1")
     client.execute_query(f"DROP TOPIC {events}")
+    wait_for_jobs(client)
     make_topic(client, events, orders, partitions=2)
     assert client.query(f"SELECT group_id FROM system.topic_offsets WHERE topic_id = '{events}'").empty
     insert(client, orders, *range(4, 20))
@@ -289,6 +294,7 @@ def test_a_topic_that_was_cleared(client, orders, events):
     insert(client, orders, 1, 2)
     client.execute_query(f"ACK {events} GROUP 'g' UPTO OFFSET 0")
     client.execute_query(f"CLEAR TOPIC {events}")
+    wait_for_jobs(client)
     assert client.query(f"SELECT group_id FROM system.topic_offsets WHERE topic_id = '{events}'").empty
     insert(client, orders, 3)
     with client.consumer(events, group_id="g", start="earliest") as consumer:

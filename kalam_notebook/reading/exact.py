@@ -169,15 +169,14 @@ class ExactReader:
             f"SELECT {clauses.columns}\n, _seq AS kalam_seq, CASE WHEN _deleted THEN false ELSE {match} END AS kalam_is"
             f" FROM {clauses.table} WHERE {EVERY_VERSION}"
         )
-        sql = (
-            f"SELECT array_agg(rn) FILTER (WHERE m) AS rn, {lists}, [max(s)] AS s FROM "
-            f"(SELECT *, row_number() OVER () AS rn FROM (\n{inner}\n) AS q({', '.join([*names, 's', 'm'])})) AS r"
-        )
-        found_types = [pa.int64(), *(column.type for column in true), pa.int64()]
+        # Without row numbers, which only a sort would need: they cost the server a quarter of the scan.
+        sql = f"SELECT {lists}, [max(s)] AS s FROM (\n{inner}\n) AS q({', '.join([*names, 's', 'm'])})"
+        found_types = [*(column.type for column in true), pa.int64()]
         ((*arrays, newest),) = endpoint.execute_lists(sql, params, [found_types])
-        fields = [_field(column, found) for column, found in zip(columns, true, strict=True)]
+        schema = pa.schema([_field(column, found) for column, found in zip(columns, true, strict=True)])
         seen = None if newest is None else newest[0].as_py()
-        return assemble(arrays, pa.schema(fields)), int(seen or 0)
+        table = schema.empty_table() if arrays[0] is None else pa.Table.from_arrays(arrays, schema=schema)
+        return table, int(seen or 0)
 
 
 def _in_either_form(text: str, names: Sequence[str], ask: Callable[[str], list[Any]]) -> list[Any]:

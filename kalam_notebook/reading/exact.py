@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.forms import exact_text, true_type
+from kalam_notebook.reading.forms import exact_text, is_found, true_type
 from kalam_notebook.reading.tables import is_one_scan
 from kalam_notebook.reading.window import EVERY_VERSION
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
@@ -159,15 +159,12 @@ class ExactReader:
         true = [_TrueColumn(c.name, text, true_type(text)) for c, text in zip(columns, types, strict=True)]
         names = [f"c{index}" for index in range(len(true))]
         lists = ", ".join(
-            f"array_agg({exact_text(n, t.type, t.type_text)}) FILTER (WHERE m) AS {n}"
+            f"array_agg({exact_text(n, t.type, t.type_text)}) FILTER (WHERE m = 1) AS {n}"
             for n, t in zip(names, true, strict=True)
         )
-        # Deleted rows are not for the condition, which may fail on what they hold.
-        # Without a condition one is made up: the engine trips over a bare ``NOT _deleted``.
-        match = f"(\n{clauses.where}\n)" if clauses.where else "_seq > 0"
         inner = (
-            f"SELECT {clauses.columns}\n, _seq AS kalam_seq, CASE WHEN _deleted THEN false ELSE {match} END AS kalam_is"
-            f" FROM {clauses.table} WHERE {EVERY_VERSION}"
+            f"SELECT {clauses.columns}\n, _seq AS kalam_seq, {is_found(clauses.where)} AS kalam_found "
+            f"FROM {clauses.table} WHERE {EVERY_VERSION}"
         )
         # Without row numbers, which only a sort would need: they cost the server a quarter of the scan.
         sql = f"SELECT {lists}, [max(s)] AS s FROM (\n{inner}\n) AS q({', '.join([*names, 's', 'm'])})"

@@ -15,7 +15,7 @@ from kalam_notebook.errors import ServerError
 from kalam_notebook.live.plan import TablePlan
 from kalam_notebook.live.truth import MODULUS, Delta, DeltaQuestion, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.forms import exact_text, is_found
+from kalam_notebook.reading.forms import exact_text, is_found, number_in
 from kalam_notebook.reading.window import EVERY_VERSION, LAST_SEQ
 from kalam_notebook.wire.seq import seq_span
 from kalam_notebook.wire.sql import quote_name
@@ -160,4 +160,4 @@ def _versions_sql(plan: TablePlan, schema: pa.Schema, after: int) -> str:
 
 def _numbers(told: Sequence[pa.Array | None]) -> list[int]:
     """One number from each list of one; NULL is 0."""
-    return [0 if array is None else int(array[0].as_py() or 0) for array in told]
+    return [number_in(array) for array in told]

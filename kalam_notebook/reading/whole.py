@@ -13,7 +13,7 @@ from kalam_notebook.errors import ServerError
 from kalam_notebook.live.plan import Reading, TablePlan
 from kalam_notebook.live.truth import MODULUS, OVERLAP, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.forms import exact_text, is_found
+from kalam_notebook.reading.forms import exact_text, is_found, number_in
 from kalam_notebook.reading.spoilt import spoilt_cells, spoilt_columns
 from kalam_notebook.reading.window import EVERY_VERSION, LAST_SEQ
 from kalam_notebook.wire.seq import seq_at
@@ -53,13 +53,13 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
         )
     except ServerError:
         return None
-    now_ms = _number(clock)
+    now_ms = number_in(clock)
     # What was committed before this moment is in the rows; what was about to be is told by the first delta.
-    reached = seq_at(now_ms) - OVERLAP if is_look_up else _number(newest)
+    reached = seq_at(now_ms) - OVERLAP if is_look_up else number_in(newest)
     behind = None if is_look_up else _next_seq(endpoint, plan, reached)
     if behind is not None and behind < seq_at(now_ms):
         return None
-    fingerprint = Fingerprint(_number(n), _number(s), _number(x), _number(m))
+    fingerprint = Fingerprint(number_in(n), number_in(s), number_in(x), number_in(m))
     filled = [pa.array([], kind) if lists is None else lists for lists, kind in zip(rows, schema.types, strict=True)]
     table = pa.Table.from_arrays(filled, schema=schema)
     damage = spoilt_columns(endpoint, shape, {plan.source: plan.columns}, table) or spoilt_cells(plan.columns, table)
@@ -101,8 +101,3 @@ def _next_seq(endpoint: Endpoint, plan: TablePlan, reached: int) -> int | None:
     window = f"_seq > {reached} AND _seq <= {LAST_SEQ} AND {EVERY_VERSION}"
     (found,) = endpoint.execute_row(f"SELECT min(_seq) AS s FROM {plan.source} WHERE {window}")
     return None if found is None else int(found)
-
-
-def _number(told: pa.Array | None) -> int:
-    """The number in a list of one; NULL is 0."""
-    return 0 if told is None or told[0].as_py() is None else int(told[0].as_py())

@@ -268,6 +268,7 @@ class AsyncClient:
         atomic: bool = False,
         nan: Nan = "refuse",
         chunk_rows: int | None = None,
+        count: bool = False,
         on_progress: Progress | None = None,
     ) -> WriteReport:
         """See ``Client.write``."""
@@ -283,6 +284,7 @@ class AsyncClient:
             atomic=atomic,
             nan=nan,
             chunk_rows=chunk_rows,
+            count=count,
             on_progress=on_progress,
         )
 

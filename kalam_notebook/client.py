@@ -433,6 +433,7 @@ class Client:
         atomic: bool = False,
         nan: Nan = "refuse",
         chunk_rows: int | None = None,
+        count: bool = False,
         on_progress: Progress | None = None,
     ) -> WriteReport:
         """Write the rows of a frame into a table. What the server would damage is refused before anything is sent.
@@ -453,10 +454,12 @@ class Client:
                 is all or nothing.
             nan: ``refuse`` NaN in floating-point columns, or store ``null``.
             chunk_rows: Rows of a statement; None to find out while writing with how many the server is fastest.
+            count: Whether to count the table's rows before and after, and tell where the counts do not fit; each count
+                is a scan of the whole table.
             on_progress: Called with the rows done and the rows of the frame after each request.
 
         Returns:
-            What was done, with the number of rows before and after.
+            What was done.
 
         Raises:
             FrameError: The frame cannot be written as it is; nothing was sent.
@@ -476,6 +479,7 @@ class Client:
                 atomic=atomic,
                 nan=nan,
                 chunk_rows=chunk_rows,
+                count=count,
                 on_progress=on_progress,
             )
 

@@ -16,7 +16,7 @@ __all__ = ["Pace", "Size"]
 #: Rows of a statement and bytes of a request that are tried, and what is begun with (truth R8).
 _ROWS = (12, 25, 50, 100, 200, 400, 800)
 _BYTES = (25_000, 50_000, 100_000, 200_000, 400_000, 800_000)
-_START = (3, 2)
+_START = (2, 2)
 #: Another size must be faster by so much, so many times: what else the machine does disturbs each measurement.
 _FASTER = 1.1
 _PROOFS = 2

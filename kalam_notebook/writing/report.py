@@ -47,8 +47,8 @@ class WriteReport:
         requests: Requests that wrote.
         seconds: From the first request to the last.
         created_sql: The CREATE TABLE that was sent, or None.
-        count_before: Rows of the table before; of those that this user sees.
-        count_after: Rows of the table afterwards.
+        count_before: Rows of the table before; of those that this user sees. None when not asked for.
+        count_after: Rows of the table afterwards; None when not asked for.
         notices: Things the caller should know, in words.
         chunks: The numbers of each part of the frame, in its order.
     """
@@ -70,7 +70,7 @@ class WriteReport:
 
     @property
     def summary(self) -> str:
-        """One line, for example ``app.t: 100 inserted, 3 updated in 0.12 s (2 requests); 103 rows now``."""
+        """One line, for example ``app.t: 100 inserted, 3 updated in 0.12 s (2 requests)``."""
         names = ("inserted", "updated", "deleted", "unchanged", "missing")
         counts = [f"{getattr(self, name):,} {name}" for name in names if getattr(self, name)]
         requests = "1 request" if self.requests == 1 else f"{self.requests} requests"

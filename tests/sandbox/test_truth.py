@@ -222,7 +222,7 @@ def test_l20_the_cost_of_large_inserts():
         started = time.perf_counter()
         plain.results(f"INSERT INTO {space}.t (id) VALUES {', '.join(f'({n})' for n in range(count))}")
         together = time.perf_counter() - started
-        report = client.write(pa.table({"id": range(count, 2 * count)}), f"{space}.t")
+        report = client.write(pa.table({"id": range(count, 2 * count)}), f"{space}.t", count=True)
         assert (report.inserted, report.count_after) == (count, 2 * count)
         assert report.seconds < together
 

@@ -46,10 +46,10 @@ def test_where_large_requests_are_slow_they_shrink():
 
 def test_most_requests_have_the_best_sizes():
     """What is begun with is best: what trying costs must not be much."""
-    used = write(Pace(), square(100), requests=100)
-    assert used.count(Size(100, 100_000)) + used.count(Size(100, 200_000)) >= 85
+    used = write(Pace(), square(50), requests=100)
+    assert used.count(Size(50, 100_000)) + used.count(Size(50, 200_000)) >= 85
     assert len(set(used)) > 2
-    assert used[0] == Size(100, 100_000)
+    assert used[0] == Size(50, 100_000)
 
 
 def test_one_slow_request_changes_nothing():

@@ -1,6 +1,6 @@
 """KalamDB in Jupyter: complete results, exact types, live tables that stay true.
 
-``import kalam_notebook as kalam`` loads nothing but this file; every name is loaded when it is first used. The
+``import kalam_notebook as kalam`` loads no library; every name is loaded when it is first used. The
 functions act on the connection made by ``kalam.connect``; ``Client`` and ``AsyncClient`` are connections of their own.
 Types stand in ``__init__.pyi``; a test compares the two.
 """
@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from kalam_notebook._version import __version__
+from kalam_notebook.live.display import register_display
 
 #: Where each public name lives.
 _HOMES = {
@@ -76,6 +77,15 @@ sys.modules[__name__].__class__ = _Package
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def _display_live(live: Any) -> None:  # noqa: ANN401 - a live table.
+    from kalam_notebook.notebook.live_view import display_live
+
+    display_live(live)
+
+
+register_display(_display_live)
 
 
 def load_ipython_extension(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.

@@ -27,6 +27,7 @@ from kalam_notebook.errors import (
     SubscriptionError,
 )
 from kalam_notebook.live.changes import change_table
+from kalam_notebook.live.display import display
 from kalam_notebook.live.engine import Engine, Rows, RowSource
 from kalam_notebook.live.filters import has_sub_query
 from kalam_notebook.live.keyed import KeyedEngine
@@ -263,9 +264,7 @@ class LiveTable:
             warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
 
     def _ipython_display_(self) -> None:
-        from kalam_notebook.notebook.live_view import display_live
-
-        display_live(self)
+        display(self)
 
     # What it is.
 

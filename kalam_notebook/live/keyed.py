@@ -20,9 +20,9 @@ from kalam_notebook.live.plan import Form, Reading, TableInfo, TablePlan, plan_t
 from kalam_notebook.live.query import LiveQuery
 from kalam_notebook.live.schedule import Question
 from kalam_notebook.live.store import Applied, KeyedStore
-from kalam_notebook.live.truth import OVERLAP, Delta, DeltaQuestion, fingerprint_of
+from kalam_notebook.live.truth import Delta, DeltaQuestion, fingerprint_of
 from kalam_notebook.wire.live import Change
-from kalam_notebook.wire.seq import seq_at, seq_ms, seq_span
+from kalam_notebook.wire.seq import OVERLAP, seq_at, seq_ms, seq_span
 
 __all__ = ["KeyedEngine"]
 

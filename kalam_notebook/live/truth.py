@@ -9,20 +9,14 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kalam_notebook.wire.seq import seq_span
-
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["MODULUS", "OVERLAP", "Delta", "DeltaQuestion", "Fingerprint", "Proof", "fingerprint_of"]
+__all__ = ["MODULUS", "Delta", "DeltaQuestion", "Fingerprint", "Proof", "fingerprint_of"]
 
 #: The prime of the fingerprint's sum (truth R5): runs of consecutive numbers cancel out in the xor alone.
 MODULUS = 1_000_000_007
-
-#: Concurrent writers may commit out of order, so a delta begins this much before the newest version known: two seconds
-#: of ``_seq``, whose upper bits are milliseconds (truth R4).
-OVERLAP = seq_span(2_000)
 
 
 @dataclass(frozen=True, slots=True)

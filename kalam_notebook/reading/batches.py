@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ServerError
-from kalam_notebook.live.truth import OVERLAP
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.suspicion import is_exhausted
 from kalam_notebook.reading.walk import Walk, WalkPlan, rows_statement
+from kalam_notebook.wire.seq import OVERLAP
 
 if TYPE_CHECKING:
     import numpy as np

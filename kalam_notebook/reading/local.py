@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import MissingDependencyError, QueryError, ResultError, ServerError
-from kalam_notebook.live.truth import OVERLAP
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.local_types import as_on_the_server, as_read, without_metadata
 from kalam_notebook.reading.suspicion import is_exhausted
 from kalam_notebook.reading.walk import Walk, plan_walk, read_at_one_state
+from kalam_notebook.wire.seq import OVERLAP
 from kalam_notebook.wire.shape import Shape, shape_of
 from kalam_notebook.wire.sql import quote_name, table_names, tokenize
 from kalam_notebook.wire.types import Column

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ServerError
 from kalam_notebook.live.plan import Reading, TablePlan
-from kalam_notebook.live.truth import MODULUS, OVERLAP, Fingerprint
+from kalam_notebook.live.truth import MODULUS, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text, is_found, number_in
 from kalam_notebook.reading.spoilt import spoilt_cells, spoilt_columns
 from kalam_notebook.reading.window import EVERY_VERSION, LAST_SEQ
-from kalam_notebook.wire.seq import seq_at
+from kalam_notebook.wire.seq import OVERLAP, seq_at
 from kalam_notebook.wire.shape import shape_of
 from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import arrow_schema

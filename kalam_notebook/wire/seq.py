@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["seq_at", "seq_ms", "seq_span"]
+__all__ = ["OVERLAP", "seq_at", "seq_ms", "seq_span"]
 
 _EPOCH_MS = 1_704_067_200_000
 _SHIFT = 22
@@ -21,3 +21,8 @@ def seq_at(ms: int) -> int:
 def seq_span(ms: int) -> int:
     """How far two ``_seq`` lie apart that were given so many milliseconds after each other."""
     return ms << _SHIFT
+
+
+#: Concurrent writers may commit out of order, so a delta begins this much before the newest version known: two seconds
+#: of ``_seq``, whose upper bits are milliseconds (truth R4).
+OVERLAP = seq_span(2_000)

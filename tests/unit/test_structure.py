@@ -86,8 +86,7 @@ def test_arrows_point_down(path, tree):
         if part == "sandbox" or target == "sandbox":
             assert part == target or part in SANDBOX_STARTERS, f"{path} imports {name}"
         elif part not in {"__init__"} and target != "__version__":
-            lazily_shown = part == "live_table" and target == "notebook"  # Displaying itself, inside a notebook only.
-            assert level(target) <= level(part) or lazily_shown, f"{path} imports {name}, which is above it"
+            assert level(target) <= level(part), f"{path} imports {name}, which is above it"
 
 
 def test_every_part_has_a_level():

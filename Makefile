@@ -43,15 +43,15 @@ bench: .venv/.synced ## Speed and memory against a reference in the same run; fa
 lab: .venv/.synced ## Open the quickstart in JupyterLab.
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb
 
-docs: .venv/.synced ## The documentation as a site, in build/docs.
-	NO_MKDOCS_2_WARNING=1 $(UV) run --quiet --frozen --all-extras --group docs mkdocs build --quiet --strict --site-dir build/docs
+docs: .venv/.synced ## The documentation as a site, in build/docs; a broken link or anchor fails.
+	$(BIN)/zensical build --clean --strict
 
 fix: .venv/.synced
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .uv build dist js/node_modules
+	rm -rf .venv .uv .cache build dist js/node_modules
 
 $(UV):
 	$(PYTHON) -m venv .uv

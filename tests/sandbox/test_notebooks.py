@@ -14,12 +14,17 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+SESSION = re.compile(r"^```pycon\n(.*?)^```", re.M | re.S)
 EXAMPLES = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
     for page in PAGES
-    for number, block in enumerate(
-        re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S), 1
-    )
+    for number, block in enumerate(PYTHON.findall(page.read_text(encoding="utf-8")), 1)
+]
+#: Pages whose examples are one session at the prompt, with what it shows.
+SESSIONS = [
+    pytest.param(blocks, id=str(page.relative_to(ROOT)))
+    for page in PAGES
+    if (blocks := SESSION.findall(page.read_text(encoding="utf-8")))
 ]
 
 
@@ -61,3 +66,18 @@ def test_a_failing_cell_of_the_quickstart_fails_the_run(tmp_path):
 def test_an_example_runs(code, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("blocks", SESSIONS)
+def test_a_session_shows_what_the_page_says(blocks, tmp_path):
+    page = tmp_path / "session.txt"
+    page.write_text("\n".join(blocks), encoding="utf-8")
+    options = ["-o", "ELLIPSIS", "-o", "IGNORE_EXCEPTION_DETAIL"]
+    done = subprocess.run(
+        [sys.executable, "-m", "doctest", *options, str(page)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

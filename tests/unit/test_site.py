@@ -3,13 +3,18 @@
 What the generator does not look at, pictures and the navigation, is looked at here.
 """
 
+import inspect
 import re
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
+
+import kalam_notebook
+from kalam_notebook import errors, events
 
 ROOT = Path(__file__).parents[2]
 CONFIG = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
@@ -61,6 +66,46 @@ def test_a_link_that_leads_nowhere_fails(tmp_path, link):
     code, said = build(small_site(tmp_path, link))
     assert code != 0
     assert "does not exist" in said
+
+
+def described(site):
+    """Names that the generated reference has an anchor for."""
+    inventory = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
+    return {line.split(" ")[0] for line in zlib.decompress(inventory).decode().splitlines()}
+
+
+def public_names():
+    """What a user may write, by its public name: classes, their methods and properties, functions of the module."""
+    for module in (kalam_notebook, errors, events):
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isclass(value):
+                yield f"{module.__name__}.{name}"
+                members = vars(value).items()
+                of_its_own = (member for member, what in members if callable(what) or isinstance(what, property))
+                yield from (f"{module.__name__}.{name}.{member}" for member in of_its_own if not member.startswith("_"))
+            elif inspect.isfunction(value):
+                method = hasattr(kalam_notebook.Client, name) and name != "close"
+                yield f"{module.__name__}.Client.{name}" if method else f"{module.__name__}.{name}"
+
+
+def test_the_reference_has_every_public_name(site):
+    assert sorted(set(public_names()) - described(site)) == []
+
+
+def test_the_reference_names_every_function_of_the_module(site):
+    page = (site / "api" / "index.html").read_text(encoding="utf-8")
+    missing = [name for name in kalam_notebook.__all__ if not re.search(rf"\b{name}\b", page)]
+    classes = [name for name in missing if inspect.isclass(getattr(kalam_notebook, name))]
+    assert missing == classes
+
+
+def test_the_reference_names_every_field(site):
+    pages = "".join(page.read_text(encoding="utf-8") for page in (site / "api").rglob("*.html"))
+    for name in kalam_notebook.__all__:
+        for field in getattr(getattr(kalam_notebook, name), "__dataclass_fields__", ()):
+            if not field.startswith("_"):
+                assert f'title="kalam_notebook.{name}.{field}"' in pages, (name, field)
 
 
 def test_pictures_are_there():

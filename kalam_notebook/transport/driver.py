@@ -55,6 +55,17 @@ _WEBSOCKETS_LOG.setLevel(logging.WARNING)
 _CLOSE_TIMEOUT = 0.3
 
 
+class _ConnectHere(connect):
+    """Connects to the address it is given and to no other: a token and the SQL must not travel to another host.
+
+    The library follows redirects, and up to version 16 takes the token along.
+    """
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """Take the answer for what it is."""
+        return exc
+
+
 class Driver:
     """The connection of a ``LiveSocket`` on its loop.
 
@@ -249,7 +260,7 @@ class Driver:
         try:
             # The token is never in a local variable, where a verbose traceback would show it.
             self._secret = await call_in_thread(lambda: self._token(renew=renew))
-            async with connect(
+            async with _ConnectHere(
                 self._url,
                 additional_headers={"Authorization": f"Bearer {self._secret}"},
                 compression=None,

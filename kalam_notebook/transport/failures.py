@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 from collections import Counter
+from urllib.parse import urlsplit
 
 from websockets.exceptions import (
     ConnectionClosed,
@@ -41,6 +42,9 @@ _POLICY_VIOLATION = 1008
 
 #: How asyncio tells the number of an error, together with the address.
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
+
+#: A host that is shown as it stands.
+_HOST = re.compile(r"[a-z0-9.:_-]{1,253}")
 
 
 def describe_failure(exc: Exception, *, url: str, proxy: Proxy | None = None) -> Failure:
@@ -125,7 +129,24 @@ def _status(response: Response, who: str, url: str) -> Failure:
         return Failure(reason, is_refusal=True)
     if status >= 500 or status in {408, 429}:
         return Failure(reason)
+    if 300 <= status < 400:
+        return _final(
+            ConnectError(
+                f"{url}: {who} sent the connection on{_target(response)} (HTTP {status}).\n"
+                "The token is not sent to another address. If that is the server, connect to it: kalam.connect(url)."
+            )
+        )
     return _final(ConnectError(f"{url}: {reason} instead of opening a WebSocket. Check the URL, and proxies between."))
+
+
+def _target(response: Response) -> str:
+    """Where a redirect leads, for a message; nothing where that cannot be shown."""
+    try:
+        (location,) = response.headers.get_all("Location")
+        host = urlsplit(location).hostname or ""
+    except ValueError:  # None, several, or none that is an address.
+        return ""
+    return f" to {host}" if _HOST.fullmatch(host) else ""
 
 
 def _final(error: KalamError) -> Failure:

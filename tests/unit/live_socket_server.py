@@ -30,15 +30,17 @@ READY = {"batch_num": 0, "has_more": False, "status": "ready", "last_seq_id": No
 class SocketServer:
     """Accepts tokens of ``tokens``, acknowledges subscriptions, sends what it is told to.
 
-    ``http_status`` refuses the next handshakes with these codes; ``refusals`` refuses live queries by their text, once
-    for each entry; ``is_mute`` accepts sockets and then says nothing. ``keeps_refused`` leaves the sockets
-    open whose token it refuses. ``pages`` are the rows that a live query gets which asks for some.
+    ``http_status`` refuses the next handshakes with these codes, all with the first one when there is a ``location``;
+    ``refusals`` refuses live queries by their text, once for each entry; ``is_mute`` accepts sockets and then says
+    nothing. ``keeps_refused`` leaves the sockets open whose token it refuses. ``pages`` are the rows that a live query
+    gets which asks for some.
     """
 
     def __init__(self) -> None:
         self.tokens = {"good"}
         self.schema = SCHEMA
         self.http_status: deque[int] = deque()
+        self.location: str | None = None
         self.refusals: dict[str, deque[tuple[str, str]]] = {}
         self.is_mute = False
         self.keeps_refused = False
@@ -92,6 +94,10 @@ class SocketServer:
     def _refuse(self, connection, request):
         self.paths.append(request.path)
         self.authorizations.append(request.headers.get("Authorization", ""))
+        if self.location is not None:
+            answer = connection.respond(HTTPStatus(self.http_status[0]), "")
+            answer.headers["Location"] = self.location
+            return answer
         if self.http_status:
             return connection.respond(HTTPStatus(self.http_status.popleft()), "no\n")
         return None

@@ -86,6 +86,25 @@ def test_other_errors_that_end_it(exc, kind, words):
     assert words in str(error)
 
 
+@pytest.mark.parametrize(
+    ("locations", "shown"),
+    [
+        (["wss://other.example:9/x?token=secret"], " to other.example (HTTP 302)"),
+        (["ws://user:secret@other.example/"], " to other.example (HTTP 302)"),
+        (["/v1/ws"], " on (HTTP 302)"),
+        ([], " on (HTTP 302)"),
+        (["ws://a/", "ws://b/"], " on (HTTP 302)"),
+        (["ws://[broken/"], " on (HTTP 302)"),
+        (["ws://a b/"], " on (HTTP 302)"),
+    ],
+)
+def test_a_redirect_tells_the_host_and_nothing_else(locations, shown):
+    response = Response(302, "Found", Headers([("Location", location) for location in locations]))
+    text = str(describe_failure(InvalidStatus(response), url=URL).error)
+    assert shown in text
+    assert "secret" not in text
+
+
 @pytest.mark.parametrize("code", ["SUBSCRIPTION_LIMIT_EXCEEDED", "UNAUTHORIZED", "NOT_FOUND", "INVALID_SQL"])
 def test_refusals_have_a_hint(code):
     error = subscription_error(Refused(1, "SELECT 1", code, "text of the server"))

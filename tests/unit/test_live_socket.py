@@ -159,6 +159,32 @@ def test_pings_keep_it_alive(server, make_socket):
     assert len(server.paths) == 1
 
 
+# Where else it is sent.
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("path", ["/v1/ws", "/elsewhere?token=x"])
+def test_no_redirect_is_followed(server, make_socket, status, path):
+    with SocketServer() as thief:
+        server.http_status.append(status)
+        server.location = f"ws://127.0.0.1:{thief.port}{path}"
+        socket, ears = make_socket(), Ears()
+        with pytest.raises(ConnectError, match=r"sent the connection on to 127\.0\.0\.1 .*\nThe token is not sent"):
+            socket.connect()
+        socket.subscribe(SQL, ears)
+        assert "another address" in str(ears.wait("stopped"))
+        assert (thief.paths, thief.authorizations, thief.received) == ([], [], [])
+    assert set(server.paths) == {"/v1/ws"}
+
+
+def test_no_redirect_to_the_server_itself_is_followed(server, make_socket):
+    server.http_status.append(307)
+    server.location = "/v1/ws?again"
+    with pytest.raises(ConnectError, match="sent the connection on"):
+        make_socket().connect()
+    assert server.paths == ["/v1/ws"]
+
+
 # Coming back.
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
@@ -127,6 +128,7 @@ class Client:
         self._socket: LiveSocket | None = None
         self._live_tables: weakref.WeakSet[LiveTable] = weakref.WeakSet()
         self._lane: Lane | None = None
+        self._ending: list[LiveSocket | Lane] = []
         self._closed = False
 
     @property
@@ -150,10 +152,13 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """End live queries and close the connections; may be called twice."""
-        self.disconnect()
-        self._closed = True
-        self._http.close()
+        """End live queries and close the connections; may be called twice, and while other threads use them."""
+        with self._lock:
+            self._closed = True  # What other threads are about to open is not opened any more.
+        try:
+            self.disconnect()
+        finally:
+            self._http.close()
 
     def check_login(self) -> None:
         """Log in now, so that a wrong password or an unreachable server shows here and not at the first query.
@@ -777,12 +782,13 @@ class Client:
         for table in list(self._live_tables):
             table.close()
         with self._lock:
-            socket, self._socket = self._socket, None
-            lane, self._lane = self._lane, None
-        if socket is not None:
-            socket.close()
-        if lane is not None:
-            lane.close()
+            # Not in variables: after an interrupt they are closed by the next call.
+            self._ending.extend(one for one in (self._socket, self._lane) if one is not None)
+            self._socket = self._lane = None
+        for one in list(self._ending):
+            one.close()
+            with contextlib.suppress(ValueError):  # Another thread was at it.
+                self._ending.remove(one)
 
     def _live_sql(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> str:
         return write_parameters_in(*self._bound(sql, params, namespace))
@@ -811,6 +817,7 @@ class Client:
         from kalam_notebook.transport.lane import Lane
 
         with self._lock:
+            self._check_still_open()
             if self._lane is None:
                 self._lane = Lane()
             return self._lane
@@ -819,6 +826,7 @@ class Client:
         from kalam_notebook.transport.socket import LiveSocket
 
         with self._lock:
+            self._check_still_open()
             if self._socket is None:
                 source = self._live_source()
                 self._socket = LiveSocket(
@@ -888,6 +896,11 @@ class Client:
 
     def _check_open(self) -> None:
         self._http.check_usable()
+
+    def _check_still_open(self) -> None:
+        """See that nobody has begun to close it; under the lock."""
+        if self._closed:
+            raise ConfigError("This connection is closed. Open a new one: kalam.connect(...).")
 
 
 def _tell(completeness: Completeness, *, strict: bool) -> None:

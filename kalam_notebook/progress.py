@@ -16,6 +16,7 @@ from html import escape
 from typing import Any, Protocol
 
 from kalam_notebook.errors import KalamError
+from kalam_notebook.threads import Flag, Worker
 
 __all__ = ["Meter", "NotebookSurface", "Surface", "TerminalSurface", "find_surface", "reporting"]
 
@@ -152,7 +153,7 @@ def reporting(meter: Meter, surface: Surface | None, *, now: Callable[[], float]
     """
     reporter = None if surface is None else _Reporter(meter, surface, now)
     if reporter is not None:
-        threading.Thread(target=reporter.run, name="kalam-progress", daemon=True).start()
+        Worker(reporter.run, name="kalam-progress").start()
     try:
         yield
     except KeyboardInterrupt as exc:
@@ -170,7 +171,7 @@ class _Reporter:
         self._meter = meter
         self._surface = surface
         self._now = now
-        self._ended = threading.Event()
+        self._ended = Flag()
         self._lock = threading.Lock()
         self._is_shown = False
 

@@ -26,6 +26,7 @@ from kalam_notebook.notebook.freeze import Outputs, StaticCopy, register, settle
 from kalam_notebook.notebook.pace import Pace
 from kalam_notebook.notebook.page_rows import PageRows
 from kalam_notebook.render import render_html, render_text
+from kalam_notebook.threads import Flag, Worker
 
 if TYPE_CHECKING:
     from kalam_notebook.live_table import LiveTable
@@ -106,8 +107,8 @@ class LiveView:
         self._lock = threading.Lock()  # Guards the pace, which acknowledgements reach on the kernel's thread.
         # Held while anything is written, so that nothing comes behind the last state. Taken before the other.
         self._writing = threading.Lock()
-        self._wake = threading.Event()
-        self._ended = threading.Event()
+        self._wake = Flag()
+        self._ended = Flag()
         self._dirty = True  # Something is to be told that the last frame did not hold.
         self._whole = True  # The next frame holds the whole table.
         self._whole_at = float("-inf")
@@ -122,7 +123,7 @@ class LiveView:
         self._unseen_at: float | None = None
         self._is_unseen = False
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._thread = threading.Thread(target=self._run, name="kalam-live-view", daemon=True)
+        self._thread = Worker(self._run, name="kalam-live-view")
 
     def show(self) -> None:
         """Create the outputs and begin to send. Call once, on the thread of the running cell."""
@@ -145,8 +146,7 @@ class LiveView:
         with self._writing:
             if not self._is_frozen:
                 self._write_last()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(timeout=2.0)
+        self._thread.join(timeout=2.0)
 
     def _write_last(self) -> None:
         self._unsubscribe()

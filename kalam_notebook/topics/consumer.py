@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from kalam_notebook.callers import short_interrupts, warn_caller
 from kalam_notebook.errors import ConfigError, TopicError, TransportError
+from kalam_notebook.threads import Flag
 from kalam_notebook.topics.partition import Partition, Source
 from kalam_notebook.wire.topics import Start, TopicMessage, check_start, decode_messages, unsigned_decimals
 from kalam_notebook.wire.types import Column
@@ -99,7 +100,7 @@ class Consumer:
         self._source = source
         self._columns_of = columns_of
         self._lock = threading.RLock()
-        self._closed = threading.Event()
+        self._closed = Flag()
         # By partition: a message that exists and did not come, and since when; None when there is nothing to tell.
         self._missing: dict[int, tuple[int, float] | None] = {}
         # By partition: when it was last looked at whether its log is still the same.

@@ -8,10 +8,11 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Generic, TypeVar
 
-from kalam_notebook.transport.threads import Bell
+from kalam_notebook.threads import Bell, Worker
 
 __all__ = ["Callbacks"]
 
@@ -34,7 +35,7 @@ class Callbacks(Generic[_T]):
         self._is_over = is_over
         self._callbacks: dict[int, Callable[[_T], object]] = {}
         self._numbers = count()
-        self._thread: threading.Thread | None = None
+        self._worker: Worker | None = None
         self._lock = threading.Lock()
 
     def add(self, callback: Callable[[_T], object]) -> Callable[[], None]:
@@ -42,11 +43,11 @@ class Callbacks(Generic[_T]):
         number = next(self._numbers)
         with self._lock:
             self._callbacks[number] = callback
-            if self._thread is None:
+            if self._worker is None:
                 # What rings from here on is told.
-                work = (self._bell.count,)
-                self._thread = threading.Thread(target=self._work, args=work, name="kalam-live-callbacks", daemon=True)
-                self._thread.start()
+                work = partial(self._work, self._bell.count, self._is_over())
+                self._worker = Worker(work, name="kalam-live-callbacks")
+            self._worker.start()
 
         def remove() -> None:
             with self._lock:
@@ -54,8 +55,7 @@ class Callbacks(Generic[_T]):
 
         return remove
 
-    def _work(self, seen: int) -> None:
-        is_over = self._is_over()
+    def _work(self, seen: int, is_over: bool) -> None:
         while not is_over:
             seen = self._bell.wait_beyond(seen)
             is_over = self._is_over()  # The end is told too.

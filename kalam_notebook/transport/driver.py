@@ -11,7 +11,6 @@ import contextlib
 import logging
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from typing import cast
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -103,7 +102,7 @@ class Driver:
         self._places: dict[int, int] = {}
         # Bytes of the frame that is being told.
         self._size = 0
-        self._waiting: list[Future[None]] = []
+        self._waiting: list[Callable[[KalamError | None], None]] = []
         self._closed = asyncio.Event()
         self._secret = ""
         # The attempt or connection that counts, and the ones that are being closed.
@@ -137,8 +136,8 @@ class Driver:
         self._pump()
         self._closed.set()
 
-    def connect(self, waiting: Future[None]) -> None:
-        """Open the connection; ``waiting`` is done when it stands or is given up."""
+    def connect(self, waiting: Callable[[KalamError | None], None]) -> None:
+        """Open the connection; ``waiting`` is told when it stands, or why it is given up."""
         self._waiting.append(waiting)
         self._protocol.connect()
         self._pump()
@@ -234,9 +233,8 @@ class Driver:
 
     def _release(self, error: KalamError | None) -> None:
         waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if future.set_running_or_notify_cancel():
-                future.set_result(None) if error is None else future.set_exception(error)
+        for tell in waiting:
+            tell(error)
 
     def _set_timer(self) -> None:
         deadline = self._protocol.deadline()

@@ -18,6 +18,7 @@ from kalam_notebook.live import notices
 from kalam_notebook.live.cursor import Cursor
 from kalam_notebook.live.states import Event, Refused, State, Status, StatusChanged, Stopped, first_line
 from kalam_notebook.live.streaming import EventStream
+from kalam_notebook.threads import Bell
 from kalam_notebook.transport.failures import subscription_error
 from kalam_notebook.transport.socket import LiveSocket
 from kalam_notebook.transport.waiting import Sleepers
@@ -65,7 +66,8 @@ class EventFeed:
         self._waiting_cursor, self._taken_cursor = Cursor(options), Cursor(options)
         self._events: deque[LiveEvent] = deque()
         self._held_since: float | None = None
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._bell = Bell()
         self._sleepers = Sleepers()
         self._pid = os.getpid()
 
@@ -87,7 +89,7 @@ class EventFeed:
         """End it; what waits is forgotten. May be called twice, and from any thread."""
         if self.is_forked:
             return
-        with self._changed:
+        with self._lock:
             self.is_closed = True
             self._end(None)
         self._socket.close()
@@ -96,7 +98,7 @@ class EventFeed:
 
     def hear(self, event: Event, size: int) -> None:
         """Take what happened to the live query."""
-        with self._changed:
+        with self._lock:
             if self.is_over:
                 return
             match event:
@@ -135,7 +137,7 @@ class EventFeed:
         self._wake()
 
     def _wake(self) -> None:
-        self._changed.notify_all()
+        self._bell.ring()
         self._sleepers.wake()
 
     # What the reader does.
@@ -147,7 +149,7 @@ class EventFeed:
             LiveError: This is a forked child of the process that made it.
         """
         self._check_process()
-        with self._changed:
+        with self._lock:
             if self.is_closed or not self._events:
                 return None
             event = self._events.popleft()
@@ -169,17 +171,16 @@ class EventFeed:
 
     def wait(self, deadline: float | None = None) -> bool:
         """Wait until there is something to take or nothing will come; False at the deadline on the monotonic clock."""
-        with self._changed:
-            while not (self._events or self.is_over):
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return False
-                self._changed.wait(None if left is None else min(left, threading.TIMEOUT_MAX))
-            return True
+        while True:
+            seen = self._bell.count
+            if self._events or self.is_over:
+                return True
+            if self._bell.wait_beyond(seen, deadline) == seen:
+                return False
 
     async def sleep(self) -> None:
         """Wait in the same way without holding up the event loop; may return early."""
-        with self._changed:
+        with self._lock:
             if self._events or self.is_over:
                 return
             future = self._sleepers.add()
@@ -203,7 +204,7 @@ class EventFeed:
 
     def stats(self) -> EventStats:
         """Return the counters at one point in time."""
-        with self._changed:
+        with self._lock:
             lost = int(isinstance(self.error, SlowConsumerError))
             reconnects = max(0, self._stream.reconnects)
             return EventStats(self._received, self._delivered, len(self._events), lost, reconnects, self._num_bytes)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -132,8 +133,19 @@ def download(
     request = Request("GET", path, params=query, repeatable=True)
 
     def fetch(token: Secret) -> Path:
-        with _temporary(target) as file, http.stream(request, token=token) as response:
-            _write_checked(file, response.iter_bytes(), ref, target)
+        # Named before it is made, so that an interrupt at any moment leaves none.
+        temporary = target.with_name(f".kalam-{secrets.token_hex(8)}.part")
+        try:
+            with _create(temporary) as file, http.stream(request, token=token) as response:
+                _write_checked(file, response.iter_bytes(), ref, target)
+            temporary.replace(target)
+        except OSError as exc:
+            if isinstance(exc, KalamError):  # The server was silent: RequestTimeoutError is an OSError too.
+                raise
+            raise DownloadError(f"Cannot write {target}: {exc.strerror}. Nothing was kept.\n{_ELSEWHERE}") from exc
+        finally:
+            with suppress(OSError):  # It is in place, or was never made.
+                temporary.unlink()
         return target
 
     return endpoint.with_token(fetch)
@@ -166,27 +178,13 @@ def _is_the_same(path: Path, ref: FileRef) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == ref.sha256
 
 
-@contextmanager
-def _temporary(target: Path) -> Iterator[IO[bytes]]:
-    """A file beside the target, renamed to it in the end, or removed."""
+def _create(path: Path) -> IO[bytes]:
+    """A new file that only its owner reads."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=".kalam-", suffix=".part", delete=False)  # noqa: SIM115
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(path, "xb", opener=partial(os.open, mode=0o600))
     except OSError as exc:
-        raise DownloadError(f"Cannot write to {target.parent}: {exc.strerror}. {_ELSEWHERE}") from exc
-    temporary = Path(file.name)
-    try:
-        try:
-            yield file
-        finally:
-            file.close()
-        temporary.replace(target)
-    except OSError as exc:
-        if isinstance(exc, KalamError):  # The server was silent: RequestTimeoutError is an OSError too.
-            raise
-        raise DownloadError(f"Cannot write {target}: {exc.strerror}. Nothing was kept.\n{_ELSEWHERE}") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise DownloadError(f"Cannot write to {path.parent}: {exc.strerror}. {_ELSEWHERE}") from exc
 
 
 def _write_checked(file: IO[bytes], chunks: Iterator[bytes], ref: FileRef, target: Path) -> None:

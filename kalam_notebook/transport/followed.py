@@ -10,7 +10,7 @@ from kalam_notebook.live.engine import Rows
 from kalam_notebook.live.plan import Form
 from kalam_notebook.live.tally import LiveStats
 from kalam_notebook.live.truth import Proof
-from kalam_notebook.transport.threads import Bell
+from kalam_notebook.threads import Bell
 
 __all__ = ["Followed"]
 

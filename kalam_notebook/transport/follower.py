@@ -37,9 +37,10 @@ from kalam_notebook.live.schedule import BURST, ProofBudget, Question, Rhythm, T
 from kalam_notebook.live.states import State, Status, first_line
 from kalam_notebook.live.tally import LiveStats, Tally
 from kalam_notebook.live.truth import Proof
+from kalam_notebook.threads import Bell, Flag, Worker
 from kalam_notebook.transport.lane import Lane
 from kalam_notebook.transport.socket import LiveSocket
-from kalam_notebook.transport.threads import Bell, Inbox
+from kalam_notebook.transport.threads import Inbox
 from kalam_notebook.wire.live import Change, SubscriptionAck, row_seq
 from kalam_notebook.wire.seq import seq_ms
 
@@ -130,10 +131,10 @@ class Follower:
         self._inbox: Inbox[Change | _Established | _Woken | _Answered | _End] = Inbox()
         # Bytes of the events that were put into it and taken out: not put with each, because there are many.
         self._heard_bytes = self._taken_bytes = 0
-        self._ending = threading.Event()
+        self._ending = Flag()
         # Until when the first reading is repeated, if it fails on the way.
         self._patience = 0.0
-        self._thread = threading.Thread(target=self._work, name="kalam-live-table", daemon=True)
+        self._thread = Worker(self._work, name="kalam-live-table")
         self._unsubscribe: Callable[[], None] = lambda: None
         self._socket: LiveSocket | None = None
         # Guards the engine and the numbers. The socket's thread never takes it.
@@ -198,8 +199,7 @@ class Follower:
         self._unsubscribe()
         self._finish(None)
         self._inbox.put(_End(None))
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(_JOIN_TIMEOUT)
+        self._thread.join(_JOIN_TIMEOUT)
 
     # What the socket's thread tells, through a ``_Listener`` for each subscription.
 

@@ -32,7 +32,6 @@ from kalam_notebook.errors import (
 from kalam_notebook.settings import Secret, Timeouts
 from kalam_notebook.transport.http_failures import describe_failure
 from kalam_notebook.transport.library_logs import hide_cookies_in_logs
-from kalam_notebook.transport.open_sockets import OpenSockets
 from kalam_notebook.transport.pacing import Bucket
 from kalam_notebook.transport.proxies import open_transport, proxy_for, through
 from kalam_notebook.wire.envelope import raise_for_answer
@@ -108,16 +107,16 @@ class HttpTransport:
         self._timeouts = timeouts
         self._process = os.getpid()
         self._is_closed = False
-        self._sockets = OpenSockets()
         hide_cookies_in_logs()
         # Made once: putting them together costs as much as the rest of building a request.
         self._sql_url, self._usual_timeout = httpx.URL(url + _SQL_PATH), self._timeout(None)
+        self._transport = transport or open_transport(self.proxy)
         self._client = httpx.Client(
             base_url=url,
             timeout=self._usual_timeout,
             follow_redirects=False,  # A token must not travel to another host.
             headers={"User-Agent": f"kalam-notebook/{__version__}", "Accept-Encoding": "identity"},
-            transport=transport or open_transport(self.proxy),
+            transport=self._transport,
         )
         # The login route sets cookies, and a cookie would win over the token of a request (HTTP reference, 4.2). Having
         # each answer looked through by a policy that takes none costs a tenth of a small query.
@@ -128,8 +127,8 @@ class HttpTransport:
         if os.getpid() != self._process:  # A fork shares the sockets with the process that it came from.
             return
         self._is_closed = True
-        self._sockets.shut_down()
-        self._client.close()
+        # Not the client's own method, which does nothing more the second time, also if it was interrupted before.
+        self._transport.close()
 
     def check_usable(self) -> None:
         """See that this is the process that opened the connection, and that it is open.
@@ -196,7 +195,6 @@ class HttpTransport:
             params=request.params,
             headers=request.headers,
             timeout=self._usual_timeout if request.timeout is None else self._timeout(request.timeout),
-            extensions={"trace": self._sockets.trace},
         )
         if token is not None:  # Revealed here and in no local variable: a verbose traceback shows those.
             built.headers["Authorization"] = f"Bearer {token.reveal()}"

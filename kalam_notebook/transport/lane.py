@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from kalam_notebook.live.schedule import ProofBudget
+from kalam_notebook.threads import Worker
 
 __all__ = ["Lane"]
 
@@ -37,7 +38,9 @@ class Lane:
         self._max_threads = max_threads
         self._interval = 1.0 / per_second
         self._work: deque[Callable[[], None]] = deque()
-        self._changed = threading.Condition()
+        # Taken by itself where an interrupt may come: the condition takes it in a function written in Python.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._threads: set[threading.Thread] = set()
         self._idle = 0
         self._next_start = 0.0
@@ -50,7 +53,7 @@ class Lane:
                 return
             self._work.append(work)
             if len(self._work) > self._idle and len(self._threads) < self._max_threads:
-                thread = threading.Thread(target=self._run, name="kalam-live-truth", daemon=True)
+                thread = Worker(self._run, name="kalam-live-truth")
                 self._threads.add(thread)
                 thread.start()
             else:
@@ -58,15 +61,14 @@ class Lane:
 
     def close(self) -> None:
         """Drop the work that has not begun, and end the threads; may be called twice."""
-        with self._changed:
+        with self._lock:
             self._is_closed = True
             self._work.clear()
             threads = list(self._threads)
             self._changed.notify_all()
         deadline = time.monotonic() + _JOIN_TIMEOUT
         for thread in threads:
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, deadline - time.monotonic()))
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         while (work := self._next()) is not None:

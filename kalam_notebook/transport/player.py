@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import IO, Protocol, TypeAlias, TypeVar
 
@@ -26,7 +27,7 @@ from kalam_notebook.live.recording.rows import ReplayedRows
 from kalam_notebook.live.states import first_line
 from kalam_notebook.live.tally import LiveStats, Tally
 from kalam_notebook.live.truth import Proof
-from kalam_notebook.transport.threads import Bell
+from kalam_notebook.threads import Bell, Flag, Worker
 
 __all__ = ["Clock", "Player"]
 
@@ -50,8 +51,8 @@ class Clock(Protocol):
         """Seconds that never go back."""
         ...
 
-    def wait(self, wake: threading.Event, seconds: float | None) -> None:
-        """Wait until the event is set, or so many seconds have passed; None for the event only."""
+    def wait(self, wake: Flag, seconds: float | None) -> None:
+        """Wait until the flag is raised, or so many seconds have passed; None for the flag only."""
         ...
 
 
@@ -61,7 +62,7 @@ class _SystemClock:
     def now(self) -> float:
         return time.monotonic()
 
-    def wait(self, wake: threading.Event, seconds: float | None) -> None:
+    def wait(self, wake: Flag, seconds: float | None) -> None:
         wake.wait(seconds)
 
 
@@ -86,7 +87,7 @@ class Player:
         self._path = str(path)
         self._clock = clock or _SystemClock()
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._wake = Flag()
         self._end = "closed"
         self._gaps: list[float] = []
         self._tally = Tally()
@@ -103,8 +104,7 @@ class Player:
         self._origin = first.origin
         self._rows = ReplayedRows(first)
         self._playhead = Playhead(speed, at=first.at, now=self._clock.now())
-        work = (file, records)
-        self._thread = threading.Thread(target=self._work, args=work, name="kalam-live-replay", daemon=True)
+        self._thread = Worker(partial(self._work, file, records), name="kalam-live-replay")
         self._thread.start()
         # A thread that is inside of Arrow when the interpreter ends takes the process down.
         atexit.register(self.close)
@@ -115,8 +115,7 @@ class Player:
             return
         self._finish(None, "closed")
         self._wake.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(_JOIN_TIMEOUT)
+        self._thread.join(_JOIN_TIMEOUT)
 
     # What anybody may ask.
 

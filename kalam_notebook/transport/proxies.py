@@ -18,6 +18,7 @@ import httpx
 
 from kalam_notebook.errors import ConfigError, MissingDependencyError
 from kalam_notebook.settings import Secret
+from kalam_notebook.transport.connections import Transport
 
 __all__ = ["Proxy", "open_transport", "proxy_for", "through", "unusable_proxy", "without_socks"]
 
@@ -80,7 +81,7 @@ def proxy_for(url: str) -> Proxy | None:
     return Proxy(Secret(address), name, server.host)
 
 
-def open_transport(proxy: Proxy | None) -> httpx.HTTPTransport:
+def open_transport(proxy: Proxy | None) -> Transport:
     """Return sockets for HTTP, which take nothing more from the environment about proxies.
 
     Raises:
@@ -89,9 +90,9 @@ def open_transport(proxy: Proxy | None) -> httpx.HTTPTransport:
     """
     trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
     if proxy is None:
-        return httpx.HTTPTransport(verify=trusted)
+        return Transport(verify=trusted)
     try:
-        return httpx.HTTPTransport(verify=trusted, proxy=proxy.url.reveal())
+        return Transport(verify=trusted, proxy=proxy.url.reveal())
     except ImportError:
         raise without_socks(proxy) from None
     except ValueError:

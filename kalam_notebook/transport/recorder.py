@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import logging
 import os
-import threading
 import time
 import warnings
 from pathlib import Path
@@ -20,6 +19,7 @@ from kalam_notebook.errors import KalamError, RecordingError
 from kalam_notebook.live.plan import Form
 from kalam_notebook.live.recording.form import Origin
 from kalam_notebook.live.recording.writer import RecordingWriter
+from kalam_notebook.threads import Flag, Worker
 from kalam_notebook.transport.followed import Followed
 
 __all__ = ["LiveRecorder"]
@@ -59,8 +59,8 @@ class LiveRecorder:
         self.error: RecordingError | None = None
         self._followed = followed
         self._sql = sql
-        self._ending = threading.Event()
-        self._ended = threading.Event()
+        self._ending = Flag()
+        self._ended = Flag()
         self._pid = os.getpid()
         self._file = _create(path, overwrite=overwrite)
         self._writer = RecordingWriter(self._file, is_ordered=followed.form is Form.RERUN)
@@ -73,7 +73,7 @@ class LiveRecorder:
             if isinstance(exc, OSError):
                 raise _disk_error(path, exc) from exc
             raise
-        self._thread = threading.Thread(target=self._work, name="kalam-live-recorder", daemon=True)
+        self._thread = Worker(self._work, name="kalam-live-recorder")
         self._thread.start()
         # Daemon threads are stopped before the last batch is written.
         atexit.register(self.close)
@@ -113,8 +113,7 @@ class LiveRecorder:
             return
         self._ending.set()
         self._followed.bell.ring()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        self._thread.join(timeout)
 
     # The thread.
 

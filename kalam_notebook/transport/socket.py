@@ -15,16 +15,17 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from functools import partial
 from itertools import count
+from queue import Empty, SimpleQueue
 from typing import ParamSpec
 
-from kalam_notebook.errors import ConnectError, LiveError, SubscriptionError
+from kalam_notebook.errors import ConnectError, KalamError, LiveError, SubscriptionError
 from kalam_notebook.live.backoff import backoff
 from kalam_notebook.live.cursor import Cursor
 from kalam_notebook.live.states import Timing
 from kalam_notebook.settings import Timeouts
+from kalam_notebook.threads import Worker
 from kalam_notebook.transport.driver import Driver
 from kalam_notebook.transport.listener import FrameHook, Hearing, Listener, TokenSource, hearing_of
 from kalam_notebook.transport.waiting import Gate
@@ -106,8 +107,10 @@ class LiveSocket:
         self._siblings: weakref.WeakSet[LiveSocket] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Worker | None = None
         self._is_closed = False
+        # What is to be done on the loop.
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._keys = count(1)
         # Threads do not survive a fork: in the child this socket can only be thrown away.
         self._pid = os.getpid()
@@ -136,14 +139,15 @@ class LiveSocket:
             ConnectError: The connection does not stand in time; tells the last reason.
             LiveError: The socket is closed.
         """
-        waiting: Future[None] = Future()
-        self._post(self._driver.connect, waiting)
+        told: SimpleQueue[KalamError | None] = SimpleQueue()
+        self._post(self._driver.connect, told.put)
         try:
-            waiting.result(timeout)
-        except TimeoutError:
-            waiting.cancel()
+            error = told.get(timeout=timeout)
+        except Empty:
             reason = self._driver.status.reason or self.status
             raise ConnectError(f"No live connection to {self.url} within {timeout:g} s: {reason}.") from None
+        if error is not None:
+            raise error
 
     def subscribe(self, sql: str, listener: Listener) -> int:
         """Start a live query on the connection, now or as soon as it stands.
@@ -210,16 +214,16 @@ class LiveSocket:
             closing = [self, *self._siblings]
         threads = [socket._end() for socket in closing]
         for thread in threads:
-            if thread is not None and thread is not threading.current_thread():
+            if thread is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _end(self) -> threading.Thread | None:
+    def _end(self) -> Worker | None:
         """Have everything ended; return the thread that does it."""
         with self._lock:
-            was_closed, self._is_closed = self._is_closed, True
-            if self._loop is not None and not was_closed:
+            self._is_closed = True
+            if self._thread is not None:
                 atexit.unregister(self.close)
-                self._loop.call_soon_threadsafe(self._driver.close)
+                self._call(self._driver.close)
             return self._thread
 
     def _subscribe(self, sql: str, hear: Hearing, cursor: Cursor | None) -> int:
@@ -241,13 +245,23 @@ class LiveSocket:
         self._check_process()
         with self._lock:
             self._check_open()
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._run, args=(self._loop,), name="kalam-live", daemon=True)
-                self._thread.start()
+            if self._thread is None:
+                self._thread = Worker(self._run, name="kalam-live")
                 # A daemon thread that is killed at the end of the process would leave its socket to the garbage.
                 atexit.register(self.close)
-            self._loop.call_soon_threadsafe(lambda: call(*args, **kwargs))
+            self._thread.start()  # Each time, because an interrupt may have come before the first.
+            self._call(partial(call, *args, **kwargs))
+
+    def _call(self, call: Callable[[], None]) -> None:
+        self._calls.put(call)
+        if (loop := self._loop) is not None:
+            with contextlib.suppress(RuntimeError):  # It ended in the meantime.
+                loop.call_soon_threadsafe(self._do_calls)
+
+    def _do_calls(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                self._calls.get_nowait()()
 
     def _check_process(self) -> None:
         # Before the lock, which may be held for ever in a forked child.
@@ -258,8 +272,12 @@ class LiveSocket:
         if self._is_closed:
             raise LiveError("The connection of this client was closed. Open it again: kalam.connect(…).")
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self) -> None:
+        # Made here, where no interrupt comes.
+        loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
+        self._loop = loop
+        loop.call_soon(self._do_calls)  # Those who had no loop to wake.
         try:
             loop.run_until_complete(self._driver.run())
             loop.run_until_complete(loop.shutdown_asyncgens())

@@ -1,16 +1,16 @@
-"""Small pieces with which the live threads talk to each other: an inbox, a bell, and a call on a thread of its own."""
+"""Small pieces with which the live threads talk to each other: an inbox, and a call on a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-__all__ = ["Bell", "Inbox", "call_in_thread"]
+from kalam_notebook.threads import Worker
+
+__all__ = ["Inbox", "call_in_thread"]
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")
@@ -53,35 +53,6 @@ class Inbox(Generic[_T]):
         return taken
 
 
-class Bell:
-    """Tells any number of threads that something is new; ringing never waits."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._rung = threading.Condition()
-
-    @property
-    def count(self) -> int:
-        """How often it was rung."""
-        return self._count
-
-    def ring(self) -> None:
-        """Wake all who wait."""
-        with self._rung:
-            self._count += 1
-            self._rung.notify_all()
-
-    def wait_beyond(self, count: int, deadline: float | None = None) -> int:
-        """Wait until it was rung more than ``count`` times, or a time on the monotonic clock; return how often."""
-        with self._rung:
-            while self._count <= count:
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    break
-                self._rung.wait(None if left is None else min(left, threading.TIMEOUT_MAX))
-            return self._count
-
-
 async def call_in_thread(call: Callable[[], _T]) -> _T:
     """Await a call that blocks, on a daemon thread: an executor's thread would hold up the end of the process."""
     loop = asyncio.get_running_loop()
@@ -104,5 +75,5 @@ async def call_in_thread(call: Callable[[], _T]) -> _T:
             else:
                 loop.call_soon_threadsafe(succeed, result)
 
-    threading.Thread(target=run, name="kalam-live-call", daemon=True).start()
+    Worker(run, name="kalam-live-call").start()
     return await future

@@ -5,20 +5,24 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from queue import SimpleQueue
 from typing import TypeVar
 
 from kalam_notebook.errors import FrameError, KalamError, ServerError, WriteError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.threads import Worker
 from kalam_notebook.writing.inserts import Inserts
 from kalam_notebook.writing.report import ChunkReport
 
 __all__ = ["Sender", "ahead"]
 
 T = TypeVar("T")
+
+#: Seconds that the end of a write waits for what is made in vain.
+_JOIN_TIMEOUT = 1.0
 
 #: How the server begins its words about a statement of several; those before it were carried out (SQL reference,
 #: section 2). Errors of a request as a whole have no such words.
@@ -195,10 +199,27 @@ def _carried_out(error: KalamError) -> int | None:
     return int(found.group(1)) - 1 if found else 0
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, the next of which is made in a thread while the one before is dealt with."""
-    with ThreadPoolExecutor(1, thread_name_prefix="kalam-write") as pool:
-        future = pool.submit(list, islice(items, 1))
-        while found := future.result():
-            future = pool.submit(list, islice(items, 1))
+def ahead(items: Iterator[T]) -> Generator[T, None, None]:
+    """The same items, the next of which is made in a thread while the one before is dealt with; to be closed."""
+    wanted: SimpleQueue[bool] = SimpleQueue()
+    made: SimpleQueue[list[T] | BaseException] = SimpleQueue()
+
+    def make() -> None:
+        while wanted.get():
+            try:
+                made.put(list(islice(items, 1)))
+            except BaseException as exc:
+                made.put(exc)
+
+    wanted.put(True)
+    maker = Worker(make, name="kalam-write")
+    try:
+        maker.start()
+        while found := made.get():
+            if isinstance(found, BaseException):
+                raise found
+            wanted.put(True)
             yield from found
+    finally:
+        wanted.put(False)
+        maker.join(_JOIN_TIMEOUT)

@@ -8,6 +8,7 @@ drops other conditions (truth L25), and each of their requests is all or nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -177,12 +178,13 @@ class Writer:
         )
 
     def _insert_all(self, plan: Plan, pace: Pace, sender: Sender) -> None:
-        for request in ahead(plan.insert_requests(pace)):
-            with sender.rows(request.count()):
-                self._refuse_taken(plan.rows.target, request.keys)
-                seconds = sender.insert(request, partial(self._carried_out, plan, request, sender.done))
-            if request.is_full:
-                pace.note(request.size, request.count(), seconds)
+        with closing(ahead(plan.insert_requests(pace))) as requests:
+            for request in requests:
+                with sender.rows(request.count()):
+                    self._refuse_taken(plan.rows.target, request.keys)
+                    seconds = sender.insert(request, partial(self._carried_out, plan, request, sender.done))
+                if request.is_full:
+                    pace.note(request.size, request.count(), seconds)
 
     def _refuse_taken(self, target: Target, keys: Sequence[str]) -> None:
         """Refuse keys that are taken where the server would not."""

@@ -165,16 +165,17 @@ def test_a_full_disk(client, docs, tmp_path, monkeypatch):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs the device /dev/full, which Linux has")
 def test_a_disk_that_fills_while_writing(client, docs, tmp_path, monkeypatch):
     ref = put(client, docs, "a", ("x.txt", CONTENT))
-    import tempfile
+    real = os.open
 
-    real = tempfile.NamedTemporaryFile
+    def on_full_disk(path, flags, mode=0o777, **options):
+        opened = real(path, flags, mode, **options)
+        if str(path).endswith(".part"):
+            full = real("/dev/full", os.O_WRONLY)
+            os.dup2(full, opened)
+            os.close(full)
+        return opened
 
-    def on_full_disk(*args, **options):
-        file = real(*args, **options)
-        os.dup2(os.open("/dev/full", os.O_WRONLY), file.fileno())
-        return file
-
-    monkeypatch.setattr(tempfile, "NamedTemporaryFile", on_full_disk)
+    monkeypatch.setattr(os, "open", on_full_disk)
     with pytest.raises(DownloadError, match="No space left on device"):
         client.download(ref, to=tmp_path)
     assert list(tmp_path.iterdir()) == []

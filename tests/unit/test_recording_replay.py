@@ -27,10 +27,10 @@ from kalam_notebook.live.tally import LiveStats
 from kalam_notebook.live.truth import Proof
 from kalam_notebook.live_table import LiveTable
 from kalam_notebook.recordings import replay
+from kalam_notebook.threads import Bell
 from kalam_notebook.transport import recorder as recorder_module
 from kalam_notebook.transport.player import Player
 from kalam_notebook.transport.recorder import LiveRecorder
-from kalam_notebook.transport.threads import Bell
 
 SQL = "SELECT * FROM a.b"
 INF = float("inf")

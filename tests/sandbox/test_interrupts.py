@@ -1,0 +1,53 @@
+"""Ctrl-C at any moment: the client goes on to work, nothing hangs, and nothing is left open."""
+
+import time
+from functools import partial
+
+import pytest
+from interrupting import at_locks_of, attack, count_places, interrupt, interrupted_process, working
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    # What an interrupt in a destructor or in the making of an event loop leaves to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def work(sandbox_server, tmp_path_factory):
+    with working(sandbox_server, tmp_path_factory.mktemp("downloads")) as work:
+        yield work
+
+
+OPERATIONS = ["query", "first", "exact", "write", "insert", "download", "live", "events", "socket", "close"]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_interrupt_at_any_moment_leaves_a_client_that_works(work, name):
+    assert attack(work, name, 25) > 12
+
+
+@pytest.mark.parametrize("name", ["query", "first", "exact", "write", "download", "live"])
+def test_an_interrupt_behind_the_taking_of_a_lock_of_httpcore(work, name):
+    where = at_locks_of("httpcore")
+    total = count_places(getattr(work, name), where)
+    work.check()
+    assert total
+    assert attack(work, name, min(total, 12), where=where) > 0
+
+
+def test_closing_after_an_interrupt_takes_no_time(work):
+    client = work.connect()
+    client.execute_query("SELECT 1")
+    call = partial(client.execute_query, "SELECT 1")
+    places = count_places(call, at_locks_of("httpcore"))
+    for place in range(1, places + 1):
+        assert interrupt(call, place, at_locks_of("httpcore"))
+    started = time.monotonic()
+    client.close()
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("place", ["script", "cell"])
+def test_ctrl_c_at_random_moments(sandbox_server, place):
+    assert interrupted_process(sandbox_server, place, 20) > 5

@@ -10,9 +10,39 @@ import re
 import weakref
 from typing import Any, Generic, TypeVar
 
-__all__ = ["MadeByCell", "forget", "let_go"]
+__all__ = ["MadeByCell", "TypedCell", "forget", "let_go"]
 
 _T = TypeVar("_T")
+
+
+class TypedCell:
+    """The cell that runs, as it was typed.
+
+    IPython takes prompts (``>>>``) and the blanks of blank lines out of a cell, also inside of its texts.
+    """
+
+    def __init__(self) -> None:
+        self._text = ""
+
+    def note(self, info: Any) -> None:  # noqa: ANN401
+        """Take the cell; to be registered for ``pre_run_cell``."""
+        self._text = info.raw_cell or ""
+
+    def body(self, shell: Any, magic: str, line: str, cell: str) -> str:  # noqa: ANN401
+        """What stands below the line of a cell magic, as it was typed.
+
+        Args:
+            shell: IPython's shell.
+            magic: The magic's name.
+            line: Its line.
+            cell: What IPython gives for the body; this is returned where another way than a cell led to the magic.
+        """
+        lines = self._text.splitlines(keepends=True)
+        while lines and not lines[0].strip():
+            lines.pop(0)
+        call = f"get_ipython().run_cell_magic({magic!r}, {line!r}, {cell!r})\n"
+        is_it = bool(lines) and lines[0].startswith(f"%%{magic}") and shell.transform_cell(self._text) == call
+        return "".join(lines[1:]) if is_it else cell
 
 
 class MadeByCell(Generic[_T]):

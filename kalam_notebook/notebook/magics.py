@@ -5,19 +5,21 @@ The line is read by ``options``; here statements are run and shown.
 
 from __future__ import annotations
 
-import ast
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
+from IPython.core.magic import no_var_expand
 from IPython.display import display
 
 from kalam_notebook import default
 from kalam_notebook.client import Client
 from kalam_notebook.errors import ConfigError, KalamError
 from kalam_notebook.live_table import LiveTable
-from kalam_notebook.notebook.execution import MadeByCell
-from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line
+from kalam_notebook.notebook.execution import MadeByCell, TypedCell
+from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line, unpasted
+from kalam_notebook.notebook.values import look_up
 from kalam_notebook.render import render_message_html
 from kalam_notebook.results import IncompleteResultWarning, QueryResult
 from kalam_notebook.wire.shape import impersonation, shape_of
@@ -27,6 +29,7 @@ __all__ = ["register", "unregister"]
 
 
 _live_tables: MadeByCell[LiveTable] = MadeByCell()
+_typed = TypedCell()
 
 
 class Note:
@@ -51,17 +54,21 @@ class Note:
 def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.
     """Add the magics to a shell."""
 
+    @no_var_expand  # What a variable holds is data; pasted into the line it would be read as options.
     def kalam(line: str, cell: str | None = None) -> object:
         """SQL on KalamDB; ``%kalam`` alone tells how it is used."""
-        return _run_line(line) if cell is None else _run_cell(shell, line, cell)
+        return _run_line(line) if cell is None else _run_cell(shell, line, _typed.body(shell, "kalam", line, cell))
 
     shell.register_magic_function(kalam, magic_kind="line_cell", magic_name="kalam")
+    shell.events.register("pre_run_cell", _typed.note)  # Once: IPython knows it the second time.
 
 
 def unregister(shell: Any) -> None:  # noqa: ANN401
     """Take the magics out of a shell."""
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("kalam", None)
+    with suppress(ValueError):  # It was not registered.
+        shell.events.unregister("pre_run_cell", _typed.note)
 
 
 def _run_line(line: str) -> object:
@@ -106,7 +113,7 @@ GROUP BY table_schema, table_name ORDER BY namespace, "table"
 
 def _tables(namespace: str) -> QueryResult:
     sql = _TABLES.format(where="AND table_schema = $1" if namespace else "")
-    return default.current().query_result(sql, [namespace] if namespace else None)
+    return default.current().query_result(sql, [unpasted(namespace)] if namespace else None)
 
 
 def _close(rest: str) -> Note:
@@ -117,7 +124,7 @@ def _close(rest: str) -> Note:
 def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
     options = parse_cell_line(line)
     client = default.current()
-    params = _evaluate(shell, options.params)
+    params = None if options.params is None else look_up(options.params, shell.user_ns)
     if options.live:
         live = _follow(shell, lambda: client.live(cell.strip().rstrip(";"), params, namespace=options.namespace))
         return _keep(shell, options, live, live)
@@ -155,19 +162,6 @@ def _show_each(results: Iterable[QueryResult]) -> QueryResult | None:
             display(last)
         raise
     return last
-
-
-def _evaluate(shell: Any, source: str | None) -> Sequence[Any] | None:  # noqa: ANN401
-    """The values of ``--params``: Python in the user's namespace, where also true, false and null are known."""
-    if source is None:
-        return None
-    names = {"true": True, "false": False, "null": None}
-    try:
-        code = compile(ast.parse(source, "--params", mode="eval"), "--params", "eval")
-        value = eval(code, {**names, **shell.user_ns})
-    except (SyntaxError, NameError) as exc:
-        raise ConfigError(f"--params {source}: {exc}. Write a list, or the name of a variable that holds one.") from exc
-    return value if isinstance(value, (list, tuple)) else [value]
 
 
 def _keep(shell: Any, options: CellOptions, value: object, shown: object) -> object:  # noqa: ANN401

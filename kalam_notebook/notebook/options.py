@@ -1,22 +1,22 @@
-"""What stands on a magic's line: options, a variable, never values of the query. Pure; the magics call it.
+"""What stands on a magic's line: options and a variable. Pure; the magics call it.
 
-``%%kalam [name <<] [options]`` and ``%kalam command [arguments] [options]``. The cell's body is SQL and is not looked
-at here.
+``%%kalam [name <<] [options]`` and ``%kalam command [arguments] [options]``. The line is read as it was written:
+IPython puts nothing into it. The cell's body is SQL and is not looked at here.
 """
 
 from __future__ import annotations
 
 import difflib
-import io
+import keyword
 import re
-import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from kalam_notebook.client import DEFAULT_MAX_ROWS, Engine
 from kalam_notebook.errors import ConfigError
+from kalam_notebook.notebook.values import Values, read_values
 
-__all__ = ["CellOptions", "ConnectOptions", "help_text", "parse_cell_line", "parse_connect_line"]
+__all__ = ["CellOptions", "ConnectOptions", "help_text", "parse_cell_line", "parse_connect_line", "unpasted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class CellOptions:
     Attributes:
         variable: Name that gets the result, or None.
         live: Show a table that follows the server.
-        params: Python source of the values for ``$1 …``, or None.
+        params: The values for ``$1 …``, or the variables that hold them; None for none.
         namespace: Namespace of table names that have none, or None.
         format: What the variable gets: ``pandas``, ``arrow`` or ``polars``.
         allow_unsafe: Send statements that the server carries out otherwise than they are written.
@@ -38,7 +38,7 @@ class CellOptions:
 
     variable: str | None = None
     live: bool = False
-    params: str | None = None
+    params: Values | None = None
     namespace: str | None = None
     format: str = "pandas"
     allow_unsafe: bool = False
@@ -67,7 +67,7 @@ class ConnectOptions:
 
 _CELL_HELP = {
     "--live": "show a table that follows the server",
-    "--params": "values for $1, $2 …: a list such as [\"open\", 3], or a variable that holds one",
+    "--params": "values for $1, $2 …: JSON such as [\"open\", 3], or names of variables: [status, 3], or values",
     "--namespace": "namespace of table names that have none",
     "--format": "what the variable gets: pandas (default), arrow or polars",
     "--max-rows": "rows after which reading stops, or all (default 1000000)",
@@ -100,9 +100,9 @@ def parse_cell_line(line: str) -> CellOptions:
     Raises:
         ConfigError: An unknown option, a missing value, or something that is neither option nor variable.
     """
-    words, given = _scan(line, "%%kalam", _CELL_HELP)
+    words, given, params = _scan(line, "%%kalam", _CELL_HELP)
     variable = None
-    if len(words) == 2 and words[1] == "<<" and words[0].isidentifier():
+    if len(words) == 2 and words[1] == "<<" and words[0].isidentifier() and not keyword.iskeyword(words[0]):
         variable = words[0]
     elif words:
         raise ConfigError(
@@ -115,7 +115,7 @@ def parse_cell_line(line: str) -> CellOptions:
     return CellOptions(
         variable,
         "--live" in given,
-        given.get("--params"),
+        params,
         given.get("--namespace"),
         chosen,
         "--allow-unsafe" in given,
@@ -149,35 +149,40 @@ def parse_connect_line(line: str) -> ConnectOptions:
     Raises:
         ConfigError: An unknown option, a missing value, or more than one URL.
     """
-    words, given = _scan(line, "%kalam connect", _CONNECT_HELP)
+    words, given, _ = _scan(line, "%kalam connect", _CONNECT_HELP)
     if len(words) > 1:
         raise ConfigError(f"%kalam connect takes one URL, and got {len(words)}: {', '.join(words)}.")
     options = {field.name: given.get(f"--{field.name}") for field in fields(ConnectOptions)}
     return ConnectOptions(**{**options, "url": words[0] if words else None})
 
 
-def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Split a line into plain words and options with their values."""
+def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], dict[str, str], Values | None]:
+    """Split a line into plain words, options with their values, and the values of ``--params``."""
     words: list[str] = []
     given: dict[str, str] = {}
-    rest = re.sub(r"(\w)\s*<<", r"\1 <<", line, count=1).strip()
+    params: Values | None = None
+    rest = line.strip()
     while rest:
-        word, rest = _next_word(rest)
-        if not word.startswith("--"):
-            words.append(word)
+        option = re.match(r"(--[^\s=]*)(\s*=?\s*)", rest)
+        if option is None:
+            word, rest = _next_word(rest)
+            words.append(unpasted(word))
             continue
-        name, equals, value = word.partition("=")
+        name, rest = option[1], rest[option.end() :]
         if name not in known:
             raise ConfigError(_unknown(name, magic, known))
         if name in _FLAGS:
+            if "=" in option[2]:
+                raise ConfigError(f"{magic} {name} takes no value.")
             given[name] = ""
-            continue
-        if not equals:
-            if not rest or rest.startswith("--"):
-                raise ConfigError(f"{magic} {name} needs a value: {known[name]}.")
+        elif not rest or rest.startswith("--"):
+            raise ConfigError(f"{magic} {name} needs a value: {known[name]}.")
+        elif name == "--params":
+            params, rest = read_values(rest)
+        else:
             value, rest = _next_value(rest)
-        given[name] = value
-    return words, given
+            given[name] = unpasted(value)
+    return words, given, params
 
 
 def _unknown(name: str, magic: str, known: Mapping[str, str]) -> str:
@@ -192,31 +197,29 @@ def _unknown(name: str, magic: str, known: Mapping[str, str]) -> str:
 
 
 def _next_word(text: str) -> tuple[str, str]:
-    match = re.match(r"\S+", text)
+    """A word; ``<<`` is one by itself, also right behind another."""
+    match = re.match(r"<<|(?:(?!<<)\S)+", text)
     assert match is not None
-    return match.group(), text[match.end() :].strip()
+    return match.group(), text[match.end() :].lstrip()
 
 
 def _next_value(text: str) -> tuple[str, str]:
-    """A value: a bracketed Python expression, quoted text, or one word."""
-    if text[0] in "[({":
-        end = _bracket_end(text)
-        return text[:end], text[end:].strip()
-    if text[0] in "'\"":
-        close = text.find(text[0], 1)
-        if close > 0:
-            return text[1:close], text[close + 1 :].strip()
-    return _next_word(text)
+    """A value: quoted text, or what stands up to the next blank."""
+    match = re.match(r"""'([^']*)'|"([^"]*)"|\S+""", text)
+    assert match is not None
+    value = next((part for part in match.groups() if part is not None), match.group())
+    return value, text[match.end() :].lstrip()
 
 
-def _bracket_end(text: str) -> int:
-    depth = 0
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type == tokenize.OP:
-                depth += {"[": 1, "(": 1, "{": 1, "]": -1, ")": -1, "}": -1}.get(token.string, 0)
-                if depth == 0:
-                    return token.end[1]
-    except (tokenize.TokenError, SyntaxError):
-        pass
-    raise ConfigError(f'The brackets of {text[:40]!r} do not close. Write a list, for example --params ["open", 3].')
+def unpasted(text: str) -> str:
+    """The text itself.
+
+    Raises:
+        ConfigError: It is meant for IPython's pasting.
+    """
+    if re.fullmatch(r"\$\w+|\{.*\}", text):
+        raise ConfigError(
+            f"{text} is not pasted here: what a variable holds could be read as options.\n"
+            "Write it out, or call kalam.connect(...) or kalam.query(...) with the variable."
+        )
+    return text

@@ -2,6 +2,7 @@
 
 import html
 import io
+import json
 from itertools import count
 
 import pandas as pd
@@ -122,6 +123,49 @@ def test_sql_with_braces_and_arrows_is_left_alone(shell, people):
     sql = "SELECT 1 << 2 AS shifted, '{id} {{x}} $name' AS text"
     (row,) = shell.value(f"%%kalam\n{sql}").arrow().to_pylist()
     assert row == {"shifted": 4, "text": "{id} {{x}} $name"}
+
+
+@pytest.mark.parametrize("line", ["[$name]", "[{name}]", "$name", "{name}", "[name()]", "{name!r}"])
+def test_what_a_variable_holds_never_runs(shell, tmp_path, line):
+    mark = tmp_path / "ran"
+    shell.ip.user_ns["name"] = f"open({str(mark)!r}, 'w')"
+    assert isinstance(shell.error(f"%%kalam --params {line}\nSELECT $1 AS t"), ConfigError)
+    (row,) = shell.value("%%kalam --params [name]\nSELECT $1 AS t").arrow().to_pylist()
+    assert row == {"t": shell.ip.user_ns["name"]}
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("text", ["cost: $5", "$HOME {0} {name}", "--live x <<", "a<<b", "'); DROP TABLE t; --", "\\"])
+def test_a_value_arrives_as_it_is_written(shell, text):
+    shell.ip.user_ns.update(name="wrong", held=[text])
+    for values in (json.dumps([text]), json.dumps(text), "held"):
+        assert shell.value(f"%%kalam --params {values}\nSELECT $1 AS t").arrow().to_pylist() == [{"t": text}]
+
+
+def test_what_a_variable_holds_is_no_option(shell, people):
+    shell.ip.user_ns["space"] = f"{people.split('.')[0]} --allow-unsafe"
+    cell = "%%kalam --namespace {space}\nDELETE FROM people WHERE id = (SELECT max(id) FROM people)"
+    assert "not pasted" in str(shell.error(cell))
+    assert "not pasted" in str(shell.error("%kalam connect $space"))
+    assert "not pasted" in str(shell.error("%kalam tables {space}"))
+    assert shell.value(f"%%kalam\nSELECT id FROM {people}").row_count == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\n>>> x\n... y\n", "a\n   \nb", "\n    In [1]: x", "{name} $name ! %time ?", "a\r\nb", "a\x0bb\x0cc"],
+)
+def test_ipython_changes_nothing_in_a_text_of_the_cell(shell, text):
+    (row,) = shell.value(f"\n%%kalam\nSELECT '{text}' AS t").arrow().to_pylist()
+    assert row == {"t": text}
+
+
+def test_prompts_are_taken_from_a_pasted_cell(shell):
+    (row,) = shell.value("In [1]: %%kalam\n   ...: SELECT 1\n   ...: AS t").arrow().to_pylist()
+    assert row == {"t": 1}
+    shell.run("%%kalam\nSELECT '\n>>> x' AS t")
+    called = shell.ip.run_cell_magic("kalam", "", "SELECT 3 AS t")  # From elsewhere: that cell is not meant.
+    assert called.arrow().to_pylist() == [{"t": 3}]
 
 
 def test_several_statements_have_their_own_results(shell, people):

@@ -10,6 +10,7 @@ from kalam_notebook.notebook.options import (
     parse_cell_line,
     parse_connect_line,
 )
+from kalam_notebook.notebook.values import Variable
 
 
 @pytest.mark.parametrize(
@@ -19,10 +20,12 @@ from kalam_notebook.notebook.options import (
         ("orders <<", CellOptions("orders")),
         ("orders<<", CellOptions("orders")),
         ("orders << --live", CellOptions("orders", live=True)),
-        ('--live --params ["open", 3]', CellOptions(live=True, params='["open", 3]')),
-        ("--params [[1, 2], ']'] --namespace app", CellOptions(params="[[1, 2], ']']", namespace="app")),
-        ("--params values --format arrow", CellOptions(params="values", format="arrow")),
-        ("--params=(1,) x <<", CellOptions("x", params="(1,)")),
+        ('--live --params ["open", 3]', CellOptions(live=True, params=("open", 3))),
+        ('--params [[1, 2], "]"] --namespace app', CellOptions(params=([1, 2], "]"), namespace="app")),
+        ("--params values --format arrow", CellOptions(params=Variable("values"), format="arrow")),
+        ('--params=[ "a b<<c --live", limit ] x <<', CellOptions("x", params=("a b<<c --live", Variable("limit")))),
+        ("--params 5", CellOptions(params=(5,))),
+        ("orders<<--live", CellOptions("orders", live=True)),
         ("--namespace 'my ns'", CellOptions(namespace="my ns")),
         ("--max-rows 1_000 --engine local", CellOptions(max_rows=1000, engine="local")),
         ("x << --max-rows=all --strict --no-progress", CellOptions("x", max_rows=None, strict=True, progress=False)),
@@ -39,7 +42,11 @@ def test_cell_lines(line, options):
         ("--nope", "Options: --live, --params, --namespace, --format"),
         ("--params", "needs a value"),
         ("--params --live", "needs a value"),
-        ("--params [1, 2", "do not close"),
+        ("--params [1, 2", "does not end"),
+        ("--live=no", "takes no value"),
+        ("class <<", "SQL begins on the next line"),
+        ("--namespace $space", r"\$space is not pasted here"),
+        ("--namespace {space}", "is not pasted here"),
         ("SELECT 1", "SQL begins on the next line"),
         ("1x <<", "SQL begins on the next line"),
         ("--format csv", "pandas, arrow or polars"),
@@ -56,6 +63,8 @@ def test_what_a_cell_line_cannot_hold(line, words):
 
 
 def test_connect_lines():
+    with pytest.raises(ConfigError, match="with the variable"):
+        parse_connect_line("$url")
     assert parse_connect_line("sandbox") == ConnectOptions("sandbox")
     assert parse_connect_line("") == ConnectOptions()
     line = "http://h:1 --user bob --namespace app"

@@ -89,6 +89,14 @@ def test_arrows_point_down(path, tree):
             assert level(target) <= level(part), f"{path} imports {name}, which is above it"
 
 
+def test_no_data_becomes_python():
+    for path, tree in modules():
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert not names & {"eval", "exec", "compile", "literal_eval", "pickle", "__import__"}, path
+        attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not attributes & {"eval", "literal_eval"}, path
+
+
 def test_every_part_has_a_level():
     parts = {part_of(path) for path, _ in modules()} - {"__init__", "sandbox"}
     assert parts == set().union(*LEVELS)

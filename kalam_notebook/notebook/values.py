@@ -1,0 +1,145 @@
+"""The values of ``--params``: JSON, or the names of Python variables. Pure.
+
+Nothing is ever evaluated. A name is looked up, and what the variable holds goes to the server as it is: a text from a
+table stays a text, whatever it looks like.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from kalam_notebook.errors import ConfigError
+
+__all__ = ["Values", "Variable", "look_up", "read_values"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A Python variable, by its name."""
+
+    name: str
+
+
+#: A variable that holds the values, or the values, of which some may stand in variables.
+Values = Variable | tuple[object, ...]
+
+_NAME = re.compile(r"[^\W\d]\w*")
+_JSON_WORDS = {"true", "false", "null", "NaN", "Infinity"}
+_PYTHON_WORDS = {"None": "null", "True": "true", "False": "false"}
+_HOW = 'Write JSON, for example --params ["open", 3, null], or the names of variables: --params [status, limit].'
+
+
+def read_values(text: str) -> tuple[Values, str]:
+    """Read the values that a text begins with.
+
+    Args:
+        text: ``name``, ``[name or JSON, …]`` or one JSON value, and whatever follows.
+
+    Returns:
+        The values, and the rest of the text.
+
+    Raises:
+        ConfigError: It is neither JSON nor a name.
+    """
+    if not text.startswith("["):
+        value, end = _item(text, 0)
+        return value if isinstance(value, Variable) else (value,), text[end:].lstrip()
+    items: list[object] = []
+    at = _behind_blanks(text, 1)
+    while text[at : at + 1] != "]":
+        value, at = _item(text, at)
+        items.append(value)
+        at = _behind_blanks(text, at)
+        if text[at : at + 1] == "]":
+            break
+        if text[at : at + 1] != ",":
+            raise _unreadable(text, at)
+        at = _behind_blanks(text, at + 1)
+    return tuple(items), text[at + 1 :].lstrip()
+
+
+def look_up(values: Values, variables: Mapping[str, Any]) -> list[Any]:
+    """Put what the variables hold in the place of their names.
+
+    Args:
+        values: As ``read_values`` gives them.
+        variables: The reader's variables.
+
+    Raises:
+        ConfigError: There is no such variable.
+    """
+    if not isinstance(values, Variable):
+        return [_held(item, variables) if isinstance(item, Variable) else item for item in values]
+    held = _held(values, variables)
+    return list(held) if isinstance(held, (list, tuple)) else [held]
+
+
+def _held(variable: Variable, variables: Mapping[str, Any]) -> object:
+    name = variable.name
+    if name in variables:
+        return variables[name]
+    if name in _PYTHON_WORDS:
+        raise ConfigError(f"--params: {name} is Python; in JSON it is {_PYTHON_WORDS[name]}.")
+    close = difflib.get_close_matches(name, [known for known in variables if not known.startswith("_")], 1)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    raise ConfigError(f'--params: there is no variable {name!r}.{meant} Texts stand in double quotes: ["{name}"].')
+
+
+def _item(text: str, at: int) -> tuple[object, int]:
+    """The variable or the JSON value at a place, and where it ends."""
+    name = _NAME.match(text, at)
+    if name and name.group() not in _JSON_WORDS:
+        if text[name.end() : name.end() + 1] not in {"", " ", "\t", ",", "]"}:
+            raise _unreadable(text, name.end())
+        return Variable(name.group()), name.end()
+    try:
+        return _JSON.raw_decode(text, at)
+    except json.JSONDecodeError as exc:
+        raise _unreadable(text, exc.pos if exc.pos >= len(text) else at) from None
+    except (ValueError, RecursionError) as exc:
+        raise ConfigError(
+            f"--params {_short(text)}: {exc}. Put the value into a variable, and write its name."
+        ) from None
+
+
+def _unreadable(text: str, at: int) -> ConfigError:
+    rest = text[at:]
+    if not rest:
+        return ConfigError(f"--params {_short(text)} does not end. {_HOW}")
+    pasted = " $name and {name} are not pasted here: write the name alone." if rest[0] in "${" else ""
+    return ConfigError(f"--params cannot be read at {_short(rest)}.{pasted} Python is not evaluated.\n{_HOW}")
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
+
+
+def _behind_blanks(text: str, at: int) -> int:
+    while text[at : at + 1].isspace():
+        at += 1
+    return at
+
+
+def _float(text: str) -> float:
+    """A number with a point, unless a double would change it."""
+    value = float(text)
+    try:
+        is_exact = Decimal(repr(value)) == Decimal(text)
+    except InvalidOperation:  # Its exponent is beyond what Decimal takes.
+        is_exact = False
+    if not is_exact:
+        raise ValueError(f"{text[:40]} has more digits than a number keeps")
+    return value
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no JSON")
+
+
+_JSON = json.JSONDecoder(parse_float=_float, parse_constant=_no_number)

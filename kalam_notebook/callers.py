@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType, FunctionType, MethodType
 from typing import Any, TypeVar
 
+from kalam_notebook.texts import shown
+
 __all__ = ["short_interrupts", "short_traceback", "warn_caller"]
 
 _T = TypeVar("_T", bound=type)
@@ -33,7 +35,7 @@ def warn_caller(text: str, category: type[Warning]) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and _is_ours(frame):
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, category, stacklevel=level)
+    warnings.warn(shown(text), category, stacklevel=level)
 
 
 def short_traceback(error: BaseException) -> list[str]:

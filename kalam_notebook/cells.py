@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from kalam_notebook.texts import visible
 from kalam_notebook.wire.types import KALAM_TYPE, Column
 
-__all__ = ["CellColumn", "Kind", "bytes_text", "cell_text", "describe", "list_text", "plain", "visible"]
+__all__ = ["CellColumn", "Kind", "bytes_text", "cell_text", "describe", "list_text", "plain"]
 
 Kind = Literal[
     "boolean", "integer", "float", "float32", "decimal", "text", "json", "file", "bytes", "uuid", "timestamp",
@@ -38,12 +39,6 @@ _TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _NUMBERS = frozenset({"integer", "float", "float32", "decimal"})
 _LONG = frozenset({"text", "json", "file", "other"})
 
-# Characters that would change how their neighbours look, or that a browser drops: controls and bidirectional marks.
-_VISIBLE = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡", 0x0A: "↵", 0x09: "⇥"}
-_VISIBLE |= {
-    code: f"⟨U+{code:04X}⟩"
-    for code in (*range(0x80, 0xA0), 0x061C, *range(0x200E, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-}
 # Spaces of all widths.
 _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 
@@ -188,11 +183,6 @@ def _with_ends(text: str) -> str:
 
 def _space(char: str) -> str:
     return "␣" if char == " " else f"⟨U+{ord(char):04X}⟩"
-
-
-def visible(text: str) -> str:
-    """Show control characters and marks of writing direction, which would be dropped or would reorder the text."""
-    return text.replace("\r\n", "\n").translate(_VISIBLE)
 
 
 def bytes_text(head: bytes, size: int) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kalam_notebook._version import __version__
 from kalam_notebook.errors import ConfigError, KalamError, MissingDependencyError
+from kalam_notebook.texts import shown
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(text: str, *, to_error: bool = False) -> None:
-    (sys.stderr if to_error else sys.stdout).write(text + "\n")
+    (sys.stderr if to_error else sys.stdout).write(shown(text) + "\n")
 
 
 def _demo(path: Path, out: Path) -> int:

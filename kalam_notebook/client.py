@@ -28,6 +28,7 @@ from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, IncompleteResultWarning, QueryResponse, QueryResult
 from kalam_notebook.settings import Secret, Settings, Timeouts, resolve
+from kalam_notebook.texts import shown
 from kalam_notebook.transport import files, session
 from kalam_notebook.transport.files import FileSource
 from kalam_notebook.transport.http import HttpTransport, Request
@@ -142,7 +143,7 @@ class Client:
         return self._session.user
 
     def __repr__(self) -> str:
-        who = f" as {self.user}" if self.user else ""
+        who = f" as {shown(self.user, 100, lines=False)}" if self.user else ""
         return f"<KalamDB {self.url}{who}{', closed' if self._closed else ''}>"
 
     def __enter__(self) -> Client:

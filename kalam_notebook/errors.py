@@ -30,13 +30,14 @@
     ├─ TopicError                   a topic cannot be consumed as asked
     └─ MissingDependencyError       also ImportError: an extra is not installed
 
-Facts are attributes, and ``__str__`` is made from them. All errors pickle. In IPython they are shown with the reader's
+Facts are attributes, and the text is made from them. All errors pickle. In IPython they are shown with the reader's
 own lines only; ``%tb`` has the rest.
 """
 
 from __future__ import annotations
 
 from kalam_notebook.callers import short_traceback
+from kalam_notebook.texts import shown
 
 __all__ = [
     "AuthError",
@@ -73,7 +74,17 @@ __all__ = [
 
 
 class KalamError(Exception):
-    """Root of all errors of this package."""
+    """Root of all errors of this package.
+
+    ``str`` gives a text for people: without control characters, and cut where nobody would read on. The attributes
+    hold all of it.
+    """
+
+    def __str__(self) -> str:
+        return shown(self._text())
+
+    def _text(self) -> str:
+        return super().__str__()
 
     def _render_traceback_(self) -> list[str]:  # IPython shows these lines.
         return short_traceback(self)
@@ -99,7 +110,7 @@ class AuthError(KalamError):
         self.status = status
         self.sql = sql
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return self.message
 
 
@@ -134,7 +145,7 @@ class ServerError(KalamError):
         self.sql = sql
         self.hint = hint
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         text = f"{self.code}: {self.message}"
         return f"{text}\n{self.hint}" if self.hint else text
 
@@ -191,7 +202,7 @@ class DecodeError(KalamError, ValueError):
         self.value = value
         self.reason = reason
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         where = "" if self.row is None else f", row {self.row}"
         text = f"Column {self.column!r} ({self.type_name}){where}: cannot read {self.value}"
         text += f" ({self.reason})." if self.reason else "."
@@ -210,7 +221,7 @@ class ParameterError(KalamError, ValueError):
         self.parameter = parameter
         self.reason = reason
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"Parameter {self.parameter}: {self.reason}"
 
 
@@ -234,7 +245,7 @@ class FrameError(KalamError, ValueError):
     def __reduce__(self) -> tuple[object, ...]:
         return _frame_error, (self.reason, self.column, self.row, self.value)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         column = "" if self.column is None else f"column {self.column!r}"
         row = "" if self.row is None else f"row {self.row}"
         where = ", ".join(part for part in (column, row) if part)
@@ -265,7 +276,7 @@ class WriteError(KalamError):
         self.advice = advice
         self.failure = failure
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         first, behind = self.rows
         fate = "were not written" if self.kept is False else "may have been written or not"
         before = f"; the {first:,} rows before them were" if first else ""
@@ -287,7 +298,7 @@ class UnsafeStatementError(KalamError):
         self.reason = reason
         self.safe_form = safe_form
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{self.reason}\n{self.safe_form}\nallow_unsafe=True sends it as it is."
 
 
@@ -323,7 +334,7 @@ class SubscriptionError(LiveError):
         self.sql = sql
         self.hint = hint
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         text = f"{self.code}: {self.message}"
         return f"{text}\n{self.hint}" if self.hint else text
 
@@ -343,7 +354,7 @@ class SlowConsumerError(LiveError):
         self.max_queue = max_queue
         self.last_seq = last_seq
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         again = "" if self.last_seq is None else f", and begin again with from_seq={self.last_seq}"
         return (
             f"The queue of live events was full: {self.max_queue:,} waited when event {self.received:,} came. It and "
@@ -369,7 +380,7 @@ class RecordingError(LiveError):
         self.path = path
         self.reason = reason
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{self.path}: {self.reason}"
 
 

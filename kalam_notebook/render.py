@@ -14,7 +14,8 @@ from itertools import accumulate
 
 import pyarrow as pa
 
-from kalam_notebook.cells import CellColumn, cell_text, describe, plain, visible
+from kalam_notebook.cells import CellColumn, cell_text, describe, plain
+from kalam_notebook.texts import shown
 from kalam_notebook.wire.types import Column
 
 __all__ = ["render_html", "render_message_html", "render_text"]
@@ -174,7 +175,7 @@ def render_text(
     lines = [f"Warning: {_one_line(notice)}" for notice in notices]
     if title:
         lines.append(_cut(_one_line(title), 2 * CELL_CHARS))
-    types = tuple(_one_line(column.sql_type) + (" PK" if column.key else "") for column in preview.columns)
+    types = tuple(_type_text(column) + (" PK" if column.key else "") for column in preview.columns)
     names = tuple(_cut(_one_line(column.name), CELL_CHARS) for column in preview.columns)
     for chars in (TEXT_CHARS, TEXT_CHARS // 2):
         rows = [tuple(_plain_cells(row, preview.columns, chars)) for row in (*preview.head, *preview.tail)]
@@ -224,10 +225,14 @@ def _texts(table: pa.Table, columns: Sequence[CellColumn]) -> list[tuple[str | N
 def _head_html(preview: _Preview) -> str:
     return "".join(
         f'<th{_aligned(column)} title="{_attribute(column.name)}">{escape(_cut(_one_line(column.name), CELL_CHARS))}'
-        f"<br><small{_title(column.sql_type)}>{escape(_one_line(column.sql_type))}"
+        f"<br><small{_title(column.sql_type)}>{escape(_type_text(column))}"
         f"{' <b>PK</b>' if column.key else ''}</small></th>"
         for column in preview.columns
     )
+
+
+def _type_text(column: CellColumn) -> str:
+    return _cut(_one_line(column.sql_type), CELL_CHARS)
 
 
 def _row_html(row: Sequence[str | None], columns: Sequence[CellColumn]) -> str:
@@ -264,7 +269,7 @@ def _attribute(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return visible(" ".join(text.split("\n")))
+    return shown(" ".join(text.split("\n")), lines=False)
 
 
 def _cut(text: str, limit: int) -> str:

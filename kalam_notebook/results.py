@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kalam_notebook.errors import ResultError
 from kalam_notebook.frames import to_pandas, to_polars, unsliced
+from kalam_notebook.texts import shown
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class QueryResult:
 
     def __repr__(self) -> str:
         if self._table is None:
-            return f"<QueryResult {self.message or self.row_count!r}>"
+            return f"<QueryResult {shown(self.message or str(self.row_count), lines=False)}>"
         return f"<QueryResult {self.row_count} rows × {len(self.columns)} columns>"
 
     def __str__(self) -> str:
@@ -149,7 +150,7 @@ class QueryResult:
         from kalam_notebook.render import render_text
 
         if self._table is None:
-            return self.message or f"{self.row_count} row(s)"
+            return shown(self.message or f"{self.row_count} row(s)")
         return render_text(self._table, columns=self.columns, footer=self.footer, notices=self.notices, max_width=width)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401 - IPython's printer has no types.

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from kalam_notebook.errors import KalamError
+from kalam_notebook.texts import shown
 from kalam_notebook.wire.live import Change, InitialDataBatch, SubscribeOptions, SubscriptionAck, Unknown
 
 __all__ = [
@@ -39,10 +40,9 @@ __all__ = [
 
 
 def first_line(error: BaseException) -> str:
-    """Return an error in one line, at most 200 characters."""
-    text = str(error) or type(error).__name__
-    line = text.splitlines()[0]
-    return line if len(line) <= 200 else f"{line[:197]}..."
+    """Return an error in one line of some 200 characters, without any that a terminal would obey."""
+    text = str(error).strip() or type(error).__name__
+    return shown(text.split("\n", 1)[0], 200, lines=False)
 
 
 class State(Enum):

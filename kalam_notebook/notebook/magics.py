@@ -22,6 +22,7 @@ from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_l
 from kalam_notebook.notebook.values import look_up
 from kalam_notebook.render import render_message_html
 from kalam_notebook.results import IncompleteResultWarning, QueryResult
+from kalam_notebook.texts import shown
 from kalam_notebook.wire.shape import impersonation, shape_of
 from kalam_notebook.wire.sql import UnreadableSQL, first_word, split_statements
 
@@ -41,7 +42,7 @@ class Note:
     """
 
     def __init__(self, text: str, *, aligned: bool = False) -> None:
-        self._text = text
+        self._text = shown(text, 10_000)
         self._aligned = aligned
 
     def __repr__(self) -> str:
@@ -96,7 +97,7 @@ def _connect(rest: str) -> Note:
 
 def _told(client: Client) -> Note:
     version = client.health_check().version
-    server = f"KalamDB {version}" if version else "KalamDB"
+    server = f"KalamDB {shown(version, 40, lines=False)}" if version else "KalamDB"
     return Note(f"Connected to {server} at {client.url}" + (f" as {client.user}." if client.user else "."))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kalam_notebook.texts import shown
+
 __all__ = ["ChunkReport", "WriteReport"]
 
 
@@ -80,7 +82,7 @@ class WriteReport:
         return text
 
     def __repr__(self) -> str:
-        lines = [self.summary, *(f"Warning: {notice}" for notice in self.notices)]
+        lines = [self.summary, *(f"Warning: {shown(notice)}" for notice in self.notices)]
         if self.created_sql is not None:
             lines.append(self.created_sql)
         return "\n".join(lines)

@@ -19,7 +19,7 @@ HEAVY = ("httpx", "websockets", "orjson", "pyarrow", "pandas", "IPython", "ipywi
 
 #: From pure to people; a part may import what stands before it. Parts in one entry stand side by side.
 LEVELS = [
-    {"_version", "errors", "callers", "threads"},
+    {"_version", "errors", "callers", "texts", "threads"},
     {"wire", "settings", "diagnostics", "cells"},
     {"live", "events", "frames", "hints", "progress", "render"},
     {"transport"},

@@ -1,0 +1,48 @@
+"""Texts for people: what comes from a server, a table or a file, as it can stand in a terminal or a message.
+
+Standard library only. A character that moves the cursor, changes colours, reorders its neighbours or is not seen at all
+is shown as a sign for itself; a text that nobody would read to its end is cut, and says so.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MAX_CHARACTERS", "shown", "visible"]
+
+#: Characters of a message that are shown. The server's own texts with the names of all columns are shorter.
+MAX_CHARACTERS = 2_000
+
+# Characters that would change how their neighbours look, or that a browser drops: controls and bidirectional marks.
+_VISIBLE = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡", 0x0A: "↵", 0x09: "⇥"}
+_VISIBLE |= {
+    code: f"⟨U+{code:04X}⟩"
+    for code in (*range(0x80, 0xA0), 0x061C, *range(0x200E, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
+# In a message also what is not seen at all, and halves of characters, which no terminal can write. The joiners stay:
+# they make letters and pictures.
+_IN_MESSAGES = _VISIBLE | {
+    code: f"⟨U+{code:04X}⟩"
+    for code in (0x00AD, 0x180E, 0x200B, *range(0x2060, 0x2066), *range(0x206A, 0x2070), 0xFEFF,
+                 *range(0xFFF9, 0xFFFC), *range(0xD800, 0xE000), *range(0xE0000, 0xE0080))
+}  # fmt: skip
+_LINES = {code: sign for code, sign in _IN_MESSAGES.items() if code not in (0x09, 0x0A)}
+
+
+def visible(text: str) -> str:
+    """Show control characters and marks of writing direction, which would be dropped or would reorder the text."""
+    return text.replace("\r\n", "\n").translate(_VISIBLE)
+
+
+def shown(text: str, limit: int = MAX_CHARACTERS, *, lines: bool = True) -> str:
+    """A text as it can stand in a message.
+
+    Args:
+        text: Any text.
+        limit: Characters from which on its middle is left out, which is said.
+        lines: Whether its lines stay lines; else the breaks are shown as signs, too.
+    """
+    if len(text) > limit:
+        tail = limit // 4
+        text = f"{text[: limit - tail]} … {len(text):,} characters … {text[-tail:]}"
+    if text.isprintable():
+        return text
+    return text.replace("\r\n", "\n").translate(_LINES if lines else _IN_MESSAGES)

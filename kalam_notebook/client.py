@@ -33,16 +33,18 @@ from kalam_notebook.transport import files, session
 from kalam_notebook.transport.files import FileSource
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.sql import Answer, SqlEndpoint
+from kalam_notebook.wire.arguments import check_number, check_text
 from kalam_notebook.wire.auth import Login, UserInfo, parse_user
 from kalam_notebook.wire.fileref import FileRef, check_file_ref
 from kalam_notebook.wire.guard import check_statements
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
 from kalam_notebook.wire.params import write_parameters_in
 from kalam_notebook.wire.placeholders import bind
-from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify
+from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, qualify, quote_name
 from kalam_notebook.wire.topics import Start, check_topic
 from kalam_notebook.wire.types import unknown_types
 from kalam_notebook.writing.report import WriteReport
+from kalam_notebook.writing.target import table_parts
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from kalam_notebook.transport.lane import Lane
     from kalam_notebook.transport.socket import LiveSocket
     from kalam_notebook.transport.together import Together
+    from kalam_notebook.wire.types import Column
 
 __all__ = ["DEFAULT_BATCH_ROWS", "DEFAULT_MAX_ROWS", "Client", "Engine"]
 
@@ -377,8 +380,7 @@ class Client:
             KalamError: As ``query``, also while batches are taken.
         """
         _check_reading(max_rows, "server")
-        if isinstance(batch_rows, bool) or not isinstance(batch_rows, int) or batch_rows < 1:
-            raise ConfigError(f"batch_rows is a number of rows from 1 on, not {batch_rows!r}.")
+        check_number("batch_rows", batch_rows)
         qualified, values = self._bound(sql, params, namespace)
         if not allow_unsafe:
             check_statements(qualified)
@@ -616,10 +618,16 @@ class Client:
         """
         own, root = Secret.of(password), Secret.of(root_password)
         password = root_password = ""
+        body = {
+            "user": check_text("user", user),
+            "password": check_text("password", own.reveal()),
+            "root_password": check_text("root_password", root.reveal()),
+            "email": None if email is None else check_text("email", email),
+        }
         request = Request(
             "POST",
             "/v1/api/auth/setup",
-            orjson.dumps({"user": user, "password": own.reveal(), "root_password": root.reveal(), "email": email}),
+            orjson.dumps(body),
             {"Content-Type": "application/json"},
         )
         return parse_user(_json(self._http.send(request).content)["user"])
@@ -759,14 +767,14 @@ class Client:
 
         self._check_open()
         topic_id = check_topic(topic, self._namespace)
-        if not isinstance(group_id, str) or not group_id:
+        if not check_text("group_id", group_id):
             raise ConfigError(f"group_id is {group_id!r}. Name the group of consumers: group_id='workers'.")
         return Consumer(
             TopicEndpoint(self._http, self._endpoint, topic_id, group_id),
             start=start,
             partitions=partitions,
             max_poll_records=max_poll_records,
-            columns_of=self._live_source().columns,
+            columns_of=self._columns_of,
         )
 
     def connect(self) -> None:
@@ -792,7 +800,11 @@ class Client:
                 self._ending.remove(one)
 
     def _live_sql(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> str:
-        return write_parameters_in(*self._bound(sql, params, namespace))
+        text, values = self._bound(sql, params, namespace)
+        try:
+            return write_parameters_in(text, values)
+        except UnreadableSQL as exc:
+            raise ConfigError(f"The values cannot be put into this SQL: {exc}") from exc
 
     @cached_property
     def _deltas(self) -> Together[tuple[TablePlan, DeltaQuestion], Delta | None]:
@@ -813,6 +825,9 @@ class Client:
             window=self._window,
             deltas=self._deltas,
         )
+
+    def _columns_of(self, table: str) -> tuple[Column, ...]:
+        return self._live_source().columns(".".join(map(quote_name, table_parts(table))))
 
     def _live_lane(self) -> Lane:
         from kalam_notebook.transport.lane import Lane
@@ -881,7 +896,7 @@ class Client:
 
     def _bound(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> tuple[str, list[Any]]:
         """The SQL with a namespace on every table name, and the values that are sent with it."""
-        _check_text(sql)
+        check_text("The statement", sql)
         text, values = bind(sql, params)
         return self._named(text, namespace), values
 
@@ -923,14 +938,9 @@ def _json(content: bytes) -> dict[str, Any]:
     return raw
 
 
-def _check_text(sql: object) -> None:
-    if not isinstance(sql, str):
-        raise ConfigError(f"The statement is text, not {type(sql).__name__}.")
-
-
 def _check_reading(max_rows: int | None, engine: str) -> None:
-    if max_rows is not None and (isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 0):
-        raise ConfigError(f"max_rows is a number of rows from 0 on, or None for all; not {max_rows!r}.")
+    if max_rows is not None:
+        check_number("max_rows", max_rows, least=0)
     if engine not in ("server", "local"):
         raise ConfigError(f"engine is 'server' or 'local', not {engine!r}.")
 

@@ -19,6 +19,7 @@ from kalam_notebook.live.plan import TableInfo
 from kalam_notebook.live.query import parse_live_query
 from kalam_notebook.live.streaming import EventStream, stream_options
 from kalam_notebook.transport.feed import EventFeed
+from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ class LiveEvents:
         timeout: float = 20.0,
     ) -> None:
         options = stream_options(batch_size=batch_size, last_rows=last_rows, from_seq=from_seq)
-        if max_queue < 1:
-            raise ConfigError(f"max_queue is {max_queue}; give at least 1.")
+        check_number("max_queue", max_queue)
         if on_full not in ("error", "block"):
             raise ConfigError(f"on_full is {on_full!r}; give 'error' or 'block'.")
         query = self._query = parse_live_query(sql)

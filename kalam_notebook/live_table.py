@@ -46,6 +46,7 @@ from kalam_notebook.transport.follower import Follower
 from kalam_notebook.transport.patience import patiently
 from kalam_notebook.transport.recorder import LiveRecorder
 from kalam_notebook.transport.threads import call_in_thread
+from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -211,9 +212,11 @@ class LiveTable:
         rhythm: Rhythm | None = None,
         given: str | None = None,
     ) -> None:
-        if max_rows is not None and (isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 1):
-            raise ConfigError(f"max_rows is a number of rows from 1 on, or None for all; not {max_rows!r}.")
+        if max_rows is not None:
+            check_number("max_rows", max_rows)
         named = [key] if isinstance(key, str) else key
+        if named is not None and not (isinstance(named, Sequence) and all(isinstance(name, str) for name in named)):
+            raise ConfigError(f"key is the name of a column or a list of such, not {key!r}.")
         engine, bind = patiently(
             lambda: _engine_for(sql, source, key=named, max_rows=max_rows), seconds=min(timeout, _PATIENCE)
         )

@@ -23,6 +23,7 @@ from kalam_notebook.live.states import (
     Subscribed,
     Unexplained,
 )
+from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.live import MAX_BATCH_SIZE, Change, InitialDataBatch, SubscribeOptions, Unknown, greatest_seq
 
 __all__ = ["EventStream", "stream_options"]
@@ -41,23 +42,21 @@ def stream_options(
     Raises:
         ConfigError: The server would refuse it, or do something else without telling.
     """
-    if batch_size is not None and batch_size > MAX_BATCH_SIZE:
+    if batch_size is not None and check_number("batch_size", batch_size) > MAX_BATCH_SIZE:
         raise ConfigError(
             f"batch_size is {batch_size}: from {MAX_BATCH_SIZE + 1} on the server ends the rows after 1000 without "
             f"telling. Give {MAX_BATCH_SIZE} or less."
         )
-    if batch_size is not None and batch_size < 1:
-        raise ConfigError(f"batch_size is {batch_size}. Give 1 to {MAX_BATCH_SIZE}, or None for changes only.")
     if last_rows is not None and from_seq is not None:
         raise ConfigError("With from_seq the server ignores last_rows. Leave one of them out.")
     if batch_size is None:
         if last_rows is not None or from_seq is not None:
             raise ConfigError("batch_size=None asks for changes only. Leave it out to get rows too.")
         return None
-    if last_rows is not None and not 1 <= last_rows <= batch_size:
-        raise ConfigError(f"last_rows is {last_rows}. Give 1 to {batch_size}, the batch_size.")
-    if from_seq is not None and from_seq < 0:
-        raise ConfigError(f"from_seq is {from_seq}. Give the _seq of a row, or 0 for all rows.")
+    if last_rows is not None:
+        check_number("last_rows", last_rows, most=batch_size)
+    if from_seq is not None:
+        check_number("from_seq", from_seq, least=0)
     return SubscribeOptions(batch_size, last_rows, from_seq)
 
 

@@ -17,7 +17,7 @@ from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.exact import exact_text
 from kalam_notebook.reading.tables import named_columns
 from kalam_notebook.wire.shape import Shape
-from kalam_notebook.wire.sql import quote_name
+from kalam_notebook.wire.sql import quote_name, quote_text
 from kalam_notebook.wire.types import Column, arrow_type
 
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ def _literal(value: object) -> str | None:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, (str, uuid.UUID, dt.date)) and not isinstance(value, dt.datetime):
-        text = str(value).replace("'", "''")
-        return f"'{text}'"
+        return quote_text(str(value))
     return None
 
 

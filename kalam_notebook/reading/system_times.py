@@ -67,7 +67,7 @@ def _source(table: str, columns: Sequence[Column]) -> str:
 
 
 def _true_column(column: Column) -> str:
-    name = '"' + column.name.replace('"', '""') + '"'
+    name = quote_name(column.name)
     if column.type_name not in {"Timestamp", "DateTime"}:
         return name
     ticks = f"arrow_cast({name}, 'Int64')"

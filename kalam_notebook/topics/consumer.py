@@ -13,6 +13,7 @@ from kalam_notebook.callers import short_interrupts, warn_caller
 from kalam_notebook.errors import ConfigError, TopicError, TransportError
 from kalam_notebook.threads import Flag
 from kalam_notebook.topics.partition import Partition, Source
+from kalam_notebook.wire.arguments import check_number, check_text
 from kalam_notebook.wire.topics import Start, TopicMessage, check_start, decode_messages, unsigned_decimals
 from kalam_notebook.wire.types import Column
 
@@ -96,7 +97,7 @@ class Consumer:
         columns_of: Callable[[str], tuple[Column, ...]],
     ) -> None:
         begin = check_start(start)
-        _check_number("max_poll_records", max_poll_records)
+        check_number("max_poll_records", max_poll_records)
         self._source = source
         self._columns_of = columns_of
         self._lock = threading.RLock()
@@ -328,7 +329,7 @@ class Consumer:
 
     def _count(self, partitions: int | None) -> int:
         if partitions is not None:
-            return _check_number("partitions", partitions)
+            return check_number("partitions", partitions)
         count = self._source.count_partitions()
         if count is None:
             self._source.end_offset(0)  # Refuses whoever may not consume at all.
@@ -339,16 +340,11 @@ class Consumer:
         return count or 1  # The server says itself that there is no such topic.
 
 
-def _check_number(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name} is a number from 1 on, not {value!r}.")
-    return value
-
-
 def _table_of(messages: Sequence[TopicMessage], table: str | None) -> str | None:
     """The table of messages; None when there are no messages and none is named."""
     tables = {message.table for message in messages}
     if table is not None:
+        check_text("table", table)
         others = tables - {None, table.replace('"', "").lower()}
         if others:
             raise ConfigError(f"Among the messages are some of {_listed(others)}. Give those of {table} alone.")

@@ -23,6 +23,7 @@ from kalam_notebook.errors import ConfigError, DownloadError, KalamError, Parame
 from kalam_notebook.settings import Secret
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.sql import Answer, SqlEndpoint
+from kalam_notebook.wire.arguments import check_text
 from kalam_notebook.wire.fileref import FileRef
 from kalam_notebook.wire.sql import Kind, tokenize
 
@@ -53,6 +54,8 @@ def upload(endpoint: SqlEndpoint, sql: str, files: Mapping[str, FileSource], par
         ParameterError: Placeholders and files do not match. The server does not check it.
         KalamError: The server refuses, or cannot be reached.
     """
+    if not isinstance(files, Mapping) or not all(isinstance(name, str) for name in files):
+        raise ParameterError("files", "it names a file for each placeholder: files={'name': 'path/to/file'}.")
     wanted = placeholders(sql)
     missing, extra = wanted - set(files), set(files) - wanted
     if missing:
@@ -129,7 +132,7 @@ def download(
         KalamError: The server refuses, or cannot be reached.
     """
     target = _target(ref, to)
-    query = {"user_id": user_id} if user_id else None
+    query = {"user_id": check_text("target_user_id", user_id, most=1_000)} if user_id else None
     request = Request("GET", path, params=query, repeatable=True)
 
     def fetch(token: Secret) -> Path:

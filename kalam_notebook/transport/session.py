@@ -15,6 +15,7 @@ import orjson
 from kalam_notebook.errors import AuthError
 from kalam_notebook.settings import Credentials, Secret
 from kalam_notebook.transport.http import HttpTransport, Request
+from kalam_notebook.wire.arguments import check_text
 from kalam_notebook.wire.auth import Login, parse_login, token_expiry
 
 __all__ = ["Session", "login", "refresh"]
@@ -32,7 +33,7 @@ def login(http: HttpTransport, user: str, password: Secret, *, timeout: float | 
     request = Request(
         "POST",
         "/v1/api/auth/login",
-        orjson.dumps({"user": user, "password": password.reveal()}),
+        orjson.dumps({"user": check_text("user", user), "password": check_text("password", password.reveal())}),
         {"Content-Type": "application/json"},
         repeatable=True,
         timeout=timeout,

@@ -15,8 +15,12 @@ from urllib.parse import quote
 import orjson
 
 from kalam_notebook.errors import ConfigError, ParameterError
+from kalam_notebook.wire.arguments import check_text
 
 __all__ = ["FileRef", "check_file_ref", "parse_file_ref"]
+
+#: Characters of a part of a path. The server's names have 64 at most.
+_MOST_OF_PART = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class FileRef:
         """The download path ``/v1/files/{namespace}/{table}/{sub}/{stored_name}``, each part percent-encoded.
 
         Raises:
-            ConfigError: Neither the arguments nor the reference name a table.
+            ConfigError: Neither the arguments nor the reference name a table, or a part of the path is none.
         """
         namespace, table = namespace or self.namespace, table or self.table
         if not namespace or not table:
@@ -83,13 +87,20 @@ class FileRef:
                 f"The file {self.name!r} is not bound to a table, so its address is unknown.\n"
                 "Name it: client.download_file(ref, 'namespace', 'table', to=...)."
             )
-        parts = (namespace, table, self.sub, self.stored_name)
-        return "/v1/files/" + "/".join(quote(part, safe="") for part in parts)
+        parts = {"namespace": namespace, "table": table, "ref.sub": self.sub, "ref.name": self.stored_name}
+        return "/v1/files/" + "/".join(_path_part(name, part) for name, part in parts.items())
 
     def to_json(self) -> str:
         """The JSON text that a FILE column stores."""
         fields = ("id", "sub", "name", "size", "mime", "sha256")
         return orjson.dumps({field: getattr(self, field) for field in fields}).decode()
+
+
+def _path_part(name: str, part: str) -> str:
+    """A part of a path, percent-encoded; a part of dots would lead to another route of the server."""
+    if set(check_text(name, part, most=_MOST_OF_PART)) <= {"."}:
+        raise ConfigError(f"{name} is {part!r}, which is no part of a file's address.")
+    return quote(part, safe="")
 
 
 def check_file_ref(value: object) -> FileRef:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import sys
 import uuid
 from collections.abc import Mapping, Sequence, Set
@@ -19,7 +20,7 @@ import orjson
 from kalam_notebook.errors import ParameterError
 from kalam_notebook.wire.decimals import DecimalText, decimal_literal
 from kalam_notebook.wire.fileref import FileRef
-from kalam_notebook.wire.sql import Kind, tokenize
+from kalam_notebook.wire.sql import Kind, Token, quote_text, tokenize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,8 @@ __all__ = ["MAX_PARAMETERS", "check_list", "encode", "encode_items", "literal", 
 #: The server's limits; fixed in its code (HTTP reference, section 2.4).
 MAX_PARAMETERS = 50
 MAX_PARAMETER_BYTES = 524_264
+#: Python writes whole numbers of 4,300 digits at most; a DECIMAL has 38.
+_MOST_BITS = 10_000
 
 
 def check_list(params: Sequence[Any] | None) -> Sequence[Any]:
@@ -110,14 +113,22 @@ def write_parameters_in(sql: str, values: Sequence[Any]) -> str:
         return sql
     parts, last = [], 0
     for token in tokenize(sql):
-        if token.kind is not Kind.PARAMETER:
+        # Right behind a word it may be a part of a name, and behind E a literal would be one of another kind.
+        if token.kind is not Kind.PARAMETER or re.match(r"\w", sql[token.start - 1 : token.start]):
             continue
         number = int(token.text[1:])
         if not 1 <= number <= len(values):
             raise ParameterError(token.text, f"there is no value for it; {len(values)} are given.")
-        parts += [sql[last : token.start], literal(token.text, values[number - 1])]
+        parts += [sql[last : token.start], _apart(sql, token, literal(token.text, values[number - 1]))]
         last = token.end
     return "".join([*parts, sql[last:]])
+
+
+def _apart(sql: str, token: Token, text: str) -> str:
+    """A literal for the place of a token, with a blank where it would become one with its neighbour."""
+    before = " " if re.match(r"['\"$]", sql[token.start - 1 : token.start]) else ""
+    behind = " " if re.match(r"[\w'\"$]", sql[token.end : token.end + 1]) else ""
+    return f"{before}{text}{behind}"
 
 
 def literal(name: str, value: object) -> str:
@@ -134,14 +145,15 @@ def literal(name: str, value: object) -> str:
         return "NULL"
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    if isinstance(value, (int, float)):
-        return repr(value) if value >= 0 else f"({value!r})"  # Behind a minus, another one would begin a comment.
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        number = int.__repr__(value) if isinstance(value, int) else float.__repr__(value)
+        return number if value >= 0 else f"({number})"  # Behind a minus, another one would begin a comment.
     if isinstance(value, DecimalText):
         return decimal_literal(value)
     if isinstance(value, str):
         if "\0" in value:
             raise ParameterError(name, "the text holds NUL, which SQL text cannot.")
-        return "'" + value.replace("'", "''") + "'"
+        return quote_text(value)
     raise ParameterError(name, f"a live query cannot compare with {type(value).__name__}.")
 
 
@@ -206,6 +218,8 @@ def _encode_scalar(name: str, value: object) -> object:
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
+        if value.bit_length() > _MOST_BITS:
+            raise ParameterError(name, "the whole number is longer than any that the server knows.")
         # Beyond 64 bits a JSON number would become a double on the server.
         return int(value) if -(2**63) <= value < 2**63 else str(int(value))
     if isinstance(value, float):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from kalam_notebook.errors import ConfigError
 from kalam_notebook.wire.tokens import KEPT_CHARACTERS, Kind, Token, UnreadableSQL, first_token, tokenize
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "is_repeatable",
     "qualify",
     "quote_name",
+    "quote_text",
     "split_statements",
     "table_names",
     "tokenize",
@@ -285,12 +287,42 @@ def _name_at(tokens: Sequence[Token], index: int, frame: _Frame) -> TableName | 
     return TableName(parts[-2] if len(parts) > 1 else None, parts[-1], token.start)
 
 
-@lru_cache(maxsize=256)
+#: Reserved as names, though ALTER TABLE lets them through; accepted as names, and read as something else without quotes
+#: (SQL reference, section 3.2).
+_NEEDS_QUOTES = {
+    "table", "tables", "tablespace", "index", "view", "schema", "database", "insert", "update", "delete", "create",
+    "drop", "alter", "with", "explain", "analyze", "select", "where", "group", "sort", "having", "order", "pivot",
+    "unpivot", "top", "lateral", "limit", "offset", "fetch", "union", "except", "intersect", "minus", "on", "join",
+    "inner", "cross", "full", "left", "right", "natural", "using", "cluster", "distribute", "global", "anti", "semi",
+    "returning", "asof", "outer", "set", "qualify", "window", "end", "for", "partition", "prewhere", "settings",
+    "format", "start", "connect", "match_recognize", "sample", "tablesample", "open", "from", "into", "exists",
+    "interval", "struct", "trim", "not", "null", "true", "false", "distinct", "all", "current_user", "current_role",
+}  # fmt: skip
+
+
 def quote_name(name: str) -> str:
-    """A name as it can stand in SQL: as it is when it is plain and lower case, else in double quotes."""
-    if re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    """A name as it can stand in SQL: as it is when it is plain and lower case, else in double quotes.
+
+    Every name that comes into SQL goes through here, and every value through ``params.literal``.
+
+    Raises:
+        ConfigError: It is no name: empty, no text, or with NUL or half of a character.
+    """
+    if not isinstance(name, str) or not name or re.search("[\0\ud800-\udfff]", name):
+        raise ConfigError(f"{name!r} is no name in SQL. Write letters, digits and _.")
+    return _quoted(name)
+
+
+@lru_cache(maxsize=256)
+def _quoted(name: str) -> str:
+    if re.fullmatch(r"[a-z][a-z0-9_]*", name) and name not in _NEEDS_QUOTES:
         return name
     return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """A text as it can stand in SQL. In plain quotes a backslash is a backslash."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def qualify(sql: str, namespace: str) -> str:

@@ -118,7 +118,7 @@ def check_start(start: object) -> Start:
     """
     if start == "earliest" or start == "latest":
         return start
-    if isinstance(start, int) and not isinstance(start, bool) and start >= 0:
+    if isinstance(start, int) and not isinstance(start, bool) and 0 <= start < 2**63:
         return start
     raise ConfigError(f"start is 'earliest', 'latest' or an offset from 0 on, not {start!r}.")
 

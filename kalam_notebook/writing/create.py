@@ -9,11 +9,13 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from kalam_notebook.errors import FrameError
+from kalam_notebook.wire.arguments import check_number
+from kalam_notebook.wire.params import literal
 from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import KALAM_TYPE, Column
 from kalam_notebook.writing.target import Target
 
-__all__ = ["create_statement", "derive_target"]
+__all__ = ["check_ttl", "create_statement", "derive_target"]
 
 #: SQL reference, section 3.1.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -57,16 +59,30 @@ def create_statement(target: Target, *, ttl_seconds: int | None) -> str:
         ttl_seconds: For how many seconds a STREAM table keeps rows; None for other tables.
 
     Raises:
+        ConfigError: ``ttl_seconds`` is no number of seconds.
         FrameError: A STREAM table without ``ttl_seconds``, or another table with it.
     """
+    check_ttl(ttl_seconds)
     if (target.kind == "stream") != (ttl_seconds is not None):
         raise FrameError("ttl_seconds says how long a STREAM table keeps its rows; give it with kind='STREAM' only.")
     columns = [
-        f"    {column.name} {column.sql_type}" + (" PRIMARY KEY" if column.is_primary_key else "")
+        f"    {quote_name(column.name)} {column.sql_type}" + (" PRIMARY KEY" if column.is_primary_key else "")
         for column in target.columns
     ]
-    options = f"TYPE = '{target.kind.upper()}'" + (f", TTL_SECONDS = {ttl_seconds}" if ttl_seconds is not None else "")
+    options = f"TYPE = {literal('kind', target.kind.upper())}"
+    if ttl_seconds is not None:
+        options += f", TTL_SECONDS = {literal('ttl_seconds', ttl_seconds)}"
     return f"CREATE TABLE {target.name} (\n" + ",\n".join(columns) + f"\n) WITH ({options})"
+
+
+def check_ttl(ttl_seconds: object) -> None:
+    """See that a time to live is one.
+
+    Raises:
+        ConfigError: It is something else. Rows with 0 seconds would be gone at once.
+    """
+    if ttl_seconds is not None:
+        check_number("ttl_seconds", ttl_seconds)
 
 
 def _column(table: pa.Table, field: pa.Field, *, is_key: bool) -> Column:

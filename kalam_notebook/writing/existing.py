@@ -13,11 +13,12 @@ from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.exact import exact_text
 from kalam_notebook.reading.window import WindowCheck
+from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import Column, arrow_type
 from kalam_notebook.writing.literals import literals, without_placeholder
 from kalam_notebook.writing.requests import batches, cost_of
 from kalam_notebook.writing.rows import Rows, State
-from kalam_notebook.writing.target import Target, column_name
+from kalam_notebook.writing.target import Target
 from kalam_notebook.writing.values import storage_type
 
 __all__ = ["count_rows", "existing_keys", "is_beyond_window", "look_up", "look_up_settled"]
@@ -138,7 +139,7 @@ def _by_keys(endpoint: Endpoint, rows: Rows, start: int, keys: Sequence[str]) ->
 def _by_values(endpoint: Endpoint, rows: Rows, start: int, keys: Sequence[str]) -> list[State]:
     target = rows.target
     assert target.key is not None
-    names = [column_name(column.name) for column in rows.columns]
+    names = [quote_name(column.name) for column in rows.columns]
     kinds = [arrow_type(column) for column in rows.columns]
     lists = ", ".join(
         f"array_agg({exact_text(name, kind)}) AS c{index}"
@@ -188,4 +189,4 @@ def _equal_embeddings(left: pa.Array, right: pa.Array, size: int) -> pa.Array:
 
 def _key_name(target: Target) -> str:
     assert target.key is not None
-    return column_name(target.key.name)
+    return quote_name(target.key.name)

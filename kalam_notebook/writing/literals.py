@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from kalam_notebook.wire.sql import quote_text
 from kalam_notebook.wire.types import Column
 
 __all__ = ["has_placeholder", "literals", "may_hold_placeholder", "without_placeholder"]
@@ -75,7 +76,7 @@ def _decimals(array: pa.Array) -> list[str]:
 
 
 def _texts(array: pa.Array) -> list[str]:
-    return ["NULL" if value is None else "'" + value.replace("'", "''") + "'" for value in array.to_pylist()]
+    return ["NULL" if value is None else quote_text(value) for value in array.to_pylist()]
 
 
 def _bytes(array: pa.Array) -> list[str]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from kalam_notebook.errors import FrameError
+from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.writing.inserts import Inserts, insert_requests
 from kalam_notebook.writing.pace import Pace
 from kalam_notebook.writing.requests import batches, cost_of, insert_statements
 from kalam_notebook.writing.rows import Row, Rows, State
-from kalam_notebook.writing.target import column_name
 
 __all__ = ["Changes", "Plan"]
 
@@ -65,12 +65,12 @@ class Plan:
     def key_name(self) -> str:
         """The key's name as it stands in SQL."""
         assert self.rows.target.key is not None
-        return column_name(self.rows.target.key.name)
+        return quote_name(self.rows.target.key.name)
 
     @property
     def on_conflict(self) -> str:
         """The clause that makes an INSERT an upsert."""
-        names = [column_name(column.name) for column in self.rows.columns if not column.is_primary_key]
+        names = [quote_name(column.name) for column in self.rows.columns if not column.is_primary_key]
         action = f"UPDATE SET {', '.join(f'{name} = EXCLUDED.{name}' for name in names)}" if names else "NOTHING"
         return f" ON CONFLICT ({self.key_name}) DO {action}"
 

@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from kalam_notebook.errors import FrameError
+from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import Column
 from kalam_notebook.writing.literals import has_placeholder, literals, may_hold_placeholder, without_placeholder
 from kalam_notebook.writing.requests import MAX_COST, cost_of
-from kalam_notebook.writing.target import Target, column_name, needs_literal_path
+from kalam_notebook.writing.target import Target, needs_literal_path
 from kalam_notebook.writing.values import checked_column, rounded_count
 
 __all__ = ["Row", "Rows", "State", "checked_rows"]
@@ -72,7 +73,7 @@ class Rows:
     @property
     def head(self) -> str:
         """What stands before the rows of an INSERT; every column is named (truth L9)."""
-        names = ", ".join(column_name(column.name) for column in self.columns)
+        names = ", ".join(quote_name(column.name) for column in self.columns)
         return f"INSERT INTO {self.target.name} ({names}) VALUES "
 
     @property
@@ -112,7 +113,7 @@ class Rows:
 
     def _changes(self, parts: Mapping[str, pa.Array], count: int) -> list[str]:
         cells = [
-            [f"{column_name(column.name)} = {without_placeholder(cell)}" for cell in cells]
+            [f"{quote_name(column.name)} = {without_placeholder(cell)}" for cell in cells]
             for column in self.columns
             if not column.is_primary_key
             for cells in (literals(parts[column.name], column, in_update=True),)

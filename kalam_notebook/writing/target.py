@@ -9,10 +9,10 @@ from kalam_notebook.errors import ConfigError, FrameError, PermissionDeniedError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.listing import find_listed
 from kalam_notebook.transport.sql import Answer
-from kalam_notebook.wire.sql import UnreadableSQL, quote_name, table_names
+from kalam_notebook.wire.sql import UnreadableSQL, quote_name, quote_text, table_names
 from kalam_notebook.wire.types import Column
 
-__all__ = ["Target", "column_name", "exists", "match_columns", "needs_literal_path", "read_target", "table_parts"]
+__all__ = ["Target", "exists", "match_columns", "needs_literal_path", "read_target", "table_parts"]
 
 #: Types of keys that the server can find rows by (SQL reference, section 6.2).
 _KEY_TYPES = {"BigInt", "Int", "SmallInt", "Text", "Json", "Boolean"}
@@ -20,8 +20,6 @@ _KEY_TYPES = {"BigInt", "Int", "SmallInt", "Text", "Json", "Boolean"}
 _FRAGILE = {"Decimal", "Time", "Bytes", "Uuid", "Embedding"}
 #: Types that have no literal outside an INSERT of plain values (SQL reference, section 4.2).
 _LITERAL_PATH_ONLY = {"Uuid", "Embedding", "Bytes"}
-#: Accepted as names of columns, and useless without quotes (SQL reference, section 3.2).
-_NEEDS_QUOTES = {"not", "null", "true", "false", "distinct", "all", "current_user", "current_role"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def table_parts(table: str) -> tuple[str, str]:
         ConfigError: It has another form; a name without a namespace may mean another table than one thinks (truth L23).
     """
     try:
-        names = table_names(f"TABLE {table}")
+        names = table_names(f"TABLE {table}") if isinstance(table, str) else []
     except UnreadableSQL:
         names = []
     if len(names) == 1 and names[0].namespace is not None:
@@ -72,7 +70,7 @@ def exists(endpoint: Endpoint, namespace: str, table: str) -> bool:
     """Ask whether there is such a table."""
     sql = (
         "SELECT count(*) AS n FROM information_schema.tables "
-        f"WHERE table_schema = '{_quoted(namespace)}' AND table_name = '{_quoted(table)}'"
+        f"WHERE table_schema = {quote_text(namespace)} AND table_name = {quote_text(table)}"
     )
     return int(endpoint.execute_row(sql)[0]) > 0
 
@@ -188,15 +186,6 @@ def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:10])
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return f"{'column' if len(names) == 1 else 'columns'} {shown}{more}"
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
-
-
-def column_name(name: str) -> str:
-    """A column's name as it can stand in SQL; some words are accepted as names but read as something else."""
-    return f'"{name}"' if name in _NEEDS_QUOTES else quote_name(name)
 
 
 def needs_literal_path(target: Target, columns: Sequence[Column]) -> bool:

@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError, FrameError, KalamError, QueryError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.hidden import HIDDEN_COLUMNS
-from kalam_notebook.writing.create import create_statement, derive_target
+from kalam_notebook.writing.create import check_ttl, create_statement, derive_target
 from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window, look_up, look_up_settled
 from kalam_notebook.writing.frame import to_arrow
 from kalam_notebook.writing.inserts import Inserts
@@ -100,7 +101,7 @@ class Writer:
             WriteError: A request failed; says what was written.
             KalamError: The table does not exist, or the server cannot be reached.
         """
-        _check_options(mode, kind, nan, chunk_rows)
+        _check_options(mode, kind, nan, chunk_rows, ttl_seconds, on_progress)
         namespace, name = table_parts(table)
         is_new = create and not exists(self._endpoint, namespace, name)
         nan_is_null, create_sql = nan == "null", None
@@ -277,7 +278,9 @@ def _update_and_insert(plan: Plan, old: Sequence[Row], new: Sequence[Row], sende
     return sum(sender.send(request_text(statements))["updated"] for statements in requests if statements)
 
 
-def _check_options(mode: str, kind: str, nan: str, chunk_rows: int | None) -> None:
+def _check_options(
+    mode: str, kind: str, nan: str, chunk_rows: int | None, ttl_seconds: int | None, on_progress: Progress | None
+) -> None:
     for name, value, allowed in (
         ("mode", mode, ("insert", "upsert", "update", "delete")),
         ("kind", kind, ("SHARED", "USER", "STREAM")),
@@ -285,8 +288,11 @@ def _check_options(mode: str, kind: str, nan: str, chunk_rows: int | None) -> No
     ):
         if value not in allowed:
             raise ConfigError(f"{name}={value!r} is not possible. Choose one of: {', '.join(allowed)}.")
-    if chunk_rows is not None and chunk_rows < 1:
-        raise ConfigError(f"chunk_rows={chunk_rows} is not possible. Leave it out, or give a number from 1 on.")
+    if chunk_rows is not None:
+        check_number("chunk_rows", chunk_rows)
+    check_ttl(ttl_seconds)
+    if on_progress is not None and not callable(on_progress):
+        raise ConfigError(f"on_progress is called with two numbers, and {type(on_progress).__name__} cannot be.")
 
 
 def _notices(plan: Plan, sender: Sender, before: int | None, after: int | None) -> Iterator[str]:

@@ -94,9 +94,9 @@ def test_options(given, sent):
     ("given", "text"),
     [
         ({"batch_size": 1000}, "ends the rows after 1000 without telling. Give 999 or less"),
-        ({"batch_size": 0}, "Give 1 to 999, or None"),
-        ({"batch_size": 10, "last_rows": 11}, "last_rows is 11. Give 1 to 10"),
-        ({"batch_size": 10, "last_rows": 0}, "last_rows is 0. Give 1 to 10"),
+        ({"batch_size": 0}, "batch_size is 0. Give a whole number from 1 on"),
+        ({"batch_size": 10, "last_rows": 11}, "last_rows is 11. Give a whole number from 1 to 10"),
+        ({"batch_size": 10, "last_rows": 0}, "last_rows is 0. Give a whole number from 1 to 10"),
         ({"batch_size": 10, "last_rows": 1, "from_seq": 1}, "ignores last_rows"),
         ({"batch_size": 10, "from_seq": -1}, "from_seq is -1"),
         ({"batch_size": None, "from_seq": 1}, "changes only"),

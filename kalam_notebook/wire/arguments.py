@@ -1,0 +1,60 @@
+"""What callers give, seen to be what it is called, before anything is made of it.
+
+A text that cannot be sent, or a number that is none, is told with the argument's name. The value of a text is not
+shown, for it may be a password.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+from kalam_notebook.errors import ConfigError
+
+__all__ = ["check_number", "check_text"]
+
+#: What the server's whole numbers hold.
+_MOST = 2**63 - 1
+
+
+def check_number(name: str, value: object, *, least: int = 1, most: int = _MOST) -> int:
+    """A whole number.
+
+    Args:
+        name: The argument's name.
+        value: What was given.
+        least: The least that is possible.
+        most: The greatest.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ConfigError(f"{name} is a whole number from {least} on, not {value!r}.")
+    number = int(value)
+    if not least <= number <= most:
+        given = number if number.bit_length() <= 100 else "far away"  # Python writes no number of 5,000 digits.
+        upwards = "on" if most == _MOST else f"to {most}"
+        raise ConfigError(f"{name} is {given}. Give a whole number from {least} {upwards}.")
+    return number
+
+
+def check_text(name: str, value: object, *, most: int | None = None) -> str:
+    """A text that can be sent.
+
+    Args:
+        name: The argument's name.
+        value: What was given.
+        most: The greatest number of characters; None for any.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} is a text, not {type(value).__name__}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{name} holds half of a character (a lone surrogate), which is no text.") from None
+    if most is not None and len(value) > most:
+        raise ConfigError(f"{name} has {len(value):,} characters; {most:,} are the most.")
+    return value

@@ -54,8 +54,9 @@ def row_body(schema: list[dict[str, object]], found: list[list[object]]) -> byte
 
 
 def column_body(found: list[list[object]]) -> bytes:
-    """The answer to an exact read: one row that holds a list for each column."""
+    """The answer to an exact read: one row that holds a list for each column. Nested objects come as text."""
     columns = [list(column) for column in zip(*found, strict=True)]
+    columns[3] = [value if isinstance(value, str) else orjson.dumps(value).decode() for value in columns[3]]
     columns[2] = [repr(value) for value in columns[2]]
     columns[5] = [str(value) for value in columns[5]]
     lists = [[str(i) for i in range(1, len(found) + 1)], *columns]
@@ -74,18 +75,25 @@ def list_types() -> list[pa.DataType]:
 
 
 def hostile_rows(count: int) -> dict[str, list[list[object]]]:
-    """Rows whose text is full of what separates rows, by what is hostile about them."""
+    """Rows whose text is full of what separates and ends rows, by what is hostile about them."""
     borders, escapes = '],["\\"],[' * 4, '\\"\n\u2028\x01é🦜\\\\"],["' * 3
     normal = rows(count)
-    one = normal[count // 2]
+
+    def with_cell(row: list[object], cell: object) -> list[object]:
+        return [*row[:3], cell, *row[4:]]
+
+    def with_one_cell(cell: object) -> list[list[object]]:
+        middle = count // 2
+        return [*normal[:middle], with_cell(normal[middle], cell), *normal[middle + 1 :]]
+
+    ends: dict[str, object] = {"a": [], "row_count": 0}
     return {
-        "cells full of `],[`": [[*row[:3], borders, *row[4:]] for row in normal],
-        "one cell of 1 MB of `],[`": [
-            *normal[: count // 2],
-            [*one[:3], "],[" * 350_000, *one[4:]],
-            *normal[count // 2 + 1 :],
-        ],
-        "cells full of escapes": [[*row[:3], escapes, *row[4:]] for row in normal],
+        "cells full of `],[`": [with_cell(row, borders) for row in normal],
+        "one cell of 1 MB of `],[`": with_one_cell("],[" * 350_000),
+        "one cell of 9 MB of `],`": with_one_cell("]," * 4_500_000),
+        "cells full of escapes": [with_cell(row, escapes) for row in normal],
+        "cells that end like the rows do": [with_cell(row, [ends] * 3) for row in normal],
+        "one cell of 1 MB of such ends": with_one_cell([ends] * 45_000),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -80,16 +81,23 @@ def row_figures(name: str, size: int) -> Iterator[Figure]:
 
 def hostile_figures() -> Iterator[Figure]:
     """Text that looks like the borders of rows; what comes out must be what went in, to the last character."""
-    normal = bodies.row_body(bodies.SCHEMA, bodies.rows(20_000))
+    plain = bodies.rows(20_000)
+    forms = {
+        "": (decode, bodies.row_body(bodies.SCHEMA, plain)),
+        ", exact": (decode_columns, bodies.column_body(plain)),
+    }
     differing = 0
     for what, found in bodies.hostile_rows(20_000).items():
-        body = bodies.row_body(bodies.SCHEMA, found)
-        table = decode(body)
-        wanted_texts = [row[3] for row in found]
-        differing += sum(a != b for a, b in zip(table.column("name").to_pylist(), wanted_texts, strict=True))
-        differing += table.column("id").to_pylist() != [int(row[0]) for row in found]
-        value = ratio(lambda body=body: decode(body), lambda: decode(normal), rounds=5) * len(normal) / len(body)
-        yield Figure("D11", f"{what}, against normal text of the same length", value, 8)
+        texts = [row[3] if isinstance(row[3], str) else orjson.dumps(row[3]).decode() for row in found]
+        for form, (read, normal) in forms.items():
+            body = bodies.column_body(found) if form else bodies.row_body(bodies.SCHEMA, found)
+            table = read(body)
+            differing += sum(a != b for a, b in zip(table.column("name").to_pylist(), texts, strict=True))
+            differing += table.column("id").to_pylist() != [int(row[0]) for row in found]
+            del table
+            pair = [partial(read, body), partial(read, normal)]
+            value = ratio(*pair, rounds=5) * len(normal) / len(body)
+            yield Figure("D11", f"{what}{form}, against normal text of the same length", value, 8)
     yield Figure("D11", "cells of those that differ from what was sent", differing, 0, unit="")
 
 

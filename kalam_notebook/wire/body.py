@@ -4,9 +4,9 @@ The server's body is ``{"status", "results": [{"schema", "rows", "row_count", â€
 large. They are cut into groups of about 1 MiB at places where one row ends and the next begins, and each group becomes
 a record batch; all that is not rows is kept as the *skeleton* and read at the end. A group is cut at the last ``],[``;
 that this is the border of two rows, and not text in a cell, is proved by parsing: only a group that begins and ends at
-such borders is valid JSON between ``[`` and ``]``.
-
-``"rows":[`` and ``],"row_count":`` cannot stand inside a cell, because quotes in JSON text are escaped.
+such borders is valid JSON between ``[`` and ``]``. The end of the rows is found likewise, at ``],"row_count":``, which
+can stand in a nested object. A guess that was wrong is the last one of its group: then strings and brackets are read.
+Every byte is read a few times at most, whatever stands in the cells.
 
 An exact read (truth R1) answers with one row whose cells are whole columns: ``ListsDecoder`` turns each into an array
 as soon as it has arrived, so that only one column at a time lives as Python objects.
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kalam_notebook.errors import DecodeError, ProtocolError
+from kalam_notebook.wire.brackets import Brackets
 from kalam_notebook.wire.decode import decode_array, decode_columns
 from kalam_notebook.wire.types import Column, parse_schema
 
@@ -41,9 +42,9 @@ _ROWS_BEGIN = b'"rows":['
 _ROWS_END = b'],"row_count":'
 _SCHEMA_BEGIN = b'{"schema":['
 _OPEN, _COMMA, _CLOSE = b"[,]"
-#: A string, whose group is empty when it has not ended yet, or a bracket.
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+("?)|[\[\]]', re.DOTALL)
 _LIST_END = re.compile(rb"\][,\]]")
+
+_NO_ROWS = "The server sent rows that cannot be read: they are no JSON, or end with something else than their count."
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,13 @@ class BodyDecoder:
         self._group_bytes = group_bytes
         self._buffer = bytearray()
         self._skeleton = bytearray()
+        self._told = 0  # What the skeleton tells of results that have been read.
         self._columns: tuple[Column, ...] | None = None  # Of the rows being read; None outside of rows.
         self._counts: list[int] = []  # Rows decoded of each result that has rows.
         self._headers: list[tuple[Column, ...]] = []  # The columns of those results.
         self._searched = 0  # Up to here the buffer holds no end of rows.
-        self._braces = 0  # Up to here the buffer holds no closing brace.
+        self._brace = 0  # The first closing brace of the buffer; before it has come, where to look for it.
+        self._brackets: Brackets | None = None  # Once a guess was wrong: reads the buffer for certain.
         self._wanted = group_bytes  # Bytes after which a group is cut; more while one row fills the buffer.
 
     def feed(self, data: bytes) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -168,8 +171,9 @@ class BodyDecoder:
 
     def _announced_columns(self) -> tuple[Column, ...]:
         """The schema that stands before the rows; it is left out when there are no columns."""
-        begin = self._skeleton.rfind(_SCHEMA_BEGIN)
+        begin = self._skeleton.rfind(_SCHEMA_BEGIN, self._told)
         tail = bytes(self._skeleton[begin + len(_SCHEMA_BEGIN) - 1 : -len(_ROWS_BEGIN) - 1]) if begin >= 0 else b"[]"
+        self._told = len(self._skeleton)
         return _schema_of(tail)
 
     def _next_batch(self) -> pa.RecordBatch | None:
@@ -194,29 +198,67 @@ class BodyDecoder:
 
     def _drop(self, count: int) -> None:
         del self._buffer[:count]
-        self._searched = self._braces = 0
+        self._searched = self._brace = 0
+        self._brackets = None
 
     def _find_end(self) -> tuple[int, list[list[Any]] | None]:
-        """Where the list of rows ends and its rows; no rows when the end has not come yet.
-
-        A mark that is not the end (a nested object with these members) is told by the parser.
-        """
-        # The result's own brace follows the mark, and looking for one character is ten times faster.
-        brace = self._buffer.find(b"}", self._braces)
-        if brace < 0:
-            self._braces = len(self._buffer)
-            return -1, None
-        end = self._buffer.rfind(_ROWS_END, 0, brace)
-        if end >= 0 and (rows := self._parse(end + 1)) is not None:
-            return end, rows
-        end = self._buffer.find(_ROWS_END, self._searched)
-        while end >= 0:
+        """Where the list of rows ends and its rows; no rows when the end has not come yet."""
+        if self._brackets is None:
+            end = self._guess_end()
+            if end < 0:
+                return end, None
             rows = self._parse(end + 1)
             if rows is not None:
                 return end, rows
-            end = self._buffer.find(_ROWS_END, end + 1)
-        self._searched = max(0, len(self._buffer) - len(_ROWS_END))
-        return end, None
+            self._brackets = Brackets()  # The mark stands in a cell: a nested object with these members.
+        self._brackets.read(self._buffer)
+        end = self._brackets.end - 1
+        if end < 0 or len(self._buffer) < end + len(_ROWS_END):
+            return -1, None
+        if not self._buffer.startswith(_ROWS_END, end):
+            raise ProtocolError(_NO_ROWS)
+        rows = self._parse(end + 1)
+        if rows is None:
+            raise ProtocolError(_NO_ROWS)
+        return end, rows
+
+    def _guess_end(self) -> int:
+        """Where a mark of the end stands, if only in a cell; -1 when there is none."""
+        # The result's own brace follows the mark, and looking for one character is ten times faster.
+        self._brace = self._buffer.find(b"}", self._brace)
+        if self._brace < 0:
+            self._brace = len(self._buffer)
+            return -1
+        end = self._buffer.rfind(_ROWS_END, self._searched, self._brace)
+        if end < 0:
+            end = self._buffer.find(_ROWS_END, self._searched)
+        if end < 0:
+            self._searched = max(0, len(self._buffer) - len(_ROWS_END))
+        return end
+
+    def _cut_group(self) -> tuple[int, list[list[Any]] | None]:
+        """The last comma between two rows and the rows before it; no rows when one row fills the buffer."""
+        if self._brackets is None:
+            cut = self._buffer.rfind(b"],[") + 1
+            rows = self._parse_until(cut) if cut > 0 else None
+            if rows is not None:
+                return cut, rows
+            self._brackets = Brackets()  # It stands in a cell.
+            self._brackets.read(self._buffer)
+        cut = self._brackets.border
+        if cut == 0:
+            return cut, None
+        rows = self._parse_until(cut)
+        if rows is None:
+            raise ProtocolError(_NO_ROWS)
+        return cut, rows
+
+    def _parse_until(self, comma: int) -> list[list[Any]] | None:
+        """The rows before a comma, which is overwritten by the bracket that makes them a list."""
+        self._buffer[comma] = _CLOSE
+        rows = self._parse(comma + 1)
+        self._buffer[comma] = _COMMA
+        return rows
 
     def _parse(self, end: int) -> list[list[Any]] | None:
         """The list at the start of the buffer, or None when it does not end there."""
@@ -226,39 +268,6 @@ class BodyDecoder:
             except orjson.JSONDecodeError:
                 return None
         return rows
-
-    def _cut_group(self) -> tuple[int, list[list[Any]] | None]:
-        """The last comma between two rows and the rows before it; no rows when one row fills the buffer."""
-        cut = self._buffer.rfind(b"],[") + 1
-        rows = self._parse_until(cut)
-        if rows is None and cut > 0:  # It stands in a cell. Find the real borders by reading strings and brackets.
-            cut = self._last_border() + 1
-            rows = self._parse_until(cut)
-        return cut, rows
-
-    def _parse_until(self, comma: int) -> list[list[Any]] | None:
-        """The rows before a comma, which is overwritten by the bracket that makes them a list."""
-        if comma <= 0:
-            return None
-        self._buffer[comma] = _CLOSE
-        rows = self._parse(comma + 1)
-        self._buffer[comma] = _COMMA
-        return rows
-
-    def _last_border(self) -> int:
-        depth, border = 0, -1
-        buffer = bytes(self._buffer)
-        for match in _STRING_OR_BRACKET.finditer(buffer):
-            if match[1] == b"":
-                break
-            mark = match[0]
-            if mark == b"[":
-                depth += 1
-            elif mark == b"]":
-                depth -= 1
-                if depth == 1 and buffer[match.end() : match.end() + 2] == b",[":
-                    border = match.start()
-        return border
 
     def _decode(self, rows: list[list[Any]]) -> pa.RecordBatch | None:
         if not rows:
@@ -286,8 +295,8 @@ class ListsDecoder:
         self._results: list[list[pa.Array | None]] = []
         self._buffer = bytearray()
         self._in_row = False
-        self._scanned = 0  # Where the search for the end of the present cell goes on.
-        self._scanner: _DepthScanner | None = None
+        self._scanned = 0  # Where the search for the row, or for the end of the present cell, goes on.
+        self._brackets: Brackets | None = None  # Once a guess was wrong: reads the cell for certain.
 
     @property
     def row_count(self) -> int:
@@ -322,12 +331,14 @@ class ListsDecoder:
     def _step(self) -> bool:
         """Go on by one mark or cell; False when more bytes are needed."""
         if not self._in_row:
-            begin = self._buffer.find(_ROWS_BEGIN + b"[")
+            mark = _ROWS_BEGIN + b"["
+            begin = self._buffer.find(mark, self._scanned)
             if begin < 0:
+                self._scanned = max(0, len(self._buffer) - len(mark))
                 return False
             if len(self._results) == len(self._expected):
                 raise ProtocolError("The server sent more results than were asked for.")
-            del self._buffer[: begin + len(_ROWS_BEGIN) + 1]
+            self._drop(begin + len(mark))
             self._results.append([])
             self._in_row = True
         if len(self._results[-1]) < len(self._expected[len(self._results) - 1]):
@@ -344,37 +355,47 @@ class ListsDecoder:
         """Decode the cell at the start of the buffer, if it is there whole."""
         if self._buffer[:1] == b",":
             del self._buffer[:1]
-        if self._buffer[:1] == b"]":
+        first = bytes(self._buffer[:1])
+        if first == b"]":
             raise ProtocolError("The server sent fewer columns than were asked for.")
+        if first not in (b"", b"[", b"n"):
+            raise ProtocolError(_NO_ROWS)
         done = self._results[-1]
         if self._buffer[:4] == b"null":
             done.append(None)
-            del self._buffer[:4]
+            self._drop(4)
             return True
         cells, end = self._whole_list()
         if cells is None:
             return False
         # The text goes before the values are made, so that they do not stand in the memory together.
-        del self._buffer[:end]
-        self._scanned, self._scanner = 0, None
+        self._drop(end)
         with _collector_paused():
             done.append(decode_array(cells, self._expected[len(self._results) - 1][len(done)]))
         return True
 
+    def _drop(self, count: int) -> None:
+        del self._buffer[:count]
+        self._scanned, self._brackets = 0, None
+
     def _whole_list(self) -> tuple[list[Any] | None, int]:
         """The list at the start of the buffer and where it ends; None when it is not there whole yet."""
-        if self._scanner is None:
+        if self._brackets is None:
             match = _LIST_END.search(self._buffer, self._scanned)
             if match is None:
                 self._scanned = max(0, len(self._buffer) - 1)
                 return None, 0
-            cells = self._parse(match.start() + 1)
+            end = match.start() + 1
+            cells = self._parse(end)
             if cells is not None:
-                return cells, match.start() + 1
-            # A bracket in text, or a list of lists: strings and brackets must be read.
-            self._scanner = _DepthScanner()
-        end = self._scanner.find_end(self._buffer)
-        return (None, 0) if end < 0 else (self._parse(end), end)
+                return cells, end
+            self._brackets = Brackets()  # A bracket in text, or a list of lists.
+        self._brackets.read(self._buffer)
+        end = self._brackets.end
+        cells = self._parse(end) if end else None
+        if end and cells is None:
+            raise ProtocolError(_NO_ROWS)
+        return cells, end
 
     def _parse(self, end: int) -> list[Any] | None:
         with memoryview(self._buffer) as view, view[:end] as cell, _collector_paused():
@@ -383,26 +404,6 @@ class ListsDecoder:
             except orjson.JSONDecodeError:
                 return None
         return parsed
-
-
-class _DepthScanner:
-    """Finds where the first bracket of a growing buffer is closed."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._position = 0
-
-    def find_end(self, buffer: bytearray) -> int:
-        """Offset behind the closing bracket, or -1 when it has not come."""
-        for match in _STRING_OR_BRACKET.finditer(buffer, self._position):
-            if match[1] == b"":
-                return -1
-            self._position = match.end()
-            mark = match[0]
-            self._depth += (mark == b"[") - (mark == b"]")
-            if self._depth == 0:
-                return match.end()
-        return -1
 
 
 def parse_row(body: bytes) -> list[Any]:
@@ -425,7 +426,7 @@ def _schema_of(text: bytes) -> tuple[Column, ...]:
     try:
         return parse_schema(orjson.loads(text))
     except orjson.JSONDecodeError:
-        return ()  # The last schema belongs to an earlier result: this one has none.
+        return ()  # The last schema belongs to an earlier result, which has no rows: this one has none.
 
 
 def _transposed(rows: list[list[Any]], width: int) -> list[tuple[Any, ...]]:

@@ -100,8 +100,8 @@ class Driver:
         # Who hears a subscription, by its key in the protocol; and under which of those a live query is found.
         self._fans: dict[int, Fan] = {}
         self._places: dict[int, int] = {}
-        # Bytes of the frame that is being told.
-        self._size = 0
+        # Bytes of the frame that is being told, as it came and unpacked.
+        self._size = self.message_bytes = 0
         self._waiting: list[Callable[[KalamError | None], None]] = []
         self._closed = asyncio.Event()
         self._secret = ""
@@ -306,6 +306,7 @@ class Driver:
     def _receive(self, frame: str | bytes) -> None:
         self._size = len(frame) if isinstance(frame, bytes) or frame.isascii() else len(frame.encode())
         text = unpack_frame(frame)
+        self.message_bytes = self._size if text is frame else len(text)
         if self._on_receive is not None:
             self._show(self._on_receive, text)
         message = parse_message(text)

@@ -52,8 +52,10 @@ _LOG = logging.getLogger("kalam_notebook.live")
 #: Events applied at once; between two such batches, readers get their turn.
 _MAX_BATCH = 5_000
 
-#: Events that may wait. Beyond that they are dropped, and the truth lane brings what they told.
+#: Events that may wait, and bytes of their messages. Beyond that they are dropped, and the truth lane brings what they
+#: told.
 _MAX_WAITING = 200_000
+_MAX_WAITING_BYTES = 64 * 1024 * 1024
 
 #: Seconds that ``close`` waits for the worker.
 _JOIN_TIMEOUT = 0.5
@@ -131,6 +133,8 @@ class Follower:
         self._inbox: Inbox[Change | _Established | _Woken | _Answered | _End] = Inbox()
         # Bytes of the events that were put into it and taken out: not put with each, because there are many.
         self._heard_bytes = self._taken_bytes = 0
+        # Whether events were dropped since the last were taken in.
+        self._was_full = False
         self._ending = Flag()
         # Until when the first reading is repeated, if it fails on the way.
         self._patience = 0.0
@@ -212,12 +216,16 @@ class Follower:
             self.bell.ring()
 
     def _changed(self, change: Change, size: int) -> None:
-        if len(self._inbox) < _MAX_WAITING:
+        # A frame may hold a thousand times as much as it has bytes.
+        unpacked = size if self._socket is None else self._socket.message_bytes
+        if len(self._inbox) >= _MAX_WAITING or self._inbox.num_bytes + unpacked > _MAX_WAITING_BYTES:
+            self._was_full = True
+        else:
             self._heard_bytes += size
             if change.change_type == "update":
                 # The new row is whole; the old values would only wait with it for the garbage collector.
                 change = Change(change.subscription_id, "update", change.rows, ())
-            self._inbox.put(change)
+            self._inbox.put(change, unpacked)
 
     def _interrupted(self, number: int, reason: str) -> None:
         _LOG.info("live query of %s interrupted: %s", self.engine.table_name, reason)
@@ -448,6 +456,9 @@ class Follower:
         self._schedule.event(now, len(changes), most=most, is_urgent=bool(self.engine.doubts))
         if self.engine.is_diverged and not was_diverged:
             self._schedule.wish(now)
+        if self._was_full:
+            self._was_full = False
+            self._schedule.suspect(now)
         if applied.total:
             self.bell.ring()
 

@@ -125,6 +125,11 @@ class LiveSocket:
         """How many subscriptions share the connection; live queries with the same text share one."""
         return self._driver.num_subscriptions
 
+    @property
+    def message_bytes(self) -> int:
+        """Bytes of the message that a listener hears of just now, unpacked; on the socket's thread."""
+        return self._driver.message_bytes
+
     def __repr__(self) -> str:
         return f"<LiveSocket {self.url} {self.status}>"
 

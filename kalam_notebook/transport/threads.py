@@ -17,39 +17,52 @@ _K = TypeVar("_K")
 
 
 class Inbox(Generic[_T]):
-    """Items from one thread to another; putting never waits. One thread takes them out."""
+    """Items from one thread to another; putting never waits. One thread takes them out, one puts those with bytes."""
 
     def __init__(self) -> None:
-        self._items: SimpleQueue[_T] = SimpleQueue()
+        self._items: SimpleQueue[tuple[_T, int]] = SimpleQueue()
         # Taken out of the queue by ``take_more``, which it ended.
-        self._next: _T | None = None
+        self._next: tuple[_T, int] | None = None
+        # Each is changed by one thread.
+        self._bytes_put = self._bytes_taken = 0
 
     def __len__(self) -> int:
         return self._items.qsize() + (self._next is not None)
 
-    def put(self, item: _T) -> None:
-        """Add an item."""
-        self._items.put(item)
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the items that wait."""
+        return self._bytes_put - self._bytes_taken
+
+    def put(self, item: _T, size: int = 0) -> None:
+        """Add an item of so many bytes."""
+        if size:
+            self._bytes_put += size
+        self._items.put((item, size))
 
     def take(self, timeout: float | None = None) -> _T | None:
         """Wait for an item; None when there is none after so many seconds."""
         if self._next is not None:
-            item, self._next = self._next, None
-            return item
-        with contextlib.suppress(Empty):
-            return self._items.get(timeout=timeout)
-        return None
+            (item, size), self._next = self._next, None
+        else:
+            try:
+                item, size = self._items.get(timeout=timeout)
+            except Empty:
+                return None
+        self._bytes_taken += size
+        return item
 
     def take_more(self, kind: type[_K], limit: int) -> list[_K]:
         """Take the items of a kind that are there, up to the first other one, without waiting."""
         taken: list[_K] = []
         with contextlib.suppress(Empty):
             while self._next is None and len(taken) < limit:
-                item = self._items.get_nowait()
+                found = item, size = self._items.get_nowait()
                 if isinstance(item, kind):
                     taken.append(item)
+                    self._bytes_taken += size
                 else:
-                    self._next = item
+                    self._next = found
         return taken
 
 

@@ -169,6 +169,9 @@ class SubscribeOptions:
     from_seq: int | None = None
 
 
+#: Digits of the greatest ``_seq``.
+_SEQ_DIGITS = len(str(2**63 - 1))
+
 _CHANGE_TYPES = frozenset({"insert", "update", "delete"})
 
 
@@ -225,14 +228,16 @@ def row_seq(row: Row) -> int | None:
     """Return the exact ``_seq`` of a row, or None when it has none.
 
     Raises:
-        ProtocolError: It is neither an integer nor the text of one.
+        ProtocolError: It is neither an integer of 63 bits nor the text of one.
     """
     value = row.get("_seq")
-    if value is None or type(value) is int:
-        return value
+    if value is None:
+        return None
     # Rows carry it as decimal text (live reference, section 4.2); a float would already have lost digits.
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value)
+    if isinstance(value, str) and len(value) <= _SEQ_DIGITS and value.isascii() and value.isdigit():
+        value = int(value)
+    if type(value) is int and 0 <= value < 2**63:
+        return value
     raise ProtocolError(f"The server sent a row whose _seq is not an integer: {_shorten(repr(value))}")
 
 

@@ -405,6 +405,8 @@ def with_column(name, value):
         (rewritten(with_column("_change", None)), "None"),
         (rewritten(with_column("_row", None), at=slice(2, 3)), "a row has no number"),
         (rewritten(with_column("_at", None)), "NoneType"),
+        (rewritten(with_column("_at", 2**63 - 1)), "a time is beyond the year 9999"),
+        (rewritten(with_column("_at", -(2**63))), "a time is beyond the year 9999"),
         (rewritten(with_column("_change", "start")), "a snapshot holds other rows"),
     ],
 )

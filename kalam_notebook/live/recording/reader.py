@@ -37,6 +37,8 @@ __all__ = ["read_recording"]
 
 EFFECTS: Mapping[str, Effect | None] = {effect.value: effect for effect in Effect} | {MOVED: None}
 
+#: The year 10000, in seconds since 1970.
+_LATEST = 253_402_300_800
 
 _Title = tuple[Origin, tuple[Column, ...]]
 
@@ -164,6 +166,8 @@ def _rows_of(control: pa.Table) -> Iterator[tuple[Any, ...]]:
 
     kinds, healed, at, *numbers = control.columns
     seconds = [micros / 1_000_000 for micros in at.cast(pa.int64()).to_pylist()]
+    if not all(0 <= moment < _LATEST for moment in seconds):
+        raise ValueError("a time is beyond the year 9999")
     return zip(kinds.to_pylist(), healed.to_pylist(), seconds, *(cells.to_pylist() for cells in numbers), strict=True)
 
 

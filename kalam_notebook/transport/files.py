@@ -77,8 +77,9 @@ def upload(endpoint: SqlEndpoint, sql: str, files: Mapping[str, FileSource], par
 def _open_source(name: str, source: FileSource, stack: ExitStack) -> tuple[str, Any]:
     file_name, content = _named(name, source)
     if isinstance(content, (str, os.PathLike)):
+        _, path = _given_path(f"file {name!r}", content)
         try:
-            return file_name, stack.enter_context(Path(content).expanduser().open("rb"))
+            return file_name, stack.enter_context(path.open("rb"))
         except OSError as exc:
             raise ConfigError(f"Cannot read the file {str(content)!r} for {name!r}: {exc.strerror}.") from exc
     if isinstance(content, bytes) or _is_binary_file(content):
@@ -139,7 +140,8 @@ def download(
         # Named before it is made, so that an interrupt at any moment leaves none.
         temporary = target.with_name(f".kalam-{secrets.token_hex(8)}.part")
         try:
-            with _create(temporary) as file, http.stream(request, token=token) as response:
+            # Nothing is made before the answer is there.
+            with http.stream(request, token=token) as response, _create(temporary) as file:
                 _write_checked(file, response.iter_bytes(), ref, target)
             temporary.replace(target)
         except OSError as exc:
@@ -155,17 +157,34 @@ def download(
 
 
 def _target(ref: FileRef, to: str | os.PathLike[str]) -> Path:
-    given = os.fspath(to)
-    path = Path(given).expanduser()
+    given, path = _given_path("to", to)
     try:
         is_folder = path.is_dir() or given.endswith(("/", os.sep))
-        target = _free_name(path / ref.safe_name, ref) if is_folder else path
+        target = _free_name(_inside(path, ref.safe_name), ref) if is_folder else path
         is_other = target.exists() and not target.is_file()
     except OSError as exc:
         raise DownloadError(f"Cannot write to {path}: {exc.strerror}. {_ELSEWHERE}") from exc
     if is_other:  # Renaming would put a file in its place, if it were /dev/null.
         raise DownloadError(f"{target} is no ordinary file, and is not replaced by one. {_ELSEWHERE}")
     return target
+
+
+def _given_path(name: str, given: object) -> tuple[str, Path]:
+    """A path as it was written, and as it is meant."""
+    if not isinstance(given, (str, os.PathLike)) or not isinstance(written := os.fspath(given), str) or "\0" in written:
+        raise ConfigError(f"{name} is a path, not {given!r}.")
+    try:
+        return written, Path(written).expanduser()
+    except RuntimeError as exc:
+        raise ConfigError(f"{name} is {written!r}, and there is no such home folder.") from exc
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The path of a file in a folder, whatever its name is made of."""
+    path = folder / name
+    if path.name != name or path.parent.resolve() != folder.resolve():
+        raise DownloadError(f"A file of the name {name!r} would not lie in {folder}. {_ELSEWHERE}")
+    return path
 
 
 def _free_name(path: Path, ref: FileRef) -> Path:
@@ -195,6 +214,10 @@ def _write_checked(file: IO[bytes], chunks: Iterator[bytes], ref: FileRef, targe
     for chunk in chunks:
         digest.update(chunk)
         size += len(chunk)
+        if size > ref.size:
+            raise DownloadError(
+                f"{ref.name!r} should have {ref.size:,} bytes and more came. {target} was not written; try again."
+            )
         file.write(chunk)
     file.flush()
     if size != ref.size:

@@ -17,10 +17,17 @@ import orjson
 from kalam_notebook.errors import ConfigError, ParameterError
 from kalam_notebook.wire.arguments import check_text
 
-__all__ = ["FileRef", "check_file_ref", "parse_file_ref"]
+__all__ = ["FileRef", "check_file_ref", "parse_file_ref", "safe_file_name"]
 
 #: Characters of a part of a path. The server's names have 64 at most.
 _MOST_OF_PART = 1_000
+
+#: Bytes of a file's name; common systems allow 255. More characters behind a dot are no extension.
+_NAME_BYTES = 200
+_EXTENSION_CHARS = 20
+_FORBIDDEN = frozenset('<>:"|?*')
+#: Names that mean a device on Windows, whatever extension they have.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +73,8 @@ class FileRef:
 
     @property
     def safe_name(self) -> str:
-        """The original name made safe for a local disk: no folders, no control characters, never empty or hidden."""
-        last = re.split(r"[/\\]", self.name)[-1]
-        last = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", last).strip(" .").lstrip(".")
-        stem, dot, extension = last.rpartition(".")
-        while len(last.encode()) > 200 and stem:  # Common file systems allow 255 bytes.
-            stem = stem[:-1]
-            last = f"{stem}{dot}{extension}"
-        return last[:200] or f"{self.id}.bin"
+        """The original name made safe for a local disk; the id in its place where nothing of it is left."""
+        return safe_file_name(self.name) or safe_file_name(f"{self.id}.bin") or "file.bin"
 
     def path(self, namespace: str | None = None, table: str | None = None) -> str:
         """The download path ``/v1/files/{namespace}/{table}/{sub}/{stored_name}``, each part percent-encoded.
@@ -94,6 +95,26 @@ class FileRef:
         """The JSON text that a FILE column stores."""
         fields = ("id", "sub", "name", "size", "mime", "sha256")
         return orjson.dumps({field: getattr(self, field) for field in fields}).decode()
+
+
+def safe_file_name(text: str) -> str:
+    """The name of a file on any system, made of any text; empty where nothing of it is left.
+
+    It has no folders, no characters that are not seen or that mean something to a system, no dots or blanks at its
+    ends, no dash at its start (an option of many programs), no name of a Windows device, and some 200 bytes at most.
+    """
+    last = re.split(r"[/\\]", text)[-1]
+    stem, dot, extension = last.rpartition(".")
+    if not stem or len(extension) > _EXTENSION_CHARS:
+        stem, dot, extension = last, "", ""
+    ending = _seen(dot + extension)
+    start = _seen(stem[:_NAME_BYTES]).encode()[: _NAME_BYTES - len(ending.encode())].decode(errors="ignore")
+    name = f"{start}{ending}".strip(" .")
+    return f"_{name}" if name.startswith("-") or _DEVICE.match(name) else name
+
+
+def _seen(text: str) -> str:
+    return "".join(char if char.isprintable() and char not in _FORBIDDEN else "_" for char in text)
 
 
 def _path_part(name: str, part: str) -> str:
@@ -132,5 +153,5 @@ def parse_file_ref(cell: str | Mapping[str, Any] | None) -> FileRef | None:
         return FileRef(
             str(raw["id"]), str(raw["sub"]), str(raw["name"]), int(raw["size"]), str(raw["mime"]), str(raw["sha256"])
         )
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None

@@ -6,12 +6,13 @@ import hashlib
 import io
 import os
 import stat
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from scripted_server import ScriptedServer
+from scripted_server import ScriptedServer, answer
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import (
@@ -145,8 +146,54 @@ def test_content_that_differs_is_not_kept(client, docs, tmp_path, change, words)
 
 def test_a_file_that_is_not_there(client, docs, tmp_path):
     ref = put(client, docs, "a", ("x.txt", b"abc"))
-    with pytest.raises(NotFoundError, match="FILE_NOT_FOUND"):
-        client.download(replace(ref, id="1"), to=tmp_path)
+    for folder in (tmp_path, f"{tmp_path}/new/below/"):
+        with pytest.raises(NotFoundError, match="FILE_NOT_FOUND"):
+            client.download(replace(ref, id="1"), to=folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "..", ".", "...", " . ", "/", "\\", "a/..", "\0", "../../evil", "-rf", "C:x"])
+@pytest.mark.parametrize("file_id", ["1", "../../evil", "..", "/evil", "", "..\\evil"])
+def test_no_name_leads_out_of_the_folder(tmp_path, name, file_id):
+    ref = kalam.FileRef(file_id, "f0001", name, 3, "text/plain", hashlib.sha256(b"abc").hexdigest(), "app", "docs")
+    inside = tmp_path / "a" / "in"
+    reply = answer(b"abc", kind="text/plain")
+    written = []
+    # The server's own name for some is made of dots: they have no address.
+    refused = suppress(ConfigError) if not set(file_id) - {"."} else nullcontext()
+    with ScriptedServer(reply) as server, kalam.Client(server.url, token="t") as client, refused:
+        written.append(client.download(ref, to=f"{inside}/"))
+    assert [one for one in tmp_path.rglob("*") if one.is_file()] == written
+    assert {path.parent for path in written} <= {inside}
+
+
+def test_a_link_of_the_name_is_replaced_and_not_followed(client, docs, tmp_path):
+    ref = put(client, docs, "a", ("x.txt", b"abc"))
+    inside, outside = tmp_path / "in", tmp_path / "outside.txt"
+    inside.mkdir()
+    (inside / "x.txt").symlink_to(outside)
+    assert client.download(ref, to=inside) == inside / "x.txt"
+    assert not outside.exists()
+    assert not (inside / "x.txt").is_symlink()
+
+
+@pytest.mark.parametrize("to", ["\0", "a\0b/", "~no-such-user/x", b"x", 5, None, object()])
+def test_what_is_no_path(client, docs, to):
+    ref = put(client, docs, "a", ("x.txt", b"abc"))
+    with pytest.raises(ConfigError, match="to is "):
+        client.download(ref, to=to)
+
+
+def test_a_download_ends_where_its_size_does(tmp_path):
+    ref = kalam.FileRef("1", "f0001", "x.txt", 3, "text/plain", "0" * 64, "app", "docs")
+    # More is promised than ever comes: what is read to the end would wait.
+    endless = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n" + b"x" * 100_000
+    with (
+        ScriptedServer(endless, hold=True) as server,
+        kalam.Client(server.url, token="t", timeout=5) as client,
+        pytest.raises(DownloadError, match="should have 3 bytes and more came"),
+    ):
+        client.download(ref, to=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

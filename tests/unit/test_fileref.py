@@ -1,5 +1,8 @@
 """FileRef: stored names as the server makes them, safe local names, addresses."""
 
+from dataclasses import replace
+from pathlib import PurePosixPath, PureWindowsPath
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +44,28 @@ def test_stored_names_are_those_of_the_server(name, stored):
         (".bashrc", "bashrc"),
         ("a\x00b\nc.txt", "a_b_c.txt"),
         ("文档.pdf", "文档.pdf"),
+        ("...", "123.bin"),
+        (". .", "123.bin"),
+        ("a/..", "123.bin"),
+        ("C:\\Windows\\x.dll", "x.dll"),
+        ("C:x.txt", "C_x.txt"),
+        ("a.txt:stream", "a.txt_stream"),
+        ("a.txt. . ", "a.txt"),
+        ("-rf", "_-rf"),
+        ("con", "_con"),
+        ("NUL.txt", "_NUL.txt"),
+        ("aux .c", "_aux .c"),
+        ("COM¹.log", "_COM¹.log"),
+        ("lpt9.tar.gz", "_lpt9.tar.gz"),
+        ("console.txt", "console.txt"),
+        ("\u202egnp.exe", "_gnp.exe"),
+        ("a\x9b31m\x85\u2028\u200b.txt", "a_31m___.txt"),
+        ("\ud800.txt", "_.txt"),
+        ("\ufeff", "_"),
+        ("a" * 300 + ".txt", "a" * 196 + ".txt"),
+        ("é" * 300 + ".txt", "é" * 98 + ".txt"),
+        ("a." + "é" * 300, "a." + "é" * 99),
+        ("." + "x" * 300, "x" * 199),
     ],
 )
 def test_local_names_stay_inside_the_folder(name, safe):
@@ -49,11 +74,33 @@ def test_local_names_stay_inside_the_folder(name, safe):
 
 @given(st.text(max_size=300))
 def test_any_name_becomes_one_safe_part(name):
-    safe = ref(name).safe_name
-    assert safe
-    assert safe not in {".", ".."}
-    assert not set(safe) & set("/\\\x00")
-    assert not safe.startswith(".")
+    assert_safe(ref(name).safe_name)
+    assert_safe(FileRef(name, "f0001", "..", 1, "", "").safe_name)
+
+
+def assert_safe(safe):
+    assert PurePosixPath("in", safe).parts == ("in", safe)
+    assert PureWindowsPath("in", safe).parts == ("in", safe)
+    assert not PureWindowsPath(safe).is_reserved()
+    assert safe.isprintable()
+    assert safe.strip(" .") == safe
+    assert safe[0] != "-"
+    assert len(safe.encode()) <= 201
+
+
+@pytest.mark.parametrize("file_id", ["", "..", "../../evil", "/etc/x", "\\\\h\\share", "\0", "con", "x" * 10_000_000])
+def test_an_id_is_no_path_either(file_id):
+    assert_safe(FileRef(file_id, "f0001", "...", 1, "", "").safe_name)
+    assert_safe(FileRef("1", "f0001", file_id, 1, "", "").safe_name)
+
+
+@pytest.mark.parametrize("part", [".", "..", "", "x" * 2_000, "\ud800", 5])
+def test_no_part_of_an_address_leads_elsewhere(part):
+    whole = ref("a.txt")
+    for bad in (lambda: replace(whole, sub=part).path("a", "b"), lambda: whole.path(part or ".", "b")):
+        with pytest.raises(ConfigError):
+            bad()
+    assert replace(whole, id="../x").path("../y", "b") == "/v1/files/..%2Fy/b/f0001/..%2Fx-a.txt"
 
 
 def test_address_is_encoded_and_needs_a_table():
@@ -68,5 +115,6 @@ def test_cells():
     original = ref("My Report.pdf")
     assert parse_file_ref(original.to_json()) == original
     assert parse_file_ref(None) is None
-    for text in ("plain text", "{}", "[]", '{"id": 1}', "null"):
+    huge = original.to_json().replace('"size":1', '"size":1e400')
+    for text in ("plain text", "{}", "[]", '{"id": 1}', "null", huge, "\ud800"):
         assert parse_file_ref(text) is None

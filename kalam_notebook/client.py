@@ -162,6 +162,7 @@ class Client:
         try:
             self.disconnect()
         finally:
+            self._reader.close()
             self._http.close()
 
     def check_login(self) -> None:

@@ -1,21 +1,24 @@
-"""Queries on copies of tables, run by the server's own engine in this process (``engine="local"``).
+"""Queries on copies of tables, run by the server's own engine on this machine (``engine="local"``).
 
 Each table that a query names is copied exactly by a walk (truth R3) and kept; a later query reads only what changed
 since (truth R4). In the end all tables of a query are brought to one moment (truth R10). The `datafusion` package runs
-the SQL: the same functions, types and NULL order as on the server, but no cap, no window and no load for it.
+the SQL: the same functions, types and NULL order as on the server, but no cap, no window and no load for it. It does so
+in a process of its own (``local_process``), since a fault of it would end the notebook.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import MissingDependencyError, QueryError, ResultError, ServerError
+from kalam_notebook.errors import QueryError, ResultError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.local_types import as_on_the_server, as_read, without_metadata
+from kalam_notebook.reading.local_bounds import refusal
+from kalam_notebook.reading.local_process import EngineProcess
+from kalam_notebook.reading.local_types import as_on_the_server
 from kalam_notebook.reading.suspicion import is_exhausted
 from kalam_notebook.reading.walk import Walk, plan_walk, read_at_one_state
 from kalam_notebook.wire.seq import OVERLAP
@@ -25,7 +28,6 @@ from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datafusion import SessionContext
 
 __all__ = ["LocalEngine"]
 
@@ -66,6 +68,11 @@ class LocalEngine:
     def __init__(self) -> None:
         self._copies: dict[tuple[str | None, str], _Copy] = {}  # By the user whose rows they hold, and the table.
         self._lock = threading.Lock()
+        self._process = EngineProcess()
+
+    def close(self) -> None:
+        """End the engine's process; may be called twice."""
+        self._process.close()
 
     def query(
         self, endpoint: Endpoint, shape: Shape, params: Sequence[Any], user: str | None = None
@@ -83,42 +90,33 @@ class LocalEngine:
 
         Raises:
             MissingDependencyError: The package `datafusion` is not installed.
-            QueryError: The engine refuses the query.
+            QueryError: The engine refuses the query, or its process died of it.
             KalamError: A table cannot be read.
         """
-        try:
-            from datafusion import SessionConfig, SessionContext
-        except ImportError as exc:
-            raise MissingDependencyError(
-                "engine='local' needs datafusion, which is not installed. Install it with: "
-                "pip install 'kalam-notebook[sandbox]'"
-            ) from exc
-        config = SessionConfig().with_default_catalog_and_schema("kalam", "default")
-        # With it, DISTINCT and GROUP BY under ORDER BY and LIMIT lose their row for NULL (DataFusion 53).
-        context = SessionContext(config.set("datafusion.optimizer.enable_topk_aggregation", "false"))
-        names = []
-        for namespace, table in dict.fromkeys((n.namespace or "default", n.table) for n in table_names(shape.text)):
+        named = dict.fromkeys((name.namespace or "default", name.table) for name in table_names(shape.text))
+        for namespace, table in named:
             if namespace in {"system", "information_schema"}:
                 raise ResultError(f"engine='local' cannot read {namespace}.{table}; ask the server itself.")
-            context.sql(f"CREATE SCHEMA IF NOT EXISTS {quote_name(namespace)}")
-            names.append(f"{quote_name(namespace)}.{quote_name(table)}")
+        names = [f"{quote_name(namespace)}.{quote_name(table)}" for namespace, table in named]
+        if refused := refusal(shape.text):
+            raise QueryError("LOCAL_ENGINE", refused, 0, shape.text, "Split it, or leave engine='local' out.")
+        self._process.start()  # Its start takes a second, and so does reading.
         tables, copies, read = self._fresh(endpoint, names, user)
         values = {str(number): value for number, value in enumerate(params, 1)}
         try:
-            result = _run(context, copies, shape.text, values)
-        except Exception as exc:  # The package raises plain exceptions for every failure of the engine.
-            message = str(exc).removeprefix("DataFusion error: ")
-            raise QueryError("LOCAL_ENGINE", message, 0, shape.text, _hint(shape.text)) from exc
-        return as_read(*result), tables, read
+            rows = self._process.query(shape.text, values, dict(zip(named, copies, strict=True)))
+        except QueryError as exc:
+            raise QueryError(exc.code, exc.message, 0, shape.text, exc.hint or _hint(shape.text)) from None
+        return rows, tables, read
 
     def _fresh(
         self, endpoint: Endpoint, names: Sequence[str], user: str | None
-    ) -> tuple[dict[str, tuple[Column, ...]], dict[str, pa.Table], str]:
+    ) -> tuple[dict[str, tuple[Column, ...]], list[pa.Table], str]:
         """The tables' columns, their rows as they all were at one moment, and in words what was read."""
         with self._lock:
             copies = {name: self._copy(endpoint, name, user) for name in names}
             _bring_to_one_state(endpoint, list(copies.values()))
-            rows = {name: as_on_the_server(copy.walk.result()) for name, copy in copies.items()}
+            rows = [as_on_the_server(copy.walk.result()) for copy in copies.values()]
             for copy in copies.values():
                 copy.walk.compact()
             read = ", ".join(f"{name} {copy.note}" for name, copy in copies.items())
@@ -185,34 +183,6 @@ def _read_on(endpoint: Endpoint, copies: Sequence[_Copy]) -> list[int]:
             walk.run(endpoint)
 
 
-def _run(
-    context: SessionContext, copies: Mapping[str, pa.Table], sql: str, values: Mapping[str, Any]
-) -> tuple[list[pa.RecordBatch], pa.Schema]:
-    """Run a query.
-
-    The engine carries the metadata of fields along, by which JSON and FILE are told from text, but refuses some plans
-    in which it has lost it (``DISTINCT NOT flag``). Those run without it.
-    """
-    try:
-        return _run_once(context, copies, sql, values)
-    except Exception as exc:
-        try:
-            bare = {name: without_metadata(rows) for name, rows in copies.items()}
-            return _run_once(context, bare, sql, values)
-        except Exception:
-            raise exc from None
-
-
-def _run_once(
-    context: SessionContext, copies: Mapping[str, pa.Table], sql: str, values: Mapping[str, Any]
-) -> tuple[list[pa.RecordBatch], pa.Schema]:
-    for name, rows in copies.items():
-        context.deregister_table(name)
-        context.register_record_batches(name, [_batches(rows)])
-    frame = context.sql(sql, param_values=dict(values) or None)
-    return frame.collect(), frame.schema()
-
-
 def _hint(sql: str) -> str:
     """What to do about the first thing in a query that only the server has; empty when there is none."""
     tokens = tokenize(sql)
@@ -221,11 +191,3 @@ def _hint(sql: str) -> str:
         if is_call or token.word in _SERVER_WORDS or token.text in _SERVER_OPERATORS:
             return f"{token.text} exists on the server only. Leave engine='local' out."
     return ""
-
-
-def _batches(table: pa.Table) -> list[pa.RecordBatch]:
-    """At least one batch: the engine takes the schema from it."""
-    import pyarrow as pa
-
-    batches = table.to_batches()
-    return batches or [pa.RecordBatch.from_pylist([], schema=table.schema)]

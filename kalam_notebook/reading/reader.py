@@ -72,6 +72,10 @@ class Reader:
         self._reread: dict[tuple[str | None, str], str] = {}
         self._system_columns: dict[str, tuple[Column, ...]] = {}  # Of the server's own tables, which stay as they are.
 
+    def close(self) -> None:
+        """End what runs beside this process; may be called twice."""
+        self._local.close()
+
     def forget(self) -> None:
         """Trust nothing that was found out about tables, because something was written."""
         self._exact.forget()
@@ -168,7 +172,7 @@ class Reader:
     def read_locally(
         self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None, meter: Meter | None = None
     ) -> QueryResult:
-        """Run a SELECT in this process, on exact copies of its tables (see ``local``).
+        """Run a SELECT on this machine, on exact copies of its tables (see ``local``).
 
         Raises:
             KalamError: A table cannot be read, or the engine refuses the query.

@@ -153,3 +153,17 @@ def test_other_errors_have_no_such_hint(local):
     with pytest.raises(QueryError, match="nope") as caught:
         local("SELECT nope FROM r.t WHERE x = 'json_get('")
     assert "server only" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT id + " + " + ".join(["1"] * 20_000) + " AS v FROM r.t", "20,001 levels deep"),
+        (" UNION ".join(["SELECT id FROM r.t"] * 11_000), "11,000 levels deep"),
+        ('SELECT id AS "a\0b" FROM r.t', "NUL"),
+    ],
+)
+def test_what_would_end_the_engine_is_told(local, sql, told):
+    with pytest.raises(QueryError, match=told):
+        local(sql)
+    assert cells(local("SELECT id FROM r.t ORDER BY id")) == [1, 2]

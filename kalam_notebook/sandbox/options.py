@@ -53,6 +53,7 @@ class Options:
         cut_bodies: Probability that the body of a row result ends in the middle, with status 200.
         not_leader: Probability that a SQL request is answered 503 NOT_LEADER, as by a follower in a cluster.
         buffer_small_results: Send up to 32 rows in one piece, and an error instead of hanging up (KalamDB 0.5).
+        check_origin: Refuse callers that name the Host or Origin of another site; KalamDB answers them.
         health_is_local: Answer health routes 403 to callers on other machines.
         resort_by_key: Sort results by the key unless ORDER BY stands last (truth L4).
         drop_decimal_sign: Send decimals between -1 and 0 without their sign (truth L5).
@@ -115,6 +116,7 @@ class Options:
     cut_bodies: float = 0.0
     not_leader: float = 0.0
     buffer_small_results: bool = False
+    check_origin: bool = True
     health_is_local: bool = True
     resort_by_key: bool = True
     drop_decimal_sign: bool = True

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 
 import httpx
 import pytest
@@ -50,16 +51,16 @@ def test_everything_else_is_buffered_without_error(served):
 
 
 def test_headers(served):
-    answer = served.client.get("/health", headers={"Origin": "http://here"})
+    answer = served.client.get("/health", headers={"Origin": "http://localhost:8888"})
     assert set(answer.headers) <= {
         "content-type", "content-length", "date", "vary", "access-control-allow-origin",
     }  # fmt: skip
-    assert answer.headers["access-control-allow-origin"] == "http://here"
+    assert answer.headers["access-control-allow-origin"] == "http://localhost:8888"
     assert answer.headers["vary"] == "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 
 
 def test_preflight(served):
-    headers = {"Origin": "http://here", "Access-Control-Request-Method": "POST"}
+    headers = {"Origin": "http://localhost:8888", "Access-Control-Request-Method": "POST"}
     answer = served.client.options("/v1/api/sql", headers=headers)
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["access-control-max-age"] == "3600"
@@ -220,3 +221,127 @@ def test_faults_of_the_sandbox_are_told_as_such(served, monkeypatch, caplog):
     code, message = served.failure("SELECT 1")
     assert (code, "ZeroDivisionError" in message) == ("INTERNAL_ERROR", True)
     assert "SQL request failed" in caplog.text
+
+
+def asked(served, method, path, headers):
+    """An answer to a request with exactly these headers, body-less; the connection is closed behind it."""
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "Connection: close"]
+    host, _, port = served.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        return connection.makefile("rb").read()
+
+
+ROUTES = [
+    ("GET", "/health"),
+    ("GET", "/v1/api/healthcheck"),
+    ("GET", "/v1/api/cluster/health"),
+    ("POST", "/v1/api/sql"),
+    ("POST", "/v1/api/auth/login"),
+    ("POST", "/v1/api/auth/refresh"),
+    ("POST", "/v1/api/auth/logout"),
+    ("POST", "/v1/api/auth/setup"),
+    ("GET", "/v1/api/auth/status"),
+    ("GET", "/v1/api/auth/me"),
+    ("POST", "/v1/api/topics/consume"),
+    ("POST", "/v1/api/topics/ack"),
+    ("GET", "/v1/files/a/b/c/d"),
+    ("GET", "/sandbox/scans"),
+    ("DELETE", "/sandbox/scans"),
+    ("OPTIONS", "/v1/api/sql"),
+    ("GET", "/nothing"),
+    ("GET", "/v1/ws"),
+]
+UPGRADE = [
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("rebound.example", None),
+        ("127.0.0.1.evil.example:80", None),
+        ("127.0.0.1", "http://evil.example"),
+        ("127.0.0.1", "https://localhost.evil.example"),
+        ("127.0.0.1", "http://10.0.0.1"),
+        ("127.0.0.1", "null"),
+        ("127.0.0.1", "http://[::"),
+        ("rebound.example", "http://rebound.example"),
+    ],
+)
+def test_other_sites_are_refused_on_every_route(served, method, path, host, origin):
+    headers = [("Host", host), *UPGRADE, ("Access-Control-Request-Method", "POST")]
+    answer = asked(served, method, path, [*headers, *([("Origin", origin)] if origin else [])])
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"Access-Control-Allow-Origin" not in answer
+    assert b"--no-check-origin" in answer
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:2900", "localhost", "LOCALHOST:1", "[::1]:2900", "127.8.8.8", "10.0.0.1"])
+@pytest.mark.parametrize("origin", [None, "http://localhost:8888", "http://127.0.0.1:8888", "https://[::1]"])
+def test_this_machine_is_answered(served, host, origin):
+    headers = [("Host", host), *([("Origin", origin)] if origin else [])]
+    assert asked(served, "GET", "/health", headers).startswith(b"HTTP/1.1 200 ")
+    assert asked(served, "GET", "/v1/ws", [*headers, *UPGRADE[1:]]).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_server_that_checks_no_origin_answers_all():
+    with serving(check_origin=False) as served:
+        headers = [("Host", "evil.example"), ("Origin", "http://evil.example")]
+        answer = asked(served, "GET", "/health", headers)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"Access-Control-Allow-Origin: http://evil.example" in answer
+
+
+def sent(served, path, parts, **headers):
+    headers = {"Authorization": f"Bearer {served.token()}", "Content-Type": "application/json", **headers}
+    return served.client.post(path, content=parts, headers=headers)
+
+
+def endless():
+    """A body of 200 MB without a length."""
+    yield b'{"user": "root", "password": "'
+    for _ in range(3_200):
+        yield b"x" * 65_536
+
+
+@pytest.mark.parametrize("path", ["/v1/api/auth/login", "/v1/api/auth/setup", "/v1/api/topics/consume", "/v1/api/sql"])
+def test_a_body_without_length_is_refused_where_it_passes_the_limit(served, path):
+    answer = sent(served, path, endless())
+    told = "JSON payload has exceeded limit (2097152 bytes)."
+    if path == "/v1/api/sql":
+        assert answer.json()["error"]["message"] == f"Invalid JSON payload: {told}"
+    else:
+        assert (answer.status_code, answer.text) == (413, told)
+
+
+def test_a_packed_body_counts_as_it_is_unpacked(served):
+    body = gzip.compress(b'{"user": "root", "password": "' + b"x" * 50_000_000 + b'"}')
+    answer = sent(served, "/v1/api/auth/login", body, **{"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.text) == (413, "JSON payload has exceeded limit (2097152 bytes).")
+
+
+def test_a_login_of_three_megabytes_is_told_its_size(served):
+    body = json.dumps({"user": "root", "password": "x" * 3_000_000}).encode()
+    answer = sent(served, "/v1/api/auth/login", body)
+    told = f"JSON payload ({len(body)} bytes) is larger than allowed (limit: 2097152 bytes)."
+    assert (answer.status_code, answer.text) == (413, told)
+
+
+@pytest.mark.parametrize("path", ["/v1/api/auth/login", "/v1/api/topics/consume", "/v1/api/sql"])
+def test_a_deep_body_is_refused(served, path):
+    answer = sent(served, path, b"[" * 200_000)
+    assert answer.status_code == 400
+    assert "Json deserialize error: " in answer.text
+
+
+def test_a_long_text_part_is_refused(served):
+    files = {"sql": (None, "SELECT 1 -- " + "x" * 3_000_000)}
+    answer = served.client.post("/v1/api/sql", files=files, headers={"Authorization": f"Bearer {served.token()}"})
+    assert answer.json()["error"]["message"] == (
+        "Multipart parse error: field 'sql' exceeds maximum size of 2097152 bytes"
+    )

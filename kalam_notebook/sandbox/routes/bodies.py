@@ -22,6 +22,10 @@ class Field:
     longest: int | None = None
 
 
+class TooLargeError(Exception):
+    """A JSON body is longer than the server takes; the text is the server's."""
+
+
 class BodyError(Exception):
     """A body is refused before any handler sees it."""
 
@@ -35,23 +39,40 @@ def is_json_type(request: web.Request) -> bool:
     return request.content_type in _JSON_TYPES or request.content_type.endswith("+json")
 
 
-async def read_json(request: web.Request) -> object:
-    """Return the JSON of a body.
+async def read_bounded(request: web.Request) -> bytes:
+    """Return a JSON body, of which no more is kept in memory than the server takes.
+
+    Raises:
+        TooLargeError: It is longer.
+    """
+    limit = request.app[SANDBOX].options.json_body_limit_bytes
+    if request.content_length is not None and request.content_length > limit:
+        raise TooLargeError(
+            f"JSON payload ({request.content_length} bytes) is larger than allowed (limit: {limit} bytes)."
+        )
+    body = bytearray()
+    async for part in request.content.iter_any():
+        body += part
+        if len(body) > limit:
+            raise TooLargeError(f"JSON payload has exceeded limit ({limit} bytes).")
+    return bytes(body)
+
+
+async def read_json(request: web.Request) -> tuple[object, int]:
+    """Return the JSON of a body, and its length in bytes.
 
     Raises:
         BodyError: Wrong content type, too large, or no JSON.
     """
     if not is_json_type(request):
         raise BodyError(plain_answer("Content type error"))
-    raw = await request.read()
-    limit = request.app[SANDBOX].options.json_body_limit_bytes
-    if len(raw) > limit:
-        raise BodyError(
-            plain_answer(f"JSON payload ({len(raw)} bytes) is larger than allowed (limit: {limit} bytes).", 413)
-        )
     try:
-        return json.loads(raw)
-    except ValueError as wrong:
+        raw = await read_bounded(request)
+    except TooLargeError as refused:
+        raise BodyError(plain_answer(str(refused), 413)) from None
+    try:
+        return json.loads(raw), len(raw)
+    except (ValueError, RecursionError) as wrong:
         raise BodyError(plain_answer(f"Json deserialize error: {wrong}")) from None
 
 
@@ -61,11 +82,10 @@ async def read_json_object(request: web.Request, fields: tuple[Field, ...]) -> d
     Raises:
         BodyError: The body is broken, has an unknown member, or lacks one.
     """
-    body = await read_json(request)
+    body, end = await read_json(request)
     if not isinstance(body, dict):
         raise BodyError(plain_answer("Json deserialize error: invalid type, expected struct at line 1 column 0"))
     names = {name: field.name for field in fields for name in (field.name, field.alias) if name}
-    end = len(await request.read())
     found: dict[str, object] = {}
     for key, value in body.items():
         if key not in names:

@@ -22,7 +22,7 @@ class Parts:
     uploads: tuple[Upload, ...]
 
 
-async def read_multipart(request: web.Request, *, max_file_bytes: int, max_files: int) -> Parts:
+async def read_multipart(request: web.Request, *, max_text_bytes: int, max_file_bytes: int, max_files: int) -> Parts:
     """Read all parts into memory; other parts are ignored, of equal names the last one wins.
 
     Raises:
@@ -37,7 +37,8 @@ async def read_multipart(request: web.Request, *, max_file_bytes: int, max_files
             if not isinstance(part, BodyPartReader) or part.name is None:
                 continue
             if part.name in _TEXTS:
-                texts[part.name] = (await part.read()).decode()
+                too_long = f"Multipart parse error: field '{part.name}' exceeds maximum size of {max_text_bytes} bytes"
+                texts[part.name] = (await _content(part, max_text_bytes, SqlFailed(INVALID_INPUT, too_long))).decode()
             elif part.name.startswith(_FILE):
                 count += 1
                 if count > max_files:
@@ -50,10 +51,15 @@ async def read_multipart(request: web.Request, *, max_file_bytes: int, max_files
 
 
 async def _file(part: BodyPartReader, placeholder: str, max_bytes: int) -> Upload:
+    too_large = f"File '{part.filename or placeholder}' exceeds maximum size of {max_bytes} bytes"
+    content = await _content(part, max_bytes, SqlFailed("FILE_TOO_LARGE", too_large))
+    return Upload(placeholder, part.filename, part.headers.get("Content-Type"), content)
+
+
+async def _content(part: BodyPartReader, max_bytes: int, too_large: SqlFailed) -> bytes:
     content = bytearray()
     while chunk := await part.read_chunk(65_536):
         content += chunk
         if len(content) > max_bytes:
-            name = part.filename or placeholder
-            raise SqlFailed("FILE_TOO_LARGE", f"File '{name}' exceeds maximum size of {max_bytes} bytes")
-    return Upload(placeholder, part.filename, part.headers.get("Content-Type"), bytes(content))
+            raise too_large
+    return bytes(content)

@@ -11,7 +11,7 @@ from kalam_notebook.sandbox.backend import SqlFailed
 from kalam_notebook.sandbox.errors import INVALID_INPUT
 from kalam_notebook.sandbox.files import Upload
 from kalam_notebook.sandbox.routes.answers import SANDBOX
-from kalam_notebook.sandbox.routes.bodies import is_json_type
+from kalam_notebook.sandbox.routes.bodies import TooLargeError, is_json_type, read_bounded
 from kalam_notebook.sandbox.routes.multipart import read_multipart
 
 
@@ -36,22 +36,21 @@ async def read_body(request: web.Request) -> SqlBody:
         return await _read_multipart(request)
     if not is_json_type(request):
         raise SqlFailed(INVALID_INPUT, "Invalid JSON payload: Content type error")
-    raw = await request.read()
-    limit = request.app[SANDBOX].options.json_body_limit_bytes
-    if len(raw) > limit:
-        raise SqlFailed(
-            INVALID_INPUT,
-            f"Invalid JSON payload: JSON payload ({len(raw)} bytes) is larger than allowed (limit: {limit} bytes).",
-        )
+    try:
+        raw = await read_bounded(request)
+    except TooLargeError as refused:
+        raise SqlFailed(INVALID_INPUT, f"Invalid JSON payload: {refused}") from None
     try:
         told = json.loads(raw)
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         raise SqlFailed(INVALID_INPUT, f"Invalid JSON payload: {_complaint(raw, wrong)}") from None
     return _body(told, len(raw))
 
 
-def _complaint(raw: bytes, wrong: ValueError) -> str:
+def _complaint(raw: bytes, wrong: ValueError | RecursionError) -> str:
     """Return what the server's JSON reader says about a broken text, as far as it can be told."""
+    if isinstance(wrong, RecursionError):
+        return "Json deserialize error: recursion limit exceeded"
     place = getattr(wrong, "pos", 0)
     line = raw[:place].count(b"\n") + 1
     column = place - (raw[:place].rfind(b"\n") + 1) + 1
@@ -77,7 +76,10 @@ def _body(told: object, end: int) -> SqlBody:
 async def _read_multipart(request: web.Request) -> SqlBody:
     options = request.app[SANDBOX].options
     parts = await read_multipart(
-        request, max_file_bytes=options.file_size_limit_bytes, max_files=options.files_per_request
+        request,
+        max_text_bytes=options.json_body_limit_bytes,
+        max_file_bytes=options.file_size_limit_bytes,
+        max_files=options.files_per_request,
     )
     sql = parts.texts.get("sql", "").strip()
     if not sql:
@@ -86,7 +88,7 @@ async def _read_multipart(request: web.Request) -> SqlBody:
     if "params" in parts.texts:
         try:
             params = json.loads(parts.texts["params"])
-        except ValueError as wrong:
+        except (ValueError, RecursionError) as wrong:
             raise SqlFailed("INVALID_PARAMETER", f"Invalid params JSON: {wrong}") from None
         if not isinstance(params, list):
             raise SqlFailed("INVALID_PARAMETER", "Params must be a JSON array")

@@ -97,8 +97,7 @@ async def _checked(request: web.Request, doing: str, *, needs_offset: bool) -> _
     except TokenError as refused:
         return token_refused(refused, (time.perf_counter() - started) * 1000)
     try:
-        body = await read_json(request)
-        asked = _asked(body, len(await request.read()), needs_offset=needs_offset)
+        asked = _asked(*await read_json(request), needs_offset=needs_offset)
     except BodyError as broken:
         return broken.answer
     if not asked.group_id:

@@ -89,7 +89,7 @@ class AsyncClient:
         return self._client.user
 
     def __repr__(self) -> str:
-        return repr(self._client)
+        return repr(getattr(self, "_client", None) or Client.__new__(Client))
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -20,7 +20,7 @@ from kalam_notebook import diagnostics
 from kalam_notebook.batches import QueryBatches
 from kalam_notebook.callers import short_interrupts, warn_caller
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
-from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, ProtocolError, QueryError, ResultError
+from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, QueryError, ResultError
 from kalam_notebook.events import OnFull
 from kalam_notebook.hints import column_hint, table_hint
 from kalam_notebook.progress import Meter, find_surface, reporting
@@ -33,6 +33,7 @@ from kalam_notebook.transport import files, session
 from kalam_notebook.transport.files import FileSource
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.sql import Answer, SqlEndpoint
+from kalam_notebook.wire.answered import json_object, texts_in
 from kalam_notebook.wire.arguments import check_number, check_text
 from kalam_notebook.wire.auth import Login, UserInfo, parse_user
 from kalam_notebook.wire.fileref import FileRef, check_file_ref
@@ -146,6 +147,8 @@ class Client:
         return self._session.user
 
     def __repr__(self) -> str:
+        if "_closed" not in vars(self):  # It could not be made, and a verbose traceback shows it all the same.
+            return "<KalamDB, not made>"
         who = f" as {shown(self.user, 100, lines=False)}" if self.user else ""
         return f"<KalamDB {self.url}{who}{', closed' if self._closed else ''}>"
 
@@ -598,8 +601,7 @@ class Client:
 
         Source: KalamDB HTTP reference, section 4.5.
         """
-        raw = self._get("/v1/api/auth/status")
-        return SetupStatus(bool(raw["needs_setup"]), str(raw["message"]))
+        return diagnostics.parse_setup(self._get("/v1/api/auth/status"))
 
     def server_setup(
         self, user: str, password: str | Secret, root_password: str | Secret, *, email: str | None = None
@@ -631,7 +633,7 @@ class Client:
             orjson.dumps(body),
             {"Content-Type": "application/json"},
         )
-        return parse_user(_json(self._http.send(request).content)["user"])
+        return parse_user(json_object(self._http.send(request).content).get("user"))
 
     # Live -----------------------------------------------------------------------------------------------------------
 
@@ -886,14 +888,14 @@ class Client:
     def _known_tables(self) -> set[tuple[str, str]]:
         sql = "SELECT array_agg(table_schema) AS s, array_agg(table_name) AS t FROM information_schema.tables"
         try:
-            namespaces, tables = self._endpoint.execute_row(sql)
+            namespaces, tables = texts_in(self._endpoint.execute_row(sql), 2)
         except KalamError:
             return set()
-        return set(zip(namespaces or (), tables or (), strict=True))
+        return set(zip(namespaces, tables, strict=True))
 
     def _get(self, path: str) -> dict[str, Any]:
         self._check_open()
-        return _json(self._http.send(Request("GET", path, repeatable=True)).content)
+        return json_object(self._http.send(Request("GET", path, repeatable=True)).content)
 
     def _bound(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> tuple[str, list[Any]]:
         """The SQL with a namespace on every table name, and the values that are sent with it."""
@@ -926,17 +928,6 @@ def _tell(completeness: Completeness, *, strict: bool) -> None:
         if strict:
             raise ResultError(f"The result may not be complete: {completeness}.")
         warn_caller(completeness.text, IncompleteResultWarning)
-
-
-def _json(content: bytes) -> dict[str, Any]:
-    try:
-        raw = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        raw = None
-    if not isinstance(raw, dict):
-        start = content[:80].decode("utf-8", "replace")
-        raise ProtocolError(f"The answer is not JSON; it begins with {start!r}. Check that the URL is the server's.")
-    return raw
 
 
 def _check_reading(max_rows: int | None, engine: str) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kalam_notebook.errors import ProtocolError
+from kalam_notebook.wire.answered import text_in, whole_number
+
 __all__ = ["ClusterHealth", "ClusterNode", "Health", "SetupStatus"]
 
 
@@ -80,21 +83,47 @@ class SetupStatus:
 
 
 def parse_health(raw: Mapping[str, Any]) -> Health:
-    """Read the answer of ``/v1/api/healthcheck``."""
-    return Health(str(raw["status"]), raw.get("version"), raw.get("api_version"), raw.get("build_date"))
+    """Read the answer of ``/v1/api/healthcheck``.
+
+    Raises:
+        ProtocolError: It is another one.
+    """
+    told = (None if raw.get(name) is None else text_in(raw, name) for name in ("version", "api_version", "build_date"))
+    return Health(text_in(raw, "status"), *told)
+
+
+def parse_setup(raw: Mapping[str, Any]) -> SetupStatus:
+    """Read the answer of ``/v1/api/auth/status``.
+
+    Raises:
+        ProtocolError: It is another one.
+    """
+    if not isinstance(raw.get("needs_setup"), bool):
+        raise ProtocolError("The answer does not tell whether the server waits for its set-up.")
+    return SetupStatus(raw["needs_setup"], text_in(raw, "message"))
 
 
 def parse_cluster(raw: Mapping[str, Any]) -> ClusterHealth:
-    """Read the answer of ``/v1/api/cluster/health``."""
-    nodes = tuple(
-        ClusterNode(
-            int(node["node_id"]),
-            str(node["role"]),
-            str(node["status"]),
-            str(node["api_addr"]),
-            bool(node["is_self"]),
-            node.get("replication_lag"),
-        )
-        for node in raw["nodes"]
+    """Read the answer of ``/v1/api/cluster/health``.
+
+    Raises:
+        ProtocolError: It is another one.
+    """
+    try:
+        nodes = tuple(_node(node) for node in raw["nodes"])
+        node_id, is_leader = whole_number(raw["node_id"]), bool(raw["is_leader"])
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise ProtocolError("The answer is not that of a cluster.") from exc
+    return ClusterHealth(text_in(raw, "status"), text_in(raw, "version"), node_id, is_leader, nodes)
+
+
+def _node(raw: Mapping[str, Any]) -> ClusterNode:
+    lag = raw.get("replication_lag")
+    return ClusterNode(
+        whole_number(raw["node_id"]),
+        text_in(raw, "role"),
+        text_in(raw, "status"),
+        text_in(raw, "api_addr"),
+        bool(raw["is_self"]),
+        None if lag is None else whole_number(lag),
     )
-    return ClusterHealth(str(raw["status"]), str(raw["version"]), int(raw["node_id"]), bool(raw["is_leader"]), nodes)

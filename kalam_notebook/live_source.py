@@ -67,7 +67,7 @@ class ClientSource:
 
     def columns(self, table: str) -> tuple[Column, ...]:
         """The columns of a table, the hidden ones included."""
-        return self._endpoint.execute(f"SELECT * FROM {table} LIMIT 0").results[0].columns
+        return self._endpoint.execute(f"SELECT * FROM {table} LIMIT 0").columns()
 
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
         """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""

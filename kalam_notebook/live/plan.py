@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from kalam_notebook.errors import SubscriptionError
+from kalam_notebook.errors import ProtocolError, SubscriptionError
 from kalam_notebook.live.filters import doubtful_part, filter_columns
 from kalam_notebook.live.query import LiveQuery
 from kalam_notebook.live.truth import Fingerprint
@@ -117,8 +117,11 @@ def plan_table(query: LiveQuery, info: TableInfo) -> TablePlan:
 
     Raises:
         SubscriptionError: A column does not exist, or rows cannot be told apart.
+        ProtocolError: The server names two columns alike.
     """
     columns = info.columns
+    if len({column.name for column in columns}) < len(columns):
+        raise ProtocolError(f"The server names two columns of {query.table_name} alike.")
     visible = query.visible_names(columns)
     key = _key_of(query, info)
     form = _form_of(query, info, key)
@@ -145,7 +148,7 @@ def doorbell_sql(source: str, columns: tuple[Column, ...]) -> str:
 
 
 def _key_of(query: LiveQuery, info: TableInfo) -> str:
-    if all(column.name != "_seq" for column in info.columns):
+    if all((column.name, column.type_name) != ("_seq", "BigInt") for column in info.columns):
         reason = f"The rows of {query.table_name} have no _seq; servers from 0.7.1 on are not supported yet."
         raise SubscriptionError("UNSUPPORTED", reason, query.sql)
     if info.kind == "stream":

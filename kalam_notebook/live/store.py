@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from kalam_notebook.errors import ProtocolError
 from kalam_notebook.live.chunks import RowChunks, runs_of
 from kalam_notebook.live.events import decode_events
 from kalam_notebook.live.history import Effect, Entries, Entry, History, Step
@@ -393,6 +394,7 @@ class KeyedStore:
 
         Raises:
             pyarrow.ArrowInvalid: A column cannot be held in its type.
+            ProtocolError: A row has no ``_seq``.
         """
         import numpy as np
         import pyarrow as pa
@@ -429,6 +431,8 @@ class KeyedStore:
         import pyarrow as pa
 
         table = table.select(self._schema.names)
+        if table.column("_seq").null_count:
+            raise ProtocolError("The server sent rows without a _seq.")
         if table.schema.types != self._schema.types:
             return table.cast(self._schema)
         return pa.Table.from_arrays(table.columns, schema=self._schema)

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kalam_notebook.errors import ServerError
+from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.suspicion import is_exhausted
 from kalam_notebook.reading.walk import Walk, WalkPlan, rows_statement
+from kalam_notebook.wire.answered import table_of
 from kalam_notebook.wire.seq import OVERLAP
 
 if TYPE_CHECKING:
@@ -108,9 +109,13 @@ class BatchWalk:
             yield from self._rows(endpoint, first, middle)
             yield from self._rows(endpoint, middle, last)
             return
-        *columns, _, seqs = lists
-        if seqs is None:
+        labels = [*(f"c{index}" for index in range(len(types) - 2)), "key", "seq"]
+        page = table_of(lists, pa.schema(list(zip(labels, types, strict=True))))
+        if page.num_rows == 0:
             return
+        *columns, _, seqs = lists
+        if seqs is None or seqs.null_count:
+            raise ProtocolError("The answer has versions without a number.")
         found = seqs.to_numpy()
         place = np.searchsorted(self._seqs[first:last], found)
         place = np.minimum(place, last - first - 1) + first

@@ -11,12 +11,13 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kalam_notebook.errors import ServerError
+from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.live.plan import TablePlan
 from kalam_notebook.live.truth import MODULUS, Delta, DeltaQuestion, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.forms import exact_text, is_found, number_in
+from kalam_notebook.reading.forms import exact_text, is_found
 from kalam_notebook.reading.window import EVERY_VERSION, LAST_SEQ
+from kalam_notebook.wire.answered import number_in, table_of
 from kalam_notebook.wire.seq import seq_span
 from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import arrow_schema
@@ -113,17 +114,23 @@ def _delta(plan: TablePlan, ask: DeltaQuestion, answers: list[list[pa.Array | No
     (counted,) = _numbers(answers.pop()) if ask.counts else (None,)
     fingerprint = Fingerprint(*_numbers(answers.pop())) if ask.proves else None
     (*rows, keys, seqs, gone), clock = answers
-    types = [*schema.types, schema.field(plan.key).type, pa.int64(), pa.bool_()]
-    *rows, keys, seqs, gone = [
-        pa.array([], kind) if found is None else found
-        for found, kind in zip([*rows, keys, seqs, gone], types, strict=True)
-    ]
-    if len(keys) >= MAX_ROWS:
+    told = pa.schema([("key", schema.field(plan.key).type), ("seq", pa.int64()), ("gone", pa.bool_())])
+    versions = table_of([keys, seqs, gone], told)
+    if versions.num_rows >= MAX_ROWS:
         return None
-    changed = pa.Table.from_arrays(rows, schema=schema)
-    versions = pa.table({"key": keys, "seq": seqs})
+    if versions.column("seq").null_count or versions.column("gone").null_count:
+        raise ProtocolError("The answer has versions without a number.")
+    is_gone, versions = versions.column("gone"), versions.select(["key", "seq"])
     (now_ms,) = _numbers(clock)
-    return Delta(changed, versions.filter(pc.invert(gone)), versions.filter(gone), fingerprint, now_ms, counted, took)
+    return Delta(
+        table_of(rows, schema),
+        versions.filter(pc.invert(is_gone)),
+        versions.filter(is_gone),
+        fingerprint,
+        now_ms,
+        counted,
+        took,
+    )
 
 
 def _fingerprint_sql(plan: TablePlan, floor: int) -> str:

@@ -15,6 +15,7 @@ from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text, is_found, true_type
 from kalam_notebook.reading.tables import is_one_scan
 from kalam_notebook.reading.window import EVERY_VERSION
+from kalam_notebook.wire.answered import number_in, table_of
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
 from kalam_notebook.wire.shape import Clauses, Shape, bare_branches, rename_duplicates
 from kalam_notebook.wire.steady import NO_LIMIT
@@ -67,6 +68,8 @@ class ExactReader:
             row = _in_either_form(_typed_text(shape, columns), names, ask)
             if len(self._types) >= 500:
                 self._types.clear()
+            if len(row) != len(names):
+                raise ProtocolError(f"The answer has {len(row)} cells, where {len(names)} types were expected.")
             self._types[key] = [str(value) for value in row]
         return self._types[key]
 
@@ -171,9 +174,7 @@ class ExactReader:
         found_types = [*(column.type for column in true), pa.int64()]
         ((*arrays, newest),) = endpoint.execute_lists(sql, params, [found_types])
         schema = pa.schema([_field(column, found) for column, found in zip(columns, true, strict=True)])
-        seen = None if newest is None else newest[0].as_py()
-        table = schema.empty_table() if arrays[0] is None else pa.Table.from_arrays(arrays, schema=schema)
-        return table, int(seen or 0)
+        return table_of(arrays, schema), number_in(newest)
 
 
 def _in_either_form(text: str, names: Sequence[str], ask: Callable[[str], list[Any]]) -> list[Any]:
@@ -240,13 +241,14 @@ def assemble(lists: Sequence[pa.Array | None], schema: pa.Schema) -> pa.Table:
             all are None when there are no rows.
         schema: The fields.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     numbers, *columns = lists
+    table = table_of(columns, schema)
     if numbers is None:
-        return schema.empty_table()
-    table = pa.Table.from_arrays(columns, schema=schema)
+        return table
+    if len(numbers) != table.num_rows or numbers.null_count:
+        raise ProtocolError("The answer has other numbers than those of its rows.")
     is_sorted = pc.all(pc.less(numbers[:-1], numbers[1:])).as_py() is not False
     return table if is_sorted else table.take(pc.sort_indices(numbers))
 

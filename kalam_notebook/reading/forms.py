@@ -14,7 +14,7 @@ from kalam_notebook.wire.arrow_names import DICTIONARY, FIXED_LIST, LIST, parse_
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["exact_text", "is_found", "number_in", "true_type"]
+__all__ = ["exact_text", "is_found", "true_type"]
 
 _AS_TEXT = re.compile(r"Decimal\d+\(.*\)|Float\d+|Utf8View|Interval\(.*\)")
 _AS_NUMBER = re.compile(r"(Timestamp|Time64|Duration)\(.*\)|Date64")
@@ -52,11 +52,6 @@ def is_found(filter_sql: str) -> str:
     """
     wanted = f"WHEN (\n{filter_sql}\n) THEN 1 ELSE 0" if filter_sql else "ELSE 1"
     return f"CASE WHEN _deleted THEN 0 {wanted} END"
-
-
-def number_in(told: pa.Array | None) -> int:
-    """The number in a list of one, as aggregates are sent beside lists; NULL is 0."""
-    return 0 if told is None else int(told[0].as_py() or 0)
 
 
 def _sent_type(text: str, *, careful: bool) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from decimal import Decimal
 
 from kalam_notebook.errors import KalamError
 from kalam_notebook.reading.endpoint import Endpoint
@@ -62,7 +63,7 @@ def _ask(endpoint: Endpoint) -> Habits:
     series = f"SELECT value FROM generate_series(1, {_ROWS})"
     try:
         answer = endpoint.execute(f"{series};\n{series} LIMIT {_ROWS};\nSELECT CAST('-0.5' AS DECIMAL(2, 1)) AS d")
-        plain, limited, sign = (table for table in answer.tables if table is not None)
-        return Habits(plain.num_rows, limited.num_rows, drops_sign=sign.column(0)[0].as_py() > 0)
-    except (KalamError, ValueError):
+        drops_sign = answer.column(2) == [Decimal("0.5")]
+        return Habits(answer.table(0).num_rows, answer.table(1).num_rows, drops_sign)
+    except KalamError:
         return Habits()

@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import orjson
-
 from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.wire.answered import json_object, whole_number
 from kalam_notebook.wire.sql import table_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Listed", "find_listed", "listed_table"]
+__all__ = ["LISTED", "Listed", "find_listed", "listed_table"]
+
+#: The columns that tell it.
+LISTED = ("namespace_id", "table_name", "table_type", "options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +40,19 @@ def listed_table(endpoint: Endpoint, table: str) -> Listed | None:
     """Ask for a table, named as it can stand in SQL; None when it is not listed, or this user may not list tables."""
     (name,) = table_names(f"SELECT * FROM {table}")
     try:
-        rows = endpoint.execute("SHOW TABLES").tables[0]
+        rows = endpoint.execute("SHOW TABLES").table(0, LISTED)
     except PermissionDeniedError:
         # Ordinary users may not from 0.5 on (SQL reference, section 14.1).
         return None
-    assert rows is not None
     return find_listed(rows, name.namespace or "default", name.table)
 
 
 def find_listed(rows: pa.Table, namespace: str, table: str) -> Listed | None:
-    """Find a table in the answer to ``SHOW TABLES``."""
-    told = rows.select(["namespace_id", "table_name", "table_type", "options"]).to_pylist()
-    for row in told:
+    """Find a table in the columns ``LISTED`` of the answer to ``SHOW TABLES``."""
+    for row in rows.to_pylist():
         if (row["namespace_id"], row["table_name"]) == (namespace, table):
             kind = str(row["table_type"]).lower()
-            seconds = orjson.loads(row["options"] or "{}").get("ttl_seconds") if kind == "stream" else None
-            return Listed(kind, None if seconds is None else int(seconds) * 1000)
+            options = json_object((row["options"] or "{}").encode()) if kind == "stream" else {}
+            seconds = options.get("ttl_seconds")
+            return Listed(kind, None if seconds is None else whole_number(seconds) * 1000)
     return None

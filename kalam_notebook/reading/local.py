@@ -125,7 +125,7 @@ class LocalEngine:
     def _copy(self, endpoint: Endpoint, name: str, user: str | None) -> _Copy:
         """A copy of a table as it was a moment ago."""
         copy = self._copies.get((user, name))
-        columns = endpoint.execute(f"SELECT * FROM {name} LIMIT 0").results[0].columns
+        columns = endpoint.execute(f"SELECT * FROM {name} LIMIT 0").columns()
         if not {column.name for column in columns} >= {"_seq", "_deleted"}:
             raise ResultError(
                 f"{name} is a view, and engine='local' copies tables by their row versions, which a view lacks. "

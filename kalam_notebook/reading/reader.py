@@ -25,6 +25,7 @@ from kalam_notebook.reading.system_times import system_tables, with_true_times
 from kalam_notebook.reading.tables import bound_table, scanned_tables
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, QueryResult
+from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.arrow_names import column_of_arrow
 from kalam_notebook.wire.decimals import cast_decimals
 from kalam_notebook.wire.hidden import shown_places
@@ -108,7 +109,7 @@ class Reader:
         shape = self._shape(run, sql)
         if meter is not None and shape is not None and shape.clauses is not None and not shape.clauses.where:
             count = f"SELECT count(*) AS n FROM {shape.clauses.table}"
-            meter.count = lambda: int(self._as_user(user).execute_row(count)[0])
+            meter.count = lambda: one_number(self._as_user(user).execute_row(count)) or 0
         if shape is None or not shape.is_select:
             return self._read_command(run, sql, shape)
         return self._checked(run, shape, self._found(run, shape, user), user)

@@ -172,7 +172,7 @@ class Run:
 
     def columns_of(self, source: str, params: Sequence[Any] = ()) -> tuple[Column, ...]:
         """The columns of a table or sub-query, perhaps with an alias; nothing is scanned for that."""
-        result = self.endpoint.execute(f"SELECT * FROM {source} LIMIT 0", params).results[0]
+        result = self.endpoint.execute(f"SELECT * FROM {source} LIMIT 0", params).result()
         self._as_user = result.as_user
         return result.columns
 
@@ -299,7 +299,7 @@ class Run:
             return shape
         named = []
         for source in sources:
-            announced = self.endpoint.execute(f"SELECT * FROM {source.text} LIMIT 0", self.params).results[0].columns
+            announced = self.endpoint.execute(f"SELECT * FROM {source.text} LIMIT 0", self.params).columns()
             named.append((source, [column.name for column in announced]))
         written = shape_of(expand_stars(shape.text, named))
         return shape if written is None else written

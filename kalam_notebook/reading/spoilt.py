@@ -16,6 +16,7 @@ from kalam_notebook.errors import KalamError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.exact import exact_text
 from kalam_notebook.reading.tables import named_columns
+from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.shape import Shape
 from kalam_notebook.wire.sql import quote_name, quote_text
 from kalam_notebook.wire.types import Column, arrow_type
@@ -99,7 +100,7 @@ def _ask(endpoint: Endpoint, table: str, columns: Sequence[Column], column: Colu
 
 def _has_debug_text(endpoint: Endpoint, table: str, column: Column) -> bool:
     where = f"encode({quote_name(column.name)}, 'hex') LIKE '{_DEBUG_BYTES.hex()}%'"
-    return int(endpoint.execute_row(f"SELECT count(*) AS n FROM {table} WHERE {where}")[0]) > 0
+    return bool(one_number(endpoint.execute_row(f"SELECT count(*) AS n FROM {table} WHERE {where}")))
 
 
 def _spoilt_embedding(endpoint: Endpoint, table: str, columns: Sequence[Column], column: Column) -> str | None:
@@ -107,7 +108,7 @@ def _spoilt_embedding(endpoint: Endpoint, table: str, columns: Sequence[Column],
     keys = [other for other in columns if other.is_primary_key]
     name = quote_name(column.name)
     if len(keys) != 1:
-        count = int(endpoint.execute_row(f"SELECT count(*) AS n FROM {table} WHERE {name} IS NULL")[0])
+        count = one_number(endpoint.execute_row(f"SELECT count(*) AS n FROM {table} WHERE {name} IS NULL"))
         return _unchecked_text(column.name, table) if count else None
     key, kind = quote_name(keys[0].name), arrow_type(keys[0])
     ((found,),) = endpoint.execute_lists(

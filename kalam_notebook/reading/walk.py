@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import ServerError
+from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text
 from kalam_notebook.reading.listing import listed_table
 from kalam_notebook.reading.suspicion import is_exhausted
+from kalam_notebook.wire.answered import number_in, one_number, table_of, whole_number
 from kalam_notebook.wire.seq import seq_at
 from kalam_notebook.wire.shape import Clauses, Shape
 from kalam_notebook.wire.sql import quote_name
@@ -157,14 +158,16 @@ class Walk:
         import pyarrow.compute as pc
 
         rows, keys, tombstones = lists
-        found = [pa.table({"key": names, "seq": seqs}) for names, seqs in (keys, tombstones) if names is not None]
+        pair = pa.schema([("key", self.plan.key_type), ("seq", pa.int64())])
+        found = [_versions(table_of(page, pair)) for page in (keys, tombstones) if page != [None, None]]
         if not found:
             return 0, False
         self.keys += found
         reached = max(int(pc.max(page.column("seq")).as_py()) for page in found)
         if rows[0] is not None:
             labels = [*(f"c{i}" for i in range(len(self.plan.fields))), "key", "seq"]
-            page = pa.table(dict(zip(labels, rows, strict=True)))
+            fields = zip(labels, [*self.plan.fields.types, *pair.types], strict=True)
+            page = _versions(table_of(rows, pa.schema(fields)))
             self.rows.append(page)
             found.append(page.select(["key", "seq"]))
             if self.plan.params:
@@ -194,8 +197,8 @@ class Walk:
         if self._span is None:
             first = f"SELECT min(_seq) AS s FROM {self.plan.clauses.table} WHERE _seq > {self.after}"
             answer = endpoint.execute(f"{first}; {first} AND _deleted = true")
-            seqs = [table.column(0)[0].as_py() for table in answer.tables if table is not None]
-            self.after = max(self.after, min((seq for seq in seqs if seq is not None), default=self.after + 1) - 1)
+            seqs = [whole_number(seq) for index in (0, 1) for seq in answer.column(index) if seq is not None]
+            self.after = max(self.after, min(seqs, default=self.after + 1) - 1)
             self._last = _next_seq(endpoint)
             self._span = self._last - self.after
         self._span = max(1, self._span // 2)
@@ -244,6 +247,17 @@ class Walk:
         return [f"{keys} {page}", f"{keys} AND _deleted = true {page}"]
 
 
+def _versions(page: pa.Table) -> pa.Table:
+    """The page itself, whose versions all have a number.
+
+    Raises:
+        ProtocolError: One has none.
+    """
+    if page.num_rows == 0 or page.column("seq").null_count:
+        raise ProtocolError("The answer has versions without a number.")
+    return page
+
+
 def read_at_one_state(endpoint: Endpoint, walks: Sequence[Walk], overlap: int) -> list[int] | None:
     """Read what changed in several tables since they were walked, up to one moment, in one transaction (truth R10).
 
@@ -271,7 +285,7 @@ def read_at_one_state(endpoint: Endpoint, walks: Sequence[Walk], overlap: int) -
         _, is_full = walk.take([next(answers) for _ in range(3)])
         is_whole = is_whole and not is_full
         (counted,) = next(answers)
-        counts.append(0 if counted is None else int(counted[0].as_py()))
+        counts.append(number_in(counted))
     return counts if is_whole else None
 
 
@@ -306,17 +320,21 @@ def plan_walk(endpoint: Endpoint, shape: Shape, columns: Sequence[Column], param
         params: JSON values for ``$1 …``.
     """
     assert shape.clauses is not None
-    announced = endpoint.execute(f"SELECT * FROM {shape.clauses.table} LIMIT 0").results[0].columns
+    announced = endpoint.execute(f"SELECT * FROM {shape.clauses.table} LIMIT 0").columns()
     keys = [column for column in announced if column.is_primary_key]
     # Every other table has a key, and its rows have tombstones; a STREAM table has neither, its deleted rows just go.
     listed = listed_table(endpoint, shape.clauses.table)
     is_stream = listed is not None and listed.kind == "stream"
-    key = keys[0] if len(keys) == 1 and not is_stream else next(column for column in announced if column.name == "_seq")
+    if len(keys) != 1 or is_stream:
+        keys = [column for column in announced if column.name == "_seq"]
+    if not keys:
+        raise ProtocolError(f"{shape.clauses.table} has no _seq, by which its versions are read.")
+    key = keys[0]
     return WalkPlan(shape.clauses, arrow_schema(tuple(columns)), quote_name(key.name), arrow_type(key), params)
 
 
 def _next_seq(endpoint: Endpoint) -> int:
     """A ``_seq`` beyond all that have been given so far, by the server's own clock."""
     clock = "arrow_cast(arrow_cast(now(), 'Timestamp(Millisecond, None)'), 'Int64')"
-    now_ms = int(endpoint.execute_row(f"SELECT {clock} AS ms")[0])
-    return seq_at(now_ms + 1)
+    now_ms = one_number(endpoint.execute_row(f"SELECT {clock} AS ms"))
+    return seq_at((now_ms or 0) + 1)

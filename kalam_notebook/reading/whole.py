@@ -13,9 +13,10 @@ from kalam_notebook.errors import ServerError
 from kalam_notebook.live.plan import Reading, TablePlan
 from kalam_notebook.live.truth import MODULUS, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.forms import exact_text, is_found, number_in
+from kalam_notebook.reading.forms import exact_text, is_found
 from kalam_notebook.reading.spoilt import spoilt_cells, spoilt_columns
 from kalam_notebook.reading.window import EVERY_VERSION, LAST_SEQ
+from kalam_notebook.wire.answered import number_in, one_number, table_of
 from kalam_notebook.wire.seq import OVERLAP, seq_at
 from kalam_notebook.wire.shape import shape_of
 from kalam_notebook.wire.sql import quote_name
@@ -60,8 +61,7 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
     if behind is not None and behind < seq_at(now_ms):
         return None
     fingerprint = Fingerprint(number_in(n), number_in(s), number_in(x), number_in(m))
-    filled = [pa.array([], kind) if lists is None else lists for lists, kind in zip(rows, schema.types, strict=True)]
-    table = pa.Table.from_arrays(filled, schema=schema)
+    table = table_of(rows, schema)
     damage = spoilt_columns(endpoint, shape, {plan.source: plan.columns}, table) or spoilt_cells(plan.columns, table)
     return Reading(
         table,
@@ -99,5 +99,4 @@ def _statement(plan: TablePlan, schema: pa.Schema, *, is_look_up: bool) -> str:
 def _next_seq(endpoint: Endpoint, plan: TablePlan, reached: int) -> int | None:
     """The version behind the last one that the scan saw; an old one means that it ended too early."""
     window = f"_seq > {reached} AND _seq <= {LAST_SEQ} AND {EVERY_VERSION}"
-    (found,) = endpoint.execute_row(f"SELECT min(_seq) AS s FROM {plan.source} WHERE {window}")
-    return None if found is None else int(found)
+    return one_number(endpoint.execute_row(f"SELECT min(_seq) AS s FROM {plan.source} WHERE {window}"))

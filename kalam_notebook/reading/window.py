@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from kalam_notebook.errors import ServerError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.wire.answered import whole_number
 from kalam_notebook.wire.types import Column
 
 __all__ = ["EVERY_VERSION", "LAST_SEQ", "Scan", "WindowCheck", "newer_seq"]
@@ -96,7 +97,7 @@ class WindowCheck:
         if (known := self.trusted(table, user)) is not None:
             return known
         writes = self._writes
-        columns = endpoint.execute(f"SELECT * FROM {table} LIMIT 0").results[0].columns
+        columns = endpoint.execute(f"SELECT * FROM {table} LIMIT 0").columns()
         proved = self._proved.get((user, table))
         if proved is not None and newer_seq(endpoint, table, proved) is None:
             found = Scan(False, proved, columns)
@@ -166,6 +167,5 @@ def newer_seq(endpoint: Endpoint, table: str, newest: int) -> int | None:
 
 
 def _greatest(endpoint: Endpoint, sql: str) -> int:
-    (rows,) = endpoint.execute(sql).tables
-    assert rows is not None
-    return max((int(value) for value in rows.column(0).to_pylist() if value is not None), default=0)
+    numbers = endpoint.execute(sql).column()
+    return max((whole_number(value) for value in numbers if value is not None), default=0)

@@ -131,8 +131,10 @@ class Partition:
         Raises:
             KalamError: No answer, or a refusal. Nothing is lost: the next call brings what this one should have.
         """
-        while self._ask_once() and not self._waiting:
-            pass  # What came has been here before.
+        last, first = -1, self._ask_once()
+        # What came has been here before, and what comes next lies behind it; else the caller may ask again.
+        while not self._waiting and first is not None and first > last:
+            last, first = first, self._ask_once()
 
     def missing(self) -> int | None:
         """The first message that exists and has not come here, whoever has it; None when there is none."""
@@ -177,8 +179,8 @@ class Partition:
             return offset < self._acknowledged_below or offset in self._early or offset in self._waiting
         return offset in self._handed_out or offset in self._waiting
 
-    def _ask_once(self) -> bool:
-        """Ask, and keep what is new; whether anything came."""
+    def _ask_once(self) -> int | None:
+        """Ask, and keep what is new; the first offset of what came, None when nothing did."""
         self._lost_answers += 1
         try:
             # A server that was started again knows only what was acknowledged. "latest" would be another place then.
@@ -190,9 +192,10 @@ class Partition:
         self._keep(consumed.messages)
         self._lost_answers -= 1
         self._was_empty = not consumed.messages
+        first = min((message.offset for message in consumed.messages), default=None)
         if self._lost_answers:
-            self._recover(min((message.offset for message in consumed.messages), default=None))
-        return not self._was_empty
+            self._recover(first)
+        return first
 
     def _keep(self, messages: Sequence[TopicMessage]) -> None:
         """Keep the messages of an answer that have not come before."""

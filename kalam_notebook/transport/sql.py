@@ -18,7 +18,7 @@ from kalam_notebook.transport.session import Session, is_expired
 from kalam_notebook.wire.body import BodyDecoder, ListsDecoder, RawResult, parse_row
 from kalam_notebook.wire.envelope import sql_body
 from kalam_notebook.wire.sql import UnreadableSQL, is_repeatable, split_statements
-from kalam_notebook.wire.types import arrow_schema
+from kalam_notebook.wire.types import Column, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +41,44 @@ class Answer:
     results: tuple[RawResult, ...]
     tables: tuple[pa.Table | None, ...]
     took_ms: float
+
+    def result(self, index: int = 0) -> RawResult:
+        """One of the results.
+
+        Raises:
+            ProtocolError: There are fewer.
+        """
+        if index >= len(self.results):
+            raise ProtocolError(f"The answer has {len(self.results)} results, fewer than were asked for.")
+        return self.results[index]
+
+    def columns(self, index: int = 0) -> tuple[Column, ...]:
+        """The columns of one of the results; raises as ``result``."""
+        return self.result(index).columns
+
+    def table(self, index: int = 0, names: Sequence[str] = ()) -> pa.Table:
+        """The rows of one of the results.
+
+        Args:
+            index: Which one.
+            names: The columns that are wanted of it; none for all.
+
+        Raises:
+            ProtocolError: It has no rows, or not these columns.
+        """
+        self.result(index)
+        table = self.tables[index]
+        if table is None or any(table.column_names.count(name) != 1 for name in names):
+            raise ProtocolError(f"The answer has not the columns that were asked for: {', '.join(names) or 'any'}.")
+        return table.select(names) if names else table
+
+    def column(self, index: int = 0) -> list[Any]:
+        """The values of a result of one column; raises as ``table``."""
+        table = self.table(index)
+        if table.num_columns != 1:
+            raise ProtocolError(f"The answer has {table.num_columns} columns, where one was expected.")
+        values: list[Any] = table.column(0).to_pylist()
+        return values
 
 
 class SqlEndpoint:
@@ -123,10 +161,7 @@ class SqlEndpoint:
                     self._tell(chunk, decoder.row_count)
             return decoder.finish()
 
-        try:
-            return self.with_token(read)
-        except (ValueError, TypeError, OverflowError) as exc:
-            raise ProtocolError(f"The exact answer has a value that does not fit its type: {exc}") from exc
+        return self.with_token(read)
 
     def check(self) -> None:
         """See that a KalamDB server answers and accepts the token, without anything that a table could spoil.

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import uuid
 
-from kalam_notebook.errors import PermissionDeniedError
+from kalam_notebook.errors import PermissionDeniedError, ProtocolError
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.sql import SqlEndpoint
+from kalam_notebook.wire.answered import whole_number
 from kalam_notebook.wire.topics import Consumed, Start, ack_body, consume_body, parse_consumed
 
 __all__ = ["TopicEndpoint"]
 
 _JSON = {"Content-Type": "application/json"}
+
+#: Each is asked for on its own.
+_MOST_PARTITIONS = 10_000
 
 
 class TopicEndpoint:
@@ -34,10 +38,14 @@ class TopicEndpoint:
         """How many partitions the topic has; None when this user may not ask, 0 when there is no such topic."""
         sql = "SELECT array_agg(partitions) AS n FROM system.topics WHERE topic_id = $1"
         try:
-            (counts,) = self._sql.execute_row(sql, [self.topic_id])
+            row = self._sql.execute_row(sql, [self.topic_id])
         except PermissionDeniedError:
             return None
-        return int(counts[0]) if counts else 0
+        counts = row[0] if len(row) == 1 and isinstance(row[0], list) else None
+        count = whole_number(counts[0]) if counts else 0
+        if count > _MOST_PARTITIONS:
+            raise ProtocolError(f"The topic has {count:,} partitions, as the server says; that cannot be.")
+        return count
 
     def consume(self, partition_id: int, start: Start, limit: int) -> Consumed:
         """Take messages, which the group gets once; not repeated when the answer is lost, for it has them then.
@@ -65,7 +73,10 @@ class TopicEndpoint:
         Raises:
             KalamError: No answer, or a refusal.
         """
-        return self._consume(self._nobody(), partition_id, offset, limit)
+        found = self._consume(self._nobody(), partition_id, offset, limit)
+        if any(message.offset < offset for message in found.messages):
+            raise ProtocolError(f"The topic sent messages from before offset {offset}, from which they were asked for.")
+        return found
 
     def ack(self, partition_id: int, upto_offset: int) -> None:
         """Acknowledge all messages of a partition up to an offset, that one included. The server checks nothing.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
 from kalam_notebook.errors import ProtocolError
+from kalam_notebook.wire.answered import text_in
 
 __all__ = ["Login", "UserInfo", "parse_login", "parse_user", "token_expiry"]
 
@@ -54,9 +54,17 @@ class Login:
     admin_ui_access: bool = False
 
 
-def parse_user(raw: dict[str, Any]) -> UserInfo:
-    """Read the ``user`` object; servers before 0.4 call its id ``username``."""
-    return UserInfo(str(raw.get("id", raw.get("username", ""))), str(raw.get("role", "")), raw.get("email"))
+def parse_user(raw: object) -> UserInfo:
+    """Read the ``user`` object; servers before 0.4 call its id ``username``.
+
+    Raises:
+        ProtocolError: It is none.
+    """
+    if not isinstance(raw, dict):
+        raise ProtocolError("The answer tells no user. Check that the URL is the server's.")
+    email = raw.get("email")
+    name = raw.get("id", raw.get("username", ""))
+    return UserInfo(str(name), str(raw.get("role", "")), None if email is None else str(email))
 
 
 def parse_login(body: bytes) -> Login:
@@ -69,13 +77,13 @@ def parse_login(body: bytes) -> Login:
         raw = orjson.loads(body)
         return Login(
             user=parse_user(raw["user"]),
-            access_token=raw["access_token"],
-            refresh_token=raw["refresh_token"],
+            access_token=text_in(raw, "access_token"),
+            refresh_token=text_in(raw, "refresh_token"),
             expires_at=_timestamp(raw["expires_at"]),
             refresh_expires_at=_timestamp(raw["refresh_expires_at"]),
             admin_ui_access=bool(raw.get("admin_ui_access", False)),
         )
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as exc:
+    except (ProtocolError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         # Without the answer's text and out of this frame, whose locals a verbose traceback shows: it can hold a token.
         body, raw = b"", None
         raise ProtocolError(
@@ -93,5 +101,5 @@ def token_expiry(token: str) -> float | None:
         payload = token.split(".")[1]
         claims = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return float(claims["exp"])
-    except (IndexError, KeyError, TypeError, ValueError):
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError):
         return None

@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kalam_notebook.errors import DecodeError, ProtocolError
+from kalam_notebook.wire.answered import shortened, whole_number
 from kalam_notebook.wire.brackets import Brackets
-from kalam_notebook.wire.decode import decode_array, decode_columns
+from kalam_notebook.wire.decode import CELL_ERRORS, decode_array, decode_columns
 from kalam_notebook.wire.types import Column, parse_schema
 
 if TYPE_CHECKING:
@@ -132,8 +133,12 @@ class BodyDecoder:
             body = orjson.loads(self._skeleton)
             raw_results = body["results"]
             took = float(body.get("took") or 0.0)
-        except (orjson.JSONDecodeError, KeyError, TypeError) as exc:
-            raise ProtocolError(_not_an_answer(bytes(self._skeleton))) from exc
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise ProtocolError(_not_an_answer(self._skeleton)) from exc
+        if not isinstance(raw_results, list) or not all(isinstance(raw, dict) for raw in raw_results):
+            raise ProtocolError(_not_an_answer(self._skeleton))
+        if sum("rows" in raw for raw in raw_results) != len(self._counts):
+            raise ProtocolError("The server sent rows at another place than in its results. Nothing of it was used.")
         return self._results(raw_results), took
 
     def _results(self, raw_results: Sequence[Any]) -> list[RawResult]:
@@ -141,14 +146,17 @@ class BodyDecoder:
         results = []
         for raw in raw_results:
             has_rows = "rows" in raw
-            row_count = int(raw.get("row_count") or 0)
+            row_count = whole_number(raw.get("row_count") or 0)
             decoded = next(counts) if has_rows else row_count
             if decoded != row_count:
                 raise ProtocolError(
                     f"The server announced {row_count} rows and sent {decoded}. Nothing of it was used."
                 )
             columns = next(headers) if has_rows else parse_schema(raw.get("schema"))
-            results.append(RawResult(columns, row_count, has_rows, raw.get("message"), raw.get("as_user")))
+            message, as_user = raw.get("message"), raw.get("as_user")
+            if not (isinstance(message, str | None) and isinstance(as_user, str | None)):
+                raise ProtocolError("The server sent a result whose message or user is no text.")
+            results.append(RawResult(columns, row_count, has_rows, message, as_user))
         return results
 
     def _enter_rows(self) -> bool:
@@ -308,8 +316,7 @@ class ListsDecoder:
         """Take the next bytes of the body.
 
         Raises:
-            ValueError: An element does not fit its type.
-            ProtocolError: There are more results than expected.
+            ProtocolError: An element does not fit its type, or there are other results than expected.
         """
         self._buffer += data
         while self._step():
@@ -325,7 +332,7 @@ class ListsDecoder:
             ProtocolError: The body ended early, or is not such an answer.
         """
         if self._in_row or len(self._results) < len(self._expected) or not self._buffer.endswith(b"}"):
-            raise ProtocolError(_not_an_answer(bytes(self._buffer[:200])))
+            raise ProtocolError(_not_an_answer(self._buffer))
         return self._results
 
     def _step(self) -> bool:
@@ -370,8 +377,12 @@ class ListsDecoder:
             return False
         # The text goes before the values are made, so that they do not stand in the memory together.
         self._drop(end)
-        with _collector_paused():
-            done.append(decode_array(cells, self._expected[len(self._results) - 1][len(done)]))
+        kind = self._expected[len(self._results) - 1][len(done)]
+        try:
+            with _collector_paused():
+                done.append(decode_array(cells, kind))
+        except CELL_ERRORS as exc:
+            raise ProtocolError(f"The exact answer has a value that does not fit its type, {kind}: {exc}") from exc
         return True
 
     def _drop(self, count: int) -> None:
@@ -418,21 +429,24 @@ def parse_row(body: bytes) -> list[Any]:
             (row,) = result["rows"]
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as exc:
         raise ProtocolError(_not_an_answer(body)) from exc
-    return list(row)
+    if not isinstance(row, list):
+        raise ProtocolError(_not_an_answer(body))
+    return row
 
 
 @lru_cache(maxsize=64)  # A query that is asked again announces the same.
 def _schema_of(text: bytes) -> tuple[Column, ...]:
     try:
-        return parse_schema(orjson.loads(text))
+        raw = orjson.loads(text)
     except orjson.JSONDecodeError:
         return ()  # The last schema belongs to an earlier result, which has no rows: this one has none.
+    return parse_schema(raw)
 
 
 def _transposed(rows: list[list[Any]], width: int) -> list[tuple[Any, ...]]:
     """Rows as columns, all of the announced number."""
     try:
-        columns = list(zip(*rows, strict=True))
+        columns = list(zip(*rows, strict=True)) if set(map(type, rows)) == {list} else []
     except ValueError:
         columns = []
     if len(columns) != width:
@@ -452,8 +466,8 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _not_an_answer(body: bytes) -> str:
-    start = body[:120].decode("utf-8", "replace")
+def _not_an_answer(body: bytes | bytearray) -> str:
+    start = shortened(bytes(body[:500]), 120)
     return (
         f"The answer is not a KalamDB answer; it begins with {start!r}.\n"
         "Check that the URL is that of the server itself, not of a proxy's page."

@@ -21,7 +21,7 @@ from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["decode_array", "decode_columns"]
+__all__ = ["CELL_ERRORS", "decode_array", "decode_columns"]
 
 
 def decode_columns(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> pa.RecordBatch:
@@ -55,22 +55,27 @@ def _plan(columns: tuple[Column, ...]) -> tuple[pa.Schema, list[Callable[[Sequen
 def _decode_column(column: Column, convert: Callable[[Sequence[Any]], pa.Array], cells: Sequence[Any]) -> pa.Array:
     try:
         return convert(cells)
-    except _CELL_ERRORS as exc:
+    except CELL_ERRORS as exc:
         row, value, reason = _find_culprit(cells, arrow_type(column), exc)
         raise DecodeError(column.name, column.sql_type, row, _shorten(value), reason) from exc
 
 
-#: Arrow's errors derive from these; a list where a number is wanted is a cast that is not implemented.
-_CELL_ERRORS = (ValueError, TypeError, OverflowError, KeyError, AttributeError, NotImplementedError)
+#: What a cell that does not fit raises. Arrow's errors derive from these; a list where a number is wanted is a cast
+#: that is not implemented.
+CELL_ERRORS = (ValueError, TypeError, OverflowError, KeyError, AttributeError, NotImplementedError)
 
 
 def _find_culprit(cells: Sequence[Any], target: pa.DataType, exc: Exception) -> tuple[int | None, Any, str]:
     for row, cell in enumerate(cells):
         try:
             decode_array([cell], target)
-        except _CELL_ERRORS as cell_error:
-            return row, cell, str(cell_error).splitlines()[0]
-    return None, "the column as a whole", str(exc).splitlines()[0]
+        except CELL_ERRORS as cell_error:
+            return row, cell, _first_line(cell_error)
+    return None, "the column as a whole", _first_line(exc)
+
+
+def _first_line(exc: Exception) -> str:
+    return next(iter(str(exc).splitlines()), type(exc).__name__)
 
 
 def _shorten(value: object) -> str:

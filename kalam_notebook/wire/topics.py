@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from kalam_notebook.errors import ConfigError, ProtocolError, ResultError
+from kalam_notebook.wire.answered import shortened, whole_number
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.types import Column
 
@@ -36,6 +37,9 @@ __all__ = [
 
 #: Where a group begins that has not acknowledged anything: the oldest message, those to come, or an offset.
 Start = Literal["earliest", "latest"] | int
+
+#: The year 10000, which no time reaches.
+_END_OF_TIME_MS = 253_402_300_800_000
 
 #: Members of a payload that are no columns.
 _OF_THE_TOPIC = ("_table", "_commit_seq")
@@ -162,23 +166,37 @@ def parse_consumed(content: bytes) -> Consumed:
     """
     try:
         raw = orjson.loads(content)
-        return Consumed(tuple(_message(one) for one in raw["messages"]), int(raw["next_offset"]))
-    except (orjson.JSONDecodeError, binascii.Error, KeyError, TypeError, ValueError) as exc:
-        start = content[:80].decode("utf-8", "replace")
-        raise ProtocolError(f"The answer is not that of a topic; it begins with {start!r}.") from exc
+        messages = tuple(_message(one) for one in raw["messages"])
+        next_offset = _offset(raw["next_offset"])
+    except (orjson.JSONDecodeError, binascii.Error, KeyError, TypeError, ValueError, ProtocolError) as exc:
+        raise ProtocolError(f"The answer is not that of a topic; it begins with {shortened(content)!r}.") from exc
+    offsets = [message.offset for message in messages]
+    if offsets != sorted(set(offsets)):
+        raise ProtocolError("The messages of the topic came in another order than that of their offsets.")
+    return Consumed(messages, next_offset)
 
 
 def _message(raw: Mapping[str, Any]) -> TopicMessage:
     return TopicMessage(
         topic_id=str(raw["topic_id"]),
-        partition_id=int(raw["partition_id"]),
-        offset=int(raw["offset"]),
+        partition_id=_bounded(whole_number(raw["partition_id"]), 2**31),
+        offset=_offset(raw["offset"]),
         op=str(raw["op"]).title(),
         key=None if raw.get("key") is None else str(raw["key"]),
         user=None if raw.get("user") is None else str(raw["user"]),
-        timestamp_ms=int(raw["timestamp_ms"]),
+        timestamp_ms=_bounded(whole_number(raw["timestamp_ms"]), _END_OF_TIME_MS),
         payload=base64.b64decode(raw["payload"], validate=True),
     )
+
+
+def _offset(value: object) -> int:
+    return _bounded(whole_number(value), 2**63)
+
+
+def _bounded(number: int, behind: int) -> int:
+    if not 0 <= number < behind:
+        raise ValueError(f"{number} is beyond what it can be")
+    return number
 
 
 def decode_messages(messages: Sequence[TopicMessage], columns: Sequence[Column]) -> pa.Table:

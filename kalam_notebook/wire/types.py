@@ -21,6 +21,10 @@ __all__ = ["Column", "arrow_field", "arrow_schema", "is_known", "parse_schema", 
 #: Metadata key of an Arrow field: the server's type name, for types that share one Arrow type (Text, Json, File).
 KALAM_TYPE = b"kalam:data_type"
 
+#: A decimal of 256 bits has no more digits; the server's embeddings end at 8,192 (SQL reference, section 3.1), and each
+#: NULL of one takes as much memory as a value.
+_MAX_DIGITS, _MAX_ELEMENTS = 76, 65_536
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -67,22 +71,34 @@ def parse_column(raw: Mapping[str, Any]) -> Column:
     """
     try:
         name, data_type = raw["name"], raw["data_type"]
-        flags = tuple(raw.get("flags") or ())
+        flags = tuple(str(flag) for flag in raw.get("flags") or ())
         if isinstance(data_type, str):
             return Column(str(name), data_type, flags=flags)
         ((type_name, detail),) = data_type.items()
         if type_name == "Decimal":
-            return Column(str(name), type_name, int(detail["precision"]), int(detail["scale"]), flags=flags)
+            precision, scale = int(detail["precision"]), int(detail["scale"])
+            if not (1 <= precision <= _MAX_DIGITS and abs(scale) <= _MAX_DIGITS):
+                raise ValueError("no decimal has so many digits")
+            return Column(str(name), type_name, precision, scale, flags=flags)
         if type_name == "Embedding":
-            return Column(str(name), type_name, size=int(detail), flags=flags)
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            size = int(detail)
+            if not 1 <= size <= _MAX_ELEMENTS:
+                raise ValueError("no embedding has so many elements")
+            return Column(str(name), type_name, size=size, flags=flags)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         raise ProtocolError(f"The server announced a column that cannot be understood: {str(raw)[:200]}") from exc
     # Unknown parameterised types are passed on as text under their own name (HTTP reference, section 11.2).
     return Column(str(name), str(type_name), flags=flags)
 
 
 def parse_schema(raw: Sequence[Mapping[str, Any]] | None) -> tuple[Column, ...]:
-    """Read ``schema`` of a result or of a subscription's acknowledgement; None and ``[]`` are no columns."""
+    """Read ``schema`` of a result or of a subscription's acknowledgement; None and ``[]`` are no columns.
+
+    Raises:
+        ProtocolError: It is no list, or as ``parse_column``.
+    """
+    if raw is not None and not isinstance(raw, list):
+        raise ProtocolError(f"The server announced columns that are no list: {str(raw)[:200]}")
     return tuple(parse_column(column) for column in raw or ())
 
 

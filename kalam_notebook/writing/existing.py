@@ -13,8 +13,9 @@ from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.exact import exact_text
 from kalam_notebook.reading.window import WindowCheck
+from kalam_notebook.wire.answered import one_number, table_of
 from kalam_notebook.wire.sql import quote_name
-from kalam_notebook.wire.types import Column, arrow_type
+from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 from kalam_notebook.writing.literals import literals, without_placeholder
 from kalam_notebook.writing.requests import batches, cost_of
 from kalam_notebook.writing.rows import Rows, State
@@ -33,7 +34,7 @@ _SETTLED_S = 1.0
 
 def count_rows(endpoint: Endpoint, target: Target) -> int:
     """How many rows the table has; this count is right in any case (truth L3)."""
-    return int(endpoint.execute_row(f"SELECT count(*) AS n FROM {target.name}")[0])
+    return one_number(endpoint.execute_row(f"SELECT count(*) AS n FROM {target.name}")) or 0
 
 
 def is_beyond_window(endpoint: Endpoint, target: Target) -> bool:
@@ -120,7 +121,7 @@ def _keys_one_by_one(endpoint: Endpoint, target: Target, keys: Sequence[str]) ->
     name = _key_name(target)
     look = f"SELECT {name} FROM {target.name} WHERE {name} = "
     answer = endpoint.execute("; ".join(f"{look}{key}" for key in keys))
-    return {value for table in answer.tables if table is not None for value in table.column(0).to_pylist()}
+    return {value for index in range(len(keys)) for value in answer.column(index)}
 
 
 def _scanned_keys(endpoint: Endpoint, target: Target, keys: Sequence[str]) -> set[object]:
@@ -147,10 +148,10 @@ def _by_values(endpoint: Endpoint, rows: Rows, start: int, keys: Sequence[str]) 
     )
     sql = f"SELECT {lists} FROM {target.name} WHERE {_key_name(target)} IN ({', '.join(keys)})"
     (found,) = endpoint.execute_lists(sql, [], [kinds])
+    if table_of(found, arrow_schema(tuple(rows.columns))).num_rows == 0:
+        return [State.NEW] * len(keys)
     held = dict(zip((column.name for column in rows.columns), found, strict=True))
     theirs = held[target.key.name]
-    if theirs is None:
-        return [State.NEW] * len(keys)
     place = pc.index_in(rows.keys[start : start + len(keys)], value_set=theirs)
     same = place.is_valid()
     for column in rows.columns:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from kalam_notebook.errors import ConfigError, FrameError, PermissionDeniedError
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.listing import find_listed
+from kalam_notebook.reading.listing import LISTED, find_listed
 from kalam_notebook.transport.sql import Answer
+from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.sql import UnreadableSQL, quote_name, quote_text, table_names
 from kalam_notebook.wire.types import Column
 
@@ -72,7 +73,7 @@ def exists(endpoint: Endpoint, namespace: str, table: str) -> bool:
         "SELECT count(*) AS n FROM information_schema.tables "
         f"WHERE table_schema = {quote_text(namespace)} AND table_name = {quote_text(table)}"
     )
-    return int(endpoint.execute_row(sql)[0]) > 0
+    return bool(one_number(endpoint.execute_row(sql)))
 
 
 def read_target(endpoint: Endpoint, namespace: str, table: str) -> Target:
@@ -86,21 +87,18 @@ def read_target(endpoint: Endpoint, namespace: str, table: str) -> Target:
     look = f"SELECT * FROM {name} LIMIT 0; DESCRIBE TABLE {name}"
     try:
         answer = endpoint.execute(f"{look}; SHOW TABLES")
-        rows = answer.tables[2]
-        assert rows is not None
-        listed = find_listed(rows, namespace, table)
+        listed = find_listed(answer.table(2, LISTED), namespace, table)
     except PermissionDeniedError:
         # Ordinary users may not list tables from 0.5 on (SQL reference, section 14.1).
         answer, listed = endpoint.execute(look), None
-    columns = tuple(column for column in answer.results[0].columns if not column.name.startswith("_"))
+    columns = tuple(column for column in answer.columns() if not column.name.startswith("_"))
     return Target(name, listed.kind if listed else "", columns, _defaults(answer))
 
 
 def _defaults(answer: Answer) -> dict[str, str]:
-    rows = answer.tables[1]
-    assert rows is not None
-    described = [(row["column_name"], row["column_default"]) for row in rows.to_pylist()]
-    return {name: str(default) for name, default in described if default is not None and not name.startswith("_")}
+    described = answer.table(1, ("column_name", "column_default")).to_pylist()
+    defaults = {str(row["column_name"]): row["column_default"] for row in described}
+    return {name: str(told) for name, told in defaults.items() if told is not None and not name.startswith("_")}
 
 
 def match_columns(target: Target, names: Sequence[str], *, mode: str, key: str | None) -> tuple[Column, ...]:

@@ -5,6 +5,8 @@ import pytest
 
 from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.reading.listing import Listed, find_listed, listed_table
+from kalam_notebook.transport.sql import Answer
+from kalam_notebook.wire.body import RawResult
 
 ROWS = pa.table(
     {
@@ -24,7 +26,8 @@ class Endpoint:
         assert sql == "SHOW TABLES"
         if isinstance(self.answer, Exception):
             raise self.answer
-        return type("Answer", (), {"tables": (self.answer,)})
+        result = RawResult((), self.answer.num_rows, True, None, None)
+        return Answer((result,), (self.answer,), 1.0)
 
 
 @pytest.mark.parametrize(

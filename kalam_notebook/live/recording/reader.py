@@ -61,7 +61,7 @@ def read_recording(source: IO[bytes], path: str) -> Generator[Snapshot | Changes
         is_empty = False
         try:
             record = _record(batches, origin, columns)
-        except (ValueError, KeyError, TypeError) as exc:
+        except (ValueError, KeyError, TypeError, OverflowError) as exc:
             raise RecordingError(path, f"It is damaged: {exc}.") from exc
         yield record
         if isinstance(record, End):
@@ -86,8 +86,8 @@ def _records(source: IO[bytes], path: str) -> Iterator[tuple[_Title, list[pa.Rec
                 if not found[1]:
                     yield title, batches
                     batches = []
-    except (pa.ArrowException, OSError) as exc:
-        # Errors of the disk have a number, those of Arrow have none.
+    except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError) as exc:
+        # A damaged length is one of memory that nobody has. Errors of the disk have a number, those of Arrow have none.
         if isinstance(exc, OSError) and exc.errno is not None:
             raise
         if not _is_at_end(source):

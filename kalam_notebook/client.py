@@ -418,6 +418,9 @@ class Client:
             namespace: Namespace of table names that have none; None for the client's.
             allow_unsafe: Send also statements that the server carries out otherwise than they are written.
 
+        Returns:
+            The server's answer, with the number of rows.
+
         Raises:
             ParameterError: Placeholders do not match the files, have no value, or one that cannot be sent exactly.
             FileRejectedError: A file is too large, or there are too many.
@@ -537,6 +540,14 @@ class Client:
     ) -> Path:
         """Download the file of a FILE cell that knows its table, as cells of ``query`` over one table do.
 
+        Args:
+            ref: A cell of a FILE column.
+            to: A folder or a file name; see ``download_file``.
+            target_user_id: Whose file it is, for tables of users; None for one's own.
+
+        Returns:
+            Where the file is.
+
         Raises:
             ConfigError: The reference is not bound to a table.
             KalamError: As ``download_file``.
@@ -546,13 +557,31 @@ class Client:
         return files.download(self._http, self._endpoint, ref, path, to=to, user_id=target_user_id)
 
     def download(self, ref: FileRef, *, to: str | os.PathLike[str] = ".") -> Path:
-        """Download one's own file of a FILE cell; the short form of ``download_bound_file``."""
+        """Download one's own file of a FILE cell; the short form of ``download_bound_file``.
+
+        Args:
+            ref: A cell of a FILE column, as ``query`` over one table gives it.
+            to: A folder or a file name; see ``download_file``.
+
+        Returns:
+            Where the file is.
+
+        Raises:
+            KalamError: As ``download_bound_file``.
+        """
         return self.download_bound_file(ref, to=to)
 
     # Login and diagnostics ------------------------------------------------------------------------------------------
 
     def login(self, user: str, password: str | Secret) -> Login:
         """Exchange a user and password for tokens, without changing who this client is.
+
+        Args:
+            user: User id.
+            password: Its password.
+
+        Returns:
+            An access token, a refresh token, and until when they are good.
 
         Raises:
             AuthError: The server refuses.
@@ -565,6 +594,12 @@ class Client:
     def refresh_access_token(self, refresh_token: str | Secret) -> Login:
         """Exchange a refresh token for new tokens, without changing who this client is.
 
+        Args:
+            refresh_token: As ``login`` returned it; it stays good until it ends.
+
+        Returns:
+            New tokens.
+
         Raises:
             AuthError: The server refuses.
 
@@ -574,7 +609,10 @@ class Client:
         return session.refresh(self._http, secret, timeout=self._timeouts.auth)
 
     def health_check(self) -> Health:
-        """Ask whether the server is up; details are told to clients on its own machine only.
+        """Ask whether the server is up.
+
+        Returns:
+            Its state; version and build for clients on its own machine only.
 
         Source: KalamDB HTTP reference, section 14.3.
         """
@@ -586,6 +624,9 @@ class Client:
     def cluster_health_check(self) -> ClusterHealth:
         """Ask for the state of the cluster; works on the server's own machine only.
 
+        Returns:
+            Its nodes, and which of them leads.
+
         Raises:
             PermissionDeniedError: The client is on another machine.
 
@@ -595,6 +636,9 @@ class Client:
 
     def check_setup_status(self) -> SetupStatus:
         """Ask whether the server waits for its first set-up.
+
+        Returns:
+            Whether it does, and what it says.
 
         Raises:
             PermissionDeniedError: The client is on another machine.
@@ -613,6 +657,9 @@ class Client:
             password: The administrator's password, 8 to 72 bytes.
             root_password: The password of root, 8 to 72 bytes.
             email: The administrator's mail address.
+
+        Returns:
+            The administrator.
 
         Raises:
             ServerError: Already configured, a weak password, or a bad user id.

@@ -163,6 +163,9 @@ class LiveEvents:
         Args:
             timeout: Seconds to wait; None for ever.
 
+        Returns:
+            The event.
+
         Raises:
             RequestTimeoutError: None came in time; also a TimeoutError.
             SlowConsumerError: The queue was full; all events before that have been returned.

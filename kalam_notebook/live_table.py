@@ -434,7 +434,14 @@ class LiveTable:
         return self._follower.verify(timeout=timeout)
 
     def refresh(self, *, timeout: float = 120.0) -> Proof:
-        """Read everything anew and swap it in at once; otherwise as ``verify``."""
+        """Read everything anew and swap it in at once; otherwise as ``verify``.
+
+        Args:
+            timeout: Seconds it may take.
+
+        Returns:
+            The proof; see ``verify``.
+        """
         self._check_not_paused()
         return self._follower.verify(timeout=timeout, reread=True)
 
@@ -479,6 +486,9 @@ class LiveTable:
 
         It runs on a thread of its own for this table; changes that come while it runs are told by one more call. What
         it raises is logged and shown as a warning.
+
+        Args:
+            callback: Called with this table.
 
         Returns:
             A function that ends it.

@@ -25,6 +25,9 @@ def replay(path: str | os.PathLike[str], *, speed: float = 1.0) -> LiveTable:
         path: The file.
         speed: How many recorded seconds pass in one; ``float("inf")`` for everything at once.
 
+    Returns:
+        A live table without a server.
+
     Raises:
         ConfigError: ``speed`` is not greater than 0.
         RecordingError: The file cannot be read, is no recording, or breaks off before its first rows.

@@ -85,7 +85,7 @@ class QueryResult:
         return self._table is not None
 
     def arrow(self) -> pa.Table:
-        """The rows as an Arrow table, columns in SELECT order.
+        """Give the rows as an Arrow table, columns in SELECT order.
 
         Raises:
             ResultError: The statement returns no rows.
@@ -98,7 +98,7 @@ class QueryResult:
         return self._table
 
     def df(self) -> pd.DataFrame:
-        """The rows as a DataFrame; types as ``frames.to_pandas`` says.
+        """Give the rows as a DataFrame, with the types of ``kalam.query``.
 
         Raises:
             ResultError: The statement returns no rows.
@@ -106,7 +106,7 @@ class QueryResult:
         return to_pandas(self.arrow(), bind=self._bind)
 
     def polars(self) -> pl.DataFrame:
-        """The rows as a polars frame.
+        """Give the rows as a polars frame.
 
         Raises:
             ResultError: The statement returns no rows, or two columns have one name.

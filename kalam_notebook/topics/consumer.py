@@ -190,6 +190,9 @@ class Consumer:
         Args:
             message: Acknowledge up to this message of its partition, that one included; None for all.
 
+        Returns:
+            What the group has acknowledged, and how many messages had to be held back.
+
         Raises:
             ConfigError: It is no message, or one of another topic.
             TopicError: The topic was made anew since; nothing is acknowledged.

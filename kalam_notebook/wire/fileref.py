@@ -55,7 +55,12 @@ class FileRef:
     table: str | None = None
 
     def bind(self, namespace: str, table: str) -> FileRef:
-        """The same reference, bound to the table it belongs to."""
+        """Give the same reference, bound to the table it belongs to.
+
+        Args:
+            namespace: The table's namespace.
+            table: Its name without the namespace.
+        """
         return replace(self, namespace=namespace, table=table)
 
     @property
@@ -77,7 +82,11 @@ class FileRef:
         return safe_file_name(self.name) or safe_file_name(f"{self.id}.bin") or "file.bin"
 
     def path(self, namespace: str | None = None, table: str | None = None) -> str:
-        """The download path ``/v1/files/{namespace}/{table}/{sub}/{stored_name}``, each part percent-encoded.
+        """Give the download path ``/v1/files/{namespace}/{table}/{sub}/{stored_name}``, each part percent-encoded.
+
+        Args:
+            namespace: Namespace of the table; None for that of the reference.
+            table: Its name; None for that of the reference.
 
         Raises:
             ConfigError: Neither the arguments nor the reference name a table, or a part of the path is none.
@@ -92,7 +101,7 @@ class FileRef:
         return "/v1/files/" + "/".join(_path_part(name, part) for name, part in parts.items())
 
     def to_json(self) -> str:
-        """The JSON text that a FILE column stores."""
+        """Give the JSON text that a FILE column stores."""
         fields = ("id", "sub", "name", "size", "mime", "sha256")
         return orjson.dumps({field: getattr(self, field) for field in fields}).decode()
 

@@ -93,6 +93,31 @@ def test_the_reference_has_every_public_name(site):
     assert sorted(set(public_names()) - described(site)) == []
 
 
+def public_functions():
+    for module in (kalam_notebook, errors, events):
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isfunction(value):
+                yield name, value
+            if inspect.isclass(value):
+                members = vars(value).items()
+                yield from (
+                    (f"{name}.{member}", what) for member, what in members if member[0] != "_" and callable(what)
+                )
+
+
+@pytest.mark.parametrize(("name", "function"), sorted(public_functions(), key=lambda one: one[0]))
+def test_a_docstring_says_what_to_expect(name, function):
+    """It begins with a verb. What a function takes is told, unless the docstring says whose it is, too."""
+    text = inspect.getdoc(function)
+    assert text
+    assert not re.match(r"(The|A|An|What|This)\b", text), text.splitlines()[0]
+    if "wise as ``" not in text and not text.startswith("See ``"):
+        assert [
+            given for given in inspect.signature(function).parameters if given != "self" and given not in text
+        ] == []
+
+
 def test_the_reference_names_every_function_of_the_module(site):
     page = (site / "api" / "index.html").read_text(encoding="utf-8")
     missing = [name for name in kalam_notebook.__all__ if not re.search(rf"\b{name}\b", page)]

@@ -238,7 +238,7 @@ class Client:
             sql: One statement that returns rows.
             params: Values for ``$1 …``; see ``execute_query``.
             namespace: Namespace of table names that have none; None for the client's.
-            max_rows: Rows after which reading stops, with a visible notice; None for all.
+            max_rows: Rows after which reading stops, with a visible notice: a million, or None for all.
             engine: ``server``, or ``local`` to copy the tables exactly and run the query in this process.
             strict: Raise when it cannot be made sure that the result is complete, instead of warning.
             progress: Whether a reading that takes longer than half a second shows how far it is, in a notebook or a
@@ -368,7 +368,7 @@ class Client:
             sql: As for ``query``.
             params: Values for ``$1 …``; see ``execute_query``.
             namespace: Namespace of table names that have none; None for the client's.
-            batch_rows: Rows of a batch, at most.
+            batch_rows: Rows of a batch, at most: 50,000.
             max_rows: Rows after which reading stops, with a visible notice; None for all.
             strict: Raise in the end when it cannot be made sure that the batches were complete, instead of warning.
             allow_unsafe: As for ``query``.
@@ -751,11 +751,11 @@ class Client:
             params: Values for ``$1 …``, as for ``execute_query``; they go as literals, because the server
                 takes none here.
             namespace: Namespace of a table name that has none; None for the client's.
-            batch_size: Rows of one ``InitialBatch``, up to 999; None for changes only.
+            batch_size: Rows of one ``InitialBatch``, 999 at most and by default; None for changes only.
             last_rows: Only so many rows at first, up to ``batch_size``. The server sends the wrong ones when there are
                 more.
             from_seq: Only rows written after this ``_seq``, for example ``last_seq`` of former events.
-            max_queue: Events that may wait to be taken.
+            max_queue: Events that may wait to be taken, 10,000 unless told otherwise.
             on_full: When more come, ``error`` ends the stream with ``SlowConsumerError`` after those that wait, and
                 ``block`` reads nothing more until there is room, and tells that.
 

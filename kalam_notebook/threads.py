@@ -17,6 +17,9 @@ __all__ = ["Bell", "Flag", "Worker"]
 #: Seconds of one wait at most: ringing that an interrupt cut short is heard after that.
 _LONGEST_WAIT = 1.0
 
+#: Seconds that a new thread is waited for, which the system may not give.
+_START_TIMEOUT = 10.0
+
 
 class Bell:
     """Tells any number of threads that something is new; ringing never waits.
@@ -94,9 +97,9 @@ class Flag:
 
 
 class Worker(threading.Thread):
-    """A daemon thread that is started in one step, and that anybody may start again or wait for at any time.
+    """A daemon thread that anybody may start again or wait for at any time.
 
-    ``Thread.start`` waits until the thread runs. An interrupt in there leaves open whether it ever will, and can keep
+    An interrupt in ``Thread.start``, which waits until the thread runs, leaves open whether it ever will, and can keep
     the new thread from it for ever.
 
     Args:
@@ -109,17 +112,19 @@ class Worker(threading.Thread):
         self._work = work
         self._is_wanted = self._is_launched = False
         self._launching = threading.Lock()
-        self._done = Flag()
+        self._running, self._done = Flag(), Flag()
 
     def start(self) -> None:
-        """Have it started; nothing happens the second time."""
+        """Start it, and wait until it runs; nothing happens the second time."""
         self._is_wanted = True
         if not self._is_launched:
-            # Waits for the thread where no interrupt can come.
+            # ``Thread.start`` waits where no interrupt can come.
             _thread.start_new_thread(self._launch, ())
+            self._running.wait(_START_TIMEOUT)
 
     def run(self) -> None:
         """Do the work."""
+        self._running.set()
         try:
             self._work()
         finally:

@@ -1,8 +1,10 @@
 """Interrupts at chosen moments: where CPython can raise ``KeyboardInterrupt``, entering a function or behind a call."""
 
+import _thread
 import gc
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +22,15 @@ import kalam_notebook as kalam
 _OURS = "kalam-"
 
 
+class _CtrlC(int):
+    """Raises the flag of Ctrl-C when its ``now`` is read: behind a call, Python would look at the flag too soon."""
+
+    now = property(_thread.interrupt_main)
+
+
+_CTRL_C = _CtrlC(signal.SIGINT)
+
+
 class _Places:
     """Counts the places that a call comes by, and interrupts it at one of them."""
 
@@ -32,7 +43,8 @@ class _Places:
         if event in ("call", "c_return") and self._where(frame, event, called):
             self.count += 1
             if self.count == self._place:
-                raise KeyboardInterrupt  # Python calls a profiler that raised no more.
+                sys.setprofile(None)
+                _CTRL_C.now  # noqa: B018 - Python looks at the flag when this has returned, and raises there.
 
 
 def count_places(call, where=lambda frame, event, called: True):
@@ -47,16 +59,20 @@ def count_places(call, where=lambda frame, event, called: True):
 
 
 def interrupt(call, place, where=lambda frame, event, called: True):
-    """Call, and interrupt at the n-th place; tell whether the interrupt came through."""
+    """Call, and interrupt at the n-th place, on the main thread; tell whether the interrupt came through."""
     # What is raised in a destructor is shown and goes no further; pytest would be interrupted at showing it.
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    sys.setprofile(_Places(place, where))
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        call()
+        try:
+            sys.setprofile(_Places(place, where))
+            call()
+        finally:
+            sys.setprofile(None)
     except KeyboardInterrupt:
         return True
     finally:
-        sys.setprofile(None)
+        signal.signal(signal.SIGINT, handler)
         sys.unraisablehook = hook
     return False
 

@@ -23,6 +23,8 @@ DEEPEST = 10_000
 _FLAT = frozenset("(),.;")
 #: Words that stand between the two sides of an operator, or behind its one side.
 _OPERATORS = frozenset(["AND", "OR", "IS", "IN", "LIKE", "ILIKE", "SIMILAR", "BETWEEN", "AT"])
+#: Words that begin a further item of a CASE.
+_BRANCHES = frozenset(["WHEN", "THEN", "ELSE"])
 #: Words that bring a further table or a further SELECT.
 _PARTS = frozenset(["SELECT", "JOIN"])
 #: Words that end a FROM.
@@ -45,19 +47,21 @@ def refusal(sql: str) -> str:
 
 @dataclass(slots=True)
 class _List:
-    """What stands between two parentheses, items between commas.
+    """What stands between two parentheses, or CASE and END; items between commas, or WHEN, THEN and ELSE.
 
     Attributes:
         operators: Levels of the present item.
         inner: Levels of the deepest parenthesis in it.
         deepest: Levels of the deepest item so far.
         is_from: Whether its items are tables.
+        is_case: Whether it ends with END.
     """
 
     operators: int = 0
     inner: int = 0
     deepest: int = 0
     is_from: bool = False
+    is_case: bool = False
 
     def end_item(self) -> None:
         self.deepest = max(self.deepest, self.operators + self.inner)
@@ -69,15 +73,15 @@ def _levels(tokens: Sequence[Token]) -> int:
     parts, lists = 0, [_List()]
     for token in tokens:
         present, word = lists[-1], token.word
-        if token.text == "(":
-            lists.append(_List())
-        elif token.text == ")" and len(lists) > 1:
+        if token.text == "(" or word == "CASE":
+            lists.append(_List(is_case=word == "CASE"))
+        elif (token.text == ")" or (word == "END" and present.is_case)) and len(lists) > 1:
             present.end_item()
             lists.pop()
             lists[-1].inner = max(lists[-1].inner, present.deepest)
-        elif token.text == ",":
+        elif token.text == "," or word in _BRANCHES:
             present.end_item()
-            parts += present.is_from
+            parts += present.is_from and not word
         elif word in _PARTS:
             parts += 1
         elif word in _OPERATORS or (token.kind is Kind.SYMBOL and token.text not in _FLAT):

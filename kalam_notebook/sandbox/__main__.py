@@ -24,6 +24,8 @@ from kalam_notebook.sandbox.options import Options
 # Rates that a notebook's cells hit when they are run all at once; the socket's 50 messages a second stay.
 _RATES = ("queries_per_second", "auth_per_second", "requests_per_second")
 _RAISED = 1_000_000
+# Virtual memory, of which only what is touched is used.
+_ENGINE_STACK_BYTES = 64 * 1024 * 1024
 # Seconds between two looks whether the parent process is still the same.
 _PARENT_INTERVAL = 0.5
 # Seconds that open requests and sockets get when the server stops.
@@ -36,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the server until it is told to stop."""
     arguments = vars(_parser().parse_args(argv))
     until_stdin_closes = arguments.pop("until_stdin_closes")
+    # The engine's own threads evaluate expressions as deep as those that it has planned; read before the first starts.
+    os.environ["RUST_MIN_STACK"] = str(_ENGINE_STACK_BYTES)
     try:
         asyncio.run(_serve(_options(arguments), until_stdin_closes=until_stdin_closes))
     except ModuleNotFoundError as error:

@@ -21,6 +21,7 @@ from kalam_notebook.sandbox.routes.scans import add_scan_routes
 from kalam_notebook.sandbox.routes.sql import add_sql_route
 from kalam_notebook.sandbox.routes.topics import add_topic_routes
 from kalam_notebook.sandbox.server import Sandbox
+from kalam_notebook.sandbox.threads import DeepThreads
 
 _Answer = TypeVar("_Answer")
 
@@ -28,6 +29,8 @@ _Answer = TypeVar("_Answer")
 async def _running(app: web.Application) -> AsyncIterator[None]:
     """Join the live part to the SQL part, and load what the first query would wait for."""
     loop = asyncio.get_running_loop()
+    # Where all blocking work goes; SQL among it.
+    loop.set_default_executor(DeepThreads(thread_name_prefix="sql"))
     system = app[SANDBOX].server.system
     registry = app[LIVE_REGISTRY]
     # SQL runs in worker threads, the registry belongs to the loop.

@@ -155,6 +155,7 @@ def test_what_is_too_deep_is_told_before_it_is_planned(sql):
     [
         "SELECT id FROM t WHERE id IN (" + ", ".join(f"-{i} + 1" for i in range(15_000)) + ")",
         "SELECT " + ", ".join(f"id + {i}" for i in range(15_000)) + " FROM t",
+        "SELECT CASE " + " ".join(f"WHEN id = {i} THEN id + {i}" for i in range(15_000)) + " END FROM t",
         "SELECT '" + "+" * 50_000 + "' AS v -- " + "+" * 50_000,
         "SELECT coalesce(" + ", ".join(["(id + 1)"] * 15_000) + ") FROM t",
     ],

@@ -148,6 +148,9 @@ def _split(text: str, word: str) -> list[str]:
 
 
 def _nodes(plan: LogicalPlan) -> Iterator[LogicalPlan]:
-    yield plan
-    for child in plan.inputs():
-        yield from _nodes(child)
+    """Yield all nodes in any order; without recursion, since a UNION is as deep as it is long."""
+    waiting = [plan]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += node.inputs()

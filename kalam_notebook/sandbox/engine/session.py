@@ -13,9 +13,11 @@ import pyarrow as pa
 from datafusion import DataFrame, LogicalPlan, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
 
 from kalam_notebook.sandbox.backend import SqlFailed
+from kalam_notebook.sandbox.engine.bounds import check_depth, check_setting, refused_copy
 from kalam_notebook.sandbox.engine.casting import cast_cells
 from kalam_notebook.sandbox.engine.failures import engine_failure, engine_text, told_as_failure
 from kalam_notebook.sandbox.engine.functions import register_functions
+from kalam_notebook.sandbox.errors import unsupported
 from kalam_notebook.sandbox.store.versions import empty
 
 # Sessions kept for later requests, over all users.
@@ -60,6 +62,7 @@ class Session:
             SqlFailed: There is no such setting, or the value does not fit.
         """
         self.is_configured = True
+        check_setting(sql)
         with told_as_failure():
             self.context.sql(sql)
 
@@ -98,9 +101,12 @@ class Session:
             self.context.deregister_table(name)
 
     def put_view(self, name: str, query: str) -> None:
-        """Define a view over the tables as they are filled now; one over missing tables is left out."""
+        """Define a view over the tables as they are filled now; one that cannot be planned is left out."""
         self.context.sql(f"DROP VIEW IF EXISTS {name}")
-        with suppress(ValueError):
+        if "\0" in query:
+            return  # The engine's bindings abort over a NUL in a name.
+        with suppress(ValueError, SqlFailed):
+            check_depth(query)
             self.context.sql(f"CREATE VIEW {name} AS {query}")
 
     def plan(self, sql: str, params: Mapping[str, object] | None = None) -> DataFrame:
@@ -109,13 +115,35 @@ class Session:
         Raises:
             SqlFailed: The engine refuses the text.
         """
+        check_depth(sql)
+        if "\0" in sql:
+            self._check_names(sql)
         try:
-            frame = self.context.sql(sql, options=self._read_only, param_values=dict(params) if params else None)
-        except Exception as failed:
-            if "DDL not supported" in str(failed) or "Statement not supported" in str(failed):
+            with told_as_failure():
+                frame = self.context.sql(sql, options=self._read_only, param_values=dict(params) if params else None)
+        except SqlFailed as failed:
+            if "DDL not supported" in failed.message or "Statement not supported" in failed.message:
                 raise engine_text("Error during planning: SELECT … INTO is not available in the sandbox") from None
-            raise engine_failure(failed) from None
+            raise
+        if "COPY" in sql.upper() and (refused := refused_copy(frame.logical_plan().display_indent())):
+            raise refused
         return frame
+
+    def _check_names(self, sql: str) -> None:
+        """Refuse a NUL in the name or type of a column, over which the engine's bindings abort the process.
+
+        Raises:
+            SqlFailed: There is one.
+        """
+        try:
+            batches = self.context.sql(f"DESCRIBE {sql}").collect()
+        except Exception:
+            return  # No SELECT, or a broken one: the names are those of a table, or there are none.
+        for batch in batches:
+            names, kinds = batch.column(0).to_pylist(), batch.column(1).to_pylist()
+            # The name of a type shows it escaped.
+            if any("\0" in name for name in names) or any("\\0" in kind for kind in kinds):
+                raise unsupported("The character NUL in the name of a column")
 
     def optimized(self, frame: DataFrame) -> LogicalPlan:
         """Optimise a plan.

@@ -1,0 +1,191 @@
+"""SQL that was written to end the server, or to reach the files behind it: it is answered or refused, and all goes on.
+
+The server has a process of its own here, since what these tests are about would end that of the tests.
+"""
+
+import httpx
+import pytest
+from serving import serving
+
+from kalam_notebook import sandbox
+from kalam_notebook.sandbox.backend import SqlFailed
+from kalam_notebook.sandbox.engine.bounds import DEEPEST, check_depth
+
+
+class Attacked:
+    """A server in its own process, and what it answers."""
+
+    def __init__(self, server):
+        self.server = server
+        self._client = httpx.Client(base_url=server.url, timeout=60, trust_env=False)
+        login = {"user": "root", "password": server.root_password}
+        token = self._client.post("/v1/api/auth/login", json=login).json()["access_token"]
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def post(self, sql, params=None):
+        body = {"sql": sql} if params is None else {"sql": sql, "params": params}
+        return self._client.post("/v1/api/sql", json=body, headers=self._headers)
+
+    def rows(self, sql, params=None):
+        answer = self.post(sql, params)
+        assert answer.status_code == 200, answer.text[:500]
+        return answer.json()["results"][-1]["rows"]
+
+    def refusal(self, sql, params=None):
+        answer = self.post(sql, params)
+        assert answer.status_code == 400, answer.text[:500]
+        return answer.json()["error"]["message"]
+
+    def close(self):
+        self._client.close()
+
+
+@pytest.fixture(scope="module")
+def attacked():
+    with sandbox.start() as server:
+        attacked = Attacked(server)
+        attacked.post("CREATE NAMESPACE h")
+        attacked.post("CREATE TABLE h.t (id INT PRIMARY KEY, x TEXT) WITH (TYPE = 'SHARED')")
+        attacked.post("INSERT INTO h.t (id, x) VALUES (1, 'a'), (2, 'b')")
+        yield attacked
+        assert attacked.rows("SELECT id FROM h.t WHERE id = 1") == [[1]], "the rows are gone"
+        attacked.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "count"),
+    [
+        ("SELECT id FROM h.t WHERE " + " OR ".join(f"id = {i}" for i in range(1_000)), 2),
+        ("SELECT count(*) AS n FROM (" + " UNION ALL ".join(f"SELECT {i} AS v" for i in range(1_200)) + ") AS q", 1),
+        (" EXCEPT ".join(f"SELECT {i} AS v" for i in range(200)), 1),
+        ("SELECT " + " + ".join(["id"] * 500) + " AS v FROM h.t", 2),
+        ("SELECT id" + "::BIGINT" * 1_500 + " AS v FROM h.t", 2),
+        ("SELECT CASE " + " ".join(f"WHEN id = {i} THEN {i}" for i in range(5_000)) + " END AS v FROM h.t", 2),
+        ("SELECT id FROM h.t WHERE id IN (" + ", ".join(f"-{i}, {i}" for i in range(10_000)) + ")", 2),
+        ("SELECT " + "abs(" * 24 + "id" + ")" * 24 + " AS v FROM h.t", 2),
+    ],
+    ids=["or", "union", "except", "plus", "cast", "case", "in", "calls"],
+)
+def test_what_the_real_server_answers_is_answered(attacked, sql, count):
+    assert len(attacked.rows(sql)) == count
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM h.t WHERE " + " OR ".join(f"id = {i}" for i in range(7_600)),
+        " UNION ".join(f"SELECT {i}" for i in range(5_000)),
+        "SELECT " + " + ".join(["1"] * 20_000),
+        "SELECT 1 FROM " + ", ".join(f"h.t AS t{i}" for i in range(5_000)),
+        "SELECT (1" + " + 1" * 2_500 + ")" + " * 1" * 2_500,
+        "SELECT CASE WHEN true THEN 1" + " + 1" * 2_500 + " END" + " * 1" * 2_500,
+        "WITH c0 AS (SELECT 1)" + "".join(f", c{i} AS (SELECT * FROM c{i - 1})" for i in range(1, 5_000)) + " SELECT 1",
+        "EXPLAIN SELECT " + " + ".join(["1"] * 20_000),
+        "DELETE FROM h.t WHERE " + " OR ".join(f"id = {i}" for i in range(9, 7_600)),
+        "INSERT INTO h.t (id) SELECT " + " + ".join(["1"] * 20_000),
+        "SELECT " + "(" * 60 + "1" + ")" * 60,
+        "SELECT * FROM " + "(SELECT * FROM " * 60 + "h.t" + ")" * 60,
+    ],
+)
+def test_what_is_too_deep_is_refused(attacked, sql):
+    assert "RecursionLimitExceeded" in attacked.refusal(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT '\0'",
+        'SELECT 1 AS "a\0b"',
+        'SELECT q.* FROM (SELECT id AS "\0" FROM h.t) AS q',
+        'SELECT struct(1 AS "a\0") AS v',
+        'WITH a AS (SELECT 1 AS "x\0") SELECT * FROM a ORDER BY 1',
+    ],
+)
+def test_a_nul_in_the_name_of_a_column_is_refused(attacked, sql):
+    assert "The character NUL in the name of a column is not available" in attacked.refusal(sql)
+
+
+def test_a_nul_in_a_view_leaves_it_out(attacked):
+    attacked.post('CREATE VIEW h.v AS SELECT id AS "q\0" FROM h.t')
+    assert "Table not found" in attacked.refusal("SELECT * FROM h.v")
+    attacked.post("DROP VIEW h.v")
+
+
+def test_a_nul_in_a_value_is_a_value(attacked):
+    assert attacked.rows("SELECT 'a\0b' AS v") == [["a\0b"]]
+    assert attacked.rows("SELECT $1 AS v", ["\0"]) == [["\0"]]
+    attacked.rows("SELECT 1; DELETE FROM h.t WHERE x = '\0'; SELECT 1")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "datafusion.execution.batch_size = 1000000000000",
+        "datafusion.execution.batch_size = '+1000000000000'",
+        "datafusion.sql_parser.recursion_limit = 100000",
+        "datafusion.runtime.memory_limit = '100G'",
+        "datafusion.runtime.temp_directory = '/tmp/elsewhere'",
+        'DataFusion . "runtime" /* */ . memory_limit = 1',
+        "datafusion.catalog.location = '/'",
+    ],
+)
+def test_settings_that_lift_a_bound_are_refused(attacked, setting):
+    assert "not available in the sandbox server" in attacked.refusal(f"SET {setting}; SELECT count(*) FROM h.t")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "s.csv").write_text("a,b\n1,2\n")
+    yield tmp_path
+    assert [path.name for path in tmp_path.iterdir()] == ["s.csv"], "something was written"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY (SELECT 1) TO '{}/out.csv'",
+        "COPY h.t TO '{}/out.csv'",
+        "EXPLAIN COPY (SELECT 1) TO '{}/out.csv'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{}/out.csv'",
+        "explain analyze verbose cOPY h.t to '{}/out.csv'",
+        "EXPLAIN ANALYZE EXPLAIN ANALYZE COPY (SELECT 1) TO '{}/out.csv'",
+        "EXPLAIN ANALYZE /* */ COPY (SELECT 1) TO '{}/out.csv' STORED AS PARQUET",
+        "DESCRIBE COPY (SELECT 1) TO '{}/out.csv'",
+        "EXECUTE AS USER 'root' (COPY (SELECT 1) TO '{}/out.csv')",
+        "EXECUTE AS USER 'root' (EXPLAIN ANALYZE COPY (SELECT 1) TO '{}/out.csv')",
+        "WITH a AS (SELECT 1) COPY a TO '{}/out.csv'",
+        "SELECT 1; COPY (SELECT 1) TO '{}/out.csv'",
+        "SELECT 1 INTO OUTFILE '{}/out.csv'",
+        "CREATE EXTERNAL TABLE h.x STORED AS CSV LOCATION '{}/s.csv'",
+        "EXPLAIN ANALYZE CREATE EXTERNAL TABLE h.x STORED AS CSV LOCATION '{}/s.csv'",
+        "CREATE VIEW h.w AS COPY (SELECT 1) TO '{}/out.csv'; SELECT * FROM h.w",
+        "SELECT * FROM '{}/s.csv'",
+        'SELECT * FROM "{}/s.csv"',
+        "SELECT * FROM read_csv('{}/s.csv')",
+        "SELECT * FROM read_parquet('{}/s.csv')",
+        "SELECT * FROM read_json('{}/s.csv')",
+        "SELECT * FROM parquet_metadata('{}/s.csv')",
+        "CREATE FUNCTION f() RETURNS INT LANGUAGE C AS '{}/s.csv'",
+        "SET datafusion.runtime.temp_directory = '{}/spill'",
+    ],
+)
+def test_no_statement_reaches_a_file(attacked, folder, sql):
+    assert attacked.refusal(sql.format(folder))
+    attacked.post("DROP VIEW h.w")
+
+
+@pytest.mark.parametrize("depth", [DEEPEST, DEEPEST + 1])
+def test_the_depth_of_a_text_is_counted_once_for_each_operator(depth):
+    sql = "SELECT 1" + " + 1" * (depth - 1)
+    if depth == DEEPEST:
+        check_depth(sql)
+        return
+    with pytest.raises(SqlFailed, match=f"limit of the sandbox server: {DEEPEST} levels, found: {depth}"):
+        check_depth(sql)
+
+
+def test_deep_sql_of_a_live_query_is_refused_as_well():
+    with serving() as served:
+        sandbox_ = served.sandbox
+        with pytest.raises(SqlFailed, match="RecursionLimitExceeded"):
+            sandbox_.select(sandbox_.authenticate(served.token()), "SELECT " + " + ".join(["1"] * 20_000))

@@ -28,7 +28,7 @@ from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, IncompleteResultWarning, QueryResponse, QueryResult
 from kalam_notebook.settings import Secret, Settings, Timeouts, resolve
-from kalam_notebook.texts import shown
+from kalam_notebook.texts import in_line
 from kalam_notebook.transport import files, session
 from kalam_notebook.transport.files import FileSource
 from kalam_notebook.transport.http import HttpTransport, Request
@@ -149,7 +149,7 @@ class Client:
     def __repr__(self) -> str:
         if "_closed" not in vars(self):  # It could not be made, and a verbose traceback shows it all the same.
             return "<KalamDB, not made>"
-        who = f" as {shown(self.user, 100, lines=False)}" if self.user else ""
+        who = f" as {in_line(self.user)}" if self.user else ""
         return f"<KalamDB {self.url}{who}{', closed' if self._closed else ''}>"
 
     def __enter__(self) -> Client:

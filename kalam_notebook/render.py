@@ -26,6 +26,8 @@ WHOLE_CHARS = 1_000
 #: Longer texts may be wider than a column, of wide characters such as 語 and W; they get a tooltip. As in ``cells.ts``.
 NARROW_CHARS = 32
 TEXT_CHARS = 40
+#: Of a message. The help of the magics is shorter.
+_MESSAGE_CHARS = 10_000
 #: More columns than this are left out, and the count line says so.
 MAX_COLUMNS = 50
 
@@ -141,7 +143,7 @@ def render_message_html(message: str, *, notices: Sequence[str] = (), aligned: b
         notices: Warnings, shown above it.
         aligned: Whether words stand below each other by their number of characters, as in a help text.
     """
-    text = escape("\n".join(_one_line(line) for line in message.splitlines()))
+    text = escape("\n".join(_one_line(line) for line in shown(message, _MESSAGE_CHARS).split("\n")))
     notes = "".join(map(_note_html, notices))
     name = "kalam-foot kalam-aligned" if aligned else "kalam-foot"
     return f'{_OPEN}{notes}<div class="{name}" style="white-space: pre-wrap">{text}</div></div>'

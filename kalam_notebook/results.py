@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kalam_notebook.errors import ResultError
 from kalam_notebook.frames import to_pandas, to_polars, unsliced
-from kalam_notebook.texts import shown
+from kalam_notebook.texts import in_line, shown
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class QueryResult:
 
     def __repr__(self) -> str:
         if self._table is None:
-            return f"<QueryResult {shown(self.message or str(self.row_count), lines=False)}>"
+            return f"<QueryResult {in_line(self.message or str(self.row_count))}>"
         return f"<QueryResult {self.row_count} rows × {len(self.columns)} columns>"
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ is shown as a sign for itself; a text that nobody would read to its end is cut, 
 
 from __future__ import annotations
 
-__all__ = ["MAX_CHARACTERS", "shown", "visible"]
+__all__ = ["MAX_CHARACTERS", "in_line", "shown", "visible"]
 
 #: Characters of a message that are shown. The server's own texts with the names of all columns are shorter.
 MAX_CHARACTERS = 2_000
@@ -46,3 +46,8 @@ def shown(text: str, limit: int = MAX_CHARACTERS, *, lines: bool = True) -> str:
     if text.isprintable():
         return text
     return text.replace("\r\n", "\n").translate(_LINES if lines else _IN_MESSAGES)
+
+
+def in_line(text: str, limit: int = 200) -> str:
+    """A text as it can stand in the middle of a line."""
+    return shown(text, limit, lines=False)

@@ -47,6 +47,7 @@ from kalam_notebook.live.states import (
     first_line,
 )
 from kalam_notebook.live.subscriptions import Subscriptions
+from kalam_notebook.texts import in_line
 from kalam_notebook.wire.live import (
     AuthErrorMessage,
     AuthSuccess,
@@ -201,9 +202,9 @@ class LiveProtocol:
             case AuthSuccess() if self.status.state is State.AUTHENTICATING:
                 self._authenticated(now)
             case AuthErrorMessage():
-                self._lose(Failure(message.message, is_refusal=True), now)
+                self._lose(Failure(in_line(message.message), is_refusal=True), now)
             case ErrorMessage() if message.subscription_id in _CONNECTION_IDS:
-                self._lose(Failure(f"{message.code}: {message.message}"), now)
+                self._lose(Failure(in_line(f"{message.code}: {message.message}")), now)
             case ErrorMessage():
                 self._events.extend(self._subscriptions.failed(message, now))
                 self._send_due(now)

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from kalam_notebook.errors import KalamError
-from kalam_notebook.texts import shown
+from kalam_notebook.texts import in_line
 from kalam_notebook.wire.live import Change, InitialDataBatch, SubscribeOptions, SubscriptionAck, Unknown
 
 __all__ = [
@@ -42,7 +42,7 @@ __all__ = [
 def first_line(error: BaseException) -> str:
     """Return an error in one line of some 200 characters, without any that a terminal would obey."""
     text = str(error).strip() or type(error).__name__
-    return shown(text.split("\n", 1)[0], 200, lines=False)
+    return in_line(text.split("\n", 1)[0])
 
 
 class State(Enum):
@@ -227,7 +227,7 @@ class Interrupted:
     @property
     def reason(self) -> str:
         """What the server said."""
-        return f"{self.code}: {self.message}"
+        return in_line(f"{self.code}: {self.message}")
 
 
 @dataclass(frozen=True, slots=True)

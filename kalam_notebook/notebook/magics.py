@@ -22,7 +22,7 @@ from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_l
 from kalam_notebook.notebook.values import look_up
 from kalam_notebook.render import render_message_html
 from kalam_notebook.results import IncompleteResultWarning, QueryResult
-from kalam_notebook.texts import shown
+from kalam_notebook.texts import in_line, shown
 from kalam_notebook.wire.shape import impersonation, shape_of
 from kalam_notebook.wire.sql import UnreadableSQL, first_word, split_statements
 
@@ -97,7 +97,7 @@ def _connect(rest: str) -> Note:
 
 def _told(client: Client) -> Note:
     version = client.health_check().version
-    server = f"KalamDB {shown(version, 40, lines=False)}" if version else "KalamDB"
+    server = f"KalamDB {in_line(version, 40)}" if version else "KalamDB"
     return Note(f"Connected to {server} at {client.url}" + (f" as {client.user}." if client.user else "."))
 
 

@@ -33,7 +33,7 @@ from kalam_notebook.errors import (
     TransportError,
 )
 from kalam_notebook.live.states import Failure, Refused, first_line
-from kalam_notebook.texts import shown
+from kalam_notebook.texts import in_line
 from kalam_notebook.transport.proxies import Proxy, through, unusable_proxy, without_socks
 
 __all__ = ["describe_failure", "subscription_error"]
@@ -116,16 +116,16 @@ _HINTS = {
 
 def _closed(exc: ConnectionClosed, way: str) -> Failure:
     if exc.rcvd is None:
-        reason = "the connection was cut" if exc.sent is None else f"a frame was refused ({_words(exc.sent.reason)})"
+        reason = "the connection was cut" if exc.sent is None else f"a frame was refused ({in_line(exc.sent.reason)})"
         return Failure(f"{reason}{way}")
-    code, text = exc.rcvd.code, _words(exc.rcvd.reason)
+    code, text = exc.rcvd.code, in_line(exc.rcvd.reason)
     reason = f"the server closed the connection ({code}{f' {text}' if text else ''})"
     return Failure(text or reason, is_refusal=True) if code == _POLICY_VIOLATION else Failure(reason)
 
 
 def _status(response: Response, who: str, url: str) -> Failure:
     status = response.status_code
-    reason = f"{who} answered HTTP {status} {_words(response.reason_phrase)}".rstrip()
+    reason = f"{who} answered HTTP {status} {in_line(response.reason_phrase)}".rstrip()
     if status == 401:
         return Failure(reason, is_refusal=True)
     if status >= 500 or status in {408, 429}:
@@ -148,11 +148,6 @@ def _target(response: Response) -> str:
     except ValueError:  # None, several, or none that is an address.
         return ""
     return f" to {host}" if _HOST.fullmatch(host) else ""
-
-
-def _words(text: str) -> str:
-    """What the other side says, as it can stand in a line."""
-    return shown(text, 200, lines=False)
 
 
 def _final(error: KalamError) -> Failure:

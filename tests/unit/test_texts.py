@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from itertools import repeat
 
 import pytest
 from hypothesis import given
@@ -12,11 +13,13 @@ from websockets.http11 import Headers, Response
 
 from kalam_notebook import errors
 from kalam_notebook.callers import warn_caller
-from kalam_notebook.live.states import first_line
+from kalam_notebook.live.protocol import _CONNECTION_IDS, LiveProtocol
+from kalam_notebook.live.states import Interrupted, Timing, first_line
 from kalam_notebook.notebook.magics import Note
 from kalam_notebook.results import QueryResult
 from kalam_notebook.texts import MAX_CHARACTERS, shown, visible
 from kalam_notebook.transport.failures import describe_failure
+from kalam_notebook.wire.live import AuthErrorMessage, ErrorMessage
 from kalam_notebook.writing.report import WriteReport
 
 #: Clears the screen, sets the title, goes back in the line, hides, reorders, ends a line, is half a letter.
@@ -99,9 +102,21 @@ def test_what_a_socket_is_refused_with():
         assert failure.error is None or not OBEYED.search(str(failure.error))
 
 
+@pytest.mark.parametrize("message", [AuthErrorMessage(LONG), ErrorMessage(next(iter(_CONNECTION_IDS)), LONG, LONG)])
+def test_what_a_live_connection_is_lost_for(message):
+    protocol = LiveProtocol(delays=lambda: repeat(1.0), timing=Timing())
+    protocol.connect()
+    protocol.opened(0.0)
+    protocol.received(message, 0.0)
+    assert_harmless(protocol.status.reason)
+    assert len(protocol.status.reason) < 300
+    assert_harmless(Interrupted(1, LONG, LONG).reason)
+
+
 def test_results_reports_notes_and_warnings():
     assert_harmless(str(QueryResult((), 0, LONG)))
     assert_harmless(repr(QueryResult((), 0, EVIL)))
+    assert len(QueryResult((), 0, "a\n" * 1_000_000)._repr_html_()) < 50_000
     assert_harmless(repr(WriteReport("app.t", "insert", notices=(LONG,))))
     assert not OBEYED.search(repr(Note(EVIL)))
     with warnings.catch_warnings(record=True) as caught:

@@ -34,7 +34,7 @@ from kalam_notebook.transport.files import FileSource
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.sql import Answer, SqlEndpoint
 from kalam_notebook.wire.answered import json_object, texts_in
-from kalam_notebook.wire.arguments import check_number, check_text
+from kalam_notebook.wire.arguments import check_function, check_number, check_seconds, check_text
 from kalam_notebook.wire.auth import Login, UserInfo, parse_user
 from kalam_notebook.wire.fileref import FileRef, check_file_ref
 from kalam_notebook.wire.guard import check_statements
@@ -71,6 +71,9 @@ DEFAULT_MAX_ROWS = 1_000_000
 
 #: Some megabytes of ten columns: large enough that requests do not count, small enough for any memory.
 DEFAULT_BATCH_ROWS = 50_000
+
+#: More only makes a server that is down look like one that is slow.
+_MOST_RETRIES = 1_000
 
 Engine = Literal["server", "local"]
 
@@ -117,6 +120,15 @@ class Client:
     ) -> None:
         secret, given = (None if value is None else Secret.of(value) for value in (password, token))
         password = token = None  # A verbose traceback shows the locals of this frame.
+        for name, text in (("url", url), ("user", user), ("profile", profile), ("namespace", namespace)):
+            if text is not None:
+                check_text(name, text)
+        for name, call in (("token_provider", token_provider), ("on_receive", on_receive), ("on_send", on_send)):
+            check_function(name, call)
+        check_seconds("timeout", timeout)
+        check_number("max_retries", max_retries, least=0, most=_MOST_RETRIES)
+        if timeouts is not None and not isinstance(timeouts, Timeouts):
+            raise ConfigError(f"timeouts is kalam.Timeouts(...), not {type(timeouts).__name__}.")
         settings = resolve(url, user=user, password=secret, token=given, token_provider=token_provider, profile=profile)
         self._settings: Settings = settings
         self._timeouts = timeouts or Timeouts(receive=timeout, auth=min(timeout or math.inf, Timeouts().auth))

@@ -10,10 +10,12 @@ from numbers import Integral
 
 from kalam_notebook.errors import ConfigError
 
-__all__ = ["check_number", "check_text"]
+__all__ = ["check_function", "check_number", "check_seconds", "check_text"]
 
 #: What the server's whole numbers hold.
 _MOST = 2**63 - 1
+#: Seconds that every system can wait.
+_LONGEST = 1_000_000_000
 
 
 def check_number(name: str, value: object, *, least: int = 1, most: int = _MOST) -> int:
@@ -36,6 +38,28 @@ def check_number(name: str, value: object, *, least: int = 1, most: int = _MOST)
         upwards = "on" if most == _MOST else f"to {most}"
         raise ConfigError(f"{name} is {given}. Give a whole number from {least} {upwards}.")
     return number
+
+
+def check_seconds(name: str, value: object) -> None:
+    """A time span, or None for no bound.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LONGEST:
+        raise ConfigError(f"{name} is a number of seconds from 0 to {_LONGEST:,}, or None for no bound.")
+
+
+def check_function(name: str, value: object) -> None:
+    """Something that can be called, or None.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if value is not None and not callable(value):
+        raise ConfigError(f"{name} is a function, not {type(value).__name__}.")
 
 
 def check_text(name: str, value: object, *, most: int | None = None) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError, FrameError, KalamError, QueryError
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.wire.arguments import check_number
+from kalam_notebook.wire.arguments import check_function, check_number
 from kalam_notebook.wire.hidden import HIDDEN_COLUMNS
 from kalam_notebook.writing.create import check_ttl, create_statement, derive_target
 from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window, look_up, look_up_settled
@@ -291,8 +291,7 @@ def _check_options(
     if chunk_rows is not None:
         check_number("chunk_rows", chunk_rows)
     check_ttl(ttl_seconds)
-    if on_progress is not None and not callable(on_progress):
-        raise ConfigError(f"on_progress is called with two numbers, and {type(on_progress).__name__} cannot be.")
+    check_function("on_progress", on_progress)
 
 
 def _notices(plan: Plan, sender: Sender, before: int | None, after: int | None) -> Iterator[str]:

@@ -173,6 +173,24 @@ def test_no_argument_of_a_client_becomes_sql(scene, victim, name, base, paramete
     assert failures == []
 
 
+@pytest.mark.parametrize("parameter", inspect.signature(kalam.Client).parameters)
+def test_no_setting_of_a_client_becomes_sql(scene, victim, parameter, monkeypatch):
+    _, server = scene
+    base = {"url": server.url, "user": "root", "password": server.root_password}
+    if parameter in {"token", "token_provider", "profile"}:
+        base = {"url": server.url}
+
+    def call(value):
+        with kalam.Client(**{**base, parameter: value}) as client:
+            repr(client)
+            if parameter not in base:  # Every other user would be another login, which costs the server much.
+                client.query("SELECT id FROM t")
+
+    failures = list(attempt(call, [*TEXTS, *OTHERS, *HUGE]))
+    victim(parameter)
+    assert failures == []
+
+
 def test_every_public_method_is_attacked():
     methods = {name for name, value in vars(kalam.Client).items() if not name.startswith("_") and callable(value)}
     assert methods == set(CALLS) | NO_CALL

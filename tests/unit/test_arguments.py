@@ -8,7 +8,7 @@ import pytest
 
 import kalam_notebook
 from kalam_notebook.errors import ConfigError, ParameterError
-from kalam_notebook.wire.arguments import check_number, check_text
+from kalam_notebook.wire.arguments import check_function, check_number, check_seconds, check_text
 from kalam_notebook.wire.params import literal, write_parameters_in
 from kalam_notebook.wire.sql import quote_name, quote_text, tokenize
 
@@ -26,6 +26,21 @@ def test_numbers():
     assert check_number("rows", 0, least=0) == 0
     with pytest.raises(ConfigError, match=r"rows is 11\. Give a whole number from 1 to 10\."):
         check_number("rows", 11, most=10)
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), 2**70, True, "1", b"1", [1]], ids=str)
+def test_what_is_no_time_span(value):
+    with pytest.raises(ConfigError, match="timeout is a number of seconds from 0 to 1,000,000,000, or None"):
+        check_seconds("timeout", value)
+
+
+def test_time_spans_and_functions():
+    for value in (None, 0, 0.5, 30):
+        check_seconds("timeout", value)
+    for value in (None, print):
+        check_function("on_send", value)
+    with pytest.raises(ConfigError, match="on_send is a function, not str"):
+        check_function("on_send", "print")
 
 
 def test_texts_are_not_shown():

@@ -14,7 +14,7 @@ from kalam_notebook.client import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Client, 
 from kalam_notebook.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.events import OnFull
 from kalam_notebook.results import QueryResponse, QueryResult
-from kalam_notebook.settings import Secret, Timeouts
+from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
 from kalam_notebook.transport.files import FileSource
 from kalam_notebook.wire.auth import Login, UserInfo
 from kalam_notebook.wire.fileref import FileRef
@@ -56,6 +56,7 @@ class AsyncClient:
         timeout: float = 30.0,
         max_retries: int = 3,
         timeouts: Timeouts | None = None,
+        max_result_bytes: int | None = MAX_RESULT_BYTES,
         compression: bool = True,
         on_receive: Callable[[str], None] | None = None,
         on_send: Callable[[str], None] | None = None,
@@ -73,6 +74,7 @@ class AsyncClient:
             timeout=timeout,
             max_retries=max_retries,
             timeouts=timeouts,
+            max_result_bytes=max_result_bytes,
             compression=compression,
             on_receive=on_receive,
             on_send=on_send,

@@ -27,7 +27,7 @@ from kalam_notebook.progress import Meter, find_surface, reporting
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results import Completeness, IncompleteResultWarning, QueryResponse, QueryResult
-from kalam_notebook.settings import Secret, Settings, Timeouts, resolve
+from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Settings, Timeouts, resolve
 from kalam_notebook.texts import in_line
 from kalam_notebook.transport import files, session
 from kalam_notebook.transport.files import FileSource
@@ -93,6 +93,7 @@ class Client:
         timeout: Seconds of silence after which a request is given up.
         max_retries: Repeats of requests that change nothing, and of those the server refused unexecuted.
         timeouts: Every phase on its own; replaces ``timeout``.
+        max_result_bytes: Bytes of one answer that are read into memory at most, 2 GB by default; None for any number.
         compression: Whether the server may compress live frames.
         on_receive: Called with every WebSocket frame received, as text without secrets.
         on_send: Called with every WebSocket frame sent, as text without secrets.
@@ -114,6 +115,7 @@ class Client:
         timeout: float = 30.0,
         max_retries: int = 3,
         timeouts: Timeouts | None = None,
+        max_result_bytes: int | None = MAX_RESULT_BYTES,
         compression: bool = True,
         on_receive: Callable[[str], None] | None = None,
         on_send: Callable[[str], None] | None = None,
@@ -134,7 +136,7 @@ class Client:
         self._timeouts = timeouts or Timeouts(receive=timeout, auth=min(timeout or math.inf, Timeouts().auth))
         self._http = HttpTransport(settings.url, timeouts=self._timeouts, max_retries=max_retries)
         self._session = session.Session(self._http, settings.credentials, auth_timeout=self._timeouts.auth)
-        self._endpoint = SqlEndpoint(self._http, self._session)
+        self._endpoint = SqlEndpoint(self._http, self._session, max_bytes=max_result_bytes)
         self._window = WindowCheck()
         self._reader = Reader(self._endpoint, self._window)
         self._writer = Writer(self._endpoint)
@@ -680,16 +682,17 @@ class Client:
         """
         own, root = Secret.of(password), Secret.of(root_password)
         password = root_password = ""
-        body = {
-            "user": check_text("user", user),
-            "password": check_text("password", own.reveal()),
-            "root_password": check_text("root_password", root.reveal()),
-            "email": None if email is None else check_text("email", email),
-        }
         request = Request(
             "POST",
             "/v1/api/auth/setup",
-            orjson.dumps(body),
+            orjson.dumps(
+                {
+                    "user": check_text("user", user),
+                    "password": check_text("password", own.reveal()),
+                    "root_password": check_text("root_password", root.reveal()),
+                    "email": None if email is None else check_text("email", email),
+                }
+            ),
             {"Content-Type": "application/json"},
         )
         return parse_user(json_object(self._http.send(request).content).get("user"))

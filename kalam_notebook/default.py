@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.client import Client
-from kalam_notebook.settings import Secret, Timeouts
+from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
 
 if TYPE_CHECKING:
     from kalam_notebook.sandbox.launcher import SandboxServer
@@ -38,6 +38,7 @@ def connect(
     timeout: float = 30.0,
     max_retries: int = 3,
     timeouts: Timeouts | None = None,
+    max_result_bytes: int | None = MAX_RESULT_BYTES,
 ) -> Client:
     """Connect to a server and make it the default for the module's functions and the magics.
 
@@ -55,6 +56,7 @@ def connect(
         timeout: Seconds of silence after which a request is given up.
         max_retries: Repeats of requests that change nothing.
         timeouts: Every phase on its own; replaces ``timeout``.
+        max_result_bytes: Bytes of one answer that are read into memory at most, 2 GB by default; None for any number.
 
     Returns:
         The client.
@@ -82,6 +84,7 @@ def connect(
         timeout=timeout,
         max_retries=max_retries,
         timeouts=timeouts,
+        max_result_bytes=max_result_bytes,
     )
     try:
         client.check_login()

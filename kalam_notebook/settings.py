@@ -23,6 +23,9 @@ URL_VARIABLE = "KALAMDB_SERVER_URL"
 PASSWORD_VARIABLE = "KALAMDB_ROOT_PASSWORD"
 LOGINS_VARIABLE = "KALAMDB_CREDENTIALS_PATH"
 
+#: Bytes of one answer that are read into memory, unless told otherwise.
+MAX_RESULT_BYTES = 2_000_000_000
+
 #: The CLI's instance when none is named.
 DEFAULT_PROFILE = "local"
 

@@ -134,7 +134,7 @@ def download(
     """
     target = _target(ref, to)
     query = {"user_id": check_text("target_user_id", user_id, most=1_000)} if user_id else None
-    request = Request("GET", path, params=query, repeatable=True)
+    request = Request("GET", path, params=query, repeatable=True, max_bytes=None)
 
     def fetch(token: Secret) -> Path:
         # Named before it is made, so that an interrupt at any moment leaves none.

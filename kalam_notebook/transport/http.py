@@ -30,11 +30,12 @@ from kalam_notebook.errors import (
     TransportError,
 )
 from kalam_notebook.settings import Secret, Timeouts
+from kalam_notebook.transport.bounded import MAX_SMALL_BYTES, bound
 from kalam_notebook.transport.http_failures import describe_failure
 from kalam_notebook.transport.library_logs import hide_cookies_in_logs
 from kalam_notebook.transport.pacing import Bucket
 from kalam_notebook.transport.proxies import open_transport, proxy_for, through
-from kalam_notebook.wire.envelope import raise_for_answer
+from kalam_notebook.wire.envelope import one_line, raise_for_answer
 
 __all__ = ["HttpTransport", "Request"]
 
@@ -62,6 +63,7 @@ class Request:
         repeatable: Whether sending it twice does the same as sending it once.
         sql: The statement, for error texts.
         timeout: Seconds of silence allowed while reading; None for the client's.
+        max_bytes: Bytes of the answer that are read at most; None for all. Of an error no more than of small answers.
     """
 
     method: str
@@ -73,6 +75,7 @@ class Request:
     repeatable: bool = False
     sql: str | None = None
     timeout: float | None = None
+    max_bytes: int | None = MAX_SMALL_BYTES
 
 
 class HttpTransport:
@@ -164,18 +167,25 @@ class HttpTransport:
             response.close()
 
     def _send_once(self, request: Request, token: Secret | None) -> httpx.Response:
-        with self._mapped_errors(request):
-            response = self._client.send(self._build(request, token))
-        self._check(response, request)
+        response = self._open_once(request, token)
+        try:
+            with self._mapped_errors(request):
+                response.read()
+        finally:
+            response.close()
         return response
 
     def _open_once(self, request: Request, token: Secret | None) -> httpx.Response:
         with self._mapped_errors(request):
             response = self._client.send(self._build(request, token), stream=True)
-            if response.status_code >= 300:
-                response.read()
         try:
-            self._check(response, request)
+            is_error = response.status_code >= 300
+            limit = MAX_SMALL_BYTES if is_error else request.max_bytes
+            bound(response, limit, is_result=request.sql is not None and not is_error)
+            if is_error:
+                with self._mapped_errors(request):
+                    response.read()
+                self._check(response, request)
         except KalamError:
             response.close()
             raise
@@ -208,19 +218,27 @@ class HttpTransport:
 
     def _check(self, response: httpx.Response, request: Request) -> None:
         if 300 <= response.status_code < 400:
-            target = httpx.URL(self.url).join(response.headers.get("location", "")).copy_with(query=None, userinfo=b"")
+            target = self._target(response.headers.get("location", ""))
             raise ProtocolError(
                 f"The server{through(self.proxy)} sent the request on to {target}.\n"
                 "The token is not sent to another address. If that is the server, connect to it: kalam.connect(url)."
             )
         raise_for_answer(
             response.status_code,
-            response.content if response.status_code >= 300 else b"",
+            response.content,
             response.headers,
             sql=request.sql,
             path=request.path,
             proxy_hint="" if self.proxy is None else self.proxy.hint,
         )
+
+    def _target(self, location: str) -> str:
+        """Where a redirect leads, without what may be secret in it."""
+        try:
+            target = httpx.URL(self.url).join(location).copy_with(query=None, fragment=None, userinfo=b"")
+        except (httpx.InvalidURL, ValueError):
+            return "something that is no address"
+        return one_line(str(target))
 
     @contextmanager
     def _mapped_errors(self, request: Request) -> Iterator[None]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalam_notebook.errors import AuthError, ProtocolError, QueryError, ServerError
-from kalam_notebook.settings import Secret
+from kalam_notebook.settings import MAX_RESULT_BYTES, Secret
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.http_failures import NoAnswerError
 from kalam_notebook.transport.session import Session, is_expired
@@ -87,10 +87,12 @@ class SqlEndpoint:
     Args:
         http: Sends.
         session: Gives tokens.
+        max_bytes: Bytes of one answer that are read at most; None for all.
     """
 
-    def __init__(self, http: HttpTransport, session: Session) -> None:
+    def __init__(self, http: HttpTransport, session: Session, *, max_bytes: int | None = MAX_RESULT_BYTES) -> None:
         self._http = http
+        self._max_bytes = max_bytes
         self._session = session
         self._on_data: Callable[[int, int], None] | None = None
 
@@ -100,7 +102,7 @@ class SqlEndpoint:
         Args:
             on_data: Called with the number of new bytes, and with that of all rows so far; 0 where it is not known.
         """
-        watched = SqlEndpoint(self._http, self._session)
+        watched = SqlEndpoint(self._http, self._session, max_bytes=self._max_bytes)
         watched._on_data = on_data
         return watched
 
@@ -114,8 +116,7 @@ class SqlEndpoint:
         Raises:
             KalamError: Refused, failed, cut off or not decodable; nothing of the answer is used then.
         """
-        body = sql_body(sql, list(params))
-        request = Request("POST", "/v1/api/sql", body, _JSON, repeatable=is_repeatable(sql), sql=sql)
+        request = self._request(sql, params, repeatable=is_repeatable(sql))
         try:
             return self.with_token(lambda token: self._read(request, token))
         except NoAnswerError as exc:
@@ -131,7 +132,7 @@ class SqlEndpoint:
         Raises:
             KalamError: As ``execute``; ProtocolError when there is not exactly one row.
         """
-        request = Request("POST", "/v1/api/sql", sql_body(sql, list(params)), _JSON, repeatable=True, sql=sql)
+        request = self._request(sql, params)
         return self.with_token(lambda token: parse_row(self._http.send(request, token=token).content))
 
     def execute_lists(
@@ -151,7 +152,7 @@ class SqlEndpoint:
             KalamError: As ``execute``.
             ProtocolError: An element does not fit its type, or there are other results than expected.
         """
-        request = Request("POST", "/v1/api/sql", sql_body(sql, list(params)), _JSON, repeatable=True, sql=sql)
+        request = self._request(sql, params)
 
         def read(token: Secret) -> list[list[pa.Array | None]]:
             decoder = ListsDecoder(types)
@@ -175,7 +176,7 @@ class SqlEndpoint:
 
     def upload(self, files: Sequence[tuple[str, Any]], sql: str) -> Answer:
         """Send a multipart request; see ``transport.files``."""
-        request = Request("POST", "/v1/api/sql", files=files, sql=sql)
+        request = Request("POST", "/v1/api/sql", files=files, sql=sql, max_bytes=self._max_bytes)
         return self.with_token(lambda token: self._read(request, token))
 
     def with_token(self, send: Callable[[Secret], T]) -> T:
@@ -212,12 +213,12 @@ class SqlEndpoint:
         if len(single) != 1:
             return
         with _reason_wanted(error):
-            self.with_token(lambda token: self._read(_batch_of(single[0]), token))
+            batch = replace(self._request(f"{single[0]}\n;\nSELECT 1"), sql=single[0])  # Both only read.
+            self.with_token(lambda token: self._read(batch, token))
 
-
-def _batch_of(sql: str) -> Request:
-    # Two statements that only read.
-    return Request("POST", "/v1/api/sql", sql_body(f"{sql}\n;\nSELECT 1", []), _JSON, repeatable=True, sql=sql)
+    def _request(self, sql: str, params: Sequence[Any] = (), *, repeatable: bool = True) -> Request:
+        body = sql_body(sql, list(params))
+        return Request("POST", "/v1/api/sql", body, _JSON, repeatable=repeatable, sql=sql, max_bytes=self._max_bytes)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from kalam_notebook.errors import PermissionDeniedError, ProtocolError
+from kalam_notebook.settings import MAX_RESULT_BYTES
 from kalam_notebook.transport.http import HttpTransport, Request
 from kalam_notebook.transport.sql import SqlEndpoint
 from kalam_notebook.wire.answered import whole_number
@@ -99,5 +100,5 @@ class TopicEndpoint:
         return parse_consumed(self._send("/v1/api/topics/consume", body, repeatable=repeatable))
 
     def _send(self, path: str, body: bytes, *, repeatable: bool) -> bytes:
-        request = Request("POST", path, body, _JSON, repeatable=repeatable)
+        request = Request("POST", path, body, _JSON, repeatable=repeatable, max_bytes=MAX_RESULT_BYTES)
         return self._sql.with_token(lambda token: self._http.send(request, token=token).content)

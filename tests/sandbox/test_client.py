@@ -267,7 +267,7 @@ def test_what_the_server_takes_is_not_refused_for_its_placeholders(client):
 @pytest.mark.parametrize("sql", [None, b"SELECT 1", 5])
 def test_a_statement_is_text(client, sql):
     for call in (client.query, client.execute_query, client.live, client.query_batches):
-        with pytest.raises(ConfigError, match="The statement is text"):
+        with pytest.raises(ConfigError, match="The statement is a text"):
             call(sql)
 
 

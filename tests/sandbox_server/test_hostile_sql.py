@@ -174,6 +174,62 @@ def test_no_statement_reaches_a_file(attacked, folder, sql):
     attacked.post("DROP VIEW h.w")
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT repeat('a', 1000000000)",
+        "SELECT repeat('a', 1000 * 1000 * 1000)",
+        "SELECT repeat('a', 9223372036854775807)",
+        "SELECT length(repeat(repeat('a', 10000), 10000))",
+        "WITH n AS (SELECT 1000000000 AS n) SELECT repeat('a', n) FROM n",
+        "SELECT repeat('a', 40000000) FROM h.t",
+        "SELECT id FROM h.t WHERE repeat(x, 100000000) = 'a'",
+        "SELECT array_repeat(1, 100000000)",
+        "SELECT array_repeat (array_repeat(1, 10000), 10000)",
+        "SELECT list_repeat('a', 1000 * 1000 * 1000)",
+        "SELECT array_repeat(1, 1000000) FROM h.t",
+        "SELECT array_length(array_resize([1], 1000000000))",
+        "SELECT lpad('a', 1000000000, 'b')",
+        "SELECT rpad('a', 1000000000)",
+        "SELECT range(0, 1000000000)",
+        "SELECT range(1000000000)",
+        "SELECT generate_series(1, 1000000000)",
+        "SELECT unnest(range(0, 1000000000)) LIMIT 1",
+        "EXPLAIN SELECT range(0, 1000000000)",
+        "DELETE FROM h.t WHERE array_length(range(0, 1000000000)) = id",
+    ],
+)
+def test_what_makes_much_of_little_is_refused_before_it_takes_memory(attacked, sql):
+    before = resident_bytes(attacked.server.pid)
+    assert "Resources exhausted: " in attacked.refusal(sql)
+    assert resident_bytes(attacked.server.pid) - before < 100_000_000
+
+
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/statm") as sizes:
+        return int(sizes.read().split()[1]) * 4096
+
+
+@pytest.mark.parametrize(
+    ("sql", "cell"),
+    [
+        ("SELECT repeat('ab', 3) AS v", "ababab"),
+        ("SELECT repeat('ab', 0) AS v", ""),
+        ("SELECT repeat('ab', -1) AS v", ""),
+        ("SELECT repeat(NULL, 2) AS v", None),
+        ("SELECT repeat('ab', NULL) AS v", None),
+        ("SELECT repeat(x, id) AS v FROM h.t WHERE id = 2", "bb"),
+        ("SELECT length(repeat('a', 1000000)) AS v", 1_000_000),
+        ("SELECT array_length(array_repeat(1, 100000)) AS v", "100000"),
+        ("SELECT array_length(range(0, 100000)) AS v", "100000"),
+        ("SELECT lpad('a', 5, 'b') AS v", "bbbba"),
+        ("SELECT count(*) AS v FROM generate_series(1, 1000000)", "1000000"),
+    ],
+)
+def test_what_is_made_within_the_memory_is_made(attacked, sql, cell):
+    assert attacked.rows(sql) == [[cell]]
+
+
 @pytest.mark.parametrize("depth", [DEEPEST, DEEPEST + 1])
 def test_the_depth_of_a_text_is_counted_once_for_each_operator(depth):
     sql = "SELECT 1" + " + 1" * (depth - 1)

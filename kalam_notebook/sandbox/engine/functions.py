@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from datafusion import ScalarUDF, SessionContext, udf
 
 from kalam_notebook.sandbox.engine.wording import one_row_only
@@ -25,9 +26,14 @@ ABSENT = (
 )  # fmt: skip
 
 
-def register_functions(context: SessionContext) -> None:
-    """Give a session the server's functions and take away those it has not."""
-    for function in _FUNCTIONS:
+def register_functions(context: SessionContext, *, memory_bytes: int) -> None:
+    """Give a session the server's functions and take away those it has not.
+
+    Args:
+        context: The engine of the session.
+        memory_bytes: What a query may take; `repeat` makes no more at once.
+    """
+    for function in (*_FUNCTIONS, _repeat(memory_bytes)):
         context.register_udf(function)
     for name in ABSENT:
         context.deregister_udf(name)
@@ -140,6 +146,21 @@ def _for_each(make: Callable[[], object], kind: pa.DataType) -> Callable[[pa.Arr
         return pa.array([make() for _ in range(len(rows))], kind)
 
     return many
+
+
+def _repeat(memory_bytes: int) -> ScalarUDF:
+    """Return `repeat`, which takes no more memory than a query has; the engine's takes 2 GB, which no pool counts."""
+
+    def repeat(texts: pa.Array, counts: pa.Array) -> pa.Array:
+        counts = pc.max_element_wise(counts, 0, skip_nulls=False)
+        # As floats, which do not overflow.
+        sizes = pc.multiply(pc.binary_length(texts).cast(pa.float64()), counts.cast(pa.float64(), safe=False))
+        total = pc.sum(sizes).as_py() or 0
+        if total > memory_bytes:
+            raise ValueError(f"Resources exhausted: repeat makes {total:.0f} bytes, and a query has {memory_bytes}")
+        return pc.binary_repeat(texts, counts)
+
+    return udf(repeat, [pa.string(), pa.int64()], pa.string(), "immutable", "repeat")
 
 
 def _uuid_v7(rows: pa.Array) -> pa.Array:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from datafusion import DataFrame, LogicalPlan, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
 
 from kalam_notebook.sandbox.backend import SqlFailed
-from kalam_notebook.sandbox.engine.bounds import check_depth, check_setting, refused_copy
+from kalam_notebook.sandbox.engine.bounds import check_depth, check_growth, check_setting, makes_much, refused_copy
 from kalam_notebook.sandbox.engine.casting import cast_cells
 from kalam_notebook.sandbox.engine.failures import engine_failure, engine_text, told_as_failure
 from kalam_notebook.sandbox.engine.functions import register_functions
@@ -35,7 +35,8 @@ class Session:
             .with_target_partitions(1)
         )
         self.context = SessionContext(config, RuntimeEnvBuilder().with_greedy_memory_pool(memory_bytes))
-        register_functions(self.context)
+        register_functions(self.context, memory_bytes=memory_bytes)
+        self._memory_bytes = memory_bytes
         self.catalog_version = -1
         # A setting ends with its request, so a session that has one is not lent again.
         self.is_configured = False
@@ -125,6 +126,8 @@ class Session:
             if "DDL not supported" in failed.message or "Statement not supported" in failed.message:
                 raise engine_text("Error during planning: SELECT … INTO is not available in the sandbox") from None
             raise
+        if makes_much(sql):
+            check_growth(frame.logical_plan().display_indent(), self._memory_bytes)
         if "COPY" in sql.upper() and (refused := refused_copy(frame.logical_plan().display_indent())):
             raise refused
         return frame

@@ -73,12 +73,21 @@ def check_text(name: str, value: object, *, most: int | None = None) -> str:
     Raises:
         ConfigError: It is something else.
     """
-    if not isinstance(value, str):
-        raise ConfigError(f"{name} is a text, not {type(value).__name__}.")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ConfigError(f"{name} holds half of a character (a lone surrogate), which is no text.") from None
-    if most is not None and len(value) > most:
-        raise ConfigError(f"{name} has {len(value):,} characters; {most:,} are the most.")
+    problem = _problem(value, most)
+    if problem:
+        value = None  # A verbose traceback shows the locals of this frame.
+        raise ConfigError(f"{name} {problem}")
+    assert isinstance(value, str)
     return value
+
+
+def _problem(text: object, most: int | None) -> str:
+    if not isinstance(text, str):
+        return f"is a text, not {type(text).__name__}."
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "holds half of a character (a lone surrogate), which is no text."
+    if most is not None and len(text) > most:
+        return f"has {len(text):,} characters; {most:,} are the most."
+    return ""

@@ -5,6 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from frames_of_errors import frames_that_show
 
 import kalam_notebook
 from kalam_notebook.errors import ConfigError, ParameterError
@@ -49,6 +50,7 @@ def test_texts_are_not_shown():
         with pytest.raises(ConfigError, match="password ") as caught:
             check_text("password", value, most=100)
         assert "hunter2" not in str(caught.value)
+        assert frames_that_show(caught.value, "hunter2") == []
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "\ud800", None, 1, b"a", ["a"], object()], ids=count())

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 from kalam_notebook._version import __version__
-from kalam_notebook.live.display import register_display
 
 #: Where each public name lives.
 _HOMES = {
@@ -79,13 +78,19 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def _display_live(live: Any) -> None:  # noqa: ANN401 - a live table.
-    from kalam_notebook.notebook.live_view import display_live
+def _show_live_tables() -> None:
+    # Only here: before ``_Package`` guards the names, the package ``live`` would stand in the place of the function.
+    from kalam_notebook.live.display import register_display
 
-    display_live(live)
+    def show(live: Any) -> None:  # noqa: ANN401 - a live table.
+        from kalam_notebook.notebook.live_view import display_live
+
+        display_live(live)
+
+    register_display(show)
 
 
-register_display(_display_live)
+_show_live_tables()
 
 
 def load_ipython_extension(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.

@@ -194,9 +194,9 @@ def test_module_functions_have_the_signature_of_the_methods():
 def test_a_function_is_not_replaced_by_the_package_of_its_name():
     code = (
         "import kalam_notebook as k; before = k.live; import kalam_notebook.live.query;"
-        "from kalam_notebook.live import query; print(k.live is before, query.__name__)"
+        "from kalam_notebook.live import query; print(k.live is before, callable(before), query.__name__)"
     )
-    assert run(code) == "True kalam_notebook.live.query"
+    assert run(code) == "True True kalam_notebook.live.query"
 
 
 @pytest.mark.parametrize(

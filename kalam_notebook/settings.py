@@ -75,6 +75,8 @@ class Timeouts:
         pong: Answer to a WebSocket ping. The server works a statement on the thread that serves connections, too, so a
             long INSERT keeps it silent for seconds; what it gives up itself it closes after 10 to 15 s.
         keepalive: Between two WebSocket pings. The server hangs up after 10 s of silence, so stay below 5.
+        total: All of a request with its repeats, up to the last byte of the answer; 0, as it is, for any time as long
+            as something comes. Logins and health answers have a minute in any case.
     """
 
     connect: float = 10.0
@@ -84,6 +86,7 @@ class Timeouts:
     subscribe: float = 5.0
     pong: float = 15.0
     keepalive: float = 4.0
+    total: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from kalam_notebook.transport.deadlines import Deadlines, TimedStream
+
 __all__ = ["Transport"]
 
 #: Connections that are kept for later; as many as httpx keeps.
@@ -29,6 +31,7 @@ class Transport(httpx.HTTPTransport):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - they are httpx's.
         super().__init__(**options)
+        self._pool._network_backend = Deadlines(self._pool._network_backend)
         # The pool goes on to say how to connect, through a proxy or without.
         self._pool = Connections(self._pool.create_connection)  # type: ignore[assignment]
 
@@ -109,7 +112,9 @@ class _Connection:
     def __init__(self, connection: httpcore.ConnectionInterface, owner: Connections) -> None:
         self._connection = connection
         self._owner = owner
-        self._streams: list[httpcore.NetworkStream] = []
+        self._streams: list[TimedStream] = []
+        self._until: float | None = None
+        self._silence: float | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -120,6 +125,10 @@ class _Connection:
         return self._connection.is_idle() and not self._connection.has_expired()
 
     def send(self, request: httpcore.Request) -> httpcore.Response:
+        self._until = request.extensions.get("until")
+        self._silence = request.extensions.get("timeout", {}).get("read")
+        for stream in self._streams:
+            stream.until = self._until
         # Closing a socket does not wake who reads from it; shutting it down does. Nothing else tells of the sockets.
         request.extensions = {**request.extensions, "trace": self._trace}
         response = self._connection.handle_request(request)
@@ -139,8 +148,15 @@ class _Connection:
     def _trace(self, event: str, details: Mapping[str, Any]) -> None:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             stream = details["return_value"]
+            stream.until = self._until
             self._streams.append(stream)
             self._owner.add(stream)
+        elif event.endswith("receive_response_headers.started"):
+            for stream in self._streams:
+                stream.await_head(self._silence)
+        elif event.endswith("receive_response_headers.complete"):
+            for stream in self._streams:
+                stream.await_head(None)
 
 
 class _Body:

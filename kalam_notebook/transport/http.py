@@ -42,6 +42,9 @@ __all__ = ["HttpTransport", "Request"]
 #: A longer ``Retry-After`` is told to the caller instead of being waited for: bans last 300 s.
 LONGEST_WAIT_S = 10.0
 
+#: What a login or a health answer may take in all: they have some hundred bytes.
+_SMALL_TOTAL_S = 60.0
+
 #: The route whose requests are paced.
 _SQL_PATH = "/v1/api/sql"
 
@@ -150,7 +153,8 @@ class HttpTransport:
         Raises:
             KalamError: No answer, or an answer that is an error.
         """
-        return self._with_retries(request, lambda: self._send_once(request, token))
+        until = self._until(request)
+        return self._with_retries(request, until, lambda: self._send_once(request, token, until))
 
     @contextmanager
     def stream(self, request: Request, *, token: Secret | None = None) -> Iterator[httpx.Response]:
@@ -159,15 +163,16 @@ class HttpTransport:
         Raises:
             KalamError: No answer, an error answer, or a connection that broke while reading.
         """
-        response = self._with_retries(request, lambda: self._open_once(request, token))
+        until = self._until(request)
+        response = self._with_retries(request, until, lambda: self._open_once(request, token, until))
         try:
             with self._mapped_errors(request):
                 yield response
         finally:
             response.close()
 
-    def _send_once(self, request: Request, token: Secret | None) -> httpx.Response:
-        response = self._open_once(request, token)
+    def _send_once(self, request: Request, token: Secret | None, until: float | None) -> httpx.Response:
+        response = self._open_once(request, token, until)
         try:
             with self._mapped_errors(request):
                 response.read()
@@ -175,9 +180,9 @@ class HttpTransport:
             response.close()
         return response
 
-    def _open_once(self, request: Request, token: Secret | None) -> httpx.Response:
+    def _open_once(self, request: Request, token: Secret | None, until: float | None) -> httpx.Response:
         with self._mapped_errors(request):
-            response = self._client.send(self._build(request, token), stream=True)
+            response = self._client.send(self._build(request, token, until), stream=True)
         try:
             is_error = response.status_code >= 300
             limit = MAX_SMALL_BYTES if is_error else request.max_bytes
@@ -191,7 +196,14 @@ class HttpTransport:
             raise
         return response
 
-    def _build(self, request: Request, token: Secret | None) -> httpx.Request:
+    def _until(self, request: Request) -> float | None:
+        """By when a request has to be over, on the monotonic clock."""
+        is_small = request.max_bytes == MAX_SMALL_BYTES
+        limits = [self._timeouts.total, max(_SMALL_TOTAL_S, request.timeout or 0.0) if is_small else 0.0]
+        total = min(filter(None, limits), default=None)
+        return None if total is None else time.monotonic() + total
+
+    def _build(self, request: Request, token: Secret | None, until: float | None) -> httpx.Request:
         if token is not None and not _TOKEN.fullmatch(token.reveal()):
             raise AuthError(
                 "The token is empty, or holds a blank, a line break or another character that no token has.\n"
@@ -205,6 +217,7 @@ class HttpTransport:
             params=request.params,
             headers=request.headers,
             timeout=self._usual_timeout if request.timeout is None else self._timeout(request.timeout),
+            extensions=None if until is None else {"until": until},
         )
         if token is not None:  # Revealed here and in no local variable: a verbose traceback shows those.
             built.headers["Authorization"] = f"Bearer {token.reveal()}"
@@ -264,7 +277,9 @@ class HttpTransport:
                 is_login=request.timeout is not None,
             ) from None
 
-    def _with_retries(self, request: Request, attempt: Callable[[], httpx.Response]) -> httpx.Response:
+    def _with_retries(
+        self, request: Request, until: float | None, attempt: Callable[[], httpx.Response]
+    ) -> httpx.Response:
         for tries in range(self._max_retries + 1):
             if request.path == _SQL_PATH and (pause := self._bucket.take(time.monotonic())):
                 self._wait(pause)
@@ -273,6 +288,8 @@ class HttpTransport:
             except KalamError as exc:
                 back_off = retry_pause(exc, request.repeatable, tries, random.random())
                 if back_off is None or tries == self._max_retries:
+                    raise
+                if until is not None and time.monotonic() + back_off >= until:
                     raise
                 self._wait(back_off)
         raise AssertionError("unreachable")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from kalam_notebook.errors import ConnectError, RequestTimeoutError, TransportError
+from kalam_notebook.transport.deadlines import Overdue
 from kalam_notebook.transport.proxies import Proxy, through
 
 __all__ = ["NoAnswerError", "describe_failure"]
@@ -49,6 +50,9 @@ def describe_failure(
             running = "The statement may still be running. " if is_sql else ""
             what = f"nothing came for {seconds:g} s" if isinstance(exc, httpx.ReadTimeout) else "the request got stuck"
             more = "timeouts=kalam.Timeouts(auth=30)" if is_login else "timeout=120"
+            if isinstance(exc.__cause__, Overdue):
+                what = str(exc.__cause__)
+                more = "timeouts=kalam.Timeouts(total=600)" if exc.__cause__.is_total else more
             return RequestTimeoutError(
                 f"{server} did not answer in time: {what}.\n{running}Allow more: kalam.connect(url, {more})."
             )

@@ -694,6 +694,7 @@ class Client:
                 }
             ),
             {"Content-Type": "application/json"},
+            secrets=(own, root),
         )
         return parse_user(json_object(self._http.send(request).content).get("user"))
 

@@ -315,7 +315,8 @@ def check_url(url: str) -> str:
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         parts, valid = None, False
-    if parts is not None and (parts.username or parts.password):
+    # Where the address cannot be read, what stands before an @ may be a password all the same.
+    if "@" in url or (parts is not None and (parts.username or parts.password)):
         raise ConfigError(
             "The URL carries a user or password. Pass them as user=... and password=..., so that they stay out of logs."
         )

@@ -7,11 +7,12 @@ before it did anything (429, no connection).
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,9 @@ LONGEST_WAIT_S = 10.0
 #: What a login or a health answer may take in all: they have some hundred bytes.
 _SMALL_TOTAL_S = 60.0
 
+#: What stands in the place of a secret.
+_HIDDEN = "…".encode()
+
 #: The route whose requests are paced.
 _SQL_PATH = "/v1/api/sql"
 
@@ -67,6 +71,7 @@ class Request:
         sql: The statement, for error texts.
         timeout: Seconds of silence allowed while reading; None for the client's.
         max_bytes: Bytes of the answer that are read at most; None for all. Of an error no more than of small answers.
+        secrets: What stands in the body and must not be seen in an error, whatever the server says.
     """
 
     method: str
@@ -79,6 +84,7 @@ class Request:
     sql: str | None = None
     timeout: float | None = None
     max_bytes: int | None = MAX_SMALL_BYTES
+    secrets: tuple[Secret, ...] = ()
 
 
 class HttpTransport:
@@ -190,7 +196,7 @@ class HttpTransport:
             if is_error:
                 with self._mapped_errors(request):
                     response.read()
-                self._check(response, request)
+                self._check(response, request, token)
         except KalamError:
             response.close()
             raise
@@ -229,7 +235,7 @@ class HttpTransport:
         # 0 means "for ever"; httpx says None.
         return httpx.Timeout(connect=phases.connect or None, read=read or None, write=phases.send or None, pool=None)
 
-    def _check(self, response: httpx.Response, request: Request) -> None:
+    def _check(self, response: httpx.Response, request: Request, token: Secret | None) -> None:
         if 300 <= response.status_code < 400:
             target = self._target(response.headers.get("location", ""))
             raise ProtocolError(
@@ -238,7 +244,7 @@ class HttpTransport:
             )
         raise_for_answer(
             response.status_code,
-            response.content,
+            _without_secrets(response.content, [*request.secrets, *filter(None, [token])]),
             response.headers,
             sql=request.sql,
             path=request.path,
@@ -293,6 +299,15 @@ class HttpTransport:
                     raise
                 self._wait(back_off)
         raise AssertionError("unreachable")
+
+
+def _without_secrets(content: bytes, secrets: Iterable[Secret]) -> bytes:
+    """What a server says, without the secrets that it was sent: it may repeat them."""
+    for secret in filter(Secret.reveal, secrets):
+        # As it is, and as JSON writes it.
+        content = content.replace(secret.reveal().encode(), _HIDDEN)
+        content = content.replace(json.dumps(secret.reveal())[1:-1].encode(), _HIDDEN)
+    return content
 
 
 def _take_no_cookies(response: httpx.Response) -> None:

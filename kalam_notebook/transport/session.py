@@ -37,6 +37,7 @@ def login(http: HttpTransport, user: str, password: Secret, *, timeout: float | 
         {"Content-Type": "application/json"},
         repeatable=True,
         timeout=timeout,
+        secrets=(password,),
     )
     return parse_login(http.send(request).content)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import json
 import logging
 import os
 import signal
@@ -134,6 +135,61 @@ def test_a_module_function_refuses_wrong_arguments_as_the_method_does(sandbox_se
             kalam.login("root", PASSWORD, "more")
     finally:
         kalam.close()
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "401 Unauthorized", "500 Oops"])
+@pytest.mark.parametrize(
+    "form", [b"%s", b'{"error":"unauthorized","message":"no: %s"}', b"<html><title>%s</title></html>"]
+)
+def test_a_server_that_repeats_a_token_in_its_error_does_not_get_it_shown(status, form):
+    reply = answer(form % TOKEN.encode(), status)
+    with ScriptedServer(reply) as server, kalam.Client(server.url, token=TOKEN, max_retries=0) as client:
+        failure = failure_of(client.query, "SELECT 1")
+        assert TOKEN not in f"{failure}{failure!r}"
+        assert frames_that_show(failure, TOKEN) == []
+
+
+@pytest.mark.parametrize("password", [PASSWORD, 'quoted "hunter2"\\n', "hünter2"])
+def test_a_server_that_repeats_a_password_in_its_error_does_not_get_it_shown(password):
+    said = json.dumps({"error": "unauthorized", "message": f"wrong password {password}"}).encode()
+    with ScriptedServer(answer(said, "401 Unauthorized")) as server:
+        with kalam.Client(server.url, token=TOKEN, max_retries=0) as client:
+            failure = failure_of(client.server_setup, "someone", password, "another.password")
+        assert "hunter2" not in f"{failure}{failure!r}"
+        assert "hünter2" not in f"{failure}{failure!r}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"root:{PASSWORD}@host:2900",
+        f"http//root:{PASSWORD}@host",
+        f"http:/root:{PASSWORD}@host",
+        f"http://root:{PASSWORD}@ho st:99999",
+        f"http://root:{PASSWORD}@[::1",
+        f"ftp://root:{PASSWORD}@host",
+    ],
+)
+def test_an_address_that_cannot_be_read_does_not_show_its_password(url):
+    for make in (kalam.Client, kalam.connect):
+        failure = failure_of(make, url, token="t")
+        assert "user=... and password=..." in str(failure)
+        assert PASSWORD not in f"{failure}{failure!r}"
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN}\r\nx: y", f"Bearer {TOKEN}", f"{TOKEN}\x00"])
+def test_a_token_with_a_line_break_is_refused_without_being_shown(server, token):
+    with kalam.Client(server.url, token=token, max_retries=0) as client:
+        for call in (client.query, client.live):
+            failure = failure_of(call, "SELECT * FROM a.b")
+            assert TOKEN not in f"{failure}{failure!r}"
+
+
+def test_the_logs_of_all_libraries_show_no_token_of_a_live_connection(server, caplog):
+    with caplog.at_level(logging.DEBUG), kalam.Client(server.url, token=server.token) as client:
+        client.connect()
+    assert "live connection" in caplog.text
+    assert server.token not in caplog.text
 
 
 def test_the_log_of_the_library_shows_no_token(server, caplog):

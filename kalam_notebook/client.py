@@ -129,6 +129,8 @@ class Client:
             check_function(name, call)
         check_seconds("timeout", timeout)
         check_number("max_retries", max_retries, least=0, most=_MOST_RETRIES)
+        if max_result_bytes is not None:
+            check_number("max_result_bytes", max_result_bytes)
         if timeouts is not None and not isinstance(timeouts, Timeouts):
             raise ConfigError(f"timeouts is kalam.Timeouts(...), not {type(timeouts).__name__}.")
         settings = resolve(url, user=user, password=secret, token=given, token_provider=token_provider, profile=profile)

@@ -156,7 +156,8 @@ def attempt(call, values):
             text = str(exc)
             assert len(text) < 3_000, (len(text), text[:300])
         except Exception as exc:
-            yield f"{value!r:.40}: {type(exc).__name__}: {exc}"[:200]
+            given = "a huge number" if value in HUGE else f"{value!r:.40}"
+            yield f"{given}: {type(exc).__name__}: {exc}"[:200]
 
 
 def parameters(kind):

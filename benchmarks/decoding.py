@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from benchmarks import bodies
 from benchmarks.measure import Figure, peak_memory, ratio, wanted, without_collector
-from kalam_notebook.frames import to_pandas
 from kalam_notebook.reading.exact import assemble
+from kalam_notebook.results.frames import to_pandas
 from kalam_notebook.wire.body import BodyDecoder, ListsDecoder
 
 

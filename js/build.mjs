@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const PAGE = join(here, "../kalam_notebook/notebook/static/live_table.js");
+const PAGE = join(here, "../kalam_notebook/notebook/page/static/live_table.js");
 const LIMIT = 60_000; // Bytes. The module travels with every live table's widget.
 
 /** The licence of the one bundled library, which must go with its code. */

@@ -15,29 +15,31 @@ from kalam_notebook._version import __version__
 
 #: Where each public name lives.
 _HOMES = {
-    "AsyncClient": "async_client",
-    "Client": "client",
+    "AsyncClient": "client.async_client",
+    "Client": "client.client",
     "Column": "wire.types",
     "CommitResult": "topics.consumer",
-    "Completeness": "results",
+    "Completeness": "results.results",
     "Consumer": "topics.consumer",
     "FileRef": "wire.fileref",
-    "IncompleteResultWarning": "results",
-    "LiveEvents": "live_stream",
-    "LiveRecorder": "transport.recorder",
-    "LiveTable": "live_table",
-    "QueryBatches": "batches",
-    "QueryResponse": "results",
-    "QueryResult": "results",
+    "IncompleteResultWarning": "results.results",
+    "LiveEvents": "live.events.live_events",
+    "LiveRecorder": "live.recording.recorder",
+    "LiveTable": "live.table",
+    "QueryBatches": "results.batches",
+    "QueryResponse": "results.results",
+    "QueryResult": "results.results",
     "Timeouts": "settings",
     "TopicMessage": "wire.topics",
     "TopicWarning": "topics.consumer",
     "allow_nested_run": "notebook.nested",
     "WriteReport": "writing.report",
-    "close": "default",
-    "connect": "default",
-    "replay": "recordings",
+    "close": "client.default",
+    "connect": "client.default",
+    "replay": "live.replay",
 }
+#: Modules that are public as a whole.
+_MODULES = {"errors": "errors", "events": "live.events.messages", "sandbox": "sandbox"}
 #: Methods of the default connection.
 _METHODS = (
     "check_setup_status", "cluster_health_check", "consumer", "download", "download_bound_file", "download_file",
@@ -45,7 +47,7 @@ _METHODS = (
     "query_batches", "query_polars", "query_result", "refresh_access_token", "server_setup", "write",
 )  # fmt: skip
 
-__all__ = ["__version__", "errors", "events", "sandbox", *sorted((*_HOMES, *_METHODS))]
+__all__ = ["__version__", *sorted((*_HOMES, *_MODULES, *_METHODS))]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name.
@@ -54,9 +56,9 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name.
     if name in _HOMES:
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     elif name in _METHODS:
-        value = import_module(f"{__name__}.default").function(name)
-    elif name in ("errors", "events", "sandbox"):
-        return import_module(f"{__name__}.{name}")
+        value = import_module(f"{__name__}.client.default").function(name)
+    elif name in _MODULES:
+        value = import_module(f"{__name__}.{_MODULES[name]}")
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
@@ -83,7 +85,7 @@ def _show_live_tables() -> None:
     from kalam_notebook.live.display import register_display
 
     def show(live: Any) -> None:  # noqa: ANN401 - a live table.
-        from kalam_notebook.notebook.live_view import display_live
+        from kalam_notebook.notebook.page.live_view import display_live
 
         display_live(live)
 

@@ -1,25 +1,25 @@
 from kalam_notebook import errors as errors
-from kalam_notebook import events as events
 from kalam_notebook._version import __version__ as __version__
-from kalam_notebook.async_client import AsyncClient as AsyncClient
-from kalam_notebook.batches import QueryBatches as QueryBatches
-from kalam_notebook.client import Client as Client
-from kalam_notebook.default import close as close
-from kalam_notebook.default import connect as connect
-from kalam_notebook.live_stream import LiveEvents as LiveEvents
-from kalam_notebook.live_table import LiveTable as LiveTable
+from kalam_notebook.client.async_client import AsyncClient as AsyncClient
+from kalam_notebook.client.client import Client as Client
+from kalam_notebook.client.default import close as close
+from kalam_notebook.client.default import connect as connect
+from kalam_notebook.live.events import messages as _messages
+from kalam_notebook.live.events.live_events import LiveEvents as LiveEvents
+from kalam_notebook.live.recording.recorder import LiveRecorder as LiveRecorder
+from kalam_notebook.live.replay import replay as replay
+from kalam_notebook.live.table import LiveTable as LiveTable
 from kalam_notebook.notebook.nested import allow_nested_run as allow_nested_run
-from kalam_notebook.recordings import replay as replay
-from kalam_notebook.results import Completeness as Completeness
-from kalam_notebook.results import IncompleteResultWarning as IncompleteResultWarning
-from kalam_notebook.results import QueryResponse as QueryResponse
-from kalam_notebook.results import QueryResult as QueryResult
+from kalam_notebook.results.batches import QueryBatches as QueryBatches
+from kalam_notebook.results.results import Completeness as Completeness
+from kalam_notebook.results.results import IncompleteResultWarning as IncompleteResultWarning
+from kalam_notebook.results.results import QueryResponse as QueryResponse
+from kalam_notebook.results.results import QueryResult as QueryResult
 from kalam_notebook.sandbox import launcher as _launcher
 from kalam_notebook.settings import Timeouts as Timeouts
 from kalam_notebook.topics.consumer import CommitResult as CommitResult
 from kalam_notebook.topics.consumer import Consumer as Consumer
 from kalam_notebook.topics.consumer import TopicWarning as TopicWarning
-from kalam_notebook.transport.recorder import LiveRecorder as LiveRecorder
 from kalam_notebook.wire.fileref import FileRef as FileRef
 from kalam_notebook.wire.topics import TopicMessage as TopicMessage
 from kalam_notebook.wire.types import Column as Column
@@ -33,6 +33,7 @@ consumer = _default.consumer
 download = _default.download
 download_bound_file = _default.download_bound_file
 download_file = _default.download_file
+events = _messages
 execute_query = _default.execute_query
 execute_with_files = _default.execute_with_files
 health_check = _default.health_check

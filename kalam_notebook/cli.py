@@ -112,7 +112,7 @@ def _report(notebook: NotebookNode) -> str:
 
 def _doctor() -> int:
     """Tell what is installed, which server would be used, and whether it answers."""
-    from kalam_notebook.client import Client
+    from kalam_notebook.client.client import Client
 
     _say(f"kalam-notebook {__version__}, Python {sys.version.split()[0]}, {sys.executable}")
     for name in ("httpx", "websockets", "pyarrow", "pandas", "anywidget", "ipython", "datafusion", "aiohttp", "polars"):

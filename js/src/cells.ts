@@ -1,4 +1,4 @@
-// The text of a cell, by the same rules as `kalam_notebook/cells.py`; `tests/data/cell_text.json` tests both.
+// The text of a cell, by the same rules as `kalam_notebook/results/cells.py`; `tests/data/cell_text.json` tests both.
 
 export type Kind =
   | "boolean" | "integer" | "float" | "float32" | "decimal" | "text" | "json" | "file" | "bytes" | "uuid"

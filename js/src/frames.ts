@@ -1,5 +1,5 @@
 // What comes from the kernel: frames, each one or more messages with rows as Arrow IPC. No DOM here.
-// The other end is `kalam_notebook/notebook/page_rows.py`.
+// The other end is `kalam_notebook/notebook/page/page_rows.py`.
 
 import { tableFromIPC } from "@uwdata/flechette";
 import type { Column, Value } from "./cells";

@@ -1,1 +1,1 @@
-"""The live engine without clocks, sockets and threads: queries, connection rules, keyed rows, delays."""
+"""Live tables and live events: what keeps them true, from the socket to the table that people hold."""

@@ -13,18 +13,18 @@ from typing import Any
 from IPython.core.magic import no_var_expand
 from IPython.display import display
 
-from kalam_notebook import default
-from kalam_notebook.client import Client
+from kalam_notebook.client import default
+from kalam_notebook.client.client import Client
 from kalam_notebook.errors import ConfigError, KalamError
-from kalam_notebook.live_table import LiveTable
-from kalam_notebook.notebook.execution import MadeByCell, TypedCell
+from kalam_notebook.live.table import LiveTable
 from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line, unpasted
+from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
 from kalam_notebook.notebook.values import look_up
-from kalam_notebook.render import render_message_html
-from kalam_notebook.results import IncompleteResultWarning, QueryResult
+from kalam_notebook.results.render import render_message_html
+from kalam_notebook.results.results import IncompleteResultWarning, QueryResult
+from kalam_notebook.sql.shape import impersonation, shape_of
+from kalam_notebook.sql.statement import UnreadableSQL, first_word, split_statements
 from kalam_notebook.texts import in_line, shown
-from kalam_notebook.wire.shape import impersonation, shape_of
-from kalam_notebook.wire.sql import UnreadableSQL, first_word, split_statements
 
 __all__ = ["register", "unregister"]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.pager import Walk, WalkPlan, rows_statement
 from kalam_notebook.reading.suspicion import is_exhausted
-from kalam_notebook.reading.walk import Walk, WalkPlan, rows_statement
 from kalam_notebook.wire.answered import table_of
 from kalam_notebook.wire.seq import OVERLAP
 

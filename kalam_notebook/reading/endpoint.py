@@ -1,4 +1,4 @@
-"""What readers send SQL through: ``transport.sql.SqlEndpoint``, or a script in tests."""
+"""What readers send SQL through: ``http.endpoint.SqlEndpoint``, or a script in tests."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kalam_notebook.errors import ServerError
-from kalam_notebook.transport.sql import Answer
-from kalam_notebook.wire.params import write_parameters_in
-from kalam_notebook.wire.sql import split_statements
+from kalam_notebook.http.endpoint import Answer
+from kalam_notebook.sql.params import write_parameters_in
+from kalam_notebook.sql.statement import split_statements
 
 if TYPE_CHECKING:
     import pyarrow as pa

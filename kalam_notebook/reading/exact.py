@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text, is_found, true_type
-from kalam_notebook.reading.tables import is_one_scan
 from kalam_notebook.reading.window import EVERY_VERSION
+from kalam_notebook.sql.shape import Clauses, Shape, bare_branches, rename_duplicates
+from kalam_notebook.sql.sorts import NO_LIMIT
+from kalam_notebook.sql.tables import is_one_scan
 from kalam_notebook.wire.answered import number_in, table_of
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
-from kalam_notebook.wire.shape import Clauses, Shape, bare_branches, rename_duplicates
-from kalam_notebook.wire.steady import NO_LIMIT
 from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.sql.statement import table_names
 from kalam_notebook.wire.answered import json_object, whole_number
-from kalam_notebook.wire.sql import table_names
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,11 +19,11 @@ from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.local_bounds import refusal
 from kalam_notebook.reading.local_process import EngineProcess
 from kalam_notebook.reading.local_types import as_on_the_server
+from kalam_notebook.reading.pager import Walk, plan_walk, read_at_one_state
 from kalam_notebook.reading.suspicion import is_exhausted
-from kalam_notebook.reading.walk import Walk, plan_walk, read_at_one_state
+from kalam_notebook.sql.shape import Shape, shape_of
+from kalam_notebook.sql.statement import quote_name, table_names, tokenize
 from kalam_notebook.wire.seq import OVERLAP
-from kalam_notebook.wire.shape import Shape, shape_of
-from kalam_notebook.wire.sql import quote_name, table_names, tokenize
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:

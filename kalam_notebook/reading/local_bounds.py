@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kalam_notebook.wire.sql import Kind, Token, tokenize
+from kalam_notebook.sql.statement import Kind, Token, tokenize
 
 __all__ = ["refusal"]
 

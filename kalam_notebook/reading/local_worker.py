@@ -23,7 +23,7 @@ from datafusion import SessionConfig, SessionContext, SQLOptions
 
 from kalam_notebook.errors import ResultError
 from kalam_notebook.reading.local_types import as_read, without_metadata
-from kalam_notebook.wire.sql import quote_name
+from kalam_notebook.sql.statement import quote_name
 
 #: Of the thread that plans: a level of a query takes up to 10 kB of it. Only what is touched becomes memory.
 _STACK_BYTES = 512 * 1024 * 1024

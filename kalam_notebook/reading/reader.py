@@ -12,26 +12,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalam_notebook.errors import ProtocolError, ResultError, ServerError
-from kalam_notebook.progress import Meter
 from kalam_notebook.reading.batches import BatchWalk
+from kalam_notebook.reading.damage import spoilt_cells, spoilt_columns
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint, WatchableEndpoint
 from kalam_notebook.reading.exact import ExactReader
-from kalam_notebook.reading.habits import Habits, HabitsProbe
 from kalam_notebook.reading.local import LocalEngine
 from kalam_notebook.reading.run import Found, Run
+from kalam_notebook.reading.server_limits import Habits, HabitsProbe
 from kalam_notebook.reading.shown import in_microseconds
-from kalam_notebook.reading.spoilt import spoilt_cells, spoilt_columns
 from kalam_notebook.reading.system_times import system_tables, with_true_times
-from kalam_notebook.reading.tables import bound_table, scanned_tables
 from kalam_notebook.reading.window import WindowCheck
-from kalam_notebook.results import Completeness, QueryResult
+from kalam_notebook.results.progress import Meter
+from kalam_notebook.results.results import Completeness, QueryResult
+from kalam_notebook.sql.decimals import cast_decimals
+from kalam_notebook.sql.hidden import shown_places
+from kalam_notebook.sql.shape import Shape, impersonation, shape_of
+from kalam_notebook.sql.sorts import keep_sorts
+from kalam_notebook.sql.statement import quote_name
+from kalam_notebook.sql.tables import bound_table, scanned_tables
 from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.arrow_names import column_of_arrow
-from kalam_notebook.wire.decimals import cast_decimals
-from kalam_notebook.wire.hidden import shown_places
-from kalam_notebook.wire.shape import Shape, impersonation, shape_of
-from kalam_notebook.wire.sql import quote_name
-from kalam_notebook.wire.steady import keep_sorts
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import DecodeError, NotLeaderError, ProtocolError, RateLimitError, ResultError, ServerError
+from kalam_notebook.http.endpoint import Answer
+from kalam_notebook.http.failures import NoAnswerError
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, OneStateEndpoint
 from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
-from kalam_notebook.reading.habits import HabitsProbe
 from kalam_notebook.reading.order import in_stable_order, sort_by_key
+from kalam_notebook.reading.pager import Walk, WalkPlan, plan_walk
+from kalam_notebook.reading.server_limits import HabitsProbe
 from kalam_notebook.reading.suspicion import is_exhausted, is_unencodable, suspicion
-from kalam_notebook.reading.tables import is_one_scan, reads_system_tables, scanned_tables
-from kalam_notebook.reading.walk import Walk, WalkPlan, plan_walk
-from kalam_notebook.results import Road
-from kalam_notebook.transport.http_failures import NoAnswerError
-from kalam_notebook.transport.sql import Answer
+from kalam_notebook.results.results import Road
+from kalam_notebook.sql.shape import Shape, rename_duplicates, shape_of
+from kalam_notebook.sql.stars import expand_stars, star_sources
+from kalam_notebook.sql.tables import is_one_scan, reads_system_tables, scanned_tables
 from kalam_notebook.wire.arrow_names import column_of
-from kalam_notebook.wire.shape import Shape, rename_duplicates, shape_of
-from kalam_notebook.wire.stars import expand_stars, star_sources
 from kalam_notebook.wire.types import Column, unknown_types
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import DecodeError, ServerError
-from kalam_notebook.reading.habits import Habits
-from kalam_notebook.transport.http_failures import NoAnswerError
-from kalam_notebook.wire.shape import Shape
+from kalam_notebook.http.failures import NoAnswerError
+from kalam_notebook.reading.server_limits import Habits
+from kalam_notebook.sql.shape import Shape
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:

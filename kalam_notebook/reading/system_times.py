@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kalam_notebook.reading.shown import LEAST_MICROSECONDS
-from kalam_notebook.wire.sql import Token, UnreadableSQL, quote_name, table_names, tokenize
+from kalam_notebook.sql.statement import Token, UnreadableSQL, quote_name, table_names, tokenize
 from kalam_notebook.wire.types import Column
 
 __all__ = ["system_tables", "with_true_times"]

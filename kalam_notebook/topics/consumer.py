@@ -243,7 +243,7 @@ class Consumer:
 
     def df(self, messages: Sequence[TopicMessage], *, table: str | None = None) -> pd.DataFrame:
         """Convert the rows of messages into a DataFrame with the types of ``kalam.query``; otherwise as ``arrow``."""
-        from kalam_notebook.frames import to_pandas
+        from kalam_notebook.results.frames import to_pandas
 
         table = _table_of(messages, table)
         named = () if table is None else table.split(".")

@@ -25,7 +25,7 @@ __all__ = ["Partition", "Source"]
 
 
 class Source(Protocol):
-    """What a partition needs of a server: ``transport.topics.TopicEndpoint``, or a script in tests."""
+    """What a partition needs of a server: ``topics.endpoint.TopicEndpoint``, or a script in tests."""
 
     def consume(self, partition_id: int, start: Start, limit: int) -> Consumed:
         """Take messages for the group."""

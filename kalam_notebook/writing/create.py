@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from kalam_notebook.errors import FrameError
+from kalam_notebook.sql.params import literal
+from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.arguments import check_number
-from kalam_notebook.wire.params import literal
-from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import KALAM_TYPE, Column
 from kalam_notebook.writing.target import Target
 

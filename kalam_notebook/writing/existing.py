@@ -13,8 +13,8 @@ from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.exact import exact_text
 from kalam_notebook.reading.window import WindowCheck
+from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.answered import one_number, table_of
-from kalam_notebook.wire.sql import quote_name
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 from kalam_notebook.writing.literals import literals, without_placeholder
 from kalam_notebook.writing.requests import batches, cost_of

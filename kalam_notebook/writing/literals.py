@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from kalam_notebook.wire.sql import quote_text
+from kalam_notebook.sql.statement import quote_text
 from kalam_notebook.wire.types import Column
 
 __all__ = ["has_placeholder", "literals", "may_hold_placeholder", "without_placeholder"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from kalam_notebook.errors import FrameError
-from kalam_notebook.wire.sql import quote_name
+from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.writing.inserts import Inserts, insert_requests
 from kalam_notebook.writing.pace import Pace
 from kalam_notebook.writing.requests import batches, cost_of, insert_statements

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from kalam_notebook.errors import FrameError
-from kalam_notebook.wire.sql import quote_name
+from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.types import Column
 from kalam_notebook.writing.literals import has_placeholder, literals, may_hold_placeholder, without_placeholder
 from kalam_notebook.writing.requests import MAX_COST, cost_of

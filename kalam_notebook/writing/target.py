@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kalam_notebook.errors import ConfigError, FrameError, PermissionDeniedError
+from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.listing import LISTED, find_listed
-from kalam_notebook.transport.sql import Answer
+from kalam_notebook.sql.statement import UnreadableSQL, quote_name, quote_text, table_names
 from kalam_notebook.wire.answered import one_number
-from kalam_notebook.wire.sql import UnreadableSQL, quote_name, quote_text, table_names
 from kalam_notebook.wire.types import Column
 
 __all__ = ["Target", "exists", "match_columns", "needs_literal_path", "read_target", "table_parts"]

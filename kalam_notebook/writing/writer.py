@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError, FrameError, KalamError, QueryError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.sql.hidden import HIDDEN_COLUMNS
 from kalam_notebook.wire.arguments import check_function, check_number
-from kalam_notebook.wire.hidden import HIDDEN_COLUMNS
 from kalam_notebook.writing.create import check_ttl, create_statement, derive_target
 from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window, look_up, look_up_settled
 from kalam_notebook.writing.frame import to_arrow

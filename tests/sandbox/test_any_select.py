@@ -13,7 +13,7 @@ from plain_client import IS_REAL, server_with
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ResultError
-from kalam_notebook.results import IncompleteResultWarning
+from kalam_notebook.results.results import IncompleteResultWarning
 
 pytestmark = pytest.mark.contract
 

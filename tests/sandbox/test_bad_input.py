@@ -19,7 +19,7 @@ from kalam_notebook.errors import (
     ServerError,
     TransportError,
 )
-from kalam_notebook.transport.sql import SqlEndpoint
+from kalam_notebook.http.endpoint import SqlEndpoint
 
 INT = b'[{"name":"n","data_type":"Int","index":0}]'
 HALF = b'{"status":"success","results":[{"schema":%s,"rows":[[1],[2],[3' % INT

@@ -10,7 +10,7 @@ import pytest
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, QueryError, ResultError
-from kalam_notebook.results import IncompleteResultWarning
+from kalam_notebook.results.results import IncompleteResultWarning
 
 ROWS = 1200
 TEXT = "x" * 2000

@@ -22,7 +22,7 @@ from kalam_notebook.errors import (
     QueryError,
     ResultError,
 )
-from kalam_notebook.results import IncompleteResultWarning
+from kalam_notebook.results.results import IncompleteResultWarning
 
 pytestmark = pytest.mark.contract
 

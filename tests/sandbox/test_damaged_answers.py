@@ -13,7 +13,7 @@ from plain_client import server_with
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import KalamError
-from kalam_notebook.transport import http
+from kalam_notebook.http import client as http
 
 #: Damaged answers for each of the calls.
 ROUNDS = 45

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 
 from kalam_notebook.errors import QueryError, ServerError
-from kalam_notebook.live.plan import plan_table
-from kalam_notebook.live.query import parse_live_query
-from kalam_notebook.live.truth import DeltaQuestion, Fingerprint, fingerprint_of
-from kalam_notebook.reading import delta as delta_module
-from kalam_notebook.reading.delta import read_deltas
-from kalam_notebook.reading.whole import read_whole
+from kalam_notebook.live.following import delta as delta_module
+from kalam_notebook.live.following.delta import read_deltas
+from kalam_notebook.live.following.plan import plan_table
+from kalam_notebook.live.following.query import parse_live_query
+from kalam_notebook.live.following.whole import read_whole
+from kalam_notebook.live.rows.fingerprint import DeltaQuestion, Fingerprint, fingerprint_of
 from kalam_notebook.reading.window import WindowCheck
-from kalam_notebook.wire.sql import split_statements
+from kalam_notebook.sql.statement import split_statements
 
 pytestmark = pytest.mark.contract
 

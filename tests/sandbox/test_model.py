@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 import kalam_notebook as kalam
-from kalam_notebook.results import IncompleteResultWarning
-from kalam_notebook.transport.pacing import Bucket
+from kalam_notebook.http.pacing import Bucket
+from kalam_notebook.results.results import IncompleteResultWarning
 
 STEPS = int(os.environ.get("KALAM_MODEL_STEPS", "500"))
 STEPS_OF_ONE_TABLE = 50

@@ -86,14 +86,14 @@ def test_what_has_a_name_is_not_ended(kernel, table):
 def test_two_tables_of_one_execution_are_both_shown(kernel, table):
     code = f"for live in (kalam.live('SELECT * FROM {table}'), kalam.live('SELECT id FROM {table}')): display(live)"
     kernel.run(code, cell="1")
-    shown = kernel.run("from kalam_notebook.notebook.freeze import _views\nprint(len(_views))")
+    shown = kernel.run("from kalam_notebook.notebook.page.freeze import _views\nprint(len(_views))")
     assert shown == "2\n"
 
 
 COUNTS = """
 import ipywidgets
-from kalam_notebook.live_table import LiveTable
-from kalam_notebook.notebook.live_view import LiveTableWidget, LiveView
+from kalam_notebook.live.table import LiveTable
+from kalam_notebook.notebook.page.live_view import LiveTableWidget, LiveView
 
 def held(*kinds):
     gc.collect()

@@ -21,7 +21,7 @@ import kalam_notebook as kalam
 from kalam_notebook.errors import FrameError, UnsafeStatementError
 from kalam_notebook.notebook.magics import _run_statements
 from kalam_notebook.notebook.options import parse_cell_line
-from kalam_notebook.results import IncompleteResultWarning
+from kalam_notebook.results.results import IncompleteResultWarning
 
 pytestmark = pytest.mark.contract
 

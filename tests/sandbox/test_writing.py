@@ -13,8 +13,8 @@ import pytest
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, FrameError, KalamError, QueryError, RequestTimeoutError, WriteError
-from kalam_notebook.transport.sql import Answer
-from kalam_notebook.wire.sql import split_statements
+from kalam_notebook.http.endpoint import Answer
+from kalam_notebook.sql.statement import split_statements
 from kalam_notebook.writing.writer import Writer
 
 pytestmark = pytest.mark.contract

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 from playwright.sync_api import Page
 
-from kalam_notebook.notebook.page_rows import PageRows
+from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.wire.types import Column, arrow_schema
 
-MODULE = Path(__file__).parents[2] / "kalam_notebook" / "notebook" / "static" / "live_table.js"
+MODULE = Path(__file__).parents[2] / "kalam_notebook" / "notebook" / "page" / "static" / "live_table.js"
 
 MOUNT = """async ({source, twin, sql}) => {
   const url = URL.createObjectURL(new Blob([source], {type: 'text/javascript'}));

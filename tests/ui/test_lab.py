@@ -190,7 +190,7 @@ def test_keys_scroll_the_table_and_do_nothing_to_the_notebook(server: LabServer,
 
 TWO_TABLES = """
 import kalam_notebook as kalam
-from kalam_notebook.notebook import freeze
+from kalam_notebook.notebook.page import freeze
 
 client = kalam.connect("sandbox")
 kalam.execute_query("CREATE NAMESPACE shop")

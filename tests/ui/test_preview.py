@@ -11,7 +11,7 @@ import pytest
 from looks import contrast_of, spilt
 from playwright.sync_api import Browser, Page, expect
 
-from kalam_notebook.render import render_html, render_message_html
+from kalam_notebook.results.render import render_html, render_message_html
 
 pytestmark = pytest.mark.browser
 

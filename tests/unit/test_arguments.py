@@ -9,9 +9,9 @@ from frames_of_errors import frames_that_show
 
 import kalam_notebook
 from kalam_notebook.errors import ConfigError, ParameterError
+from kalam_notebook.sql.params import literal, write_parameters_in
+from kalam_notebook.sql.statement import quote_name, quote_text, tokenize
 from kalam_notebook.wire.arguments import check_function, check_number, check_seconds, check_text
-from kalam_notebook.wire.params import literal, write_parameters_in
-from kalam_notebook.wire.sql import quote_name, quote_text, tokenize
 
 PACKAGE = Path(kalam_notebook.__file__).parent
 
@@ -114,4 +114,4 @@ def test_quotes_are_doubled_in_one_place():
             continue
         if re.search(r"""replace\((["'])(['"])\1, (["'])\2\2\3\)""", path.read_text(encoding="utf-8")):
             found.append(str(path.relative_to(PACKAGE)))
-    assert found == ["wire/sql.py"]
+    assert found == ["sql/statement.py"]

@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from kalam_notebook.errors import DownloadError, ProtocolError, ResultError, TransportError
+from kalam_notebook.http import files
+from kalam_notebook.http.client import HttpTransport, Request
+from kalam_notebook.http.endpoint import SqlEndpoint
+from kalam_notebook.http.session import Session
 from kalam_notebook.settings import Credentials, Secret, Timeouts
-from kalam_notebook.transport import files
-from kalam_notebook.transport.http import HttpTransport, Request
-from kalam_notebook.transport.session import Session
-from kalam_notebook.transport.sql import SqlEndpoint
 from kalam_notebook.wire.fileref import FileRef
 
 HEALTH = Request("GET", "/v1/api/healthcheck")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalam_notebook.cells import CellColumn, cell_text, describe, plain
+from kalam_notebook.results.cells import CellColumn, cell_text, describe, plain
 from kalam_notebook.wire.types import Column, arrow_schema
 
 EXAMPLES = json.loads((Path(__file__).parents[1] / "data" / "cell_text.json").read_text())

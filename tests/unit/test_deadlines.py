@@ -8,9 +8,9 @@ import time
 import pytest
 
 from kalam_notebook.errors import RequestTimeoutError
+from kalam_notebook.http import client as http_module
+from kalam_notebook.http.client import HttpTransport, Request
 from kalam_notebook.settings import Timeouts
-from kalam_notebook.transport import http as http_module
-from kalam_notebook.transport.http import HttpTransport, Request
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 STATEMENT = Request("POST", "/v1/api/sql", b"{}", repeatable=True, sql="SELECT 1", max_bytes=None)

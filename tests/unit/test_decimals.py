@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from kalam_notebook.wire.decimals import cast_decimals
-from kalam_notebook.wire.params import encode
+from kalam_notebook.sql.decimals import cast_decimals
+from kalam_notebook.sql.params import encode
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from kalam_notebook.errors import ResultError
-from kalam_notebook.frames import to_pandas, to_polars
+from kalam_notebook.results.frames import to_pandas, to_polars
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.fileref import FileRef
 from kalam_notebook.wire.types import parse_schema

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalam_notebook.errors import KalamError, ServerError, UnsafeStatementError
-from kalam_notebook.wire.guard import check_statements
+from kalam_notebook.sql.guard import check_statements
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kalam_notebook.wire.hidden import shown_places
+from kalam_notebook.sql.hidden import shown_places
 
 HIDDEN = ["id", "n", "_seq", "_deleted"]
 

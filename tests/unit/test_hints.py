@@ -2,7 +2,7 @@
 
 import pytest
 
-from kalam_notebook.hints import column_hint, table_hint
+from kalam_notebook.sql.hints import column_hint, table_hint
 
 KNOWN = {("app", "orders"), ("app", "people"), ("default", "log")}
 

@@ -12,14 +12,14 @@ from live_source import RowSource
 from websockets.exceptions import ConnectionClosed
 
 from kalam_notebook.errors import KalamError, ProtocolError
-from kalam_notebook.live.schedule import Rhythm
-from kalam_notebook.live_table import LiveTable
-from kalam_notebook.render import render_html, render_text
+from kalam_notebook.live.connection.socket import LiveSocket
+from kalam_notebook.live.following import follower as follower_module
+from kalam_notebook.live.following.pool import Lane
+from kalam_notebook.live.following.schedule import Rhythm
+from kalam_notebook.live.table import LiveTable
+from kalam_notebook.live.threads import Inbox
+from kalam_notebook.results.render import render_html, render_text
 from kalam_notebook.settings import Timeouts
-from kalam_notebook.transport import follower as follower_module
-from kalam_notebook.transport.lane import Lane
-from kalam_notebook.transport.socket import LiveSocket
-from kalam_notebook.transport.threads import Inbox
 from kalam_notebook.wire.live import row_seq
 
 SOON = Rhythm(settle=0.01, gap=0.02, rest=0.0, calm=0.05, usual=600.0)

@@ -21,11 +21,11 @@ from kalam_notebook.errors import (
     ServerError,
     TransportError,
 )
+from kalam_notebook.http.client import HttpTransport, Request
+from kalam_notebook.http.endpoint import SqlEndpoint
+from kalam_notebook.http.failures import describe_failure
+from kalam_notebook.http.session import Session
 from kalam_notebook.settings import Credentials, Secret, Timeouts
-from kalam_notebook.transport.http import HttpTransport, Request
-from kalam_notebook.transport.http_failures import describe_failure
-from kalam_notebook.transport.session import Session
-from kalam_notebook.transport.sql import SqlEndpoint
 
 GET = Request("GET", "/x", repeatable=True)
 POST = Request("POST", "/v1/api/sql", b"{}", sql="SELECT 1")

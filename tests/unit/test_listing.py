@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from kalam_notebook.errors import PermissionDeniedError
+from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.reading.listing import Listed, find_listed, listed_table
-from kalam_notebook.transport.sql import Answer
 from kalam_notebook.wire.body import RawResult
 
 ROWS = pa.table(

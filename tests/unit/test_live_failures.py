@@ -18,10 +18,10 @@ from kalam_notebook.errors import (
     RequestTimeoutError,
     server_error,
 )
-from kalam_notebook.live.states import Failure, Refused
+from kalam_notebook.live.connection.failures import describe_failure, subscription_error
+from kalam_notebook.live.connection.socket import _timing
+from kalam_notebook.live.connection.states import Failure, Refused
 from kalam_notebook.settings import Timeouts
-from kalam_notebook.transport.failures import describe_failure, subscription_error
-from kalam_notebook.transport.socket import _timing
 
 URL = "ws://db:2900/v1/ws"
 

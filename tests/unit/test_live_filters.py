@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kalam_notebook.live.filters import doubtful_part, filter_columns, has_sub_query, is_volatile
-from kalam_notebook.wire.sql import tokenize
+from kalam_notebook.sql.live_filter import doubtful_part, filter_columns, has_sub_query, is_volatile
+from kalam_notebook.sql.statement import tokenize
 from kalam_notebook.wire.types import Column
 
 COLUMNS = (

@@ -15,9 +15,9 @@ import pytest
 from live_socket_server import SocketServer
 
 from kalam_notebook.errors import AuthError, ConfigError, ConnectError, LiveError, SubscriptionError
-from kalam_notebook.live.states import State
+from kalam_notebook.live.connection.socket import LiveSocket
+from kalam_notebook.live.connection.states import State
 from kalam_notebook.settings import Timeouts
-from kalam_notebook.transport.socket import LiveSocket
 
 SQL = "SELECT * FROM a.b"
 ROW = {"id": "1", "room": "a", "n": 1, "_seq": "10", "_deleted": False}

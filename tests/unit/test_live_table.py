@@ -30,13 +30,13 @@ from kalam_notebook.errors import (
     RequestTimeoutError,
     SubscriptionError,
 )
-from kalam_notebook.live.schedule import Rhythm
-from kalam_notebook.live.truth import Fingerprint
-from kalam_notebook.live_table import LiveTable
+from kalam_notebook.live.connection.socket import LiveSocket
+from kalam_notebook.live.following import follower as follower_module
+from kalam_notebook.live.following.pool import Lane
+from kalam_notebook.live.following.schedule import Rhythm
+from kalam_notebook.live.rows.fingerprint import Fingerprint
+from kalam_notebook.live.table import LiveTable
 from kalam_notebook.settings import Timeouts
-from kalam_notebook.transport import follower as follower_module
-from kalam_notebook.transport.lane import Lane
-from kalam_notebook.transport.socket import LiveSocket
 
 SQL = "SELECT * FROM chat.messages"
 
@@ -936,9 +936,9 @@ def test_repr_is_short_and_without_data(server, open_table):
 
 def test_display_goes_to_the_widget(open_table, monkeypatch):
     shown = []
-    fake = types.ModuleType("kalam_notebook.notebook.live_view")
+    fake = types.ModuleType("kalam_notebook.notebook.page.live_view")
     fake.display_live = shown.append
-    monkeypatch.setitem(sys.modules, "kalam_notebook.notebook.live_view", fake)
+    monkeypatch.setitem(sys.modules, "kalam_notebook.notebook.page.live_view", fake)
     table = open_table()
     table._ipython_display_()
     assert shown == [table]

@@ -17,10 +17,10 @@ from fake_live import FakeLive
 from test_recording_replay import make_file
 
 from kalam_notebook.errors import SubscriptionError
-from kalam_notebook.notebook import freeze, live_view
-from kalam_notebook.notebook.freeze import WIDGET_VIEW, Outputs
-from kalam_notebook.notebook.live_view import LiveTableWidget, LiveView, display_live
-from kalam_notebook.recordings import replay
+from kalam_notebook.live.replay import replay
+from kalam_notebook.notebook.page import freeze, live_view
+from kalam_notebook.notebook.page.freeze import WIDGET_VIEW, Outputs
+from kalam_notebook.notebook.page.live_view import LiveTableWidget, LiveView, display_live
 from kalam_notebook.wire.types import Column
 
 #: What a page is told that was loaded anew, where alone an end is seen.

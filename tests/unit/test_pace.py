@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kalam_notebook.notebook.pace import Pace
+from kalam_notebook.notebook.page.pace import Pace
 
 MIB = 1024 * 1024
 

@@ -5,9 +5,9 @@ import threading
 import httpx
 import pytest
 
+from kalam_notebook.http.client import HttpTransport, Request
+from kalam_notebook.http.pacing import STATEMENTS_PER_SECOND, Bucket
 from kalam_notebook.settings import Timeouts
-from kalam_notebook.transport.http import HttpTransport, Request
-from kalam_notebook.transport.pacing import STATEMENTS_PER_SECOND, Bucket
 
 
 def test_a_burst_goes_at_once_and_the_rest_at_the_rate():

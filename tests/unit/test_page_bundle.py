@@ -8,7 +8,7 @@ from pathlib import Path
 import kalam_notebook
 
 ROOT = Path(__file__).parents[2]
-MODULE = Path(kalam_notebook.__file__).parent / "notebook" / "static" / "live_table.js"
+MODULE = Path(kalam_notebook.__file__).parent / "notebook" / "page" / "static" / "live_table.js"
 
 
 def test_the_module_is_small_and_the_same_on_every_machine():

@@ -11,8 +11,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from kalam_notebook.notebook import page_rows
-from kalam_notebook.notebook.page_rows import Message, PageRows
+from kalam_notebook.notebook.page import page_rows
+from kalam_notebook.notebook.page.page_rows import Message, PageRows
 from kalam_notebook.wire.types import Column, arrow_schema
 
 COLUMNS = (Column("id", "BigInt", flags=("pk",)), Column("name", "Text"))

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 from kalam_notebook.errors import ParameterError
-from kalam_notebook.wire.decimals import DecimalText
+from kalam_notebook.sql.decimals import DecimalText
+from kalam_notebook.sql.params import encode, write_parameters_in
 from kalam_notebook.wire.fileref import FileRef
-from kalam_notebook.wire.params import encode, write_parameters_in
 
 BERLIN = dt.timezone(dt.timedelta(hours=2))
 REF = FileRef("1", "f0001", "a.txt", 3, "text/plain", "aa")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from kalam_notebook.errors import ParameterError
-from kalam_notebook.wire.placeholders import bind
+from kalam_notebook.sql.placeholders import bind
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from kalam_notebook import progress
 from kalam_notebook.errors import QueryError
-from kalam_notebook.progress import Meter, NotebookSurface, TerminalSurface, find_surface, reporting
+from kalam_notebook.results import progress
+from kalam_notebook.results.progress import Meter, NotebookSurface, TerminalSurface, find_surface, reporting
 
 
 def test_a_meter_counts_and_says_it_in_a_line():

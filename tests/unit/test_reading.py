@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from kalam_notebook.errors import ConnectError, NotLeaderError, QueryError, RateLimitError, ResultError
-from kalam_notebook.reading.habits import Habits
+from kalam_notebook.http.endpoint import Answer
+from kalam_notebook.http.failures import NoAnswerError
 from kalam_notebook.reading.reader import Reader
-from kalam_notebook.transport.http_failures import NoAnswerError
-from kalam_notebook.transport.sql import Answer
+from kalam_notebook.reading.server_limits import Habits
 from kalam_notebook.wire.body import BodyDecoder
 from kalam_notebook.wire.decode import decode_array
 from kalam_notebook.wire.types import arrow_schema

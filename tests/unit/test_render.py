@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 
-from kalam_notebook.render import _width, render_html, render_message_html, render_text
+from kalam_notebook.results.render import _width, render_html, render_message_html, render_text
 from kalam_notebook.wire.types import Column, arrow_schema
 
 HOSTILE = [

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from IPython.lib.pretty import pretty
 
-from kalam_notebook.results import Completeness, QueryResponse, QueryResult
+from kalam_notebook.results.results import Completeness, QueryResponse, QueryResult
 
 COMPLETE = "complete"
 AGAIN = "complete (read again exactly: the server cuts results at 50 rows)"

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import kalam_notebook
-from kalam_notebook import errors, events
+from kalam_notebook import errors
+from kalam_notebook.live.events import messages as events
 
 ROOT = Path(__file__).parents[2]
 CONFIG = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalam_notebook.wire.shape import shape_of
-from kalam_notebook.wire.sql import (
+from kalam_notebook.sql.shape import shape_of
+from kalam_notebook.sql.statement import (
     Kind,
     UnreadableSQL,
     is_repeatable,
@@ -15,7 +15,7 @@ from kalam_notebook.wire.sql import (
     table_names,
     tokenize,
 )
-from kalam_notebook.wire.tokens import first_token
+from kalam_notebook.sql.tokens import first_token
 
 
 @pytest.mark.parametrize(

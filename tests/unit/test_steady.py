@@ -2,7 +2,7 @@
 
 import pytest
 
-from kalam_notebook.wire.steady import NO_LIMIT, keep_sorts
+from kalam_notebook.sql.sorts import NO_LIMIT, keep_sorts
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kalam_notebook.transport.together import Together
+from kalam_notebook.live.following.together import Together
 
 
 class Asker:

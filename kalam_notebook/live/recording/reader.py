@@ -1,4 +1,4 @@
-"""Reads a recording of a live table, up to where it breaks off. Called by ``transport.player``."""
+"""Reads a recording of a live table, up to where it breaks off. Called by ``live.recording.player``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from operator import itemgetter
 from typing import IO, TYPE_CHECKING, Any
 
 from kalam_notebook.errors import RecordingError
-from kalam_notebook.live.history import Effect
-from kalam_notebook.live.plan import Form
-from kalam_notebook.live.recording.form import (
+from kalam_notebook.live.following.plan import Form
+from kalam_notebook.live.recording.format import (
     CONTROL,
     END,
     FORMAT,
@@ -28,6 +27,7 @@ from kalam_notebook.live.recording.form import (
     Snapshot,
     control_types,
 )
+from kalam_notebook.live.rows.history import Effect
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The rows of a recording as they were at some moment, with their history: what a replay shows. Pure.
 
-As ``live.store`` but driven by row numbers: what happened is known, nothing has to be decided. No clock, no lock.
+As ``live.rows.store`` but driven by row numbers: what happened is known, nothing has to be decided. No clock, no lock.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from kalam_notebook.live.chunks import RowChunks, runs_of
-from kalam_notebook.live.history import Effect, Entry, History, Step
-from kalam_notebook.live.plan import Form
-from kalam_notebook.live.recording.form import Changes, RecordedStep, Snapshot
-from kalam_notebook.live.store import Applied, LiveDelta
+from kalam_notebook.live.following.plan import Form
+from kalam_notebook.live.recording.format import Changes, RecordedStep, Snapshot
+from kalam_notebook.live.rows.chunks import RowChunks, runs_of
+from kalam_notebook.live.rows.history import Effect, Entry, History, Step
+from kalam_notebook.live.rows.store import Applied, LiveDelta
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:

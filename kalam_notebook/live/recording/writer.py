@@ -1,4 +1,4 @@
-"""Writes a recording of a live table into a binary file. Called by ``transport.recorder``."""
+"""Writes a recording of a live table into a binary file. Called by ``live.recording.recorder``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from kalam_notebook.live.changes import cells_at
-from kalam_notebook.live.history import Step
-from kalam_notebook.live.recording.form import (
+from kalam_notebook.live.recording.format import (
     CONTROL,
     END,
     FORMAT,
@@ -24,13 +22,15 @@ from kalam_notebook.live.recording.form import (
     Origin,
     control_types,
 )
+from kalam_notebook.live.rows.changes import cells_at
+from kalam_notebook.live.rows.history import Step
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from kalam_notebook.live.engine import Rows
-    from kalam_notebook.live.store import LiveDelta
+    from kalam_notebook.live.following.engine import Rows
+    from kalam_notebook.live.rows.store import LiveDelta
 
 __all__ = ["Glance", "RecordingWriter"]
 

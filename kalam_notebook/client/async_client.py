@@ -1,0 +1,408 @@
+"""``AsyncClient``: the calls of ``Client``, to be awaited. A test compares the two name by name."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kalam_notebook.callers import short_interrupts
+from kalam_notebook.client.client import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Client, Engine
+from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
+from kalam_notebook.http.files import FileSource
+from kalam_notebook.live.events.messages import OnFull
+from kalam_notebook.results.batches import QueryBatches
+from kalam_notebook.results.results import QueryResponse, QueryResult
+from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
+from kalam_notebook.wire.auth import Login, UserInfo
+from kalam_notebook.wire.fileref import FileRef
+from kalam_notebook.wire.live import MAX_BATCH_SIZE
+from kalam_notebook.wire.topics import Start
+from kalam_notebook.writing.report import WriteReport
+from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from kalam_notebook.live.events.live_events import LiveEvents
+    from kalam_notebook.live.table import LiveTable
+    from kalam_notebook.topics.consumer import Consumer
+
+__all__ = ["AsyncClient"]
+
+
+@short_interrupts
+class AsyncClient:
+    """The same calls as ``Client``, to be awaited. Each runs in a worker thread.
+
+    It belongs to no event loop: it works in a notebook cell, in threads and under ``asyncio.run``. Live tables are the
+    same objects as those of ``Client``. The arguments are those of ``Client``.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        user: str | None = None,
+        password: str | Secret | None = None,
+        token: str | Secret | None = None,
+        token_provider: Callable[[], str] | None = None,
+        profile: str | None = None,
+        namespace: str | None = None,
+        timeout: float = 30.0,
+        max_retries: int = 3,
+        timeouts: Timeouts | None = None,
+        max_result_bytes: int | None = MAX_RESULT_BYTES,
+        compression: bool = True,
+        on_receive: Callable[[str], None] | None = None,
+        on_send: Callable[[str], None] | None = None,
+    ) -> None:
+        # A verbose traceback shows the locals of this frame.
+        password, token = (Secret(value) if isinstance(value, str) else value for value in (password, token))
+        self._client = Client(
+            url,
+            user=user,
+            password=password,
+            token=token,
+            token_provider=token_provider,
+            profile=profile,
+            namespace=namespace,
+            timeout=timeout,
+            max_retries=max_retries,
+            timeouts=timeouts,
+            max_result_bytes=max_result_bytes,
+            compression=compression,
+            on_receive=on_receive,
+            on_send=on_send,
+        )
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return self._client.url
+
+    @property
+    def user(self) -> str | None:
+        """The user id, when the client knows it."""
+        return self._client.user
+
+    def __repr__(self) -> str:
+        return repr(getattr(self, "_client", None) or Client.__new__(Client))
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """See ``Client.close``."""
+        await asyncio.to_thread(self._client.close)
+
+    async def check_login(self) -> None:
+        """See ``Client.check_login``."""
+        await asyncio.to_thread(self._client.check_login)
+
+    async def execute_query(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        allow_unsafe: bool = False,
+    ) -> QueryResponse:
+        """See ``Client.execute_query``."""
+        return await asyncio.to_thread(
+            self._client.execute_query, sql, params, namespace=namespace, allow_unsafe=allow_unsafe
+        )
+
+    async def query(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
+        progress: bool = True,
+        allow_unsafe: bool = False,
+    ) -> pd.DataFrame:
+        """See ``Client.query``."""
+        return await asyncio.to_thread(
+            self._client.query,
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            progress=progress,
+            allow_unsafe=allow_unsafe,
+        )
+
+    async def query_arrow(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
+        progress: bool = True,
+        allow_unsafe: bool = False,
+    ) -> pa.Table:
+        """See ``Client.query_arrow``."""
+        return await asyncio.to_thread(
+            self._client.query_arrow,
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            progress=progress,
+            allow_unsafe=allow_unsafe,
+        )
+
+    async def query_polars(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
+        progress: bool = True,
+        allow_unsafe: bool = False,
+    ) -> pl.DataFrame:
+        """See ``Client.query_polars``."""
+        return await asyncio.to_thread(
+            self._client.query_polars,
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            progress=progress,
+            allow_unsafe=allow_unsafe,
+        )
+
+    async def query_result(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        max_rows: int | None = DEFAULT_MAX_ROWS,
+        engine: Engine = "server",
+        strict: bool = False,
+        progress: bool = True,
+        allow_unsafe: bool = False,
+    ) -> QueryResult:
+        """See ``Client.query_result``."""
+        return await asyncio.to_thread(
+            self._client.query_result,
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            progress=progress,
+            allow_unsafe=allow_unsafe,
+        )
+
+    async def query_batches(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        batch_rows: int = DEFAULT_BATCH_ROWS,
+        max_rows: int | None = None,
+        strict: bool = False,
+        allow_unsafe: bool = False,
+    ) -> QueryBatches:
+        """See ``Client.query_batches``; take the batches with ``async for``."""
+        return await asyncio.to_thread(
+            self._client.query_batches,
+            sql,
+            params,
+            namespace=namespace,
+            batch_rows=batch_rows,
+            max_rows=max_rows,
+            strict=strict,
+            allow_unsafe=allow_unsafe,
+        )
+
+    async def execute_with_files(
+        self,
+        sql: str,
+        files: Mapping[str, FileSource],
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        allow_unsafe: bool = False,
+    ) -> QueryResponse:
+        """See ``Client.execute_with_files``."""
+        return await asyncio.to_thread(
+            self._client.execute_with_files, sql, files, params, namespace=namespace, allow_unsafe=allow_unsafe
+        )
+
+    async def write(
+        self,
+        frame: object,
+        table: str,
+        *,
+        mode: Mode = "insert",
+        key: str | None = None,
+        create: bool = False,
+        kind: Kind = "SHARED",
+        ttl_seconds: int | None = None,
+        atomic: bool = False,
+        nan: Nan = "refuse",
+        chunk_rows: int | None = None,
+        count: bool = False,
+        on_progress: Progress | None = None,
+    ) -> WriteReport:
+        """See ``Client.write``."""
+        return await asyncio.to_thread(
+            self._client.write,
+            frame,
+            table,
+            mode=mode,
+            key=key,
+            create=create,
+            kind=kind,
+            ttl_seconds=ttl_seconds,
+            atomic=atomic,
+            nan=nan,
+            chunk_rows=chunk_rows,
+            count=count,
+            on_progress=on_progress,
+        )
+
+    async def download_file(
+        self,
+        ref: FileRef,
+        namespace: str,
+        table: str,
+        *,
+        to: str | os.PathLike[str] = ".",
+        target_user_id: str | None = None,
+    ) -> Path:
+        """See ``Client.download_file``."""
+        return await asyncio.to_thread(
+            self._client.download_file, ref, namespace, table, to=to, target_user_id=target_user_id
+        )
+
+    async def download_bound_file(
+        self, ref: FileRef, *, to: str | os.PathLike[str] = ".", target_user_id: str | None = None
+    ) -> Path:
+        """See ``Client.download_bound_file``."""
+        return await asyncio.to_thread(self._client.download_bound_file, ref, to=to, target_user_id=target_user_id)
+
+    async def download(self, ref: FileRef, *, to: str | os.PathLike[str] = ".") -> Path:
+        """See ``Client.download``."""
+        return await asyncio.to_thread(self._client.download, ref, to=to)
+
+    async def login(self, user: str, password: str | Secret) -> Login:
+        """See ``Client.login``."""
+        password = Secret.of(password)  # A verbose traceback shows the locals of this frame and those below.
+        return await asyncio.to_thread(self._client.login, user, password)
+
+    async def refresh_access_token(self, refresh_token: str | Secret) -> Login:
+        """See ``Client.refresh_access_token``."""
+        refresh_token = Secret.of(refresh_token)
+        return await asyncio.to_thread(self._client.refresh_access_token, refresh_token)
+
+    async def health_check(self) -> Health:
+        """See ``Client.health_check``."""
+        return await asyncio.to_thread(self._client.health_check)
+
+    async def cluster_health_check(self) -> ClusterHealth:
+        """See ``Client.cluster_health_check``."""
+        return await asyncio.to_thread(self._client.cluster_health_check)
+
+    async def check_setup_status(self) -> SetupStatus:
+        """See ``Client.check_setup_status``."""
+        return await asyncio.to_thread(self._client.check_setup_status)
+
+    async def server_setup(
+        self, user: str, password: str | Secret, root_password: str | Secret, *, email: str | None = None
+    ) -> UserInfo:
+        """See ``Client.server_setup``."""
+        password, root_password = Secret.of(password), Secret.of(root_password)
+        return await asyncio.to_thread(self._client.server_setup, user, password, root_password, email=email)
+
+    async def live(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        key: str | Sequence[str] | None = None,
+        max_rows: int | None = None,
+    ) -> LiveTable:
+        """See ``Client.live``."""
+        return await asyncio.to_thread(self._client.live, sql, params, namespace=namespace, key=key, max_rows=max_rows)
+
+    async def live_events(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        batch_size: int | None = MAX_BATCH_SIZE,
+        last_rows: int | None = None,
+        from_seq: int | None = None,
+        max_queue: int = 10_000,
+        on_full: OnFull = "error",
+    ) -> LiveEvents:
+        """See ``Client.live_events``."""
+        return await asyncio.to_thread(
+            self._client.live_events,
+            sql,
+            params,
+            namespace=namespace,
+            batch_size=batch_size,
+            last_rows=last_rows,
+            from_seq=from_seq,
+            max_queue=max_queue,
+            on_full=on_full,
+        )
+
+    async def consumer(
+        self,
+        topic: str,
+        *,
+        group_id: str,
+        start: Start = "latest",
+        partitions: int | None = None,
+        max_poll_records: int = 100,
+    ) -> Consumer:
+        """See ``Client.consumer``; take the messages with ``async for``."""
+        return await asyncio.to_thread(
+            self._client.consumer,
+            topic,
+            group_id=group_id,
+            start=start,
+            partitions=partitions,
+            max_poll_records=max_poll_records,
+        )
+
+    async def connect(self) -> None:
+        """See ``Client.connect``."""
+        await asyncio.to_thread(self._client.connect)
+
+    async def disconnect(self) -> None:
+        """See ``Client.disconnect``."""
+        await asyncio.to_thread(self._client.disconnect)

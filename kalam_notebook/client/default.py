@@ -1,0 +1,156 @@
+"""The connection that the module's own functions use: ``kalam.connect(...)``, then ``kalam.query(...)``.
+
+Each function of the module is the method of that name on the default client. Also the one place that starts the
+embedded sandbox server for a user; client and sandbox know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kalam_notebook.client.client import Client
+from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
+
+if TYPE_CHECKING:
+    from kalam_notebook.sandbox.launcher import SandboxServer
+
+__all__ = ["close", "connect", "current", "function"]
+
+_lock = threading.RLock()
+_client: Client | None = None
+_sandbox: SandboxServer | None = None
+
+
+def connect(
+    url: str | None = None,
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    token: str | None = None,
+    token_provider: Callable[[], str] | None = None,
+    profile: str | None = None,
+    namespace: str | None = None,
+    timeout: float = 30.0,
+    max_retries: int = 3,
+    timeouts: Timeouts | None = None,
+    max_result_bytes: int | None = MAX_RESULT_BYTES,
+) -> Client:
+    """Connect to a server and make it the default for the module's functions and the magics.
+
+    The login is checked at once. The connection before it stays usable by whoever holds it.
+
+    Args:
+        url: ``http(s)://host:port``, or ``sandbox`` for the embedded server, which starts at the first such call and
+            ends with this process. None looks in ``KALAMDB_SERVER_URL`` and the logins saved by the KalamDB CLI.
+        user: As for ``Client``; so are the others.
+        password: Password of ``user``.
+        token: An access token instead of user and password.
+        token_provider: A function that returns an access token whenever one is needed.
+        profile: Name of a login saved by the KalamDB CLI.
+        namespace: Namespace of table names that have none.
+        timeout: Seconds of silence after which a request is given up.
+        max_retries: Repeats of requests that change nothing.
+        timeouts: Every phase on its own; replaces ``timeout``.
+        max_result_bytes: Bytes of one answer that are read into memory at most, 2 GB by default; None for any number.
+
+    Returns:
+        The client.
+
+    Raises:
+        ConfigError: No server is named, or the arguments contradict each other.
+        AuthError: The server refuses the login.
+        ConnectError: The server cannot be reached.
+        MissingDependencyError: The sandbox is not installed.
+    """
+    global _client
+    if url == "sandbox":
+        server = _start_sandbox()
+        url, user, password = server.url, user or "root", password or server.root_password
+    secrets = [None if value is None else Secret(value) for value in (password, token)]
+    password = token = None  # A verbose traceback shows the locals of this frame.
+    client = Client(
+        url,
+        user=user,
+        password=secrets[0],
+        token=secrets[1],
+        token_provider=token_provider,
+        profile=profile,
+        namespace=namespace,
+        timeout=timeout,
+        max_retries=max_retries,
+        timeouts=timeouts,
+        max_result_bytes=max_result_bytes,
+    )
+    try:
+        client.check_login()
+    except BaseException:
+        client.close()
+        raise
+    with _lock:
+        _client = client
+    atexit.unregister(close)
+    atexit.register(close)
+    return client
+
+
+def current() -> Client:
+    """The default client; without one, a connection is made from the environment or the saved logins.
+
+    Raises:
+        ConfigError: No server is named anywhere.
+    """
+    with _lock:
+        return _client if _client is not None else connect()
+
+
+def close() -> None:
+    """Close the default connection and stop the embedded server, if there are any."""
+    global _client, _sandbox
+    with _lock:
+        client, server, _client, _sandbox = _client, _sandbox, None, None
+    if client is not None:
+        client.close()
+    if server is not None:
+        server.stop()
+
+
+def function(name: str) -> Callable[..., Any]:
+    """The module's function for a method of the default client, with its signature and docstring."""
+    method = getattr(Client, name)
+    signature = inspect.signature(method)
+    parameters = list(signature.parameters.values())[1:]
+    secret = {
+        key
+        for at, parameter in enumerate(parameters)
+        if "Secret" in parameter.annotation
+        for key in (at, parameter.name)
+    }
+
+    @functools.wraps(method)
+    def call(*args: object, **options: object) -> object:
+        if secret:  # A verbose traceback shows the locals of this frame.
+            args = tuple(_hidden(value) if at in secret else value for at, value in enumerate(args))
+            options = {key: _hidden(value) if key in secret else value for key, value in options.items()}
+        return getattr(current(), name)(*args, **options)
+
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return call
+
+
+def _hidden(value: object) -> object:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _start_sandbox() -> SandboxServer:
+    from kalam_notebook.sandbox.launcher import start
+
+    global _sandbox
+    with _lock:
+        if _sandbox is None:
+            _sandbox = start()
+        return _sandbox

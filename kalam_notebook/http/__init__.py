@@ -1,0 +1,1 @@
+"""HTTP to one server: sessions, requests, files, pacing, and what failures mean."""

@@ -1,0 +1,337 @@
+"""HTTP over one ``httpx.Client``: keep-alive, no cookies, no redirects followed, errors mapped in one place.
+
+A request is sent with ``send`` (whole answer) or ``stream`` (answer as it arrives). Retrying is decided by a pure
+function; only requests that change nothing when sent twice are repeated, and any request that the server refused
+before it did anything (429, no connection).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from kalam_notebook._version import __version__
+from kalam_notebook.errors import (
+    AuthError,
+    ConfigError,
+    ConnectError,
+    KalamError,
+    ProtocolError,
+    RateLimitError,
+    RequestTimeoutError,
+    TransportError,
+)
+from kalam_notebook.http.bounded import MAX_SMALL_BYTES, bound
+from kalam_notebook.http.failures import describe_failure
+from kalam_notebook.http.library_logs import hide_cookies_in_logs
+from kalam_notebook.http.pacing import Bucket
+from kalam_notebook.http.proxies import open_transport, proxy_for, through
+from kalam_notebook.settings import Secret, Timeouts
+from kalam_notebook.wire.envelope import one_line, raise_for_answer
+
+__all__ = ["HttpTransport", "Request"]
+
+#: A longer ``Retry-After`` is told to the caller instead of being waited for: bans last 300 s.
+LONGEST_WAIT_S = 10.0
+
+#: What a login or a health answer may take in all: they have some hundred bytes.
+_SMALL_TOTAL_S = 60.0
+
+#: What stands in the place of a secret.
+_HIDDEN = "…".encode()
+
+#: The route whose requests are paced.
+_SQL_PATH = "/v1/api/sql"
+
+#: What a header takes. httpx would show the whole header, and with it the token, when it refuses one.
+_TOKEN = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    Attributes:
+        method: ``GET`` or ``POST``.
+        path: Below the server's URL, percent-encoded.
+        content: Body, or None.
+        headers: Headers beside those of the client. The token is given when sending.
+        files: Multipart parts for httpx, or None.
+        params: Query parameters.
+        repeatable: Whether sending it twice does the same as sending it once.
+        sql: The statement, for error texts.
+        timeout: Seconds of silence allowed while reading; None for the client's.
+        max_bytes: Bytes of the answer that are read at most; None for all. Of an error no more than of small answers.
+        secrets: What stands in the body and must not be seen in an error, whatever the server says.
+    """
+
+    method: str
+    path: str
+    content: bytes | None = field(default=None, repr=False)  # A login's holds a password.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    files: Any = None
+    params: Mapping[str, str] | None = None
+    repeatable: bool = False
+    sql: str | None = None
+    timeout: float | None = None
+    max_bytes: int | None = MAX_SMALL_BYTES
+    secrets: tuple[Secret, ...] = ()
+
+
+class HttpTransport:
+    """Requests to one server.
+
+    Args:
+        url: The server, without a slash at the end.
+        timeouts: Phases, in seconds.
+        max_retries: Repeats after a failed try; 0 for none.
+        transport: An httpx transport to use instead of sockets; for tests.
+        wait: Sleeps the given seconds; for tests.
+
+    Attributes:
+        url: The server.
+        proxy: What it is reached through; None for nothing.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeouts: Timeouts,
+        max_retries: int = 3,
+        transport: httpx.BaseTransport | None = None,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = url
+        self.proxy = proxy_for(url) if transport is None else None
+        self._max_retries = max_retries
+        self._wait = wait
+        self._bucket = Bucket()
+        self._timeouts = timeouts
+        self._process = os.getpid()
+        self._is_closed = False
+        hide_cookies_in_logs()
+        # Made once: putting them together costs as much as the rest of building a request.
+        self._sql_url, self._usual_timeout = httpx.URL(url + _SQL_PATH), self._timeout(None)
+        self._transport = transport or open_transport(self.proxy)
+        self._client = httpx.Client(
+            base_url=url,
+            timeout=self._usual_timeout,
+            follow_redirects=False,  # A token must not travel to another host.
+            headers={"User-Agent": f"kalam-notebook/{__version__}", "Accept-Encoding": "identity"},
+            transport=self._transport,
+        )
+        # The login route sets cookies, and a cookie would win over the token of a request (HTTP reference, 4.2). Having
+        # each answer looked through by a policy that takes none costs a tenth of a small query.
+        self._client.cookies.extract_cookies = _take_no_cookies  # type: ignore[method-assign]
+
+    def close(self) -> None:
+        """Close the connections, also under a request that another thread waits for; may be called twice."""
+        if os.getpid() != self._process:  # A fork shares the sockets with the process that it came from.
+            return
+        self._is_closed = True
+        # Not the client's own method, which does nothing more the second time, also if it was interrupted before.
+        self._transport.close()
+
+    def check_usable(self) -> None:
+        """See that this is the process that opened the connection, and that it is open.
+
+        Raises:
+            ConfigError: It is not.
+        """
+        if self._is_closed:
+            raise ConfigError("This connection is closed. Open a new one: kalam.connect(...).")
+        if os.getpid() != self._process:
+            raise ConfigError("This client was made before the process forked. Make a new one: kalam.connect(...).")
+
+    def send(self, request: Request, *, token: Secret | None = None) -> httpx.Response:
+        """Send a request and read the whole answer.
+
+        Raises:
+            KalamError: No answer, or an answer that is an error.
+        """
+        until = self._until(request)
+        return self._with_retries(request, until, lambda: self._send_once(request, token, until))
+
+    @contextmanager
+    def stream(self, request: Request, *, token: Secret | None = None) -> Iterator[httpx.Response]:
+        """Send a request; the body of the answer is read by the caller. Errors are raised before it is given.
+
+        Raises:
+            KalamError: No answer, an error answer, or a connection that broke while reading.
+        """
+        until = self._until(request)
+        response = self._with_retries(request, until, lambda: self._open_once(request, token, until))
+        try:
+            with self._mapped_errors(request):
+                yield response
+        finally:
+            response.close()
+
+    def _send_once(self, request: Request, token: Secret | None, until: float | None) -> httpx.Response:
+        response = self._open_once(request, token, until)
+        try:
+            with self._mapped_errors(request):
+                response.read()
+        finally:
+            response.close()
+        return response
+
+    def _open_once(self, request: Request, token: Secret | None, until: float | None) -> httpx.Response:
+        with self._mapped_errors(request):
+            response = self._client.send(self._build(request, token, until), stream=True)
+        try:
+            is_error = response.status_code >= 300
+            limit = MAX_SMALL_BYTES if is_error else request.max_bytes
+            bound(response, limit, is_result=request.sql is not None and not is_error)
+            if is_error:
+                with self._mapped_errors(request):
+                    response.read()
+                self._check(response, request, token)
+        except KalamError:
+            response.close()
+            raise
+        return response
+
+    def _until(self, request: Request) -> float | None:
+        """By when a request has to be over, on the monotonic clock."""
+        is_small = request.max_bytes == MAX_SMALL_BYTES
+        limits = [self._timeouts.total, max(_SMALL_TOTAL_S, request.timeout or 0.0) if is_small else 0.0]
+        total = min(filter(None, limits), default=None)
+        return None if total is None else time.monotonic() + total
+
+    def _build(self, request: Request, token: Secret | None, until: float | None) -> httpx.Request:
+        if token is not None and not _TOKEN.fullmatch(token.reveal()):
+            raise AuthError(
+                "The token is empty, or holds a blank, a line break or another character that no token has.\n"
+                "Pass it as it was issued; token.strip() takes blanks off its ends."
+            )
+        built = self._client.build_request(
+            request.method,
+            self._sql_url if request.path == _SQL_PATH else request.path,
+            content=request.content,
+            files=request.files,
+            params=request.params,
+            headers=request.headers,
+            timeout=self._usual_timeout if request.timeout is None else self._timeout(request.timeout),
+            extensions=None if until is None else {"until": until},
+        )
+        if token is not None:  # Revealed here and in no local variable: a verbose traceback shows those.
+            built.headers["Authorization"] = f"Bearer {token.reveal()}"
+        return built
+
+    def _timeout(self, receive: float | None) -> httpx.Timeout:
+        phases = self._timeouts
+        read = phases.receive if receive is None else receive
+        # 0 means "for ever"; httpx says None.
+        return httpx.Timeout(connect=phases.connect or None, read=read or None, write=phases.send or None, pool=None)
+
+    def _check(self, response: httpx.Response, request: Request, token: Secret | None) -> None:
+        if 300 <= response.status_code < 400:
+            target = self._target(response.headers.get("location", ""))
+            raise ProtocolError(
+                f"The server{through(self.proxy)} sent the request on to {target}.\n"
+                "The token is not sent to another address. If that is the server, connect to it: kalam.connect(url)."
+            )
+        raise_for_answer(
+            response.status_code,
+            _without_secrets(response.content, [*request.secrets, *filter(None, [token])]),
+            response.headers,
+            sql=request.sql,
+            path=request.path,
+            proxy_hint="" if self.proxy is None else self.proxy.hint,
+        )
+
+    def _target(self, location: str) -> str:
+        """Where a redirect leads, without what may be secret in it."""
+        try:
+            target = httpx.URL(self.url).join(location).copy_with(query=None, fragment=None, userinfo=b"")
+        except (httpx.InvalidURL, ValueError):
+            return "something that is no address"
+        return one_line(str(target))
+
+    @contextmanager
+    def _mapped_errors(self, request: Request) -> Iterator[None]:
+        """Turn httpx's errors into the package's, which tell all of them; they stay as the ``__context__``."""
+        self.check_usable()
+        try:
+            yield
+        except Exception as exc:
+            if self._is_closed:
+                raise ConfigError(
+                    "The connection was closed while it waited for an answer; nothing of the answer was used.\n"
+                    "Open a new one: kalam.connect(...)."
+                ) from None
+            if not isinstance(exc, httpx.TransportError):
+                raise
+            raise describe_failure(
+                exc,
+                url=self.url,
+                proxy=self.proxy,
+                is_sql=request.sql is not None,
+                is_repeatable=request.repeatable,
+                seconds=self._timeouts.receive if request.timeout is None else request.timeout,
+                is_login=request.timeout is not None,
+            ) from None
+
+    def _with_retries(
+        self, request: Request, until: float | None, attempt: Callable[[], httpx.Response]
+    ) -> httpx.Response:
+        for tries in range(self._max_retries + 1):
+            if request.path == _SQL_PATH and (pause := self._bucket.take(time.monotonic())):
+                self._wait(pause)
+            try:
+                return attempt()
+            except KalamError as exc:
+                back_off = retry_pause(exc, request.repeatable, tries, random.random())
+                if back_off is None or tries == self._max_retries:
+                    raise
+                if until is not None and time.monotonic() + back_off >= until:
+                    raise
+                self._wait(back_off)
+        raise AssertionError("unreachable")
+
+
+def _without_secrets(content: bytes, secrets: Iterable[Secret]) -> bytes:
+    """What a server says, without the secrets that it was sent: it may repeat them."""
+    for secret in filter(Secret.reveal, secrets):
+        # As it is, and as JSON writes it.
+        content = content.replace(secret.reveal().encode(), _HIDDEN)
+        content = content.replace(json.dumps(secret.reveal())[1:-1].encode(), _HIDDEN)
+    return content
+
+
+def _take_no_cookies(response: httpx.Response) -> None:
+    """In the place of ``httpx.Cookies.extract_cookies``."""
+
+
+def retry_pause(error: KalamError, repeatable: bool, tries: int, jitter: float) -> float | None:
+    """How long to wait before sending again.
+
+    Args:
+        error: What the last try ended with.
+        repeatable: Whether the request may be sent twice.
+        tries: Tries so far that are over, from 0.
+        jitter: A number in [0, 1).
+
+    Returns:
+        Seconds, or None when the error is final.
+    """
+    back_off = 0.1 * 2.0**tries * (0.5 + jitter)
+    if isinstance(error, RateLimitError):  # Refused before anything was executed.
+        wanted = 1.0 if error.retry_after is None else error.retry_after
+        return None if wanted > LONGEST_WAIT_S else wanted * (1.0 + 0.25 * jitter) + back_off
+    if isinstance(error, ConnectError):  # Nothing was sent.
+        return back_off
+    if isinstance(error, RequestTimeoutError) or type(error) is TransportError:
+        return back_off if repeatable else None
+    return None

@@ -1,0 +1,1 @@
+"""One WebSocket for all live queries of a client."""

@@ -1,0 +1,1 @@
+"""Rounds, deltas and proofs that keep a live table equal to the server."""

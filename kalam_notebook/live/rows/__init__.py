@@ -1,0 +1,1 @@
+"""The rows of live tables: stores, changes, history, fingerprints. Pure."""

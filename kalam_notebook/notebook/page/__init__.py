@@ -1,0 +1,1 @@
+"""What a notebook's page shows of live tables."""

@@ -1,0 +1,175 @@
+"""The rows of a live table in the form that the page reads: few frames, each one or more messages of Arrow IPC.
+
+Pure: no clock, no thread, no widget. ``PageRows`` remembers which rows the page holds and makes the frames that keep
+them right. The other end is ``js/src/frames.ts``; the texts of the values are made there, by the rules of ``cells``.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kalam_notebook.results.cells import BYTES_HEAD, LIST_WHOLE, CellColumn, describe, plain
+
+if TYPE_CHECKING:
+    from kalam_notebook.live.rows.store import LiveDelta
+    from kalam_notebook.wire.types import Column
+
+__all__ = ["MAX_ROWS", "Message", "PageRows"]
+
+#: Rows that go to the page at most; it says so when there are more.
+MAX_ROWS = 10_000
+#: Bytes of all rows in the page at most, and of one message. A tab has to hold the first, a socket to pass the second.
+MAX_BYTES = 4 * 1024 * 1024
+PART_BYTES = 512 * 1024
+#: Characters of a cell that go to the page; it shows fewer and has the rest in a tooltip.
+TEXT_CHARS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to the page.
+
+    Attributes:
+        content: Numbers and column descriptions, as JSON.
+        buffers: The rows as an Arrow IPC stream, and the ids of removed rows as int64.
+    """
+
+    content: dict[str, Any]
+    buffers: tuple[bytes, bytes]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the buffers."""
+        return sum(map(len, self.buffers))
+
+
+class PageRows:
+    """The rows that the page holds: the first ones of the table, as many as fit."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+        self._limit = MAX_ROWS
+        self._rows = 0
+        self._frame = 0
+        #: The version that the page has once it has taken all frames; -1 before the first.
+        self.version = -1
+
+    @property
+    def frame(self) -> int:
+        """Number of the last frame that was made."""
+        return self._frame
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the page holds fewer rows than it could, because some went away: only a new start fills it up."""
+        return len(self._ids) < min(self._limit, self._rows)
+
+    def messages(self, delta: LiveDelta, columns: Sequence[Column], status: dict[str, Any]) -> list[Message]:
+        """Make the frame that brings the page to ``delta.version``.
+
+        Args:
+            delta: The changes since ``version``, or a reset.
+            columns: Those of ``delta.rows`` as the server announced them; ALTER TABLE changes them, with a reset.
+            status: What the status line shows; goes with the frame as it is.
+
+        Returns:
+            The messages of the frame, in order.
+        """
+        self._frame += 1
+        described = describe(delta.rows.schema, columns)
+        base = -1 if delta.reset else self.version
+        rows, ids = self._first(delta, described) if delta.reset else self._held(delta)
+        removed = () if delta.reset else tuple(row_id for row_id in delta.removed if row_id in self._ids)
+        self._ids = (set() if delta.reset else self._ids.difference(removed)) | set(ids)
+        self._rows = delta.num_rows
+        self.version = delta.version
+        parts = _parts(_page_table(rows, ids, described))
+        content = {"kind": "frame", "frame": self._frame, "parts": len(parts), "base": base, "version": self.version}
+        content["status"] = {**status, "rows": delta.num_rows}
+        content["columns"] = [asdict(column) for column in described] if delta.reset else None
+        gone = [array("q", removed).tobytes(), *[b""] * (len(parts) - 1)]
+        return [
+            Message({**content, "part": number}, (rows_part, gone_part))
+            for number, (rows_part, gone_part) in enumerate(zip(parts, gone, strict=True))
+        ]
+
+    def _first(self, delta: LiveDelta, columns: Sequence[CellColumn]) -> tuple[pa.Table, tuple[int, ...]]:
+        """The first rows of the whole table, as many as the page takes."""
+        self._limit = MAX_ROWS
+        rows = delta.rows.slice(0, MAX_ROWS)
+        size = _page_table(rows, delta.row_ids[: rows.num_rows], columns).nbytes
+        if size > MAX_BYTES:
+            self._limit = max(1, rows.num_rows * MAX_BYTES // size)
+            rows = rows.slice(0, self._limit)
+        return rows, delta.row_ids[: rows.num_rows]
+
+    def _held(self, delta: LiveDelta) -> tuple[pa.Table, tuple[int, ...]]:
+        """The changed rows that the page holds, and new ones while nothing is left out before them."""
+        whole = len(self._ids) == self._rows
+        room = self._limit - len(self._ids) if whole else 0
+        kept: list[int] = []
+        for index, row_id in enumerate(delta.row_ids):
+            if row_id in self._ids:
+                kept.append(index)
+            elif room > 0 and row_id in delta.inserted:
+                kept.append(index)
+                room -= 1
+        if len(kept) == len(delta.row_ids):
+            return delta.rows, delta.row_ids
+        return delta.rows.take(pa.array(kept, pa.int64())), tuple(delta.row_ids[index] for index in kept)
+
+
+def _page_table(rows: pa.Table, ids: Sequence[int], columns: Sequence[CellColumn]) -> pa.Table:
+    """The columns in the page's form, named by position; long values cut, their length in a column beside them."""
+    arrays: dict[str, pa.ChunkedArray] = {}
+    for index, column in enumerate(columns):
+        values = plain(rows.column(index), column)
+        arrays[str(index)], lengths = _cut(values, column)
+        if lengths is not None:
+            arrays[f"{index}.length"] = lengths
+    arrays["id"] = pa.chunked_array([pa.array(ids, pa.int64())])
+    return pa.table(arrays)
+
+
+def _cut(values: pa.ChunkedArray, column: CellColumn) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
+    """The start of each value, and where one was cut its length: characters, bytes or elements."""
+    if column.is_long:
+        limit, lengths = TEXT_CHARS, pc.utf8_length(values)
+    elif column.kind == "bytes":
+        limit, lengths = BYTES_HEAD, pc.binary_length(values)
+    elif column.kind in ("list", "list32"):
+        limit, lengths = LIST_WHOLE, pc.list_value_length(values)
+    else:
+        return values, None
+    too_long = pc.greater(lengths, limit)
+    if not pc.any(too_long).as_py():
+        return values, None
+    lengths = pc.if_else(too_long, lengths, None).cast(pa.int32())
+    if column.is_long:
+        return pc.utf8_slice_codeunits(values, 0, limit), lengths
+    if column.kind == "bytes":
+        heads = [None if value is None else value[:limit] for value in values.to_pylist()]
+        return pa.chunked_array([pa.array(heads, pa.binary())]), lengths
+    return pc.list_slice(values, 0, limit, return_fixed_size_list=False), lengths
+
+
+def _parts(table: pa.Table) -> list[bytes]:
+    """The table as Arrow IPC streams of about ``PART_BYTES``; at least one, which may hold no rows."""
+    count = max(1, -(-table.nbytes // PART_BYTES))
+    size = max(1, -(-table.num_rows // count))
+    return [_stream(table.slice(start, size)) for start in range(0, max(1, table.num_rows), size)]
+
+
+def _stream(table: pa.Table) -> bytes:
+    # One batch: a slice of many small chunks would repeat the batch's header for each of them.
+    table = table.combine_chunks()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())

@@ -1,0 +1,1 @@
+"""Results as people hold them: tables, frames, cells, what a notebook shows of them."""

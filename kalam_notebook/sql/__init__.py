@@ -1,0 +1,1 @@
+"""What is known of a SQL text without asking the server. Pure."""

@@ -1,1 +1,0 @@
-"""What waits: HTTP, login, downloads and the WebSocket. Deciding is done in ``wire`` and ``live``."""

@@ -39,7 +39,7 @@ _HOMES = {
     "replay": "live.replay",
 }
 #: Modules that are public as a whole.
-_MODULES = {"errors": "errors", "events": "live.events.messages", "sandbox": "sandbox"}
+_MODULES = {"errors": "errors", "events": "live.events.messages"}
 #: Methods of the default connection.
 _METHODS = (
     "check_setup_status", "cluster_health_check", "consumer", "download", "download_bound_file", "download_file",
@@ -47,7 +47,7 @@ _METHODS = (
     "query_batches", "query_polars", "query_result", "refresh_access_token", "server_setup", "write",
 )  # fmt: skip
 
-__all__ = ["__version__", *sorted((*_HOMES, *_MODULES, *_METHODS))]
+__all__ = ["__version__", "sandbox", *sorted((*_HOMES, *_MODULES, *_METHODS))]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name.
@@ -55,6 +55,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name.
 
     if name in _HOMES:
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name == "sandbox":
+        value = import_module("kalam_sandbox").start
     elif name in _METHODS:
         value = import_module(f"{__name__}.client.default").function(name)
     elif name in _MODULES:

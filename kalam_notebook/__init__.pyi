@@ -15,7 +15,6 @@ from kalam_notebook.results.results import Completeness as Completeness
 from kalam_notebook.results.results import IncompleteResultWarning as IncompleteResultWarning
 from kalam_notebook.results.results import QueryResponse as QueryResponse
 from kalam_notebook.results.results import QueryResult as QueryResult
-from kalam_notebook.sandbox import launcher as _launcher
 from kalam_notebook.settings import Timeouts as Timeouts
 from kalam_notebook.topics.consumer import CommitResult as CommitResult
 from kalam_notebook.topics.consumer import Consumer as Consumer
@@ -24,6 +23,7 @@ from kalam_notebook.wire.fileref import FileRef as FileRef
 from kalam_notebook.wire.topics import TopicMessage as TopicMessage
 from kalam_notebook.wire.types import Column as Column
 from kalam_notebook.writing.report import WriteReport as WriteReport
+from kalam_sandbox import launcher as _launcher
 
 _default: Client
 

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo = commands.add_parser("demo", help="run a notebook in a real kernel and tell what happened")
     demo.add_argument("notebook", type=Path)
     demo.add_argument("--out", type=Path, default=Path("build"), help="folder for the executed notebook and its html")
-    commands.add_parser("sandbox", help="start the sandbox server; options as for python -m kalam_notebook.sandbox")
+    commands.add_parser("sandbox", help="start the sandbox server; options as for python -m kalam_sandbox")
     commands.add_parser("doctor", help="check the installation and the connection")
     given = list(sys.argv[1:] if argv is None else argv)
     # What stands behind it belongs to the sandbox.
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if chosen.command == "demo":
             return _demo(chosen.notebook, chosen.out)
         if chosen.command == "sandbox":
-            os.execv(sys.executable, [sys.executable, "-m", "kalam_notebook.sandbox", *given[1:]])
+            os.execv(sys.executable, [sys.executable, "-m", "kalam_sandbox", *given[1:]])
         return _doctor()
     except KalamError as exc:
         _say(f"{type(exc).__name__}: {exc}", to_error=True)

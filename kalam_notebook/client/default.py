@@ -17,7 +17,7 @@ from kalam_notebook.client.client import Client
 from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
 
 if TYPE_CHECKING:
-    from kalam_notebook.sandbox.launcher import SandboxServer
+    from kalam_sandbox.launcher import SandboxServer
 
 __all__ = ["close", "connect", "current", "function"]
 
@@ -147,7 +147,7 @@ def _hidden(value: object) -> object:
 
 
 def _start_sandbox() -> SandboxServer:
-    from kalam_notebook.sandbox.launcher import start
+    from kalam_sandbox.launcher import start
 
     global _sandbox
     with _lock:

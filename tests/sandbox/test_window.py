@@ -10,7 +10,7 @@ import pytest
 import kalam_notebook as kalam
 from kalam_notebook.errors import ResultError
 from kalam_notebook.results.results import IncompleteResultWarning
-from kalam_notebook.sandbox.launcher import start
+from kalam_sandbox.launcher import start
 
 ROWS = 900
 

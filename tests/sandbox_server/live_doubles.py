@@ -12,9 +12,9 @@ from dataclasses import replace
 import websockets
 from aiohttp import web
 
-from kalam_notebook.sandbox.backend import Caller, Change, Column, SelectRows, SqlFailed, TableInfo, Unencodable
-from kalam_notebook.sandbox.live.routes import LIVE_REGISTRY, add_live_routes
-from kalam_notebook.sandbox.options import Options
+from kalam_sandbox.backend import Caller, Change, Column, SelectRows, SqlFailed, TableInfo, Unencodable
+from kalam_sandbox.live.routes import LIVE_REGISTRY, add_live_routes
+from kalam_sandbox.options import Options
 
 DEADLINE = 5.0
 SYSTEM_COLUMNS = (Column("_seq", "BigInt", ("nn",)), Column("_deleted", "Boolean", ("nn",)))

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import httpx
 from aiohttp import web
 
-from kalam_notebook.sandbox.app import create_app
-from kalam_notebook.sandbox.options import Options
-from kalam_notebook.sandbox.routes.answers import SANDBOX
+from kalam_sandbox.app import create_app
+from kalam_sandbox.options import Options
+from kalam_sandbox.routes.answers import SANDBOX
 
 ROOT_PASSWORD = "Root-Pass-123"
 # Tests send faster than any person.

@@ -6,8 +6,8 @@ import json
 import pytest
 from serving import ROOT_PASSWORD, serving
 
-from kalam_notebook.sandbox.tokens import TokenError, Tokens
-from kalam_notebook.sandbox.users import LockedError, Users, WrongPasswordError
+from kalam_sandbox.tokens import TokenError, Tokens
+from kalam_sandbox.users import LockedError, Users, WrongPasswordError
 
 GOOD = {"user": "root", "password": ROOT_PASSWORD}
 

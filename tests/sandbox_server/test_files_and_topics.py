@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from serving import serving
 
-from kalam_notebook.sandbox.backend import Change
-from kalam_notebook.sandbox.files import stored_name
-from kalam_notebook.sandbox.siphash import hash_text
-from kalam_notebook.sandbox.topics import Route, Topics
+from kalam_sandbox.backend import Change
+from kalam_sandbox.files import stored_name
+from kalam_sandbox.siphash import hash_text
+from kalam_sandbox.topics import Route, Topics
 
 PDF = b"%PDF-1.4 hello"
 

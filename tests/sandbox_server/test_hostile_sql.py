@@ -8,8 +8,8 @@ import pytest
 from serving import serving
 
 from kalam_notebook import sandbox
-from kalam_notebook.sandbox.backend import SqlFailed
-from kalam_notebook.sandbox.engine.bounds import DEEPEST, check_depth
+from kalam_sandbox.backend import SqlFailed
+from kalam_sandbox.engine.bounds import DEEPEST, check_depth
 
 
 class Attacked:

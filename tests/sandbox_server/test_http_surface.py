@@ -8,7 +8,7 @@ import httpx
 import pytest
 from serving import serving
 
-from kalam_notebook.sandbox.limits import Bans
+from kalam_sandbox.limits import Bans
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +217,7 @@ def test_cluster_of_one(served):
 
 
 def test_faults_of_the_sandbox_are_told_as_such(served, monkeypatch, caplog):
-    monkeypatch.setattr("kalam_notebook.sandbox.engine.request.on_literal_path", lambda statements: 1 / 0)
+    monkeypatch.setattr("kalam_sandbox.engine.request.on_literal_path", lambda statements: 1 / 0)
     code, message = served.failure("SELECT 1")
     assert (code, "ZeroDivisionError" in message) == ("INTERNAL_ERROR", True)
     assert "SQL request failed" in caplog.text

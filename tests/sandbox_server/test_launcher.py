@@ -12,10 +12,10 @@ import httpx
 import pytest
 import websockets
 
-import kalam_notebook.sandbox
-from kalam_notebook.sandbox import SandboxError, start
-from kalam_notebook.sandbox.__main__ import _options, _parser
-from kalam_notebook.sandbox.options import Options
+import kalam_notebook as kalam
+from kalam_sandbox import SandboxError, start
+from kalam_sandbox.__main__ import _options, _parser
+from kalam_sandbox.options import Options
 
 DEADLINE = 10.0
 
@@ -42,8 +42,8 @@ def run_python(code, **options):
     )
 
 
-def test_the_module_is_callable_and_a_context_manager_stops_the_server():
-    with kalam_notebook.sandbox() as server:
+def test_a_context_manager_stops_the_server():
+    with kalam.sandbox() as server:
         assert is_listening(server.url)
         assert server.pid != os.getpid()
     assert not is_listening(server.url)
@@ -100,7 +100,7 @@ def test_a_server_that_says_nothing_in_time_is_ended():
 
 def test_a_killed_parent_leaves_no_server():
     code = (
-        "import os, signal, kalam_notebook.sandbox as sandbox\n"
+        "import os, signal, kalam_sandbox as sandbox\n"
         "print(sandbox.start().url, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -112,7 +112,7 @@ def test_a_killed_parent_leaves_no_server():
 def test_a_server_started_by_hand_ends_with_its_parent():
     code = (
         "import json, os, signal, subprocess, sys\n"
-        "server = subprocess.Popen([sys.executable, '-m', 'kalam_notebook.sandbox', '--port', '0'],\n"
+        "server = subprocess.Popen([sys.executable, '-m', 'kalam_sandbox', '--port', '0'],\n"
         "    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)\n"
         "print(json.loads(server.stdout.readline())['url'], flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -122,14 +122,14 @@ def test_a_server_started_by_hand_ends_with_its_parent():
 
 
 def test_the_end_of_the_interpreter_stops_the_server():
-    run = run_python("import kalam_notebook.sandbox as sandbox\nprint(sandbox.start().url)")
+    run = run_python("import kalam_sandbox as sandbox\nprint(sandbox.start().url)")
     assert (run.returncode, run.stderr) == (0, "")
     assert not is_listening(run.stdout.strip())
 
 
 def test_a_forked_child_does_not_stop_the_server_of_its_parent():
     code = (
-        "import os, sys, kalam_notebook.sandbox as sandbox\n"
+        "import os, sys, kalam_sandbox as sandbox\n"
         "server = sandbox.start()\n"
         "child = os.fork()\n"
         "if child == 0: sys.exit(0)\n"
@@ -169,10 +169,7 @@ def test_an_interrupt_of_the_callers_process_group_does_not_reach_the_server():
 
 def test_a_missing_package_is_named_with_the_way_to_install_it():
     code = (
-        "import sys\n"
-        "sys.modules['datafusion'] = None\n"
-        "from kalam_notebook.sandbox.__main__ import main\n"
-        "main(['--port', '0'])\n"
+        "import sys\nsys.modules['datafusion'] = None\nfrom kalam_sandbox.__main__ import main\nmain(['--port', '0'])\n"
     )
     run = run_python(code)
     assert run.returncode == 1
@@ -183,7 +180,7 @@ def test_a_missing_package_is_named_with_the_way_to_install_it():
 
 def test_importing_the_launcher_loads_neither_engine_nor_web_server():
     code = (
-        "import sys, kalam_notebook.sandbox\n"
+        "import sys, kalam_sandbox\n"
         "print([name for name in ('aiohttp', 'datafusion', 'pyarrow', 'httpx') if name in sys.modules])"
     )
     assert run_python(code).stdout.strip() == "[]"
@@ -191,7 +188,7 @@ def test_importing_the_launcher_loads_neither_engine_nor_web_server():
 
 def test_every_setting_is_a_flag_with_its_meaning():
     run = subprocess.run(
-        [sys.executable, "-m", "kalam_notebook.sandbox", "--help"],
+        [sys.executable, "-m", "kalam_sandbox", "--help"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from live_doubles import on_server
 
-from kalam_notebook.sandbox.__main__ import _options, _parser
-from kalam_notebook.sandbox.live.faults import EventFaults
-from kalam_notebook.sandbox.options import Options
+from kalam_sandbox.__main__ import _options, _parser
+from kalam_sandbox.live.faults import EventFaults
+from kalam_sandbox.options import Options
 
 NUMBERS = range(1000)
 

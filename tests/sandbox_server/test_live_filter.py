@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalam_notebook.sandbox.live.evaluate import passes
-from kalam_notebook.sandbox.live.predicate import parse_predicate
+from kalam_sandbox.live.evaluate import passes
+from kalam_sandbox.live.predicate import parse_predicate
 
 TYPES = {
     "id": "BigInt", "n": "Int", "m": "Int", "d": "Double", "room": "Text", "body": "Text", "b": "Boolean",

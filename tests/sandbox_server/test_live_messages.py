@@ -1,6 +1,6 @@
 import pytest
 
-from kalam_notebook.sandbox.live.messages import (
+from kalam_sandbox.live.messages import (
     Authenticate,
     BadMessage,
     NextBatch,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live_doubles import DEADLINE, on_server
 
-from kalam_notebook.sandbox.live import msgpack
+from kalam_sandbox.live import msgpack
 
 PACKED = {"Authorization": "Bearer root-token"}
 QUERY = "?serialization=msgpack"

@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from kalam_notebook.sandbox.backend import Caller, Change, Column, SelectRows
-from kalam_notebook.sandbox.live import frames
-from kalam_notebook.sandbox.live.changes import change_body
-from kalam_notebook.sandbox.live.messages import SubscribeOptions
-from kalam_notebook.sandbox.live.registry import SubscriptionCounter
-from kalam_notebook.sandbox.live.snapshot import PageRequest, first_page, page_of
+from kalam_sandbox.backend import Caller, Change, Column, SelectRows
+from kalam_sandbox.live import frames
+from kalam_sandbox.live.changes import change_body
+from kalam_sandbox.live.messages import SubscribeOptions
+from kalam_sandbox.live.registry import SubscriptionCounter
+from kalam_sandbox.live.snapshot import PageRequest, first_page, page_of
 
 OLD = {"id": "1", "room": "a", "n": 1, "_seq": "10", "_deleted": False}
 NEW = {"id": "1", "room": None, "n": 1, "_seq": "11", "_deleted": False}

@@ -1,6 +1,6 @@
 import pytest
 
-from kalam_notebook.sandbox.live.query import InvalidQuery, LiveQuery, parse_live_query
+from kalam_sandbox.live.query import InvalidQuery, LiveQuery, parse_live_query
 
 ONLY = "Invalid SQL: Invalid SQL: Subscription query supports only SELECT ... FROM ... [WHERE ...]."
 NOT = (

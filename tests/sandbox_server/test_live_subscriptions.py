@@ -6,7 +6,7 @@ import threading
 import pytest
 from live_doubles import COLUMNS, DEADLINE, on_server, table
 
-from kalam_notebook.sandbox.backend import Column
+from kalam_sandbox.backend import Column
 
 
 def error(code, message, id="s"):

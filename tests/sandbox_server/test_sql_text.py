@@ -2,17 +2,17 @@
 
 import pytest
 
-from kalam_notebook.sandbox.backend import Caller, SqlFailed
-from kalam_notebook.sandbox.engine.rewrite import rewrite, server_name
-from kalam_notebook.sandbox.sql import statements as s
-from kalam_notebook.sandbox.sql.classify import classify
-from kalam_notebook.sandbox.sql.inserts import Expression, Placeholder, read_insert
-from kalam_notebook.sandbox.sql.runs import on_literal_path
-from kalam_notebook.sandbox.sql.split import split_statements
-from kalam_notebook.sandbox.sql.targets import written_table
-from kalam_notebook.sandbox.sql.tokens import tokenize
-from kalam_notebook.sandbox.store.schema import Default
-from kalam_notebook.sandbox.store.types import ColumnType
+from kalam_sandbox.backend import Caller, SqlFailed
+from kalam_sandbox.engine.rewrite import rewrite, server_name
+from kalam_sandbox.sql import statements as s
+from kalam_sandbox.sql.classify import classify
+from kalam_sandbox.sql.inserts import Expression, Placeholder, read_insert
+from kalam_sandbox.sql.runs import on_literal_path
+from kalam_sandbox.sql.split import split_statements
+from kalam_sandbox.sql.targets import written_table
+from kalam_sandbox.sql.tokens import tokenize
+from kalam_sandbox.store.schema import Default
+from kalam_sandbox.store.types import ColumnType
 
 ROOT = Caller("root", "system")
 ALICE = Caller("alice", "user")

@@ -6,7 +6,7 @@ import threading
 import pytest
 from serving import serving
 
-from kalam_notebook.sandbox.sql.references import Mention, separate
+from kalam_sandbox.sql.references import Mention, separate
 
 ROWS = 20
 KEYS = itertools.count(ROWS)

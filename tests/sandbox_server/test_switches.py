@@ -6,8 +6,8 @@ from dataclasses import fields
 import pytest
 from serving import serving
 
-from kalam_notebook.sandbox.__main__ import _options, _parser
-from kalam_notebook.sandbox.options import Options
+from kalam_sandbox.__main__ import _options, _parser
+from kalam_sandbox.options import Options
 
 SWITCHES = sorted(field.name for field in fields(Options) if isinstance(field.default, bool))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kalam_notebook.sandbox.engine.reader import Filling, Reader
+from kalam_sandbox.engine.reader import Filling, Reader
 
 
 @pytest.fixture

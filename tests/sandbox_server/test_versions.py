@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalam_notebook.sandbox.store.schema import ColumnDef, TableDef, hidden_columns
-from kalam_notebook.sandbox.store.types import BIGINT, INT, TEXT, ColumnType
-from kalam_notebook.sandbox.store.versions import ConversionError, VersionLog, Window, aligned
+from kalam_sandbox.store.schema import ColumnDef, TableDef, hidden_columns
+from kalam_sandbox.store.types import BIGINT, INT, TEXT, ColumnType
+from kalam_sandbox.store.versions import ConversionError, VersionLog, Window, aligned
 
 TABLE = TableDef("app", "t", "shared", (ColumnDef("id", BIGINT, False, True), ColumnDef("v", TEXT), *hidden_columns(3)))
 

@@ -15,6 +15,7 @@ from kalam_notebook.client.async_client import AsyncClient
 from kalam_notebook.client.client import Client
 
 PACKAGE = Path(kalam_notebook.__file__).parent
+SANDBOX = PACKAGE.parent / "kalam_sandbox"
 HEAVY = ("httpx", "websockets", "orjson", "pyarrow", "pandas", "IPython", "ipywidgets", "anywidget", "nest_asyncio")
 
 #: The rooms from the ground up; one may import what stands below it. Those in one entry stand side by side.
@@ -110,16 +111,21 @@ def test_arrows_point_down(path, tree):
         package, *target = name.split(".")
         if package in forbidden:
             pytest.fail(f"{path} imports {name}")
+        if package == "kalam_sandbox":
+            assert path.stem in SANDBOX_STARTERS, f"{path} imports {name}"
         if package != "kalam_notebook" or not target or source == ["__init__"] or target == ["__version__"]:
             continue
-        if "sandbox" in {source[0], target[0]}:
-            assert source[0] == target[0] or path.stem in SANDBOX_STARTERS, f"{path} imports {name}"
-        else:
-            assert imports_down(source, target), f"{path} imports {name}, which does not stand below it"
+        assert imports_down(source, target), f"{path} imports {name}, which does not stand below it"
+
+
+def test_the_sandbox_knows_nothing_of_the_client():
+    for path in sorted(SANDBOX.rglob("*.py")):
+        names = imported(ast.parse(path.read_text(encoding="utf-8")), types_too=True)
+        assert not [name for name in names if name.split(".")[0] == "kalam_notebook"], path
 
 
 def test_every_room_has_a_level():
-    found = {module_of(path)[0] for path, _ in modules()} - {"__init__", "sandbox"}
+    found = {module_of(path)[0] for path, _ in modules()} - {"__init__"}
     assert found == set().union(*LEVELS)
     for name, levels in INSIDE.items():
         inside = {module_of(path)[1] for path, _ in modules() if module_of(path)[0] == name}
@@ -170,7 +176,7 @@ def test_public_names_exist_and_the_stub_names_the_same():
 
 def test_every_all_names_what_the_module_has():
     for path, tree in modules():
-        if path.parts[0] == "sandbox" or path.name in {"__main__.py"}:
+        if path.name == "__main__.py":
             continue
         exported = [
             ast.literal_eval(node.value)

@@ -1,0 +1,396 @@
+"""SELECT with the server's habits: silent caps, sorting by key, tombstones on request, a limited scan.
+
+Rules: KalamDB SQL reference, section 6.9; truth L1 to L4.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from datafusion import DataFrame, LogicalPlan, col
+
+from kalam_sandbox.backend import Caller, SqlFailed
+from kalam_sandbox.engine import access, plan
+from kalam_sandbox.engine.decimals import as_decimals
+from kalam_sandbox.engine.failures import engine_text, told_as_failure
+from kalam_sandbox.engine.plan import TableScan
+from kalam_sandbox.engine.reader import Filling, Reader
+from kalam_sandbox.engine.rewrite import rewrite, server_name
+from kalam_sandbox.engine.scans import POINT, Scan, scan_kind
+from kalam_sandbox.engine.session import Session
+from kalam_sandbox.errors import execution, unsupported
+from kalam_sandbox.options import Options
+from kalam_sandbox.sql.references import Mention, copy_name, original_name, separate
+from kalam_sandbox.sql.tokens import QUOTED, WORD, UnterminatedError, tokenize
+from kalam_sandbox.store.catalog import Catalog, Name, View
+from kalam_sandbox.store.schema import DELETED, SEQ, TableDef
+from kalam_sandbox.store.versions import ConversionError
+from kalam_sandbox.system_tables import SystemTables
+
+#: The only aggregate of a plan that counts all rows.
+_COUNT_ALONE = re.compile(r"Aggregate: groupBy=\[\[\]\], aggr=\[\[count\((?:Int64\(1\)|\*)\)(?: AS [^,\]]*)?\]\]")
+# Rows as UPDATE, DELETE and most of SELECT see them.
+_PLAIN = Filling(whole=True)
+# System tables of the real server that the sandbox has not.
+_ABSENT_SYSTEM_TABLE = re.compile(r"table 'kalam\.(system\.audit_log)'")
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowRows:
+    """A result before encoding; the schema is the announced one."""
+
+    schema: pa.Schema
+    batches: list[pa.RecordBatch]
+
+
+class Selector:
+    """Plan and run statements that read, for one request."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        system: SystemTables,
+        options: Options,
+        session: Session,
+        reader: Reader,
+        caller: Caller,
+        namespace: str,
+    ) -> None:
+        self._catalog = catalog
+        self._system = system
+        self.options = options
+        self.session = session
+        self.reader = reader
+        self.caller = caller
+        self.namespace = namespace
+        # How the tables of the statement were filled.
+        self._filled_as: dict[Name, Filling] = {}
+        # Scans of the statements run so far.
+        self.scans: list[Scan] = []
+
+    def select(self, sql: str, params: Mapping[str, object] | None = None) -> ArrowRows:
+        """Run a SELECT.
+
+        Raises:
+            SqlFailed: The statement is refused or fails.
+        """
+        text = rewrite(sql, self.caller)
+        # All tables are seen at one moment; what is filled in then does not change any more.
+        with self._catalog.lock:
+            frame = self.plan(text, params)
+            self._check_numbered(frame)
+        optimized = self.session.optimized(self._shaped(frame))
+        names = frame.schema().names
+        is_alone = self.reader.transaction is None
+        scans = self.note_scans(optimized, is_point_cheap=is_alone)
+        if len(scans) > 1 and is_alone and self.options.separate_scans:
+            optimized = self._at_other_moments(text, params, scans) or optimized
+        else:
+            self._pay(scans)
+        schema, batches = self.session.collect(optimized)
+        told = [field.with_name(server_name(name)) for field, name in zip(schema, names, strict=True)]
+        return ArrowRows(pa.schema(told), batches)
+
+    def _shaped(self, frame: DataFrame) -> DataFrame:
+        """Sort and cut a result as the server does (truth L1, L2, L4)."""
+        limited = plan.has_limit(frame.logical_plan())
+        if self.options.resort_by_key:
+            frame = self._in_default_order(frame)
+        if cap := self.options.max_query_limit if limited else self.options.default_query_limit:
+            frame = frame.limit(cap)
+        return frame
+
+    def _at_other_moments(
+        self, text: str, params: Mapping[str, object] | None, scans: Sequence[Scan]
+    ) -> LogicalPlan | None:
+        """Read the tables of a statement again, one after the other, so that each scan sees another state (truth L29).
+
+        Scans of one mention of a table, as of a view or a named query that is used twice, see one state.
+
+        Args:
+            text: The statement after rewriting.
+            params: Named parameters.
+            scans: Its scans, which take their time.
+
+        Returns:
+            The plan over these rows; None if it would not be the plan of the statement.
+        """
+        separated, mentions = separate(text, self._own_table)
+        try:
+            self._fill_again(mentions, scans)
+            frame = self.session.plan(separated, self._comparable(separated, params, {one.name for one in mentions}))
+            optimized = self.session.optimized(self._shaped(frame))
+        except SqlFailed:
+            # It names a column by its table, and the table has another name now; or somebody has altered a table.
+            return None
+        finally:
+            for one in mentions:
+                if one.number > 1:
+                    self.session.forget(".".join((one.name[0], copy_name(one.name[1], one.number))))
+        found = [name for one in plan.table_scans(optimized) for name in self._own([one.table])]
+        return optimized if [".".join(name) for name in found] == [scan.table for scan in scans] else None
+
+    def _fill_again(self, mentions: Sequence[Mention], scans: Sequence[Scan]) -> None:
+        """Fill each mentioned table but the first when the scan before it has ended."""
+        for number, mention in enumerate(mentions[1:], 1):
+            self._pay(scans[number - 1 : number])
+            if self.session.catalog_version == self._catalog.version:
+                self._fill_one(mention.name, self._filled_as[mention.name], copy=mention.number)
+        self._pay(scans[max(len(mentions) - 1, 0) :])
+
+    def _own_table(self, namespace: str | None, table: str) -> Name | None:
+        name = (namespace or self.namespace, table)
+        return name if name in self._filled_as else None
+
+    def _pay(self, scans: Sequence[Scan]) -> None:
+        """Take the time that scans cost, and let others write meanwhile."""
+        time.sleep(sum(scan.seconds(self.options) for scan in scans))
+
+    def plan(self, text: str, params: Mapping[str, object] | None = None, *, whole: bool = False) -> DataFrame:
+        """Plan a rewritten text over the rows that this caller sees now.
+
+        Args:
+            text: The statement after rewriting.
+            params: Named parameters.
+            whole: Whether the scan window does not apply. The server was not seen to cut what UPDATE and DELETE
+                find, so the sandbox does not.
+
+        Raises:
+            SqlFailed: The engine refuses the text, or the caller may not read a table.
+        """
+        self._declare()
+        self.session.use(self.namespace)
+        fresh = self._mentioned(text)
+        params = self._comparable(text, params, fresh)
+        self._fill(fresh)
+        frame = self._planned(text, params)
+        scanned = self._resolve(plan.scanned_tables(frame.logical_plan()))
+        for name in scanned:
+            self._check_access(name)
+        if missing := set(scanned) - fresh:
+            self._fill(missing)
+            frame = self.session.plan(text, params)
+        cut = set() if whole else self._beyond_window(scanned)
+        frame = self._with_hidden_rows(frame, text, params, scanned, cut)
+        return self._with_vectors(frame, text, params, scanned)
+
+    def note_scans(self, optimized: LogicalPlan, *, is_point_cheap: bool = False) -> list[Scan]:
+        """Keep and return the scans of a plan, which cost the same whatever few rows they bring (truth L32).
+
+        Args:
+            optimized: The plan.
+            is_point_cheap: Whether rows are looked up by key; else each scan goes through its table.
+        """
+        scans = [
+            self._scan(found, name, is_point_cheap=is_point_cheap)
+            for found in plan.table_scans(optimized)
+            for name in self._own([found.table])
+        ]
+        self.scans += scans
+        return scans
+
+    def _scan(self, found: TableScan, name: Name, *, is_point_cheap: bool) -> Scan:
+        key = self._catalog.tables[name].definition.key
+        kind = scan_kind(found, key.name if key else None, is_point_cheap=is_point_cheap)
+        unflushed, flushed = self.reader.versions(name, self.caller.user_id, found.after)
+        return Scan(".".join(name), kind, 0 if kind == POINT else unflushed, flushed)
+
+    def _check_numbered(self, frame: DataFrame) -> None:
+        """Refuse to read `_seq` behind a single INSERT of the open transaction (SQL reference, section 6.11)."""
+        unnumbered = self.reader.transaction.unnumbered if self.reader.transaction else set()
+        if not unnumbered:
+            return
+        with told_as_failure():
+            optimized = frame.optimized_logical_plan()
+        if any(plan.reads_column(optimized, ".".join(name), SEQ) for name in unnumbered):
+            raise engine_text(
+                f"Arrow error: Invalid argument error: Column '{SEQ}' is declared as non-nullable "
+                "but contains null values"
+            )
+
+    def _comparable(
+        self, text: str, params: Mapping[str, object] | None, names: set[Name]
+    ) -> Mapping[str, object] | None:
+        """Return parameters that compare with DECIMAL as numbers, where that is wanted (truth L28)."""
+        if not params or self.options.compare_decimals_as_text:
+            return params
+        tables = [self._catalog.tables[name].definition for name in names if name[0] != "system"]
+        return as_decimals(text, params, tables)
+
+    def _beyond_window(self, scanned: list[Name]) -> set[Name]:
+        own = [name for name in scanned if name[0] != "system"]
+        return {name for name in own if self.reader.is_beyond_window(name, self.caller.user_id)}
+
+    def _planned(self, text: str, params: Mapping[str, object] | None) -> DataFrame:
+        try:
+            return self.session.plan(text, params)
+        except SqlFailed as failed:
+            if found := _ABSENT_SYSTEM_TABLE.search(failed.message):
+                raise unsupported(found[1]) from None
+            raise
+
+    def _declare(self) -> None:
+        """Bring the session's tables in step with the catalogue."""
+        if self.session.catalog_version == self._catalog.version:
+            return
+        with self._catalog.lock:
+            wanted = {f"{ns}.{name}": table.definition.schema for (ns, name), table in self._catalog.tables.items()}
+            wanted |= {f"system.{name}": schema for name, schema in self._system.schemas.items()}
+            namespaces = ["system", *self._catalog.namespaces]
+            version = self._catalog.version
+        self.session.declare(wanted, namespaces)
+        for view in self._catalog.views.values():
+            self._put_view(view)
+        self.session.catalog_version = version
+
+    def _mentioned(self, text: str, inside: frozenset[str] = frozenset()) -> set[Name]:
+        """Return tables whose name occurs in the text, and those of the views it mentions.
+
+        Args:
+            text: A statement or the query of a view.
+            inside: Names of the views whose queries are being looked into.
+        """
+        try:
+            words = {token.name.lower() for token in tokenize(text) if token.kind in (WORD, QUOTED)}
+        except UnterminatedError:
+            return set()
+        with self._catalog.lock:
+            views = [view for view in self._catalog.views.values() if view.name in words - inside]
+            found = {name for name in self._catalog.tables if name[1] in words}
+        if "system" in words:
+            found |= {("system", name) for name in self._system.schemas if name in words}
+        for view in views:
+            below = self._mentioned(rewrite(view.sql, self.caller), inside | {view.name})
+            self._fill(below)
+            self._put_view(view)
+            found |= below
+        return found
+
+    def _put_view(self, view: View) -> None:
+        self.session.use("default")
+        self.session.put_view(f'"{view.namespace}"."{view.name}"', rewrite(view.sql, self.caller))
+        self.session.use(self.namespace)
+
+    def _fill(self, names: set[Name]) -> None:
+        for name in names:
+            self._fill_one(name)
+
+    def _fill_one(self, name: Name, filling: Filling = _PLAIN, *, copy: int = 1) -> None:
+        """Put the present rows into a table of the session, or into one that stands for a further mention of it."""
+        schema = self.session.tables[".".join(name)]
+        full_name = ".".join((name[0], copy_name(name[1], copy)))
+        if name[0] == "system":
+            self.session.fill(full_name, schema, [self._system.rows(name[1])])
+            return
+        try:
+            batches = self.reader.scan(name, self.caller.user_id, filling)
+        except ConversionError as wrong:
+            # MODIFY COLUMN to a type that stored values do not fit (KalamDB SQL reference, section 6.3).
+            raise self.session.cast_failure(wrong.cells, wrong.kind) from None
+        self._filled_as[name] = filling
+        self.session.fill(full_name, schema, batches)
+
+    def _resolve(self, spelled: list[str]) -> list[Name]:
+        """Return known tables for names as a plan spells them."""
+        names = []
+        for text in spelled:
+            parts = text.replace('"', "").split(".")
+            namespace = parts[-2] if len(parts) > 1 else self.namespace
+            name = (namespace, original_name(parts[-1]))
+            if name in self._catalog.tables or (namespace == "system" and parts[-1] in self._system.schemas):
+                names.append(name)
+        return names
+
+    def _own(self, spelled: list[str]) -> list[Name]:
+        """Return those that are no system tables."""
+        return [name for name in self._resolve(spelled) if name[0] != "system"]
+
+    def _check_access(self, name: Name) -> None:
+        if name[0] == "system":
+            access.check_system(self.caller, name[1])
+        else:
+            access.check_read(self.caller, self._catalog.tables[name].definition)
+
+    def _with_hidden_rows(
+        self,
+        frame: DataFrame,
+        text: str,
+        params: Mapping[str, object] | None,
+        scanned: list[Name],
+        cut: set[Name],
+    ) -> DataFrame:
+        """Plan again over tombstones or a cut window, where the statement asks for one or runs into the other."""
+        if not cut and DELETED not in text:
+            return frame
+        try:
+            optimized = frame.optimized_logical_plan()
+        except Exception:
+            # Running the plan will fail in the same way, with the message for the caller.
+            return frame
+        filters = plan.hidden_filters(optimized)
+        changed = False
+        for name in [name for name in scanned if name[0] != "system"]:
+            asked = [f for f in filters if self._resolve([f.table]) == [name]]
+            tombstones = any(f.tombstones for f in asked)
+            if tombstones and plan.scan_count(optimized, asked[0].table) != sum(f.tombstones for f in asked):
+                raise execution(
+                    "Execution error: Error during planning: the sandbox cannot read tombstones and living rows of "
+                    f"'{'.'.join(name)}' in one statement; send two statements between BEGIN and COMMIT"
+                )
+            if tombstones or (name in cut and not self._escapes_window(optimized.display_indent(), name)):
+                after = [f.after for f in asked if f.after is not None]
+                filling = Filling(tombstones=tombstones, after=min(after, default=None), whole=name not in cut)
+                self._fill_one(name, filling)
+                changed = True
+        return self.session.plan(text, params) if changed else frame
+
+    def _with_vectors(
+        self, frame: DataFrame, text: str, params: Mapping[str, object] | None, scanned: list[Name]
+    ) -> DataFrame:
+        """Plan again over flushed vectors, where the statement looks up a key (SQL reference, section 6.17)."""
+        own = [name for name in scanned if name[0] != "system"]
+        hidden = [name for name in own if self.reader.has_hidden_vectors(name, self.caller.user_id)]
+        if not hidden:
+            return frame
+        with told_as_failure():
+            plan_text = frame.optimized_logical_plan().display_indent()
+        looked_up = [name for name in hidden if self._is_point(plan_text, name)]
+        for name in looked_up:
+            self._fill_one(name, Filling(whole=True, vectors=True))
+        return self.session.plan(text, params) if looked_up else frame
+
+    def _is_point(self, plan_text: str, name: Name) -> bool:
+        """Say whether rows of a table are looked up by key."""
+        key = self._catalog.tables[name].definition.key
+        return key is not None and f"{'.'.join(name)}.{key.name} = " in plan_text
+
+    def _escapes_window(self, plan_text: str, name: Name) -> bool:
+        """Say whether the scan is right beyond the window: count(*) alone and look-ups by key (truth L3)."""
+        counts = _COUNT_ALONE.search(plan_text) is not None and "Filter:" not in plan_text
+        return counts or self._is_point(plan_text, name)
+
+    def _in_default_order(self, frame: DataFrame) -> DataFrame:
+        """Sort by the first table's key unless the statement's own sort stands last."""
+        logical = frame.logical_plan()
+        scans = plan.scanned_tables(logical)
+        if plan.is_sorted_last(logical) or not scans or "." not in scans[0]:
+            return frame
+        resolved = self._resolve(scans[:1])
+        if not resolved:
+            return frame
+        column = self._order_column(resolved[0])
+        names = frame.schema().names
+        if names.count(column) != 1:
+            return frame
+        return frame.sort(col(f'"{column}"').sort(ascending=True, nulls_first=False))
+
+    def _order_column(self, name: Name) -> str:
+        if name[0] == "system":
+            return self._system.key(name[1])
+        definition: TableDef = self._catalog.tables[name].definition
+        return definition.key.name if definition.key else SEQ

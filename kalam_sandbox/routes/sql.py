@@ -1,0 +1,201 @@
+"""`POST /v1/api/sql`: checks in the server's order, then the request in a worker thread.
+
+KalamDB HTTP reference, sections 6, 7 and 13.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from kalam_sandbox.backend import Caller, SqlFailed, Unencodable
+from kalam_sandbox.engine.parameters import Value, read_parameters
+from kalam_sandbox.engine.request import Planned, Request, StatementFailedError
+from kalam_sandbox.engine.results import Message, Result, Rows, in_batch_order
+from kalam_sandbox.errors import INVALID_INPUT, answer_for
+from kalam_sandbox.limits import RateLimiter
+from kalam_sandbox.routes.answers import (
+    JSON,
+    SANDBOX,
+    bearer_caller,
+    close_without_answer,
+    encoded,
+    sql_error,
+    token_refused,
+)
+from kalam_sandbox.routes.sql_body import SqlBody, read_body
+from kalam_sandbox.routes.uploads import has_placeholder, stored_uploads
+from kalam_sandbox.server import Sandbox
+from kalam_sandbox.sql import statements as s
+from kalam_sandbox.sql.classify import ADMINS, classify
+from kalam_sandbox.sql.split import split_statements
+from kalam_sandbox.tokens import TokenError
+
+_LOG = logging.getLogger("kalam_sandbox")
+_MAX_SQL_BYTES = 1_048_576
+# Results of so many rows and fewer are small.
+_BUFFERED_ROWS = 32
+_UNSENDABLE = "Failed to serialize SQL result: Failed to convert batch to JSON: "
+
+
+def add_sql_route(app: web.Application) -> None:
+    """Add `POST /v1/api/sql`."""
+    limiter = RateLimiter(app[SANDBOX].options.queries_per_second)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        started = time.perf_counter()
+        try:
+            caller = bearer_caller(request)
+        except TokenError as refused:
+            return token_refused(refused, (time.perf_counter() - started) * 1000)
+        if not limiter.allow(caller.user_id):
+            return sql_error(429, "RATE_LIMIT_EXCEEDED", "Too many queries per second. Please slow down.")
+        return await _answer(request, caller, started)
+
+    app.router.add_post("/v1/api/sql", handle)
+
+
+async def _answer(request: web.Request, caller: Caller, started: float) -> web.StreamResponse:
+    sandbox = request.app[SANDBOX]
+    is_admin = caller.role in ADMINS
+    try:
+        body = await read_body(request)
+        if body.namespace == "":
+            # An empty identifier kills the request (HTTP reference, section 2.3).
+            return close_without_answer(request)
+        content, is_streamed = await asyncio.to_thread(_content, sandbox, caller, body, started)
+        if is_streamed and sandbox.chance.random() < sandbox.options.cut_bodies:
+            return await _chunked(request, content[: len(content) // 2], is_cut=True)
+    except StatementFailedError as failed:
+        told = answer_for(failed.failure, is_admin=is_admin, statement=failed.number, sql=failed.sql)
+        return sql_error(told.status, told.code, told.message, took=_took(started), details=told.details)
+    except SqlFailed as failure:
+        told = answer_for(failure, is_admin=is_admin, statement=None, sql=None)
+        return sql_error(told.status, told.code, told.message, took=_took(started))
+    except _UnencodableBatchError as broken:
+        message = f"{_UNSENDABLE}{broken}"
+        told = answer_for(SqlFailed("INTERNAL_ERROR", message), is_admin=is_admin, statement=None, sql=None)
+        return sql_error(told.status, told.code, told.message, took=_took(started))
+    except Unencodable as broken:
+        if not sandbox.options.hang_up_on_unencodable or sandbox.options.buffer_small_results:
+            return sql_error(500, "INTERNAL_ERROR", f"{_UNSENDABLE}{broken.message}", took=_took(started))
+        return close_without_answer(request)
+    except Exception as fault:
+        # A fault of the sandbox itself; the trace goes to its log, not to the client.
+        _LOG.exception("SQL request failed")
+        message = f"The sandbox server failed on this request ({type(fault).__name__}); its log says where"
+        return sql_error(500, "INTERNAL_ERROR", message, took=_took(started))
+    return await _chunked(request, content) if is_streamed else web.Response(body=content, content_type=JSON)
+
+
+def _content(sandbox: Sandbox, caller: Caller, body: SqlBody, started: float) -> tuple[bytes, bool]:
+    """Return the bytes of a successful answer, and whether the server would stream them; blocking."""
+    results, is_single_select = run_body(sandbox, caller, body)
+    envelope: dict[str, object] = {
+        "status": "success",
+        "results": [_result(one, is_streamed=is_single_select) for one in results],
+    }
+    envelope["took"] = _took(started)
+    # Only the answer that the server streams has the member.
+    content = encoded({**envelope, "error": None} if is_single_select else envelope)
+    return content, is_single_select and not _is_buffered(sandbox, results)
+
+
+def _is_buffered(sandbox: Sandbox, results: list[Result]) -> bool:
+    """Say whether a single row result goes out in one piece, as from KalamDB 0.5 on (HTTP reference, 7.1)."""
+    rows = results[0].rows if isinstance(results[0], Rows) else []
+    return sandbox.options.buffer_small_results and len(rows) <= _BUFFERED_ROWS
+
+
+class _UnencodableBatchError(Exception):
+    """A result of a batch cannot be sent; a single SELECT would close the connection instead."""
+
+
+def run_body(sandbox: Sandbox, caller: Caller, body: SqlBody) -> tuple[list[Result], bool]:
+    """Check and run one request; blocking.
+
+    Returns:
+        The results in the order of the answer, and whether it is a single SELECT.
+
+    Raises:
+        SqlFailed: Refused before anything ran.
+        StatementFailedError: A statement failed.
+        Unencodable: The single SELECT holds a value that cannot be sent.
+    """
+    size = len(body.sql.encode())
+    if size > _MAX_SQL_BYTES:
+        raise SqlFailed("INVALID_SQL", f"SQL query too long: {size} bytes (maximum {_MAX_SQL_BYTES} bytes)")
+    planned = [Planned(text, classify(text, caller)) for text in split_statements(body.sql)]
+    if sandbox.chance.random() < sandbox.options.not_leader:
+        raise SqlFailed("NOT_LEADER", "Not leader for shard. Leader unknown")
+    params = read_parameters(body.params)
+    if not body.is_multipart and has_placeholder(body.sql):
+        raise SqlFailed(INVALID_INPUT, "FILE placeholders require multipart/form-data")
+    if body.params and len(planned) > 1:
+        raise SqlFailed("PARAMS_WITH_BATCH", "Parameters not supported with multi-statement batches")
+    if body.uploads:
+        with stored_uploads(sandbox, caller, planned, body.uploads) as rewritten:
+            return _run(sandbox, caller, rewritten, params, body.namespace)
+    return _run(sandbox, caller, planned, params, body.namespace)
+
+
+def _run(
+    sandbox: Sandbox, caller: Caller, planned: Sequence[Planned], params: list[Value], namespace: str | None
+) -> tuple[list[Result], bool]:
+    is_single = len(planned) == 1
+    with sandbox.sessions.lend(caller.user_id) as session:
+        request = Request(sandbox.server, session, caller, namespace=(namespace or "default").lower(), params=params)
+        try:
+            results = request.run(planned)
+        except Unencodable as broken:
+            if is_single:
+                raise
+            raise _UnencodableBatchError(broken.message) from None
+    if not is_single and sandbox.options.add_up_writes:
+        return in_batch_order(results, caller.user_id), False
+    return results, is_single and isinstance(
+        _innermost(planned[0].statement), s.Query | s.Show | s.DescribeTable | s.EngineMeta
+    )
+
+
+def _innermost(statement: s.Statement) -> s.Statement:
+    return _innermost(statement.inner) if isinstance(statement, s.ExecuteAs) else statement
+
+
+def _took(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
+
+
+def _result(result: Result, *, is_streamed: bool) -> dict[str, object]:
+    if isinstance(result, Message):
+        return {"row_count": result.row_count, "message": result.text, "as_user": result.as_user}
+    return _rows(result, keep_schema=is_streamed)
+
+
+def _rows(result: Rows, *, keep_schema: bool) -> dict[str, object]:
+    """Return a row set; without columns, as behind SET, only the streamed form has a schema."""
+    schema = []
+    for index, column in enumerate(result.columns):
+        told: dict[str, object] = {"name": column.name, "data_type": column.data_type, "index": index}
+        if column.flags:
+            told["flags"] = list(column.flags)
+        schema.append(told)
+    body: dict[str, object] = {"schema": schema} if schema or keep_schema else {}
+    return body | {"rows": result.rows, "row_count": len(result.rows), "as_user": result.as_user}
+
+
+async def _chunked(request: web.Request, content: bytes, *, is_cut: bool = False) -> web.StreamResponse:
+    """Send a row result the way the server does, in chunks; one that is cut has no end."""
+    answer = web.StreamResponse(headers={"Content-Type": JSON})
+    answer.enable_chunked_encoding()
+    await answer.prepare(request)
+    await answer.write(content)
+    if is_cut:
+        close_without_answer(request)
+        return answer
+    await answer.write_eof()
+    return answer

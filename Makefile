@@ -17,7 +17,7 @@ demo: .venv/.synced ## Run the quickstart in a real kernel on the sandbox server
 	$(BIN)/kalam-notebook demo notebooks/quickstart.ipynb --out build
 
 test: .venv/.synced ## The tests but those of faults and in a browser, in some minutes; with ARGS, the tests that they name.
-	$(PYTEST) $(or $(ARGS),tests/unit tests/typing tests/sandbox_server tests/sandbox)
+	$(PYTEST) $(or $(ARGS),tests/unit tests/typing tests/server tests/client)
 
 test-all: .venv/.synced ## All tests; those that need a browser are skipped with the reason when there is none.
 	$(PYTEST) $(ARGS)

@@ -1,4 +1,4 @@
-"""Ctrl-C, 2,500 times; a few of each in ``tests/sandbox/test_interrupts.py``."""
+"""Ctrl-C, 2,500 times; a few of each in ``tests/client/test_interrupts.py``."""
 
 import pytest
 from interrupting import attack, interrupted_process, working

@@ -63,7 +63,7 @@ def test_soak(sandbox_server):
     ):
         client.execute_query("CREATE NAMESPACE soak")
         client.execute_query("CREATE TABLE soak.t (id BIGINT PRIMARY KEY, n INT) WITH (TYPE = 'SHARED')")
-        script = Path(__file__).parent / "soaking.py"
+        script = Path(__file__).parents[1] / "support" / "soaking.py"
         process = subprocess.Popen(
             [sys.executable, "-W", "error", str(script), proxy.url, "soak.t"],
             stdin=subprocess.PIPE,

@@ -81,7 +81,7 @@ def test_the_clock_jumps(scene, monkeypatch, days):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork.")
 def test_fork(sandbox_server):
     """The child can do nothing with the table but is told so; the parent's goes on."""
-    script = Path(__file__).with_name("forking.py")
+    script = Path(__file__).parents[1] / "support" / "forking.py"
     command = [sys.executable, str(script), sandbox_server.url, sandbox_server.root_password]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "child done\nparent follows\n"), done.stderr

@@ -33,7 +33,7 @@ def test_the_table_counts_each_test_once(pytester):
         "sorts": "def test_five(): pass",
         "new_one": "def test_six(): pass",
     }.items():
-        path = pytester.mkpydir(f"of_{name}") / "sandbox" / f"test_{name}.py"
+        path = pytester.mkpydir(f"of_{name}") / "client" / f"test_{name}.py"
         path.parent.mkdir()
         path.write_text(text)
     # Modules of the same names may be loaded already, those of this project.

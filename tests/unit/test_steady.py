@@ -1,4 +1,4 @@
-"""Queries written so that their sorts and groups of NULL are kept; that they are is seen in ``tests/sandbox``."""
+"""Queries written so that their sorts and groups of NULL are kept; that they are is seen in ``tests/client``."""
 
 import pytest
 

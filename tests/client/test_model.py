@@ -5,7 +5,7 @@ that a result is not certain, it may differ; on tables within the scan window it
 
 CI draws the same 500 steps for each kind of table each time, half of them beyond the scan window. For more, and others
 each time:
-``KALAM_MODEL_STEPS=20000 pytest tests/sandbox/test_model.py``.
+``KALAM_MODEL_STEPS=20000 pytest tests/client/test_model.py``.
 """
 
 import os

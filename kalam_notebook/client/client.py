@@ -35,7 +35,9 @@ from kalam_notebook.sql.guard import check_statements
 from kalam_notebook.sql.hints import column_hint, table_hint
 from kalam_notebook.sql.params import write_parameters_in
 from kalam_notebook.sql.placeholders import bind
-from kalam_notebook.sql.statement import UnreadableSQL, is_repeatable, qualify, quote_name
+from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tables import qualify
+from kalam_notebook.sql.tokens import UnreadableSQL
 from kalam_notebook.texts import in_line
 from kalam_notebook.wire.answered import json_object, texts_in
 from kalam_notebook.wire.arguments import check_function, check_number, check_seconds, check_text
@@ -867,7 +869,7 @@ class Client:
             with contextlib.suppress(ValueError):  # Another thread was at it.
                 self._ending.remove(one)
 
-    def _live_sql(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> str:
+    def _live_sql(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> Statement:
         text, values = self._bound(sql, params, namespace)
         try:
             return write_parameters_in(text, values)
@@ -942,7 +944,7 @@ class Client:
         try:
             yield
         finally:
-            if sql is None or not is_repeatable(sql):
+            if sql is None or not Statement.of(sql).is_repeatable:
                 self._reader.forget()
 
     def _caps(self, answer: Answer) -> tuple[int, int]:
@@ -962,13 +964,13 @@ class Client:
         self._check_open()
         return json_object(self._http.send(Request("GET", path, repeatable=True)).content)
 
-    def _bound(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> tuple[str, list[Any]]:
+    def _bound(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> tuple[Statement, list[Any]]:
         """The SQL with a namespace on every table name, and the values that are sent with it."""
         check_text("The statement", sql)
         text, values = bind(sql, params)
         return self._named(text, namespace), values
 
-    def _named(self, sql: str, namespace: str | None) -> str:
+    def _named(self, sql: Statement, namespace: str | None) -> Statement:
         """The SQL with a namespace on every table name, if one is given."""
         name = namespace or self._namespace
         if name is None:

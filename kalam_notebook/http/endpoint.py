@@ -15,7 +15,7 @@ from kalam_notebook.http.client import HttpTransport, Request
 from kalam_notebook.http.failures import NoAnswerError
 from kalam_notebook.http.session import Session, is_expired
 from kalam_notebook.settings import MAX_RESULT_BYTES, Secret
-from kalam_notebook.sql.statement import UnreadableSQL, is_repeatable, split_statements
+from kalam_notebook.sql.statement import Statement
 from kalam_notebook.wire.body import BodyDecoder, ListsDecoder, RawResult, parse_row
 from kalam_notebook.wire.envelope import sql_body
 from kalam_notebook.wire.types import Column, arrow_schema
@@ -116,7 +116,7 @@ class SqlEndpoint:
         Raises:
             KalamError: Refused, failed, cut off or not decodable; nothing of the answer is used then.
         """
-        request = self._request(sql, params, repeatable=is_repeatable(sql))
+        request = self._request(sql, params, repeatable=Statement.of(sql).is_repeatable)
         try:
             return self.with_token(lambda token: self._read(request, token))
         except NoAnswerError as exc:
@@ -206,14 +206,12 @@ class SqlEndpoint:
 
     def _explain_no_answer(self, sql: str, params: Sequence[Any], error: NoAnswerError) -> None:
         """Ask for the reason: in a batch the server names the value that it cannot encode (HTTP reference, 7.1)."""
-        try:
-            single = split_statements(sql) if is_repeatable(sql) and not params else []
-        except UnreadableSQL:
-            single = []
-        if len(single) != 1:
+        statement = Statement.of(sql)
+        if params or not statement.is_repeatable or len(statement.statements) != 1:
             return
+        (single,) = statement.statements
         with _reason_wanted(error):
-            batch = replace(self._request(f"{single[0]}\n;\nSELECT 1"), sql=single[0])  # Both only read.
+            batch = replace(self._request(f"{single}\n;\nSELECT 1"), sql=single)  # Both only read.
             self.with_token(lambda token: self._read(batch, token))
 
     def _request(self, sql: str, params: Sequence[Any] = (), *, repeatable: bool = True) -> Request:

@@ -23,7 +23,8 @@ from kalam_notebook.errors import ConfigError, DownloadError, KalamError, Parame
 from kalam_notebook.http.client import HttpTransport, Request
 from kalam_notebook.http.endpoint import Answer, SqlEndpoint
 from kalam_notebook.settings import Secret
-from kalam_notebook.sql.statement import Kind, tokenize
+from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.tokens import Kind
 from kalam_notebook.wire.arguments import check_text
 from kalam_notebook.wire.fileref import FileRef
 
@@ -39,7 +40,7 @@ _ELSEWHERE = "Give another place: to='/another/folder/'."
 
 def placeholders(sql: str) -> set[str]:
     """The names of the ``FILE("name")`` placeholders in a statement."""
-    tokens = tokenize(sql)
+    tokens = Statement.of(sql).tokens
     found = set()
     for word, left, name, right in zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False):
         if word.word == "FILE" and left.text == "(" and right.text == ")" and name.kind in (Kind.NAME, Kind.STRING):

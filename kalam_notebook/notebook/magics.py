@@ -23,7 +23,8 @@ from kalam_notebook.notebook.values import look_up
 from kalam_notebook.results.render import render_message_html
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult
 from kalam_notebook.sql.shape import impersonation, shape_of
-from kalam_notebook.sql.statement import UnreadableSQL, first_word, split_statements
+from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.tokens import UnreadableSQL
 from kalam_notebook.texts import in_line, shown
 
 __all__ = ["register", "unregister"]
@@ -185,8 +186,8 @@ def _run_statements(
 ) -> Iterator[QueryResult]:
     """Run the cell one statement at a time, so that each has its own result; a transaction goes in one piece."""
     try:
-        statements = split_statements(cell)
-        words = [first_word(statement) for statement in statements]
+        statements = Statement.of(cell).statements
+        words = [statement.first_word for statement in statements]
     except UnreadableSQL as exc:
         raise ConfigError(f"The SQL cannot be read: {exc}") from exc
     if not statements:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kalam_notebook.errors import ServerError
 from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.sql.params import write_parameters_in
-from kalam_notebook.sql.statement import split_statements
+from kalam_notebook.sql.statement import Statement
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,7 +68,7 @@ class ImpersonatingEndpoint:
         return self._endpoint.execute_lists(self._wrapped(sql), params, types)
 
     def _wrapped(self, sql: str) -> str:
-        statements = split_statements(sql)
+        statements = Statement.of(sql).statements
         return ";\n".join(one if one in {"BEGIN", "COMMIT"} else f"{self._envelope} (\n{one}\n)" for one in statements)
 
 

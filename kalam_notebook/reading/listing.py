@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.sql.statement import table_names
+from kalam_notebook.sql.tables import table_names
 from kalam_notebook.wire.answered import json_object, whole_number
 
 if TYPE_CHECKING:

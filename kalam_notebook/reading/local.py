@@ -22,7 +22,8 @@ from kalam_notebook.reading.local_types import as_on_the_server
 from kalam_notebook.reading.pager import Walk, plan_walk, read_at_one_state
 from kalam_notebook.reading.suspicion import is_exhausted
 from kalam_notebook.sql.shape import Shape, shape_of
-from kalam_notebook.sql.statement import quote_name, table_names, tokenize
+from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tables import table_names
 from kalam_notebook.wire.seq import OVERLAP
 from kalam_notebook.wire.types import Column
 
@@ -185,7 +186,7 @@ def _read_on(endpoint: Endpoint, copies: Sequence[_Copy]) -> list[int]:
 
 def _hint(sql: str) -> str:
     """What to do about the first thing in a query that only the server has; empty when there is none."""
-    tokens = tokenize(sql)
+    tokens = Statement.of(sql).tokens
     for token, after in zip(tokens, [*tokens[1:], None], strict=True):
         is_call = after is not None and after.text == "(" and _SERVER_FUNCTION.fullmatch(token.identifier)
         if is_call or token.word in _SERVER_WORDS or token.text in _SERVER_OPERATORS:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kalam_notebook.sql.statement import Kind, Token, tokenize
+from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.tokens import Kind, Token
 
 __all__ = ["refusal"]
 
@@ -40,7 +41,7 @@ def refusal(sql: str) -> str:
     if len(sql) > LONGEST:
         return f"The query has {len(sql):,} characters; the local engine takes {LONGEST:,}."
     # A level takes two characters at least.
-    if len(sql) > 2 * DEEPEST and (levels := _levels(tokenize(sql))) > DEEPEST:
+    if len(sql) > 2 * DEEPEST and (levels := _levels(Statement.of(sql).tokens)) > DEEPEST:
         return f"The query is {levels:,} levels deep; the local engine takes {DEEPEST:,}."
     return ""
 

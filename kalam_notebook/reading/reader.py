@@ -334,7 +334,8 @@ def _shape(sql: str, params: Sequence[Any]) -> Shape | None:
 def _remember(known: dict[tuple[str | None, str], _T], key: tuple[str | None, str], value: _T) -> None:
     if len(known) >= _MOST_REMEMBERED:
         known.clear()
-    known[key] = value
+    user, text = key
+    known[user, str(text)] = value  # Without what is known of the text.
 
 
 def _may_be_cut(shape: Shape, limit: int | None) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kalam_notebook.reading.shown import LEAST_MICROSECONDS
-from kalam_notebook.sql.statement import Token, UnreadableSQL, quote_name, table_names, tokenize
+from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tables import table_names
+from kalam_notebook.sql.tokens import Token, UnreadableSQL
 from kalam_notebook.wire.types import Column
 
 __all__ = ["system_tables", "with_true_times"]
@@ -31,29 +33,28 @@ def system_tables(sql: str) -> list[str]:
     return list(dict.fromkeys(name.table for name in names if name.namespace == _NAMESPACE))
 
 
-def with_true_times(sql: str, columns: Mapping[str, Sequence[Column]]) -> str:
+def with_true_times(sql: str, columns: Mapping[str, Sequence[Column]]) -> Statement:
     """Write a query so that the times of the server's own tables are what their type says.
 
     Args:
         sql: A single SELECT.
         columns: The columns of each table in ``system_tables``.
     """
-    tokens = tokenize(sql)
+    statement = Statement.of(sql)
+    tokens = statement.tokens
     read_at = {name.start: name.table for name in table_names(sql) if name.namespace == _NAMESPACE}
-    parts, last = [], 0
+    edits = []
     for index, token in enumerate(tokens):
         if token.start in read_at:
             end = index + 3
             table = read_at[token.start]
             source = _source(table, columns[table])
             alias = "" if _has_alias(tokens[end : end + 1]) else f" AS {quote_name(table)}"
-            parts += [sql[last : token.start], source, alias]
-            last = tokens[end - 1].end
+            edits.append((token.start, tokens[end - 1].end, source + alias))
         elif _begins_column(tokens[index : index + 4], columns):
             # A sub-query has no namespace.
-            parts.append(sql[last : token.start])
-            last = tokens[index + 2].start
-    return "".join([*parts, sql[last:]])
+            edits.append((token.start, tokens[index + 2].start, ""))
+    return statement.replaced(edits)
 
 
 def _begins_column(tokens: Sequence[Token], tables: Mapping[str, object]) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from kalam_notebook.sql.statement import Kind, UnreadableSQL, tokenize
+from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.tokens import Kind
 
 __all__ = ["DecimalText", "cast_decimals", "decimal_literal"]
 
@@ -23,7 +24,7 @@ class DecimalText(str):
     __slots__ = ()
 
 
-def cast_decimals(sql: str, params: Sequence[Any]) -> str:
+def cast_decimals(sql: str, params: Sequence[Any]) -> Statement:
     """Write a CAST around each parameter that is a decimal.
 
     Args:
@@ -34,16 +35,11 @@ def cast_decimals(sql: str, params: Sequence[Any]) -> str:
         The query; as it is when it cannot be read, or a decimal has more digits than the server knows.
     """
     types = {f"${n}": _sql_type(value) for n, value in enumerate(params, 1) if isinstance(value, DecimalText)}
-    try:
-        tokens = tokenize(sql) if any(types.values()) else []
-    except UnreadableSQL:
-        return sql
-    parts, last = [], 0
-    for token in tokens:
-        if token.kind is Kind.PARAMETER and types.get(token.text):
-            parts.append(f"{sql[last : token.start]}CAST({token.text} AS {types[token.text]})")
-            last = token.end
-    return "".join([*parts, sql[last:]])
+    statement = Statement.of(sql)
+    if not any(types.values()) or not statement.is_readable:
+        return statement
+    decimals = (token for token in statement.tokens if token.kind is Kind.PARAMETER and types.get(token.text))
+    return statement.replaced((t.start, t.end, f"CAST({t.text} AS {types[t.text]})") for t in decimals)
 
 
 def decimal_literal(text: DecimalText) -> str:

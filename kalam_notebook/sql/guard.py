@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from kalam_notebook.errors import UnsafeStatementError
-from kalam_notebook.sql.statement import Kind, Token, UnreadableSQL, tokenize
+from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 
 __all__ = ["check_statements"]
 
@@ -37,12 +38,12 @@ def check_statements(sql: str) -> None:
     if not _SUSPICIOUS.search(sql):
         return
     try:
-        tokens = tokenize(sql)
+        statements = Statement.of(sql).statements
     except UnreadableSQL as exc:
         _check_unreadable(sql, exc)
         return
-    for statement in _statements(tokens):
-        _check(sql, statement)
+    for statement in statements:
+        _check(statement, _unwrapped(statement.tokens))
 
 
 def _check_unreadable(sql: str, problem: UnreadableSQL) -> None:
@@ -57,19 +58,8 @@ def _check_unreadable(sql: str, problem: UnreadableSQL) -> None:
         )
 
 
-def _statements(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """The statements of a text, those inside EXECUTE AS USER without their envelope."""
-    statement: list[Token] = []
-    for token in [*tokens, None]:
-        if token is not None and not _is_symbol(token, ";"):
-            statement.append(token)
-            continue
-        if statement:
-            yield _unwrapped(statement)
-        statement = []
-
-
-def _unwrapped(statement: list[Token]) -> list[Token]:
+def _unwrapped(statement: Sequence[Token]) -> Sequence[Token]:
+    """The statement inside EXECUTE AS USER."""
     if statement[0].word == "EXECUTE":
         opening = next((i for i, token in enumerate(statement) if _is_symbol(token, "(")), len(statement))
         return statement[opening + 1 :]

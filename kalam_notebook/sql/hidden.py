@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from kalam_notebook.sql.statement import Kind, Token, UnreadableSQL, tokenize
-from kalam_notebook.sql.tokens import KEPT_CHARACTERS
+from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 
 __all__ = ["HIDDEN_COLUMNS", "shown_places"]
 
@@ -53,7 +52,7 @@ def shown_places(sql: str, names: Sequence[str]) -> list[int]:
     """
     everything = list(range(len(names)))
     found = [place for place in everything if names[place].startswith("_")]
-    outputs = _outputs_of(sql) if found else None
+    outputs = Statement.of(sql).keep(_outputs_of) if found else None
     if outputs is None:
         return everything
     gone = set()
@@ -65,21 +64,11 @@ def shown_places(sql: str, names: Sequence[str]) -> list[int]:
     return [place for place in everything if place not in gone]
 
 
-def _outputs_of(sql: str) -> _Outputs | None:
-    return _kept(sql) if len(sql) <= KEPT_CHARACTERS else _read(sql)
-
-
-def _read(sql: str) -> _Outputs | None:
+def _outputs_of(statement: Statement) -> _Outputs | None:
     try:
-        tokens = tokenize(sql)
-        while tokens and tokens[-1].text == ";":
-            tokens.pop()
-        return _query(tokens, {})
+        return _query(statement.single, {})
     except (UnreadableSQL, LookupError):
         return None
-
-
-_kept = lru_cache(maxsize=64)(_read)
 
 
 def _query(tokens: Sequence[Token], common: Mapping[str, _Outputs]) -> _Outputs:

@@ -6,7 +6,9 @@ import difflib
 import re
 from collections.abc import Collection
 
-from kalam_notebook.sql.statement import UnreadableSQL, table_names, tokenize
+from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.tables import table_names
+from kalam_notebook.sql.tokens import UnreadableSQL
 
 __all__ = ["column_hint", "table_hint"]
 
@@ -45,7 +47,7 @@ def table_hint(sql: str, known: Collection[tuple[str, str]]) -> str:
     """
     try:
         names = table_names(sql)
-        creates = any(token.word == "CREATE" for token in tokenize(sql))
+        creates = any(token.word == "CREATE" for token in Statement.of(sql).tokens)
     except UnreadableSQL:
         return ""
     if creates:  # What it names need not exist.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from kalam_notebook.sql.statement import Kind, Token
+from kalam_notebook.sql.tokens import Kind, Token
 from kalam_notebook.wire.types import Column
 
 __all__ = ["doubtful_part", "filter_columns", "has_sub_query", "is_volatile"]

@@ -19,7 +19,8 @@ import orjson
 
 from kalam_notebook.errors import ParameterError
 from kalam_notebook.sql.decimals import DecimalText, decimal_literal
-from kalam_notebook.sql.statement import Kind, Token, quote_text, tokenize
+from kalam_notebook.sql.statement import Statement, quote_text
+from kalam_notebook.sql.tokens import Kind, Token
 from kalam_notebook.wire.fileref import FileRef
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def encode_items(name: str, items: Sequence[Any]) -> list[object]:
     return values
 
 
-def write_parameters_in(sql: str, values: Sequence[Any]) -> str:
+def write_parameters_in(sql: str, values: Sequence[Any]) -> Statement:
     """Write values in the place of ``$1 …``, as literals: live queries have no parameters on the server.
 
     Args:
@@ -109,19 +110,20 @@ def write_parameters_in(sql: str, values: Sequence[Any]) -> str:
         ParameterError: A parameter has no value, or one that has no literal.
         UnreadableSQL: The text cannot be tokenized.
     """
+    statement = Statement.of(sql)
     if not values:
-        return sql
-    parts, last = [], 0
-    for token in tokenize(sql):
+        return statement
+
+    edits = []
+    for token in statement.tokens:
         # Right behind a word it may be a part of a name, and behind E a literal would be one of another kind.
         if token.kind is not Kind.PARAMETER or re.match(r"\w", sql[token.start - 1 : token.start]):
             continue
         number = int(token.text[1:])
         if not 1 <= number <= len(values):
             raise ParameterError(token.text, f"there is no value for it; {len(values)} are given.")
-        parts += [sql[last : token.start], _apart(sql, token, literal(token.text, values[number - 1]))]
-        last = token.end
-    return "".join([*parts, sql[last:]])
+        edits.append((token.start, token.end, _apart(sql, token, literal(token.text, values[number - 1]))))
+    return statement.replaced(edits)
 
 
 def _apart(sql: str, token: Token, text: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 from kalam_notebook.errors import ParameterError
 from kalam_notebook.sql.params import MAX_PARAMETERS, check_list, encode, encode_items, literal, unpacked
-from kalam_notebook.sql.statement import Kind, Token, UnreadableSQL, tokenize
+from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.tokens import Kind, Token
 
 __all__ = ["bind"]
 
@@ -25,7 +26,7 @@ _TAKE_VECTORS = {"cosine_distance", "vector_search"}
 _MAX_TEXT = 1_048_576
 
 
-def bind(sql: str, params: Sequence[Any] | None) -> tuple[str, list[Any]]:
+def bind(sql: str, params: Sequence[Any] | None) -> tuple[Statement, list[Any]]:
     """Convert the values for a statement to JSON values, and write lists of IN as their items.
 
     Args:
@@ -41,16 +42,18 @@ def bind(sql: str, params: Sequence[Any] | None) -> tuple[str, list[Any]]:
             sent exactly, or a list stands where a single value is needed.
     """
     values = check_list(params)
-    tokens = _tokens(sql)
-    if tokens is None:
-        return sql, _encoded(values)
+    statement = Statement.of(sql)
+    tokens = _taking_values(statement)
+    if not tokens:
+        return statement, _encoded(values)
+
     places = _places(tokens)
     _check_numbers(set(places), len(values))
     lists = _lists(tokens, places, values)
     if not lists:
-        return sql, _encoded(values)
+        return statement, _encoded(values)
     spelled, sent = _spelled(values, lists)
-    return _written(sql, tokens, places, spelled), sent
+    return _written(statement, tokens, places, spelled), sent
 
 
 def _encoded(values: Sequence[Any]) -> list[Any]:
@@ -59,17 +62,10 @@ def _encoded(values: Sequence[Any]) -> list[Any]:
     return [encode(f"${number}", value) for number, value in enumerate(values, 1)]
 
 
-def _tokens(sql: str) -> list[Token] | None:
-    """The tokens of a single statement that takes values; None where the server has to judge the text."""
-    try:
-        tokens = tokenize(sql)
-    except UnreadableSQL:
-        return None
-    while tokens and tokens[-1].text == ";":
-        tokens.pop()
-    if not tokens or tokens[0].word not in _TAKE_PARAMETERS or any(token.text == ";" for token in tokens):
-        return None
-    return tokens
+def _taking_values(statement: Statement) -> tuple[Token, ...]:
+    """The tokens of a single statement that takes values; none where the server has to judge the text."""
+    tokens = statement.single if statement.is_readable else ()
+    return tokens if tokens and tokens[0].word in _TAKE_PARAMETERS else ()
 
 
 def _places(tokens: Sequence[Token]) -> dict[int, list[int]]:
@@ -177,17 +173,17 @@ def _spelled(values: Sequence[Any], lists: Mapping[int, Sequence[object]]) -> tu
     return spelled, sent
 
 
-def _written(sql: str, tokens: Sequence[Token], places: Mapping[int, Sequence[int]], spelled: Mapping[int, str]) -> str:
+def _written(
+    statement: Statement, tokens: Sequence[Token], places: Mapping[int, Sequence[int]], spelled: Mapping[int, str]
+) -> Statement:
     """The text with the numbers and items that are sent."""
-    parts, last = [], 0
+    edits = []
     for index, number in sorted((index, number) for number, indexes in places.items() for index in indexes):
         token = tokens[index]
         if spelled[number]:
-            parts += [sql[last : token.start], spelled[number]]
-            last = token.end
+            edits.append((token.start, token.end, spelled[number]))
             continue
         # SQL has no empty list. A comparison with NULL alone is NULL for every value, of any type.
         is_not = index >= 3 and tokens[index - 3].word == "NOT"
-        parts += [sql[last : token.start], "NULL) IS NULL" if is_not else "NULL) IS NOT NULL"]
-        last = tokens[index + 1].end
-    return "".join([*parts, sql[last:]])
+        edits.append((token.start, tokens[index + 1].end, "NULL) IS NULL" if is_not else "NULL) IS NOT NULL"))
+    return statement.replaced(edits)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from kalam_notebook.sql.statement import Kind, Token, UnreadableSQL, quote_name, tokenize
-from kalam_notebook.sql.tokens import KEPT_CHARACTERS
+from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tokens import Kind, Token
 
 __all__ = [
     "SET_OPERATIONS",
@@ -86,7 +85,7 @@ class Shape:
         names_behind_from: Every name that occurs behind the FROM of the statement itself.
     """
 
-    text: str
+    text: Statement
     is_select: bool
     is_told_whole: bool = False
     limits_top: bool = False
@@ -105,42 +104,34 @@ def shape_of(sql: str) -> Shape | None:
     Returns:
         The shape, or None when the text is not exactly one statement that can be read.
     """
-    return _kept_shape(sql) if len(sql) <= KEPT_CHARACTERS else _shape_of(sql)
+    return Statement.of(sql).keep(_shape_of)
 
 
-def _shape_of(sql: str) -> Shape | None:
-    try:
-        tokens = tokenize(sql)
-    except UnreadableSQL:
+def _shape_of(given: Statement) -> Shape | None:
+    if not given.is_readable or len(given.statements) != 1:
         return None
-    end = len(sql)
-    while tokens and tokens[-1].text == ";":
-        end = tokens.pop().start
-    if not tokens or any(token.text == ";" for token in tokens):
-        return None
-    text = sql[:end].strip()
-    while _is_enclosed(tokens):
-        text, tokens = sql[tokens[0].end : tokens[-1].start].strip(), tokens[1:-1]
+    (statement,) = given.statements
+    while _is_enclosed(statement.tokens):
+        statement = statement.part(statement.tokens[0].end, statement.tokens[-1].start)
+
+    tokens = statement.tokens
     first = next((token.word for token in tokens if token.text != "("), "")
     if first not in {"SELECT", "WITH"}:
-        return Shape(text, is_select=False, is_told_whole=first in {"SHOW", "DESCRIBE", "DESC", "EXPLAIN"})
+        return Shape(statement, is_select=False, is_told_whole=first in {"SHOW", "DESCRIBE", "DESC", "EXPLAIN"})
     top = list(top_level(tokens))
     is_plain = _is_plain(tokens, top)
     return Shape(
-        text,
+        statement,
         is_select="INTO" not in {token.word for token in top},
         limits_top=any(token.word in {"LIMIT", "OFFSET"} for token in top),
         order_by=_order_by(top),
         is_plain=is_plain,
         is_grouped=any(token.word in {"DISTINCT", "GROUP", *SET_OPERATIONS} for token in tokens),
-        clauses=_clauses(sql, tokens, top) if is_plain else None,
+        clauses=_clauses(statement, tokens, top) if is_plain else None,
         is_count=_is_count(tokens),
         has_inner_order="ORDER" in {token.word for token in tokens},
         names_behind_from=_names_behind_from(tokens, top),
     )
-
-
-_kept_shape = lru_cache(maxsize=64)(_shape_of)
 
 
 def _is_enclosed(tokens: Sequence[Token]) -> bool:
@@ -148,25 +139,21 @@ def _is_enclosed(tokens: Sequence[Token]) -> bool:
     return len(tokens) > 2 and tokens[0].text == "(" and [token.text for token in top_level(tokens)] == ["(", ")"]
 
 
-def impersonation(sql: str) -> tuple[str, str] | None:
+def impersonation(sql: str) -> tuple[str, Statement] | None:
     """Take the envelope from ``EXECUTE AS USER name (statement)``.
 
     Returns:
         ``EXECUTE AS USER name`` as written, and the statement; None for any other text.
     """
-    try:
-        tokens = tokenize(sql)
-    except UnreadableSQL:
-        return None
-    while tokens and tokens[-1].text == ";":
-        tokens.pop()
+    statement = Statement.of(sql)
+    tokens = statement.single if statement.is_readable else ()
     words = [token.word for token in tokens[:3]]
     if words != ["EXECUTE", "AS", "USER"] or len(tokens) < 7 or tokens[4].text != "(" or tokens[-1].text != ")":
         return None
-    return sql[tokens[0].start : tokens[3].end], sql[tokens[4].end : tokens[-1].start].strip()
+    return statement[tokens[0].start : tokens[3].end], statement.part(tokens[4].end, tokens[-1].start)
 
 
-def bare_branches(sql: str, names: Sequence[str]) -> str:
+def bare_branches(sql: str, names: Sequence[str]) -> Statement:
     """Make the sides of UNION, INTERSECT and EXCEPT equal in all but their values.
 
     The server's engine knows columns of tables by more than their type, and cannot put a set operation of different
@@ -179,22 +166,23 @@ def bare_branches(sql: str, names: Sequence[str]) -> str:
     Returns:
         The text with each side wrapped; as it is without a set operation outside parentheses.
     """
-    top = list(top_level(tokenize(sql)))
+    statement = Statement.of(sql)
+    top = list(top_level(statement.tokens))
     cuts = [index for index, token in enumerate(top) if token.word in SET_OPERATIONS]
     if not cuts:
-        return sql
+        return statement
+
     start = next(index for index, token in enumerate(top) if token.word == "SELECT" or token.text == "(")
     if top[0].word == "WITH":
         start = next((index for index, token in enumerate(top) if token.word == "SELECT"), start)
     tail = next((i for i in range(cuts[-1], len(top)) if top[i].word in {"ORDER", "LIMIT", "OFFSET"}), len(top))
     quoted = [quote_name(name) for name in names]
     columns = ", ".join(f"[{name}][1] AS {name}" for name in quoted)
-    parts, last = [], 0
+    edits = []
     for begin, end in zip([start, *(_behind(top, cut) for cut in cuts)], [*cuts, tail], strict=True):
         first, stop = top[begin].start, top[end - 1].end
-        parts += [sql[last:first], f"SELECT {columns} FROM (\n{sql[first:stop]}\n) AS kalam_side({', '.join(quoted)})"]
-        last = stop
-    return "".join([*parts, sql[last:]])
+        edits.append((first, stop, f"SELECT {columns} FROM (\n{sql[first:stop]}\n) AS kalam_side({', '.join(quoted)})"))
+    return statement.replaced(edits)
 
 
 def _behind(top: Sequence[Token], cut: int) -> int:
@@ -205,7 +193,7 @@ def _behind(top: Sequence[Token], cut: int) -> int:
     return index
 
 
-def _clauses(sql: str, tokens: Sequence[Token], top: Sequence[Token]) -> Clauses | None:
+def _clauses(sql: Statement, tokens: Sequence[Token], top: Sequence[Token]) -> Clauses | None:
     words = [token.word for token in top]
     start = words.index("FROM")
     source = until(top[start + 1 :], {"WHERE"})
@@ -252,7 +240,7 @@ def _names_behind_from(tokens: Sequence[Token], top: Sequence[Token]) -> frozens
     return frozenset(token.identifier for token in tokens if start is not None and token.start > start) - {""}
 
 
-def rename_duplicates(sql: str, names: Sequence[str]) -> str | None:
+def rename_duplicates(sql: str, names: Sequence[str]) -> Statement | None:
     """Give columns with equal names names of their own, so that the query can stand in a sub-query.
 
     Args:
@@ -263,16 +251,17 @@ def rename_duplicates(sql: str, names: Sequence[str]) -> str | None:
         The text in which each repeated name is an alias ``kalam_0``, ``kalam_1`` …; None when the output columns are
         not written one by one.
     """
-    items = items_of(tokenize(sql))
+    statement = Statement.of(sql)
+    items = items_of(statement.tokens)
     if items is None or len(items) != len(names):
         return None
-    parts, last = [], 0
-    for number, (item, name) in enumerate(zip(items, names, strict=True)):
-        if names.count(name) > 1:
-            body = without_alias(item)
-            parts += [sql[last : body[-1].end], f" AS kalam_{number}"]
-            last = item[-1].end
-    return "".join([*parts, sql[last:]])
+
+    repeated = (
+        (number, item) for number, (item, name) in enumerate(zip(items, names, strict=True)) if names.count(name) > 1
+    )
+    return statement.replaced(
+        (without_alias(item)[-1].end, item[-1].end, f" AS kalam_{number}") for number, item in repeated
+    )
 
 
 def items_of(tokens: Sequence[Token]) -> list[list[Token]] | None:

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from kalam_notebook.sql.shape import SET_OPERATIONS, items_of, split_items, top_level, until, without_alias
-from kalam_notebook.sql.statement import Kind, Token, UnreadableSQL, quote_name, tokenize
-from kalam_notebook.sql.tokens import KEPT_CHARACTERS
+from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tokens import Kind, Token
 
 __all__ = ["NO_LIMIT", "keep_sorts"]
 
@@ -30,7 +29,7 @@ _DIRECTIONS = {"ASC", "DESC", "NULLS", "FIRST", "LAST"}
 _AFTER_ORDER = {"LIMIT", "OFFSET", "FETCH"}
 
 
-def keep_sorts(sql: str) -> str:
+def keep_sorts(sql: str) -> Statement:
     """Write a query so that its sorts are carried out, and leave no group out.
 
     Args:
@@ -39,24 +38,18 @@ def keep_sorts(sql: str) -> str:
     Returns:
         The text, changed where a SELECT in it is sorted and limited or grouped; else as it is.
     """
-    if not _ORDER.search(sql):
-        return sql
-    return _kept(sql) if len(sql) <= KEPT_CHARACTERS else _written(sql)
+    statement = Statement.of(sql)
+    if not _ORDER.search(sql) or not statement.is_readable:
+        return statement
+    return statement.keep(_written)
 
 
-def _written(sql: str) -> str:
-    try:
-        tokens = tokenize(sql)
-    except UnreadableSQL:
-        return sql
+def _written(statement: Statement) -> Statement:
+    tokens = statement.tokens
     is_grouped = any(token.word in _GROUPS for token in tokens)
-    added = [edit for level in _levels(tokens) for edit in _edits(sql, level, is_grouped=is_grouped)]
-    for start, end, text in sorted(added, reverse=True):
-        sql = f"{sql[:start]}{text}{sql[end:]}"
-    return sql
-
-
-_kept = lru_cache(maxsize=64)(_written)
+    return statement.replaced(
+        sorted(edit for level in _levels(tokens) for edit in _edits(statement, level, is_grouped=is_grouped))
+    )
 
 
 def _levels(tokens: Sequence[Token]) -> Iterator[list[Token]]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kalam_notebook.sql.shape import items_of, source_of
-from kalam_notebook.sql.statement import Token, quote_name, tokenize
+from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tokens import Token
 
 __all__ = ["Source", "expand_stars", "star_sources"]
 
@@ -37,7 +38,7 @@ def star_sources(sql: str) -> list[Source] | None:
     Returns:
         The sources in order; None when there is no ``*``, or it cannot be told what it stands for.
     """
-    tokens = tokenize(sql)
+    tokens = Statement.of(sql).tokens
     items, source = items_of(tokens), source_of(tokens)
     stars = [item for item in items or () if item and item[-1].text == "*"]
     if not stars or any(item[0].word in {"DISTINCT", "ALL"} for item in stars):
@@ -48,17 +49,19 @@ def star_sources(sql: str) -> list[Source] | None:
     return [found for found in sources if found is not None] if None not in sources else None
 
 
-def expand_stars(sql: str, columns: Sequence[tuple[Source, Sequence[str]]]) -> str:
+def expand_stars(sql: str, columns: Sequence[tuple[Source, Sequence[str]]]) -> Statement:
     """Write the columns of each ``*``.
 
     Args:
         sql: As for ``star_sources``.
         columns: The sources with the names of their columns.
     """
-    parts, last = [], 0
-    for item in items_of(tokenize(sql)) or ():
+    statement = Statement.of(sql)
+    edits = []
+    for item in items_of(statement.tokens) or ():
         if not item or item[-1].text != "*":
             continue
+
         owner = sql[item[0].start : item[-1].start].rstrip().removesuffix(".").rstrip()
         written = [
             f"{source.name}.{quote_name(name)}"
@@ -66,9 +69,8 @@ def expand_stars(sql: str, columns: Sequence[tuple[Source, Sequence[str]]]) -> s
             if not owner or owner.lower() in {source.name.lower(), source.name.rpartition(".")[2].lower()}
             for name in names
         ]
-        parts += [sql[last : item[0].start], ", ".join(written)]
-        last = item[-1].end
-    return "".join([*parts, sql[last:]])
+        edits.append((item[0].start, item[-1].end, ", ".join(written)))
+    return statement.replaced(edits)
 
 
 def _pieces(source: Sequence[Token]) -> list[list[Token]]:

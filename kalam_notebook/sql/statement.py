@@ -1,4 +1,4 @@
-"""The few questions that the client asks of an SQL text: its statements, whether it only reads, the tables it names.
+"""A text of SQL as a value: read once, and what is asked of it is kept with it.
 
 Texts are only tokenized, and nothing is ever changed inside strings and comments. What is not understood raises
 ``UnreadableSQL``: callers treat that as "suspicious", never as "safe". The dialect: SQL reference, sections 3 and 4.
@@ -7,284 +7,171 @@ Texts are only tokenized, and nothing is ever changed inside strings and comment
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
 
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.sql.tokens import KEPT_CHARACTERS, Kind, Token, UnreadableSQL, first_token, tokenize
+from kalam_notebook.sql.tokens import Token, UnreadableSQL, first_token, tokenize
 
-__all__ = [
-    "Kind",
-    "TableName",
-    "Token",
-    "UnreadableSQL",
-    "first_word",
-    "is_repeatable",
-    "qualify",
-    "quote_name",
-    "quote_text",
-    "split_statements",
-    "table_names",
-    "tokenize",
-]
+__all__ = ["Statement", "quote_name", "quote_text"]
 
+_T = TypeVar("_T")
 
-def split_statements(sql: str) -> list[str]:
-    """Cut a text at the semicolons outside strings and comments; empty statements are left out."""
-    statements, start, last = [], 0, 0
-    for token in tokenize(sql):
-        if token.text == ";" and token.kind is Kind.SYMBOL:
-            if last > start:
-                statements.append(sql[start : token.start].strip())
-            start = token.end
-        last = token.end if token.text != ";" else last
-    if last > start:
-        statements.append(sql[start:].strip())
-    return statements
-
-
-def first_word(sql: str) -> str:
-    """The first keyword in upper case, or empty."""
-    return next((token.word for token in tokenize(sql)), "")
-
-
+#: Texts up to here are kept: a notebook runs the same queries again. A longer text is rather a write, sent once.
+_KEPT_CHARACTERS = 4_000
 _READS = {"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC"}
 _WRITES = {"INSERT", "UPDATE", "DELETE", "INTO", "CREATE", "DROP", "ALTER", "CONSUME", "SNOWFLAKE_ID"}
 
 
-def is_repeatable(sql: str) -> bool:
-    """Whether sending the text twice does the same as sending it once.
+class Statement(str):
+    """A text of one statement or several.
 
-    That is a single statement that only reads, or a transaction of such. A text that cannot be read is not repeatable.
+    It is text and can stand wherever text can. What is made from it is plain text, until it is read itself.
     """
-    return _kept_repeatable(sql) if len(sql) <= KEPT_CHARACTERS else _is_repeatable(sql)
 
+    def __reduce__(self) -> tuple[type[Statement], tuple[str]]:
+        return Statement, (str(self),)
 
-def _is_repeatable(sql: str) -> bool:
-    try:
-        first = first_token(sql)
-        # A text that writes may be long; most tell it by their first word.
-        if first is None or first.word not in _READS | {"BEGIN", ""}:
+    @classmethod
+    def of(cls, text: str) -> Statement:
+        """The value of a text; the same one where it is one already, or was read a moment ago."""
+        if isinstance(text, cls):
+            return text
+        return _kept(text) if len(text) <= _KEPT_CHARACTERS else cls(text)
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Its tokens, without blanks and comments.
+
+        Raises:
+            UnreadableSQL: It cannot be tokenized.
+        """
+        if isinstance(self._read, UnreadableSQL):
+            raise self._read
+        return self._read
+
+    @cached_property
+    def _read(self) -> tuple[Token, ...] | UnreadableSQL:
+        try:
+            return tuple(tokenize(self))
+        except UnreadableSQL as exc:
+            return exc
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it can be tokenized."""
+        return not isinstance(self._read, UnreadableSQL)
+
+    @cached_property
+    def single(self) -> tuple[Token, ...]:
+        """The tokens of its one statement, without semicolons at its end; empty where it has none or several.
+
+        Raises:
+            UnreadableSQL: It cannot be tokenized.
+        """
+        end = len(self.tokens)
+        while end and self.tokens[end - 1].text == ";":
+            end -= 1
+        tokens = self.tokens[:end]
+        return () if any(token.text == ";" for token in tokens) else tokens
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """Its statements, cut at the semicolons outside strings and comments; empty ones are left out.
+
+        Raises:
+            UnreadableSQL: It cannot be tokenized.
+        """
+        found, start, last = [], 0, 0
+        for token in self.tokens:
+            if token.text == ";":
+                if last > start:
+                    found.append(self.part(start, token.start))
+                start = token.end
+            else:
+                last = token.end
+        if last > start:
+            found.append(self.part(start, len(self)))
+        return tuple(found)
+
+    @property
+    def first_word(self) -> str:
+        """Its first keyword in upper case, or empty.
+
+        Raises:
+            UnreadableSQL: It cannot be tokenized.
+        """
+        return self.tokens[0].word if self.tokens else ""
+
+    @cached_property
+    def is_repeatable(self) -> bool:
+        """Whether sending it twice does the same as sending it once.
+
+        That is a single statement that only reads, or a transaction of such. What cannot be read is not repeatable.
+        """
+        try:
+            first = first_token(self)
+            # A text that writes may be long; most tell it by their first word.
+            if first is None or first.word not in _READS | {"BEGIN", ""}:
+                return False
+            statements = self.statements
+        except UnreadableSQL:
             return False
-        statements = _statements(tokenize(sql))
-    except UnreadableSQL:
-        return False
-    words = [statement[0].word for statement in statements]
-    if words[:1] == ["BEGIN"] and words[1:] and words[-1] == "COMMIT":
-        statements = statements[1:-1]
-    elif len(statements) != 1:
-        return False
-    return all(
-        statement[0].word in _READS and not any(token.word in _WRITES for token in statement)
-        for statement in statements
-    )
+        words = [statement.first_word for statement in statements]
+        if words[:1] == ["BEGIN"] and words[1:] and words[-1] == "COMMIT":
+            statements = statements[1:-1]
+        elif len(statements) != 1:
+            return False
+        return all(_only_reads(statement) for statement in statements)
+
+    def part(self, start: int, end: int) -> Statement:
+        """What stands between two characters, without blanks around it; it is not read again.
+
+        Args:
+            start: Where it begins: at a token or between two.
+            end: Where it ends: behind a token or between two.
+        """
+        text = self[start:end]
+        start += len(text) - len(text.lstrip())
+        text = text.strip()
+        if len(text) == len(self):
+            return self
+        found = Statement(text)
+        end = start + len(text)
+        inside = (token for token in self.tokens if start <= token.start and token.end <= end)
+        found.__dict__["_read"] = tuple(token.moved(-start) for token in inside)
+        return found
+
+    def replaced(self, edits: Iterable[tuple[int, int, str]]) -> Statement:
+        """The text with other words in the place of some characters; itself where there are none.
+
+        Args:
+            edits: First character, the one behind the last, and what stands there instead, in order.
+        """
+        parts, last = [], 0
+        for start, end, text in edits:
+            parts += [self[last:start], text]
+            last = end
+        return Statement("".join([*parts, self[last:]])) if parts else self
+
+    def keep(self, look: Callable[[Statement], _T]) -> _T:
+        """What a function finds in it, looked for once."""
+        if look not in self._found:
+            self._found[look] = look(self)
+        found: _T = self._found[look]
+        return found
+
+    @cached_property
+    def _found(self) -> dict[Callable[[Statement], Any], Any]:
+        return {}
 
 
-def _statements(tokens: Sequence[Token]) -> list[list[Token]]:
-    """The tokens of each statement."""
-    found: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.text == ";" and token.kind is Kind.SYMBOL:
-            found.append([])
-        else:
-            found[-1].append(token)
-    return [statement for statement in found if statement]
+_kept = lru_cache(maxsize=64)(Statement)
 
 
-_kept_repeatable = lru_cache(maxsize=64)(_is_repeatable)
-
-
-@dataclass(frozen=True, slots=True)
-class TableName:
-    """A table as it stands in a text.
-
-    Attributes:
-        namespace: Lower-case namespace (or the quoted one), or None when the name is not qualified.
-        table: The table's name.
-        start: Offset of its first character.
-    """
-
-    namespace: str | None
-    table: str
-    start: int
-
-
-#: Words behind which no list of tables goes on.
-_END_OF_FROM = {
-    "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "OFFSET", "UNION", "INTERSECT", "EXCEPT", "SET", "VALUES", "WINDOW",
-    "QUALIFY",
-}  # fmt: skip
-#: Words that may stand where a table is expected without being its name.
-_BEFORE_NAME = {"ONLY", "LATERAL"}
-_BEGINS_QUERY = {"SELECT", "WITH", "VALUES", "TABLE", "FROM"}
-_NO_NAME = {"SELECT", "WITH", "TABLE", "INSERT", "UPDATE", "DELETE", "EXTENDED", "ANALYZE", "VERBOSE", "FORMAT"}
-
-
-@dataclass(slots=True)
-class _Frame:
-    """What is known inside one pair of parentheses, or of a statement outside of any.
-
-    Attributes:
-        in_from: Whether a comma separates tables here.
-        table_at: Index of the token at which a table is expected.
-        may_call: Whether what stands there is a function when a parenthesis follows it.
-        first: The first word.
-        has_from: Whether FROM introduces tables: not in ``extract(year FROM ts)``.
-        ctes: Common tables that can be named from here on.
-        cte: The common table that is being defined.
-        part: What comes next of ``WITH name (columns) AS (body), …``: ``name``, ``as``, ``body``, ``next`` or nothing.
-        is_recursive: Whether a common table can name itself.
-    """
-
-    in_from: bool = False
-    table_at: int = -1
-    may_call: bool = True
-    first: str = ""
-    has_from: bool = False
-    ctes: set[str] = field(default_factory=set)
-    cte: str = ""
-    part: str = ""
-    is_recursive: bool = False
-
-    def expect(self, index: int, *, may_call: bool = False) -> None:
-        self.table_at, self.may_call = index, may_call
-
-
-def table_names(sql: str) -> list[TableName]:
-    """The tables that a text names, in order; table functions, sub-queries and names of CTEs are left out.
-
-    Raises:
-        UnreadableSQL: The text cannot be tokenized, or something else stands where a table is expected.
-    """
-    return list(_kept_names(sql) if len(sql) <= KEPT_CHARACTERS else _table_names(sql))
-
-
-def _table_names(sql: str) -> tuple[TableName, ...]:
-    tokens = tokenize(sql)
-    frames = [_Frame()]
-    found = []
-    for index, token in enumerate(tokens):
-        frame = frames[-1]
-        if token.kind is Kind.SYMBOL:
-            _enter_symbol(frames, tokens, index)
-        elif index == frame.table_at and token.word not in _BEGINS_QUERY:
-            name = _name_at(tokens, index, frame)
-            if name is not None and not (name.namespace is None and any(name.table in f.ctes for f in frames)):
-                found.append(name)
-        else:
-            _enter_word(frame, tokens, index)
-    return tuple(found)
-
-
-_kept_names = lru_cache(maxsize=64)(_table_names)
-
-
-def _enter_symbol(frames: list[_Frame], tokens: Sequence[Token], index: int) -> None:
-    frame, text = frames[-1], tokens[index].text
-    if text == "(":
-        is_table = index == frame.table_at  # FROM (a JOIN b …), or a sub-query.
-        frames.append(_Frame(in_from=is_table, table_at=index + 1 if is_table else -1))
-    elif text == ")" and len(frames) > 1:
-        frames.pop()
-        if frames[-1].part == "body":
-            frames[-1].ctes.add(frames[-1].cte)
-            frames[-1].part = "next"
-    elif text == ";":
-        frames[:] = [_Frame()]
-    elif text == "," and frame.part == "next":
-        frame.part = "name"
-    elif text == "," and frame.in_from:
-        frame.expect(index + 1, may_call=True)
-    elif index == frame.table_at:
-        raise UnreadableSQL(f"A table was expected at character {tokens[index].start + 1}, and {text!r} stands there.")
-
-
-def _enter_word(frame: _Frame, tokens: Sequence[Token], index: int) -> None:
-    token, word = tokens[index], tokens[index].word
-    previous = tokens[index - 1].word if index else ""
-    is_first = not frame.first
-    frame.first = frame.first or word or token.text
-    if _enter_common_table(frame, tokens, index):
-        return
-    begins_list = word == "FROM" and (frame.has_from or is_first) and not _is_distinct_from(tokens, index)
-    if begins_list or word == "JOIN":
-        frame.in_from = True
-        frame.expect(index + 1, may_call=True)
-    elif word == "INTO" or (word == "SOURCE" and previous == "ADD") or (word == "TO" and frame.first == "SUBSCRIBE"):
-        frame.expect(index + 1)
-    elif word == "TABLE" or (word == "VIEW" and frame.first in {"CREATE", "DROP"} and previous != "AS"):
-        frame.expect(_skip_exists(tokens, index + 1))
-    elif word == "ON" and frame.first == "CREATE" and "INDEX" in {t.word for t in tokens[max(0, index - 3) : index]}:
-        frame.expect(index + 1)
-    elif (
-        word == "UPDATE" and (is_first or frame.first in {"WITH", "EXPLAIN", "DESCRIBE", "DESC"}) and previous != "FOR"
-    ):
-        frame.has_from = True
-        frame.expect(index + 1)
-    elif (
-        word in {"DESCRIBE", "DESC"} and is_first and index + 1 < len(tokens) and tokens[index + 1].word not in _NO_NAME
-    ):
-        frame.expect(index + 1)
-    elif word in {"SELECT", "DELETE", "CONSUME", "COLUMNS"}:  # SHOW COLUMNS FROM t; SHOW TABLES FROM names no table.
-        frame.has_from, frame.in_from = True, False
-    elif word in _END_OF_FROM:
-        frame.in_from = False
-
-
-def _enter_common_table(frame: _Frame, tokens: Sequence[Token], index: int) -> bool:
-    """Follow ``WITH [RECURSIVE] name [(columns)] AS [[NOT] MATERIALIZED] (body), …``; tell whether this is of it."""
-    token, word = tokens[index], tokens[index].word
-    if word == "WITH" and not frame.has_from and not frame.ctes and tokens[index + 1 : index + 2]:
-        # CREATE TABLE … WITH (…) begins options.
-        frame.part = "" if tokens[index + 1].text == "(" else "name"
-        return True
-    if frame.part == "name":
-        if word == "RECURSIVE":
-            frame.is_recursive = True
-        elif token.identifier:
-            frame.cte, frame.part = token.identifier, "as"
-            if frame.is_recursive:
-                frame.ctes.add(frame.cte)
-        return True
-    if frame.part == "as":
-        if word == "AS":
-            frame.part = "body"
-        return True
-    if frame.part == "body":
-        return True  # [NOT] MATERIALIZED
-    if frame.part == "next":
-        frame.part = ""
-    return False
-
-
-def _is_distinct_from(tokens: Sequence[Token], index: int) -> bool:
-    """``IS [NOT] DISTINCT FROM`` compares."""
-    return index >= 2 and tokens[index - 1].word == "DISTINCT" and tokens[index - 2].word in {"IS", "NOT"}
-
-
-def _skip_exists(tokens: Sequence[Token], index: int) -> int:
-    while index < len(tokens) and tokens[index].word in {"IF", "NOT", "EXISTS"}:
-        index += 1
-    return index
-
-
-def _name_at(tokens: Sequence[Token], index: int, frame: _Frame) -> TableName | None:
-    """The table named here; None for a table function."""
-    token = tokens[index]
-    if token.word in _BEFORE_NAME and index + 1 < len(tokens) and tokens[index + 1].text != ".":
-        frame.table_at = index + 1
-        return None
-    if not token.identifier:
-        raise UnreadableSQL(f"A table was expected at character {token.start + 1}, and {token.text!r} stands there.")
-    parts = [token.identifier]
-    after = index + 1
-    while after + 1 < len(tokens) and tokens[after].text == "." and tokens[after + 1].identifier:
-        parts.append(tokens[after + 1].identifier)
-        after += 2
-    if frame.may_call and after < len(tokens) and tokens[after].text == "(":
-        return None
-    return TableName(parts[-2] if len(parts) > 1 else None, parts[-1], token.start)
+def _only_reads(statement: Statement) -> bool:
+    return statement.first_word in _READS and not any(token.word in _WRITES for token in statement.tokens)
 
 
 #: Reserved as names, though ALTER TABLE lets them through; accepted as names, and read as something else without quotes
@@ -323,19 +210,3 @@ def _quoted(name: str) -> str:
 def quote_text(text: str) -> str:
     """A text as it can stand in SQL. In plain quotes a backslash is a backslash."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def qualify(sql: str, namespace: str) -> str:
-    """Put a namespace before every table name that has none.
-
-    The server's own ``namespace_id`` writes to the wrong table in some forms (truth R9), so the client does it.
-
-    Raises:
-        UnreadableSQL: The text cannot be tokenized.
-    """
-    parts, last = [], 0
-    for name in table_names(sql):
-        if name.namespace is None:
-            parts += [sql[last : name.start], quote_name(namespace), "."]
-            last = name.start
-    return "".join([*parts, sql[last:]])

@@ -1,13 +1,228 @@
-"""Which tables a query reads, and which of their columns it names. Pure."""
+"""Which tables a text names, which of them a query reads, and which of their columns it names. Pure."""
 
 from __future__ import annotations
 
-from kalam_notebook.sql.statement import UnreadableSQL, quote_name, table_names, tokenize
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-__all__ = ["bound_table", "is_one_scan", "named_columns", "reads_system_tables", "scanned_tables"]
+from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
+
+__all__ = [
+    "TableName",
+    "bound_table",
+    "is_one_scan",
+    "named_columns",
+    "qualify",
+    "reads_system_tables",
+    "scanned_tables",
+    "table_names",
+]
 
 #: Namespaces of the server itself. Their tables have no row versions.
 _OWN = {"system", "information_schema"}
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table as it stands in a text.
+
+    Attributes:
+        namespace: Lower-case namespace (or the quoted one), or None when the name is not qualified.
+        table: The table's name.
+        start: Offset of its first character.
+    """
+
+    namespace: str | None
+    table: str
+    start: int
+
+
+#: Words behind which no list of tables goes on.
+_END_OF_FROM = {
+    "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "OFFSET", "UNION", "INTERSECT", "EXCEPT", "SET", "VALUES", "WINDOW",
+    "QUALIFY",
+}  # fmt: skip
+#: Words that may stand where a table is expected without being its name.
+_BEFORE_NAME = {"ONLY", "LATERAL"}
+_BEGINS_QUERY = {"SELECT", "WITH", "VALUES", "TABLE", "FROM"}
+_NO_NAME = {"SELECT", "WITH", "TABLE", "INSERT", "UPDATE", "DELETE", "EXTENDED", "ANALYZE", "VERBOSE", "FORMAT"}
+
+
+@dataclass(slots=True)
+class _Frame:
+    """What is known inside one pair of parentheses, or of a statement outside of any.
+
+    Attributes:
+        in_from: Whether a comma separates tables here.
+        table_at: Index of the token at which a table is expected.
+        may_call: Whether what stands there is a function when a parenthesis follows it.
+        first: The first word.
+        has_from: Whether FROM introduces tables: not in ``extract(year FROM ts)``.
+        ctes: Common tables that can be named from here on.
+        cte: The common table that is being defined.
+        part: What comes next of ``WITH name (columns) AS (body), …``: ``name``, ``as``, ``body``, ``next`` or nothing.
+        is_recursive: Whether a common table can name itself.
+    """
+
+    in_from: bool = False
+    table_at: int = -1
+    may_call: bool = True
+    first: str = ""
+    has_from: bool = False
+    ctes: set[str] = field(default_factory=set)
+    cte: str = ""
+    part: str = ""
+    is_recursive: bool = False
+
+    def expect(self, index: int, *, may_call: bool = False) -> None:
+        self.table_at, self.may_call = index, may_call
+
+
+def table_names(sql: str) -> list[TableName]:
+    """The tables that a text names, in order; table functions, sub-queries and names of CTEs are left out.
+
+    Raises:
+        UnreadableSQL: The text cannot be tokenized, or something else stands where a table is expected.
+    """
+    return list(Statement.of(sql).keep(_table_names))
+
+
+def _table_names(statement: Statement) -> tuple[TableName, ...]:
+    tokens = statement.tokens
+    frames = [_Frame()]
+    found = []
+    for index, token in enumerate(tokens):
+        frame = frames[-1]
+        if token.kind is Kind.SYMBOL:
+            _enter_symbol(frames, tokens, index)
+        elif index == frame.table_at and token.word not in _BEGINS_QUERY:
+            name = _name_at(tokens, index, frame)
+            if name is not None and not (name.namespace is None and any(name.table in f.ctes for f in frames)):
+                found.append(name)
+        else:
+            _enter_word(frame, tokens, index)
+    return tuple(found)
+
+
+def _enter_symbol(frames: list[_Frame], tokens: Sequence[Token], index: int) -> None:
+    frame, text = frames[-1], tokens[index].text
+    if text == "(":
+        is_table = index == frame.table_at  # FROM (a JOIN b …), or a sub-query.
+        frames.append(_Frame(in_from=is_table, table_at=index + 1 if is_table else -1))
+    elif text == ")" and len(frames) > 1:
+        frames.pop()
+        if frames[-1].part == "body":
+            frames[-1].ctes.add(frames[-1].cte)
+            frames[-1].part = "next"
+    elif text == ";":
+        frames[:] = [_Frame()]
+    elif text == "," and frame.part == "next":
+        frame.part = "name"
+    elif text == "," and frame.in_from:
+        frame.expect(index + 1, may_call=True)
+    elif index == frame.table_at:
+        raise UnreadableSQL(f"A table was expected at character {tokens[index].start + 1}, and {text!r} stands there.")
+
+
+def _enter_word(frame: _Frame, tokens: Sequence[Token], index: int) -> None:
+    token, word = tokens[index], tokens[index].word
+    previous = tokens[index - 1].word if index else ""
+    is_first = not frame.first
+    frame.first = frame.first or word or token.text
+    if _enter_common_table(frame, tokens, index):
+        return
+    begins_list = word == "FROM" and (frame.has_from or is_first) and not _is_distinct_from(tokens, index)
+    if begins_list or word == "JOIN":
+        frame.in_from = True
+        frame.expect(index + 1, may_call=True)
+    elif word == "INTO" or (word == "SOURCE" and previous == "ADD") or (word == "TO" and frame.first == "SUBSCRIBE"):
+        frame.expect(index + 1)
+    elif word == "TABLE" or (word == "VIEW" and frame.first in {"CREATE", "DROP"} and previous != "AS"):
+        frame.expect(_skip_exists(tokens, index + 1))
+    elif word == "ON" and frame.first == "CREATE" and "INDEX" in {t.word for t in tokens[max(0, index - 3) : index]}:
+        frame.expect(index + 1)
+    elif (
+        word == "UPDATE" and (is_first or frame.first in {"WITH", "EXPLAIN", "DESCRIBE", "DESC"}) and previous != "FOR"
+    ):
+        frame.has_from = True
+        frame.expect(index + 1)
+    elif (
+        word in {"DESCRIBE", "DESC"} and is_first and index + 1 < len(tokens) and tokens[index + 1].word not in _NO_NAME
+    ):
+        frame.expect(index + 1)
+    elif word in {"SELECT", "DELETE", "CONSUME", "COLUMNS"}:  # SHOW COLUMNS FROM t; SHOW TABLES FROM names no table.
+        frame.has_from, frame.in_from = True, False
+    elif word in _END_OF_FROM:
+        frame.in_from = False
+
+
+def _enter_common_table(frame: _Frame, tokens: Sequence[Token], index: int) -> bool:
+    """Follow ``WITH [RECURSIVE] name [(columns)] AS [[NOT] MATERIALIZED] (body), …``; tell whether this is of it."""
+    token, word = tokens[index], tokens[index].word
+    if word == "WITH" and not frame.has_from and not frame.ctes and tokens[index + 1 : index + 2]:
+        # CREATE TABLE … WITH (…) begins options.
+        frame.part = "" if tokens[index + 1].text == "(" else "name"
+        return True
+    if frame.part == "name":
+        if word == "RECURSIVE":
+            frame.is_recursive = True
+        elif token.identifier:
+            frame.cte, frame.part = token.identifier, "as"
+            if frame.is_recursive:
+                frame.ctes.add(frame.cte)
+        return True
+    if frame.part == "as":
+        if word == "AS":
+            frame.part = "body"
+        return True
+    if frame.part == "body":
+        return True  # [NOT] MATERIALIZED
+    if frame.part == "next":
+        frame.part = ""
+    return False
+
+
+def _is_distinct_from(tokens: Sequence[Token], index: int) -> bool:
+    """``IS [NOT] DISTINCT FROM`` compares."""
+    return index >= 2 and tokens[index - 1].word == "DISTINCT" and tokens[index - 2].word in {"IS", "NOT"}
+
+
+def _skip_exists(tokens: Sequence[Token], index: int) -> int:
+    while index < len(tokens) and tokens[index].word in {"IF", "NOT", "EXISTS"}:
+        index += 1
+    return index
+
+
+def _name_at(tokens: Sequence[Token], index: int, frame: _Frame) -> TableName | None:
+    """The table named here; None for a table function."""
+    token = tokens[index]
+    if token.word in _BEFORE_NAME and index + 1 < len(tokens) and tokens[index + 1].text != ".":
+        frame.table_at = index + 1
+        return None
+    if not token.identifier:
+        raise UnreadableSQL(f"A table was expected at character {token.start + 1}, and {token.text!r} stands there.")
+    parts = [token.identifier]
+    after = index + 1
+    while after + 1 < len(tokens) and tokens[after].text == "." and tokens[after + 1].identifier:
+        parts.append(tokens[after + 1].identifier)
+        after += 2
+    if frame.may_call and after < len(tokens) and tokens[after].text == "(":
+        return None
+    return TableName(parts[-2] if len(parts) > 1 else None, parts[-1], token.start)
+
+
+def qualify(sql: str, namespace: str) -> Statement:
+    """Put a namespace before every table name that has none.
+
+    The server's own ``namespace_id`` writes to the wrong table in some forms (truth R9), so the client does it.
+
+    Raises:
+        UnreadableSQL: The text cannot be tokenized.
+    """
+    prefix = f"{quote_name(namespace)}."
+    bare = [name.start for name in table_names(sql) if name.namespace is None]
+    return Statement.of(sql).replaced((start, start, prefix) for start in bare)
 
 
 def scanned_tables(sql: str) -> list[str] | None:
@@ -27,7 +242,7 @@ def is_one_scan(sql: str) -> bool:
     """
     try:
         count = len(table_names(sql))
-        return count == 0 or (count == 1 and not any(token.word == "WITH" for token in tokenize(sql)))
+        return count == 0 or (count == 1 and not any(token.word == "WITH" for token in Statement.of(sql).tokens))
     except UnreadableSQL:
         return False
 
@@ -54,7 +269,7 @@ def bound_table(sql: str) -> tuple[str, str] | None:
 
 def named_columns(sql: str) -> tuple[set[str], bool]:
     """Every name that occurs in a query, and whether a ``*`` stands for columns in it."""
-    tokens = tokenize(sql)
+    tokens = Statement.of(sql).tokens
     stars = (i for i, token in enumerate(tokens) if token.text == "*")
     has_star = any(
         tokens[i - 1].word in {"SELECT", "ALL", "DISTINCT"} or tokens[i - 1].text in {",", "."} for i in stars if i

@@ -1,7 +1,7 @@
 """The tokenizer of the server's SQL dialect.
 
 Strings, quoted names, comments, dollar quotes and parameters are recognised; nothing is parsed further. What is not
-understood raises ``UnreadableSQL``. The dialect: SQL reference, sections 3 and 4. Asked by ``sql.statement``.
+understood raises ``UnreadableSQL``. The dialect: SQL reference, sections 3 and 4.
 """
 
 from __future__ import annotations
@@ -10,12 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 
-__all__ = ["KEPT_CHARACTERS", "Kind", "Token", "UnreadableSQL", "first_token", "tokenize"]
-
-#: Texts up to here keep their tokens: a query is looked at from many sides. A longer text is rather a write, read once.
-KEPT_CHARACTERS = 4_000
+__all__ = ["Kind", "Token", "UnreadableSQL", "first_token", "tokenize"]
 
 
 class UnreadableSQL(ValueError):
@@ -49,6 +45,10 @@ class Token:
     start: int
     end: int
 
+    def moved(self, by: int) -> Token:
+        """The same token so many characters further on."""
+        return Token(self.kind, self.text, self.start + by, self.end + by) if by else self
+
     @property
     def word(self) -> str:
         """The word in upper case; empty for anything but an unquoted word."""
@@ -80,30 +80,12 @@ _KINDS = {"string": Kind.STRING, "name": Kind.NAME, "parameter": Kind.PARAMETER,
 _KINDS |= {"word": Kind.WORD, "symbol": Kind.SYMBOL}
 
 
-def tokenize(sql: str) -> list[Token]:
-    """Split a text into tokens, without blanks and comments.
+def tokenize(sql: str) -> Iterator[Token]:
+    """Split a text into tokens, without blanks and comments. ``sql.statement`` keeps them.
 
     Raises:
         UnreadableSQL: The text cannot be tokenized.
     """
-    return list(_kept_tokens(sql) if len(sql) <= KEPT_CHARACTERS else _tokens(sql))
-
-
-def first_token(sql: str) -> Token | None:
-    """The first token of a text, of which no more is read; None when there is none.
-
-    Raises:
-        UnreadableSQL: The text cannot be tokenized up to there.
-    """
-    return next(_tokens(sql), None)
-
-
-@lru_cache(maxsize=64)
-def _kept_tokens(sql: str) -> tuple[Token, ...]:
-    return tuple(_tokens(sql))
-
-
-def _tokens(sql: str) -> Iterator[Token]:
     position = 0
     while position < len(sql):
         match = _TOKEN.match(sql, position)
@@ -121,6 +103,15 @@ def _tokens(sql: str) -> Iterator[Token]:
         elif group != "skip":
             yield Token(_KINDS[group], match.group(), position, end)
         position = end
+
+
+def first_token(sql: str) -> Token | None:
+    """The first token of a text, of which no more is read; None when there is none.
+
+    Raises:
+        UnreadableSQL: The text cannot be tokenized up to there.
+    """
+    return next(tokenize(sql), None)
 
 
 def _comment_end(sql: str, start: int) -> int:

@@ -9,7 +9,9 @@ from kalam_notebook.errors import ConfigError, FrameError, PermissionDeniedError
 from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.listing import LISTED, find_listed
-from kalam_notebook.sql.statement import UnreadableSQL, quote_name, quote_text, table_names
+from kalam_notebook.sql.statement import quote_name, quote_text
+from kalam_notebook.sql.tables import table_names
+from kalam_notebook.sql.tokens import UnreadableSQL
 from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.types import Column
 

@@ -15,7 +15,7 @@ from kalam_notebook.live.following.query import parse_live_query
 from kalam_notebook.live.following.whole import read_whole
 from kalam_notebook.live.rows.fingerprint import DeltaQuestion, Fingerprint, fingerprint_of
 from kalam_notebook.reading.window import WindowCheck
-from kalam_notebook.sql.statement import split_statements
+from kalam_notebook.sql.statement import Statement
 
 pytestmark = pytest.mark.contract
 
@@ -165,7 +165,7 @@ class Recording:
         return call
 
     def statements(self):
-        return [len(split_statements(sql)) - 2 for sql in self.texts]  # Without BEGIN and COMMIT.
+        return [len(Statement.of(sql).statements) - 2 for sql in self.texts]  # Without BEGIN and COMMIT.
 
 
 def test_what_live_tables_have_in_common_is_asked_once(client, table):

@@ -14,7 +14,7 @@ import pytest
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, FrameError, KalamError, QueryError, RequestTimeoutError, WriteError
 from kalam_notebook.http.endpoint import Answer
-from kalam_notebook.sql.statement import split_statements
+from kalam_notebook.sql.statement import Statement
 from kalam_notebook.writing.writer import Writer
 
 pytestmark = pytest.mark.contract
@@ -392,7 +392,7 @@ class Breaking(Losing):
     parts = 2
 
     def execute(self, sql, params=()):
-        statements = split_statements(sql)
+        statements = Statement.of(sql).statements
         if "INSERT INTO" in sql and self.seen == 1:
             sql = ";".join(statements[: self.parts])
         return super().execute(sql, params)
@@ -610,7 +610,7 @@ class Newer(Passing):
             return super().execute(sql, params)
         self.clauses += 1
         statements = []
-        for statement in split_statements(sql):
+        for statement in Statement.of(sql).statements:
             insert, clause = statement.rsplit(" ON CONFLICT ", 1) if "ON CONFLICT" in statement else (statement, "")
             if clause:
                 assert clause == "(id) DO UPDATE SET n = EXCLUDED.n, t = EXCLUDED.t"

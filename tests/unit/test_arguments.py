@@ -10,7 +10,8 @@ from frames_of_errors import frames_that_show
 import kalam_notebook
 from kalam_notebook.errors import ConfigError, ParameterError
 from kalam_notebook.sql.params import literal, write_parameters_in
-from kalam_notebook.sql.statement import quote_name, quote_text, tokenize
+from kalam_notebook.sql.statement import quote_name, quote_text
+from kalam_notebook.sql.tokens import tokenize
 from kalam_notebook.wire.arguments import check_function, check_number, check_seconds, check_text
 
 PACKAGE = Path(kalam_notebook.__file__).parent

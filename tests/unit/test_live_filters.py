@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalam_notebook.sql.live_filter import doubtful_part, filter_columns, has_sub_query, is_volatile
-from kalam_notebook.sql.statement import tokenize
+from kalam_notebook.sql.statement import Statement
 from kalam_notebook.wire.types import Column
 
 COLUMNS = (
@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def doubt(where: str) -> str | None:
-    return doubtful_part(tokenize(where), COLUMNS)
+    return doubtful_part(Statement.of(where).tokens, COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_long_part_is_shortened():
 
 
 def test_columns_of_a_filter_in_order_of_the_table():
-    tokens = tokenize("n > 0 AND T.Room = 'body' OR lower(\"id\") = 'x'")
+    tokens = Statement.of("n > 0 AND T.Room = 'body' OR lower(\"id\") = 'x'").tokens
     assert filter_columns(tokens, COLUMNS) == ("id", "room", "n")
 
 
@@ -138,9 +138,9 @@ def test_columns_of_a_filter_in_order_of_the_table():
     ],
 )
 def test_what_changes_as_time_goes_by(where, is_so):
-    assert is_volatile(tokenize(where)) == is_so
+    assert is_volatile(Statement.of(where).tokens) == is_so
 
 
 def test_sub_queries():
-    assert has_sub_query(tokenize("id IN (select id FROM a.b)"))
-    assert not has_sub_query(tokenize("t = 'SELECT' AND \"select\" = 1"))
+    assert has_sub_query(Statement.of("id IN (select id FROM a.b)").tokens)
+    assert not has_sub_query(Statement.of("t = 'SELECT' AND \"select\" = 1").tokens)

@@ -5,17 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalam_notebook.sql.shape import shape_of
-from kalam_notebook.sql.statement import (
-    Kind,
-    UnreadableSQL,
-    is_repeatable,
-    qualify,
-    quote_name,
-    split_statements,
-    table_names,
-    tokenize,
-)
-from kalam_notebook.sql.tokens import first_token
+from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tables import qualify, table_names
+from kalam_notebook.sql.tokens import Kind, UnreadableSQL, first_token
 
 
 @pytest.mark.parametrize(
@@ -31,21 +23,21 @@ from kalam_notebook.sql.tokens import first_token
     ],
 )
 def test_tokens(sql, texts):
-    assert [token.text for token in tokenize(sql)] == texts
+    assert [token.text for token in Statement.of(sql).tokens] == texts
 
 
 @pytest.mark.parametrize("sql", ["'open", '"open', "/* open", "$$ open", "\x01"])
 def test_what_cannot_be_read_is_said(sql):
     with pytest.raises(UnreadableSQL):
-        tokenize(sql)
-    assert not is_repeatable(sql)
+        _ = Statement.of(sql).tokens
+    assert not Statement.of(sql).is_repeatable
     assert shape_of(sql) is None
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text):
     try:
-        tokens = tokenize(text)
+        tokens = Statement.of(text).tokens
     except UnreadableSQL:
         return
     assert all(text[token.start : token.end] == token.text for token in tokens)
@@ -61,7 +53,7 @@ def test_any_text_is_read_or_refused(text):
     ],
 )
 def test_statements(sql, statements):
-    assert split_statements(sql) == statements
+    assert Statement.of(sql).statements == tuple(statements)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +151,7 @@ def test_quoted_and_folded_names():
     ],
 )
 def test_only_single_reads_are_repeatable(sql, repeatable):
-    assert is_repeatable(sql) is repeatable
+    assert Statement.of(sql).is_repeatable is repeatable
 
 
 @pytest.mark.parametrize(
@@ -218,5 +210,5 @@ def test_what_is_not_one_select():
 def test_of_a_long_text_that_writes_only_the_first_word_is_read():
     text = "/* rows */ INSERT INTO app.t (id) VALUES (1), \\ this cannot be read"
     assert str(first_token(text).text) == "INSERT"
-    assert not is_repeatable(text)
+    assert not Statement.of(text).is_repeatable
     assert first_token(" -- nothing") is None

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from kalam_notebook.errors import SubscriptionError
-from kalam_notebook.sql.statement import Kind, Token, UnreadableSQL, quote_name, tokenize
+from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 from kalam_notebook.wire.types import Column
 
 __all__ = ["LiveQuery", "parse_live_query"]
@@ -111,12 +112,14 @@ def parse_live_query(sql: str) -> LiveQuery:
         SubscriptionError: The text has not the shape of a live query; ``.code`` is ``INVALID_SQL`` where the server
             would refuse it too, and ``UNSUPPORTED`` where it would accept it and send no usable events.
     """
+    statement = Statement.of(sql)
     try:
-        tokens = tokenize(sql)
+        tokens = statement.single
     except UnreadableSQL as exc:
         raise SubscriptionError("INVALID_SQL", str(exc), sql) from exc
-    while tokens and tokens[-1].text == ";":
-        tokens.pop()
+    if len(statement.statements) > 1:
+        raise _refusal(sql, "There is more than one statement.")
+
     start = _find_from(sql, tokens)
     namespace, table, after = _read_table(sql, tokens, start + 1)
     where = _read_filter(sql, tokens, after)
@@ -138,8 +141,6 @@ def _find_from(sql: str, tokens: Sequence[Token]) -> int:
         depth += {"(": 1, ")": -1}.get(token.text, 0) if token.kind is Kind.SYMBOL else 0
         if depth < 0:
             raise _refusal(sql, "A parenthesis is closed that was not opened.")
-        if token.kind is Kind.SYMBOL and token.text == ";":
-            raise _refusal(sql, "There is more than one statement.")
         if token.kind is Kind.PARAMETER:
             hint = "Pass the values: params=[…]."
             raise _refusal(sql, f"There is no value for {token.text}.", hint=hint)

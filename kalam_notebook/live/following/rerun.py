@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from kalam_notebook.errors import SubscriptionError
 from kalam_notebook.sql.shape import shape_of
-from kalam_notebook.sql.statement import Kind, Token, UnreadableSQL, quote_name, table_names, tokenize
+from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tables import table_names
+from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 from kalam_notebook.wire.types import Column
 
 __all__ = ["RerunQuery", "parse_rerun_query", "result_key"]
@@ -25,7 +27,7 @@ class RerunQuery:
         tables: The tables it reads, each once, as they can stand in SQL.
     """
 
-    sql: str
+    sql: Statement
     tables: tuple[str, ...]
 
     @property
@@ -43,7 +45,7 @@ def parse_rerun_query(sql: str) -> RerunQuery:
     shape = shape_of(sql)
     if shape is None or not shape.is_select:
         raise SubscriptionError("INVALID_SQL", "The text is not a single SELECT or WITH.", sql)
-    missing = next((token.text for token in tokenize(sql) if token.kind is Kind.PARAMETER), None)
+    missing = next((token.text for token in Statement.of(sql).tokens if token.kind is Kind.PARAMETER), None)
     if missing is not None:
         reason = f"There is no value for {missing}."
         raise SubscriptionError("INVALID_SQL", reason, sql, "Pass the values: params=[…].")
@@ -76,7 +78,7 @@ def result_key(query: RerunQuery, columns: Sequence[Column]) -> tuple[str, ...]:
         columns: Columns of its result.
     """
     names = [column.name for column in columns]
-    grouped = _group_by(tokenize(query.sql), names)
+    grouped = _group_by(query.sql.tokens, names)
     if grouped is not None:
         return grouped if all(names.count(name) == 1 for name in grouped) else ()
     keys = [column.name for column in columns if column.is_primary_key]

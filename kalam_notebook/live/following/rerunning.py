@@ -17,7 +17,6 @@ from kalam_notebook.live.following.schedule import Question
 from kalam_notebook.live.rows.result_store import ResultStore
 from kalam_notebook.live.rows.store import Applied
 from kalam_notebook.sql.live_filter import is_volatile
-from kalam_notebook.sql.statement import tokenize
 from kalam_notebook.wire.live import Change
 
 __all__ = ["RerunEngine"]
@@ -52,7 +51,7 @@ class RerunEngine:
         self.subscriptions = tuple(
             doorbell_sql(table, info.columns) for table, info in zip(query.tables, infos, strict=True)
         )
-        changes_in_time = is_volatile(tokenize(query.sql)) or any(info.ttl_ms is not None for info in infos)
+        changes_in_time = is_volatile(query.sql.tokens) or any(info.ttl_ms is not None for info in infos)
         self._again_in = TIME_INTERVAL if changes_in_time else None
         self._store: ResultStore | None = None
         self._doubt = ""

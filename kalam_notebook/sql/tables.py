@@ -46,6 +46,12 @@ _END_OF_FROM = {
 #: Words that may stand where a table is expected without being its name.
 _BEFORE_NAME = {"ONLY", "LATERAL"}
 _BEGINS_QUERY = {"SELECT", "WITH", "VALUES", "TABLE", "FROM"}
+_DEFINES = {"ALTER", "CREATE", "DROP"}
+_BEFORE_UPDATE = {"WITH", "EXPLAIN", "DESCRIBE", "DESC"}
+#: What has a table behind ON, and what rights are given on beside tables.
+_ON_TABLE = {"INDEX", "POLICY"}
+_RIGHTS = {"GRANT", "REVOKE"}
+_NO_TABLE = {"ALL", "DATABASE", "FUNCTION", "NAMESPACE", "SCHEMA", "SEQUENCE", "STORAGE", "TOPIC"}
 _NO_NAME = {"SELECT", "WITH", "TABLE", "INSERT", "UPDATE", "DELETE", "EXTENDED", "ANALYZE", "VERBOSE", "FORMAT"}
 
 
@@ -58,6 +64,7 @@ class _Frame:
         table_at: Index of the token at which a table is expected.
         may_call: Whether what stands there is a function when a parenthesis follows it.
         first: The first word.
+        is_on_table: Whether it is of an index or a policy, whose table stands behind ON.
         has_from: Whether FROM introduces tables: not in ``extract(year FROM ts)``.
         ctes: Common tables that can be named from here on.
         cte: The common table that is being defined.
@@ -69,6 +76,7 @@ class _Frame:
     table_at: int = -1
     may_call: bool = True
     first: str = ""
+    is_on_table: bool = False
     has_from: bool = False
     ctes: set[str] = field(default_factory=set)
     cte: str = ""
@@ -101,7 +109,7 @@ def _table_names(statement: Statement) -> tuple[TableName, ...]:
             if name is not None and not (name.namespace is None and any(name.table in f.ctes for f in frames)):
                 found.append(name)
         else:
-            _enter_word(frame, tokens, index)
+            _enter_word(frame, tokens, index, outermost=frames[0].first)
     return tuple(found)
 
 
@@ -125,36 +133,63 @@ def _enter_symbol(frames: list[_Frame], tokens: Sequence[Token], index: int) -> 
         raise UnreadableSQL(f"A table was expected at character {tokens[index].start + 1}, and {text!r} stands there.")
 
 
-def _enter_word(frame: _Frame, tokens: Sequence[Token], index: int) -> None:
-    token, word = tokens[index], tokens[index].word
-    previous = tokens[index - 1].word if index else ""
+def _enter_word(frame: _Frame, tokens: Sequence[Token], index: int, *, outermost: str) -> None:
+    word = tokens[index].word
     is_first = not frame.first
-    frame.first = frame.first or word or token.text
-    if _enter_common_table(frame, tokens, index):
+    frame.first = frame.first or word or tokens[index].text
+    if _enter_common_table(frame, tokens, index) or _enter_right(frame, tokens, index):
         return
-    begins_list = word == "FROM" and (frame.has_from or is_first) and not _is_distinct_from(tokens, index)
-    if begins_list or word == "JOIN":
+
+    if _begins_list(frame, tokens, index, is_first=is_first):
         frame.in_from = True
         frame.expect(index + 1, may_call=True)
-    elif word == "INTO" or (word == "SOURCE" and previous == "ADD") or (word == "TO" and frame.first == "SUBSCRIBE"):
-        frame.expect(index + 1)
-    elif word == "TABLE" or (word == "VIEW" and frame.first in {"CREATE", "DROP"} and previous != "AS"):
+    elif word == "TABLE" or (word == "VIEW" and frame.first in _DEFINES and tokens[index - 1].word != "AS"):
+        frame.in_from = frame.first in {"DROP", "TRUNCATE"}
         frame.expect(_skip_exists(tokens, index + 1))
-    elif word == "ON" and frame.first == "CREATE" and "INDEX" in {t.word for t in tokens[max(0, index - 3) : index]}:
+    elif _precedes_table(frame, tokens, index, is_first=is_first, outermost=outermost):
         frame.expect(index + 1)
-    elif (
-        word == "UPDATE" and (is_first or frame.first in {"WITH", "EXPLAIN", "DESCRIBE", "DESC"}) and previous != "FOR"
-    ):
+    elif word == "UPDATE" and (is_first or frame.first in _BEFORE_UPDATE) and tokens[index - 1].word != "FOR":
         frame.has_from = True
         frame.expect(index + 1)
-    elif (
-        word in {"DESCRIBE", "DESC"} and is_first and index + 1 < len(tokens) and tokens[index + 1].word not in _NO_NAME
-    ):
+    elif word in _ON_TABLE and frame.first in _DEFINES:
+        frame.is_on_table = True
+    elif word == "ON" and frame.is_on_table:
+        frame.is_on_table = False
         frame.expect(index + 1)
     elif word in {"SELECT", "DELETE", "CONSUME", "COLUMNS"}:  # SHOW COLUMNS FROM t; SHOW TABLES FROM names no table.
         frame.has_from, frame.in_from = True, False
     elif word in _END_OF_FROM:
         frame.in_from = False
+
+
+def _begins_list(frame: _Frame, tokens: Sequence[Token], index: int, *, is_first: bool) -> bool:
+    """Whether tables follow, or functions that give rows, between commas."""
+    word, following = tokens[index].word, _word_at(tokens, index + 1)
+    if word == "FROM":
+        return (frame.has_from or is_first) and not _is_distinct_from(tokens, index)
+    if word == "USING":
+        # Behind JOIN columns stand in parentheses.
+        return frame.first == "MERGE" or (frame.first in {"DELETE", "WITH"} and following != "(")
+    return word == "JOIN" or (word == "TRUNCATE" and is_first and following != "TABLE")
+
+
+def _precedes_table(frame: _Frame, tokens: Sequence[Token], index: int, *, is_first: bool, outermost: str) -> bool:
+    """Whether one table follows."""
+    word, previous, following = tokens[index].word, _word_at(tokens, index - 1), _word_at(tokens, index + 1)
+    if word == "TO":
+        return frame.first == "SUBSCRIBE" or previous == "RENAME"
+    if word == "REFERENCES":
+        return outermost in _DEFINES and following not in {"", "(", ")", ",", "."}
+    if word in {"DESCRIBE", "DESC"}:
+        return is_first and following not in {"", *_NO_NAME}
+    return word == "INTO" or (word == "SOURCE" and previous == "ADD")
+
+
+def _word_at(tokens: Sequence[Token], index: int) -> str:
+    """The word that stands there, or else the text; empty outside of the statement."""
+    if not 0 <= index < len(tokens):
+        return ""
+    return tokens[index].word or tokens[index].text
 
 
 def _enter_common_table(frame: _Frame, tokens: Sequence[Token], index: int) -> bool:
@@ -181,6 +216,19 @@ def _enter_common_table(frame: _Frame, tokens: Sequence[Token], index: int) -> b
     if frame.part == "next":
         frame.part = ""
     return False
+
+
+def _enter_right(frame: _Frame, tokens: Sequence[Token], index: int) -> bool:
+    """Follow ``GRANT rights ON tables TO users``; tell whether this is of it. Its words mean something else there."""
+    if frame.first not in _RIGHTS:
+        return False
+    word = tokens[index].word
+    if word == "ON" and index + 1 < len(tokens) and tokens[index + 1].word not in _NO_TABLE:
+        frame.in_from = True
+        frame.expect(index + 2 if tokens[index + 1].word == "TABLE" else index + 1)
+    elif word in {"TO", "FROM"}:
+        frame.in_from = False
+    return True
 
 
 def _is_distinct_from(tokens: Sequence[Token], index: int) -> bool:

@@ -114,6 +114,26 @@ def test_statements(sql, statements):
             "INSERT INTO app.t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 1",
         ),
         ("SELECT * FROM t FOR UPDATE", "SELECT * FROM app.t FOR UPDATE"),
+        ("CREATE INDEX IF NOT EXISTS i ON t (a)", "CREATE INDEX IF NOT EXISTS i ON app.t (a)"),
+        ("DROP INDEX i ON t", "DROP INDEX i ON app.t"),
+        ("DROP TABLE IF EXISTS a, b", "DROP TABLE IF EXISTS app.a, app.b"),
+        ("ALTER VIEW v RENAME TO w", "ALTER VIEW app.v RENAME TO app.w"),
+        ("ALTER TABLE t RENAME COLUMN a TO b", "ALTER TABLE app.t RENAME COLUMN a TO b"),
+        ("CREATE TABLE t (a INT REFERENCES u(id))", "CREATE TABLE app.t (a INT REFERENCES app.u(id))"),
+        ("DELETE FROM t USING u, w WHERE t.a = u.a", "DELETE FROM app.t USING app.u, app.w WHERE t.a = u.a"),
+        ("TRUNCATE t, u", "TRUNCATE app.t, app.u"),
+        ("GRANT SELECT ON t, u TO bob, ann", "GRANT SELECT ON app.t, app.u TO bob, ann"),
+        ("GRANT ALL ON NAMESPACE n TO bob", "GRANT ALL ON NAMESPACE n TO bob"),
+        ("REVOKE SELECT ON TABLE t FROM bob", "REVOKE SELECT ON TABLE app.t FROM bob"),
+        ("CREATE POLICY p ON t USING (a = 1)", "CREATE POLICY p ON app.t USING (a = 1)"),
+        (
+            "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET a = 1",
+            "MERGE INTO app.t USING app.u ON t.a = u.a WHEN MATCHED THEN UPDATE SET a = 1",
+        ),
+        (
+            "SELECT t.references, policy FROM t JOIN u USING (a), v",
+            "SELECT t.references, policy FROM app.t JOIN app.u USING (a), app.v",
+        ),
     ],
 )
 def test_names_are_qualified_where_tables_stand(sql, qualified):

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from test_live_store import delete, insert, make_store, table, update
 
+from kalam_notebook.live.rows import slots as slots_module
 from kalam_notebook.live.rows import store as store_module
 from kalam_notebook.live.rows.changes import change_table
 from kalam_notebook.live.rows.result_store import ResultStore
@@ -64,7 +65,7 @@ def test_a_reading_is_told_with_the_cells_that_it_replaced():
 
 @pytest.mark.parametrize("by", ["apply", "load"])
 def test_cells_outlive_the_batches_they_came_in(monkeypatch, by):
-    monkeypatch.setattr(store_module, "_MAX_DEAD_ROWS", 3)
+    monkeypatch.setattr(slots_module, "_MAX_DEAD_ROWS", 3)
     store = make_store()
     for number in range(40):
         store.apply([update(number % 3, number + 1, body=f"b{number}", n=number)])
@@ -78,7 +79,7 @@ def test_cells_outlive_the_batches_they_came_in(monkeypatch, by):
 
 def test_cells_are_remembered_up_to_a_limit(monkeypatch):
     monkeypatch.setattr(store_module, "_MAX_CELLS", 5)
-    monkeypatch.setattr(store_module, "_MAX_DEAD_ROWS", 3)
+    monkeypatch.setattr(slots_module, "_MAX_DEAD_ROWS", 3)
     store = make_store()
     for number in range(40):
         store.apply([update(number % 3, number + 1, body="b", n=number)])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalam_notebook.errors import DecodeError, ProtocolError
+from kalam_notebook.live.rows import slots as slots_module
 from kalam_notebook.live.rows import store as store_module
 from kalam_notebook.live.rows.fingerprint import Delta, fingerprint_of
 from kalam_notebook.live.rows.store import Applied, KeyedStore
@@ -365,8 +366,8 @@ def test_a_store_that_follows_another_goes_on_counting():
 
 
 def test_dead_rows_are_dropped(monkeypatch):
-    monkeypatch.setattr(store_module, "_MAX_DEAD_ROWS", 5)
-    monkeypatch.setattr(store_module, "_MAX_RUNS", 4)
+    monkeypatch.setattr(slots_module, "_MAX_DEAD_ROWS", 5)
+    monkeypatch.setattr(slots_module, "_MAX_RUNS", 4)
     store = make_store()
     view: dict[int, tuple] = {}
     version = -1
@@ -376,8 +377,8 @@ def test_dead_rows_are_dropped(monkeypatch):
             store.apply([delete(step // 3, 10 * step + 3)])
         view = check_delta(store, view, version)
         version = store.version
-        assert len(store._chunks) <= 2 * store.num_rows + 5
-        assert store._chunks.num_batches <= 5
+        assert len(store._slots.chunks) <= 2 * store.num_rows + 5
+        assert store._slots.chunks.num_batches <= 5
 
 
 # Any order.

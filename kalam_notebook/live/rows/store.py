@@ -12,32 +12,30 @@ So the result does not depend on the order in which events and deltas come, nor 
 replaces everything at once. Every row has a number, ``row_id``, from its first appearance to its end, and keeps its
 place among the others.
 
-The cells lie in immutable Arrow batches. Of each row the store knows its *slot*, and of each slot the ``_seq``, the
-position of its cells (-1 when it is gone) and the number; slots are in the order of the numbers. ``arrow`` puts runs of
-consecutive positions together, so what did not change is not copied. No clock, no lock: whoever shares a store between
+The rows themselves are in ``live.rows.slots``. No clock, no lock: whoever shares a store between
 threads holds a lock around each call.
 """
 
 from __future__ import annotations
 
 import heapq
-from array import array
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ProtocolError
-from kalam_notebook.live.rows.chunks import RowChunks, runs_of
+from kalam_notebook.live.rows.chunks import RowChunks
+from kalam_notebook.live.rows.comparison import Comparison, Versions
 from kalam_notebook.live.rows.decoding import decode_events
 from kalam_notebook.live.rows.fingerprint import Delta, Fingerprint, fingerprint_of
 from kalam_notebook.live.rows.history import Effect, Entries, Entry, History, Step
+from kalam_notebook.live.rows.slots import Slots
 from kalam_notebook.live.rows.values import comparable
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column, arrow_schema
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 __all__ = ["Applied", "KeyedStore", "LiveDelta"]
@@ -51,14 +49,8 @@ _MAX_CELLS = 10_000
 #: Deletes that are remembered. Events come at most seconds late, so this is for memory only.
 _MAX_TOMBSTONES = 100_000
 
-#: Beyond this many runs or batches, or this many dead rows, the living rows are gathered anew: more pieces cost more
-#: than the copy.
-_MAX_RUNS = 4_000
-_RUNS_PER_ROW = 1 / 8
-_MAX_DEAD_ROWS = 10_000
-
-#: Numbering the slots anew means making a new dict, so it is done for many dead ones only.
-_DEAD_SLOTS_PER_ROW = 1 / 4
+#: Outdated entries beside those of the rows that are kept, until they are put away.
+_MAX_OUTDATED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,30 +116,35 @@ class KeyedStore:
         self.columns = tuple(columns)
         self.key = key
         self.version = version
-        self.next_row_id = next_row_id
         self.last_seq = 0
         #: Rows up to this ``_seq`` may be missing, because ``max_rows`` left no room for them.
         self.floor = 0
         self._schema = arrow_schema(self.columns)
         self._visible = list(visible)
         self._max_rows = max_rows
-        self._slots: dict[Hashable, int] = {}
-        # By slot.
-        self._seqs, self._places, self._row_ids = array("q"), array("q"), array("q")
-        self._chunks = RowChunks(self._schema)
+        self._history = History(version=version, max_entries=_MAX_LOG, max_cells=_MAX_CELLS)
+        self._slots = Slots(
+            self._schema,
+            visible=visible,
+            next_row_id=next_row_id,
+            on_gather=lambda: self._history.settle(self._schema),
+        )
         self._was_read = False
         self._tombstones: dict[Hashable, int] = {}
-        self._history = History(version=version, max_entries=_MAX_LOG, max_cells=_MAX_CELLS)
         # Since the last version.
         self._happened = Entries()
         # Rows whose decimals may have lost their sign on the socket (truth L5), until they are read over HTTP.
         self._doubtful: set[Hashable] = set()
         # The rows by ``_seq``, oldest first, with outdated entries among them; kept only with a limit.
         self._by_seq: list[tuple[int, Hashable]] = []
-        self._table: pa.Table | None = None
-        # What was held of each key that events have touched since the truth lane asked; None while it asks nothing.
-        self._touched: dict[Hashable, int | None] | None = None
-        self._asked = Fingerprint()
+        # With what was held when a check asked.
+        self._comparison = Comparison(Fingerprint())
+        self._comparison.end()
+
+    @property
+    def next_row_id(self) -> int:
+        """The number of the next row."""
+        return self._slots.next_row_id
 
     @property
     def num_rows(self) -> int:
@@ -176,25 +173,18 @@ class KeyedStore:
 
     def arrow(self) -> pa.Table:
         """Return the visible columns of all rows, in the order of their numbers; the table never changes afterwards."""
-        if self._table is None:
-            places = self._living_places()
-            firsts, lengths = runs_of(places)
-            if len(firsts) > min(_MAX_RUNS, self.num_rows * _RUNS_PER_ROW + 16):
-                self._gather()
-                firsts, lengths = runs_of(self._living_places())
-            self._table = self._chunks.slices(firsts, lengths).select(self._visible)
-        return self._table
+        return self._slots.table()
 
     def delta(self, since: int) -> LiveDelta:
         """Return what changed after a version; the whole table when that is not known (any more)."""
         changed = self._history.since(since) if since <= self.version else None
         if changed is None:
-            ids = tuple(self._living(self._row_ids).tolist())
+            ids = tuple(self._slots.living(self._slots.row_ids).tolist())
             return LiveDelta(self.version, True, self.arrow(), ids, frozenset(), (), self.num_rows)
         wanted = sorted(changed)
-        slots = self._slots_of(wanted)
+        slots = self._slots.find_numbers(wanted)
         held = [(row_id, slot) for row_id, slot in zip(wanted, slots, strict=True) if slot >= 0]
-        rows = self._chunks.take([self._places[slot] for _, slot in held]).select(self._visible)
+        rows = self._slots.chunks.take([self._slots.places[slot] for _, slot in held]).select(self._visible)
         ids = tuple(row_id for row_id, _ in held)
         inserted = frozenset(row_id for row_id in ids if changed[row_id] is Effect.INSERTED)
         gone = (row_id for row_id, slot in zip(wanted, slots, strict=True) if slot < 0)
@@ -207,35 +197,13 @@ class KeyedStore:
 
     def fingerprint(self, after: int = 0) -> Fingerprint:
         """The fingerprint of the rows with a greater ``_seq`` (truth R5)."""
-        seqs = self._living(self._seqs)
+        seqs = self._slots.living(self._slots.seqs)
         return fingerprint_of(seqs[seqs > after] if after else seqs)
 
     def oldest_seq(self) -> int | None:
         """The smallest ``_seq`` held; None without rows. For STREAM tables, whose rows are in that order."""
-        seqs = self._living(self._seqs)
+        seqs = self._slots.living(self._slots.seqs)
         return int(seqs.min()) if len(seqs) else None
-
-    def _living(self, values: array[int]) -> np.ndarray:
-        import numpy as np
-
-        # A copy: an array that lends its memory out cannot grow.
-        found = np.array(values)
-        return found if len(self._slots) == len(values) else found[np.array(self._places) >= 0]
-
-    def _living_places(self) -> np.ndarray:
-        return self._living(self._places)
-
-    def _slots_of(self, row_ids: Sequence[int]) -> list[int]:
-        """The slot of each number, -1 for rows that are gone; numbers only grow with the slots."""
-        import numpy as np
-
-        known = np.array(self._row_ids)
-        if not len(known):
-            return [-1] * len(row_ids)
-        slots = np.minimum(np.searchsorted(known, row_ids), len(known) - 1)
-        held = (known[slots] == row_ids) & (np.array(self._places)[slots] >= 0)
-        found: list[int] = np.where(held, slots, -1).tolist()
-        return found
 
     # Events.
 
@@ -251,7 +219,7 @@ class KeyedStore:
             ProtocolError: A row has no ``_seq``, or a delete names no row.
         """
         decoded = decode_events(changes, self.columns, self.key)
-        start = self._chunks.append(decoded.rows)
+        start = self._slots.chunks.append(decoded.rows)
         for key, seq, offset in zip(decoded.keys, decoded.seqs, decoded.offsets, strict=True):
             if offset is None:
                 self._delete(key, seq, Effect.DELETED)
@@ -260,15 +228,15 @@ class KeyedStore:
         self.last_seq = max([self.last_seq, *filter(None, decoded.seqs)])
         return self._commit(at=at, healed=False)
 
-    # The truth lane.
+    # Checks.
 
     def ask(self, after: int = 0) -> None:
-        """Note the moment before the truth lane asks the server.
+        """Note the moment before a check asks the server.
 
         Args:
             after: Rows up to this ``_seq`` are left out of the comparison, as they are in the server's fingerprint.
         """
-        self._asked, self._touched = self.fingerprint(after), {}
+        self._comparison = Comparison(self.fingerprint(after))
 
     def answer(
         self, delta: Delta, *, after: int = 0, at: float = 0.0, healed: bool = True
@@ -285,31 +253,23 @@ class KeyedStore:
             What it changed, and the fingerprint that the table had at the delta's point in time if it was right
             before: to be compared with ``delta.fingerprint``.
         """
-        rows, seqs = delta.rows, delta.rows.column("_seq").to_pylist()
-        offsets = {seq: offset for offset, seq in enumerate(seqs)}
-        versions: dict[Hashable, int] = {}
-        for table in (delta.keys, delta.deleted):
-            pairs = zip(table.column("key").to_pylist(), table.column("seq").to_pylist(), strict=True)
-            for key, seq in pairs:
-                if seq > versions.get(key, -1):
-                    versions[key] = seq
-        tombstones = set(delta.deleted.column("seq").to_pylist())
-        held = self._asked = self._held_then(versions, offsets, after)
-        for key in versions.keys() - (self._touched or {}).keys():
+        versions = Versions.of(delta)
+        for key in versions.newest:
             # A row that had gone is there again with its old version: it matches again, or a flush has forgotten the
             # delete (truth L27). No event since contradicts the server.
-            self._tombstones.pop(key, None)
-        if self._touched is not None:  # Another delta of the same round begins where this one ends.
-            self._touched.update((key, seq if seq in offsets else None) for key, seq in versions.items())
-        start = self._append(rows)
+            if not self._comparison.is_touched(key):
+                self._tombstones.pop(key, None)
+        held = self._comparison.compare(versions, self._slots.seq_of, after)
+
+        start = self._slots.append(self._conform(delta.rows))
         # The server tells them in no order; new rows get their numbers in the order of writing.
-        for key, seq in sorted(versions.items(), key=itemgetter(1)):
-            offset = offsets.get(seq)
+        for key, seq in sorted(versions.newest.items(), key=itemgetter(1)):
+            offset = versions.offsets.get(seq)
             if offset is None:
-                self._delete(key, seq, Effect.DELETED if seq in tombstones else Effect.LEFT)
+                self._delete(key, seq, Effect.DELETED if seq in versions.deleted else Effect.LEFT)
             elif not self._upsert(key, seq, start + offset):
                 self._mend(key, seq, start + offset)
-        self.last_seq = max(self.last_seq, *versions.values()) if versions else self.last_seq
+        self.last_seq = max([self.last_seq, *versions.newest.values()])
         return self._commit(at=at, healed=healed), held
 
     def lacks(self, delta: Delta, *, before: int) -> bool:
@@ -319,67 +279,37 @@ class KeyedStore:
             delta: What the server told.
             before: Versions from this ``_seq`` on may still be on their way.
         """
-        deleted = set(delta.deleted.column("seq").to_pylist())
-        for table in (delta.keys, delta.deleted):
-            pairs = zip(table.column("key").to_pylist(), table.column("seq").to_pylist(), strict=True)
-            for key, seq in pairs:
-                slot = self._slots.get(key)
-                if not self.floor < seq < before:
-                    continue
-                if slot is not None:
-                    held = self._seqs[slot]
-                    if held < seq or (held == seq and seq in deleted):
-                        return True
-                elif seq not in deleted and self._tombstones.get(key, -1) < seq:
-                    return True
+        versions = Versions.of(delta)
+        late = ((key, seq) for key, seq in versions.newest.items() if self.floor < seq < before)
+        for key, seq in late:
+            held, is_delete = self._slots.seq_of(key), seq in versions.deleted
+            if held is not None and (held < seq or (held == seq and is_delete)):
+                return True
+            if held is None and not is_delete and self._tombstones.get(key, -1) < seq:
+                return True
         return False
 
     def answered(self) -> None:
         """End what ``ask`` began."""
-        self._touched = None
-
-    def _held_then(self, versions: dict[Hashable, int], offsets: dict[int, int], after: int) -> Fingerprint:
-        """The fingerprint at the delta's point in time: what was held when it was asked for, changed as it says."""
-        touched = self._touched or {}
-        held = self._asked
-        for key, seq in versions.items():
-            if key in touched:
-                old = touched[key]
-            else:
-                slot = self._slots.get(key)
-                old = None if slot is None else self._seqs[slot]
-                if old is not None and seq < old:
-                    continue  # Not taken, because the newest version wins; so the fingerprints differ.
-            new = seq if seq in offsets else None
-            if old != new:
-                held = held.moved(
-                    old if old is not None and old > after else None, new if new is not None and new > after else None
-                )
-        return held
-
-    def _append(self, rows: pa.Table) -> int:
-        start = len(self._chunks)
-        for batch in self._conform(rows).combine_chunks().to_batches():
-            self._chunks.append(batch)
-        return start
+        self._comparison.end()
 
     def _mend(self, key: Hashable, seq: int, position: int) -> None:
         """Replace the cells of a version that an event may have brought with a decimal without its sign."""
-        slot = self._slots.get(key)
-        if slot is None or key not in self._doubtful or self._seqs[slot] != seq:
+        slot = self._slots.find(key)
+        if slot is None or key not in self._doubtful or self._slots.seqs[slot] != seq:
             return
         self._doubtful.discard(key)
-        old = self._places[slot]
-        both = self._chunks.take([old, position])
+        old = self._slots.places[slot]
+        both = self._slots.chunks.take([old, position])
         if any(before != after for before, after in map(comparable, both.columns)):
-            self._places[slot] = position
-            self._happened.add(self._row_ids[slot], Effect.UPDATED, seq, position, old)
+            self._slots.replace(slot, seq, position)
+            self._happened.add(self._slots.row_ids[slot], Effect.UPDATED, seq, position, old)
 
     def expire(self, before: int, *, at: float = 0.0) -> Applied:
         """Drop the rows of a STREAM table whose ``_seq`` is smaller: their time is over."""
-        for key, slot in list(self._slots.items()):
-            if self._seqs[slot] < before:
-                self._delete(key, self._seqs[slot], Effect.EXPIRED)
+        for key, slot in list(self._slots):
+            if self._slots.seqs[slot] < before:
+                self._delete(key, self._slots.seqs[slot], Effect.EXPIRED)
         return self._commit(at=at, healed=False)
 
     # A complete reading.
@@ -396,32 +326,18 @@ class KeyedStore:
             pyarrow.ArrowInvalid: A column cannot be held in its type.
             ProtocolError: A row has no ``_seq``.
         """
-        import numpy as np
-        import pyarrow as pa
-
         rows = self._newest_of_each(self._conform(table))
         keys, seqs = rows.column(self.key).to_pylist(), rows.column("_seq").to_pylist()
-        before = {key: (self._row_ids[slot], self._seqs[slot], self._places[slot]) for key, slot in self._slots.items()}
-        old_chunks = self._chunks
-        known = [before[key][0] if key in before else -1 for key in keys]
-        fresh = iter(range(self.next_row_id, self.next_row_id + known.count(-1)))
-        numbers = [next(fresh) if row_id < 0 else row_id for row_id in known]
-        self.next_row_id += known.count(-1)
-        # The rows come in the order of _seq; the slots are in the order of the numbers.
-        order = np.argsort(np.array(numbers, np.int64), kind="stable")
-        positions = order.tolist()
-        self._chunks = RowChunks(self._schema)
-        for batch in (rows if _is_ascending(order) else rows.take(pa.array(order))).combine_chunks().to_batches():
-            self._chunks.append(batch)
-        self._slots = {keys[position]: slot for slot, position in enumerate(positions)}
-        self._seqs = array("q", [seqs[position] for position in positions])
-        self._row_ids = array("q", [numbers[position] for position in positions])
-        self._places = array("q", range(len(positions)))
+        old = self._slots
+        before = {key: (old.row_ids[slot], old.seqs[slot], old.places[slot]) for key, slot in old}
+        old_chunks = old.chunks
+        self._slots.load(rows, keys, seqs)
         self._by_seq = list(zip(seqs, keys, strict=True)) if self._max_rows is not None else []
-        for key in self._tombstones.keys() & self._slots.keys():
+        for key in self._tombstones.keys() & set(keys):
             del self._tombstones[key]
         self.last_seq = max([self.last_seq, *seqs[-1:]])
-        self._touched = self._table = None
+        self._comparison.end()
+
         applied = self._log_reading(before, old_chunks, at=at, healed=healed)
         self._was_read = True
         self._doubtful.clear()
@@ -456,21 +372,23 @@ class KeyedStore:
         self, before: dict[Hashable, tuple[int, int, int]], old_chunks: RowChunks, *, at: float, healed: bool
     ) -> Applied:
         """Remember the difference between the rows before and after a reading, as far as the history reaches."""
+        rows = self._slots
         if not before:
-            if self._slots or not self._was_read:
+            if len(rows) or not self._was_read:
                 self.version += 1
                 self._history.forget(self.version)
-            return Applied(inserted=len(self._slots))
+            return Applied(inserted=len(rows))
+
         entries: list[Entry] = []
         for key, (row_id, seq, place) in before.items():
-            slot = self._slots.get(key)
+            slot = rows.find(key)
             if slot is None:
                 entries.append(Entry(row_id, Effect.DELETED, seq, -1, place))
-            elif self._seqs[slot] != seq or key in self._doubtful:
-                entries.append(Entry(row_id, Effect.UPDATED, self._seqs[slot], self._places[slot], place))
+            elif rows.seqs[slot] != seq or key in self._doubtful:
+                entries.append(Entry(row_id, Effect.UPDATED, rows.seqs[slot], rows.places[slot], place))
         entries += [
-            Entry(self._row_ids[slot], Effect.INSERTED, self._seqs[slot], self._places[slot], -1)
-            for key, slot in self._slots.items()
+            Entry(rows.row_ids[slot], Effect.INSERTED, rows.seqs[slot], rows.places[slot], -1)
+            for key, slot in rows
             if key not in before
         ]
         self._history.settle(self._schema)
@@ -478,7 +396,7 @@ class KeyedStore:
         if len(entries) <= _MAX_CELLS:
             # The old cells lie in other chunks than the new ones; the history wants them in the same.
             chunks = RowChunks(self._schema)
-            new = _copied(chunks, self._chunks, [entry.new for entry in entries])
+            new = _copied(chunks, rows.chunks, [entry.new for entry in entries])
             old = _copied(chunks, old_chunks, [entry.old for entry in entries])
             entries = [entry._replace(new=a, old=b) for entry, a, b in zip(entries, new, old, strict=True)]
         happened = Entries(entries)
@@ -491,119 +409,77 @@ class KeyedStore:
 
     def _upsert(self, key: Hashable, seq: int, position: int) -> bool:
         """Take a row; return whether it is newer than what is held."""
-        slot = self._slots.get(key)
+        rows = self._slots
+        slot = rows.find(key)
         if slot is None:
             if seq <= max(self.floor, self._tombstones.get(key, -1)):
                 return False
-            if self._touched is not None:
-                self._touched.setdefault(key, None)
+            self._comparison.touch(key, None)
             self._tombstones.pop(key, None)
-            row_id = self.next_row_id
-            self.next_row_id += 1
-            self._slots[key] = len(self._seqs)
-            self._seqs.append(seq)
-            self._places.append(position)
-            self._row_ids.append(row_id)
-            self._happened.add(row_id, Effect.INSERTED, seq, position, -1)
+            self._happened.add(rows.add(key, seq, position), Effect.INSERTED, seq, position, -1)
         else:
-            held = self._seqs[slot]
+            held = rows.seqs[slot]
             if seq <= held:
                 return False
-            if self._touched is not None:
-                self._touched.setdefault(key, held)
-            self._happened.add(self._row_ids[slot], Effect.UPDATED, seq, position, self._places[slot])
-            self._seqs[slot] = seq
-            self._places[slot] = position
-            if self._doubtful:
-                self._doubtful.discard(key)
+            self._comparison.touch(key, held)
+            self._happened.add(rows.row_ids[slot], Effect.UPDATED, seq, position, rows.places[slot])
+            rows.replace(slot, seq, position)
+            self._doubtful.discard(key)
+
         if self._max_rows is not None:
             heapq.heappush(self._by_seq, (seq, key))
         return True
 
     def _delete(self, key: Hashable, seq: int | None, effect: Effect) -> None:
-        slot = self._slots.get(key)
-        held = -1 if slot is None else self._seqs[slot]
-        tombstone = held if seq is None else seq
-        if tombstone < max(held, self._tombstones.get(key, 0)):
+        held = self._slots.seq_of(key)
+        tombstone = (-1 if held is None else held) if seq is None else seq
+        if tombstone < max(-1 if held is None else held, self._tombstones.get(key, 0)):
             return
+
         self._tombstones[key] = tombstone
         if len(self._tombstones) > _MAX_TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
-        if self._touched is not None:
-            self._touched.setdefault(key, None if slot is None else held)
-        if slot is None:
-            return
-        self._remove(key, slot, tombstone, effect)
+        self._comparison.touch(key, held)
+        if held is not None:
+            self._remove(key, tombstone, effect)
 
-    def _remove(self, key: Hashable, slot: int, seq: int, effect: Effect) -> None:
-        self._happened.add(self._row_ids[slot], effect, seq, -1, self._places[slot])
-        del self._slots[key]
-        self._places[slot] = -1
+    def _remove(self, key: Hashable, seq: int, effect: Effect) -> None:
+        slot = self._slots.find(key)
+        assert slot is not None
+        self._happened.add(self._slots.row_ids[slot], effect, seq, -1, self._slots.places[slot])
+        self._slots.remove(key)
         self._doubtful.discard(key)
 
     # Housekeeping.
 
     def _commit(self, *, at: float, healed: bool) -> Applied:
         """Make one version of what happened."""
-        if not self._happened:
-            self._gather_if_scattered()
-            return Applied()
-        self._drop_oldest()
-        happened, self._happened = self._happened, Entries()
-        self.version += 1
-        self._table = None
-        self._history.add(Step(self.version, at, healed, happened, self._chunks))
-        self._gather_if_scattered()
-        return _count(happened)
+        applied = Applied()
+        if self._happened:
+            self._drop_oldest()
+            happened, self._happened = self._happened, Entries()
+            self.version += 1
+            self._history.add(Step(self.version, at, healed, happened, self._slots.chunks))
+            applied = _count(happened)
+
+        self._slots.gather_if_scattered()
+        if len(self._by_seq) > 2 * self.num_rows + _MAX_OUTDATED:
+            self._by_seq = [(self._slots.seqs[slot], key) for key, slot in self._slots]
+            heapq.heapify(self._by_seq)
+        return applied
 
     def _drop_oldest(self) -> None:
         while self._max_rows is not None and len(self._slots) > self._max_rows:
             seq, key = heapq.heappop(self._by_seq)
-            slot = self._slots.get(key)
-            if slot is not None and self._seqs[slot] == seq:
+            if self._slots.seq_of(key) == seq:
                 self.floor = max(self.floor, seq)
-                if self._touched is not None:
-                    self._touched.setdefault(key, seq)
-                self._remove(key, slot, seq, Effect.EXPIRED)
-
-    def _gather_if_scattered(self) -> None:
-        is_scattered = self._chunks.num_batches > _MAX_RUNS
-        if is_scattered or len(self._chunks) > 2 * self.num_rows + _MAX_DEAD_ROWS:
-            self._gather()
-        if len(self._by_seq) > 2 * self.num_rows + _MAX_DEAD_ROWS:
-            self._by_seq = [(self._seqs[slot], key) for key, slot in self._slots.items()]
-            heapq.heapify(self._by_seq)
-
-    def _gather(self) -> None:
-        """Copy the living rows into one batch, and forget the slots of those that are gone when they are many."""
-        import numpy as np
-
-        rows = self._chunks.take(self._living_places())
-        self._history.settle(self._schema)
-        self._chunks = RowChunks(self._schema)
-        for batch in rows.combine_chunks().to_batches():
-            self._chunks.append(batch)
-        if len(self._seqs) > len(self._slots) * (1 + _DEAD_SLOTS_PER_ROW):
-            self._seqs = array("q", self._living(self._seqs).tobytes())
-            self._row_ids = array("q", self._living(self._row_ids).tobytes())
-            # Keys are in the dict in the order of their slots.
-            self._slots = dict(zip(self._slots, range(len(self._slots)), strict=True))
-            self._places = array("q", range(len(self._slots)))
-        else:
-            places = np.array(self._places)
-            places[places >= 0] = np.arange(len(self._slots))
-            self._places = array("q", places.tobytes())
+                self._comparison.touch(key, seq)
+                self._remove(key, seq, Effect.EXPIRED)
 
 
 def _count(entries: Entries) -> Applied:
     inserted, updated = entries.count(Effect.INSERTED), entries.count(Effect.UPDATED)
     return Applied(inserted, updated, len(entries) - inserted - updated)
-
-
-def _is_ascending(order: np.ndarray) -> bool:
-    import numpy as np
-
-    return bool(np.all(order[:-1] < order[1:]))
 
 
 def _copied(to: RowChunks, source: RowChunks, places: Sequence[int]) -> list[int]:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kalam_notebook.errors import DecodeError, ProtocolError
-from kalam_notebook.live.following.engine import TIME_INTERVAL, Job, RowSource, Verdict
+from kalam_notebook.live.following.clock import ServerClock
+from kalam_notebook.live.following.engine import TIME_INTERVAL, Job, Verdict
+from kalam_notebook.live.following.jobs import DeltaJob, Deltas, ReadJob, seqs_of
 from kalam_notebook.live.following.plan import Form, Reading, TableInfo, TablePlan, plan_table
 from kalam_notebook.live.following.query import LiveQuery
 from kalam_notebook.live.following.schedule import Question
@@ -31,9 +33,6 @@ _LOG = logging.getLogger("kalam_notebook.live")
 #: How much further a delta looks back after a fingerprint that did not agree: a minute.
 _LONG_OVERLAP = seq_span(60_000)
 
-#: Rows of a STREAM table that expire within this time are not compared: the server's scan decides when they go.
-_EXPIRY_MARGIN_MS = 5_000
-
 #: Seconds between two whole readings that did not help, at first and at most.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
@@ -43,9 +42,6 @@ _LOOK_INTERVAL = 5.0
 #: An event is on its way for so many milliseconds at most, as long as none is lost.
 _ON_ITS_WAY_MS = 1_000
 
-#: So many changed keys, and any after a while without a question, may stand for more versions than a scan reads.
-_MANY = 2_000
-
 #: Events that are kept while a whole reading is on its way. Beyond them the next delta brings what they told.
 _MAX_MEANWHILE = 50_000
 
@@ -53,74 +49,6 @@ _DOUBTFUL_DECIMALS = (
     "Decimals between 0 and 1 that came by event may be negative: the server's events leave out the sign of values "
     "between -1 and 0."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _DeltaJob:
-    """Ask what changed."""
-
-    plan: TablePlan
-    ask: DeltaQuestion
-    is_beyond: bool
-    looks_at_columns: bool
-    is_careful: bool
-
-    def run(self, source: RowSource) -> _Deltas:
-        """One delta; beyond the scan window as many as it takes."""
-        # ALTER TABLE sends no message (live reference, section 6.8).
-        if self.looks_at_columns:
-            names = {column.name for column in source.columns(self.plan.source)}
-            if names != self.plan.row_names:
-                return _Deltas(self.ask, has_other_columns=True)
-        found: list[Delta] = []
-        ask, is_beyond = self.ask, self.is_beyond
-        while (delta := source.read_delta(self.plan, ask)) is not None:
-            found.append(delta)
-            newest = max(_seqs_of(delta), default=0)
-            # What was written after the first question is for the next round.
-            if newest <= ask.after or seq_ms(newest) >= found[0].now_ms > 0:
-                break
-            if not is_beyond and not self.is_careful and len(_seqs_of(delta)) < _MANY:
-                break
-            if not is_beyond:
-                # One scan may not reach all that changed, and its fingerprint ends where it does (truth L3, R7).
-                hidden = source.newer_seq(self.plan.source, newest)
-                if hidden is None:
-                    break
-                # It may also have been written just now: then another scan reaches it.
-                if (again := source.read_delta(self.plan, ask)) is None:
-                    return _Deltas(self.ask, tuple(found), is_cut=True)
-                found = [again]
-                newest = max(_seqs_of(again), default=0)
-                if newest >= hidden:
-                    break
-                is_beyond, ask = True, replace(ask, counts=ask.proves and not self.plan.filter_sql)
-            ask = replace(ask, after=newest)
-        return _Deltas(self.ask, tuple(found), is_cut=delta is None, is_beyond=is_beyond)
-
-
-@dataclass(frozen=True, slots=True)
-class _Deltas:
-    """What changed; ``is_cut`` when that is more than can be told, ``is_beyond`` when one scan did not reach it."""
-
-    ask: DeltaQuestion
-    deltas: tuple[Delta, ...] = ()
-    is_cut: bool = False
-    is_beyond: bool = False
-    has_other_columns: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadJob:
-    """Read everything, with the present columns of the table."""
-
-    query: LiveQuery
-    max_rows: int | None
-
-    def run(self, source: RowSource) -> tuple[TablePlan, Reading]:
-        """The plan that fits the table of now, and all rows."""
-        plan = plan_table(self.query, source.describe(self.query.source))
-        return plan, source.read_rows(plan, self.max_rows)
 
 
 class KeyedEngine:
@@ -160,8 +88,7 @@ class KeyedEngine:
         self._looked_at = -math.inf
         self._has_looked = False
         self._asked_at = -math.inf
-        # Milliseconds of the server's clock less those of ours.
-        self._clock: float | None = None
+        self._clock = ServerClock()
 
     @property
     def rows(self) -> KeyedStore | None:
@@ -243,9 +170,9 @@ class KeyedEngine:
         """Begin a round."""
         if self._must_read or self._store is None:
             self._is_reading, self._meanwhile = True, []
-            return _ReadJob(self._query, self._max_rows)
+            return ReadJob(self._query, self._max_rows)
         overlap = _LONG_OVERLAP if self._mismatches else OVERLAP
-        self._floor = max(self._store.floor, self._expiring(now))
+        self._floor = max(self._store.floor, self._clock.expiring(self._plan.ttl_ms, now))
         self._store.ask(self._floor)
         if looks := now - self._looked_at > _LOOK_INTERVAL:
             self._looked_at = now
@@ -258,7 +185,7 @@ class KeyedEngine:
             proves=proves,
             counts=proves and self._is_beyond and not self._plan.filter_sql,
         )
-        return _DeltaJob(self._plan, ask, self._is_beyond, looks, is_careful)
+        return DeltaJob(self._plan, ask, self._is_beyond, looks, is_careful)
 
     def give_up(self) -> bool:
         """End a round whose job failed: after a delta, the table may have other columns, and is read whole."""
@@ -269,13 +196,13 @@ class KeyedEngine:
 
     def finish(self, outcome: object, *, now: float, at: float) -> Verdict:
         """End a round with what its job returned."""
-        if isinstance(outcome, _Deltas):
+        if isinstance(outcome, Deltas):
             return self._finish_delta(outcome, now=now, at=at)
         assert isinstance(outcome, tuple)
         return self._finish_reading(*outcome, now=now, at=at)
 
     def _finish_reading(self, plan: TablePlan, reading: Reading, *, now: float, at: float) -> Verdict:
-        self._set_clock(reading.now_ms, now)
+        self._clock.set(reading.now_ms, now)
         store = self._store_for(plan)
         # The same rows with other columns are no changes.
         healed = store is self._store and self.form is Form.DIRECT
@@ -328,19 +255,19 @@ class KeyedEngine:
             next_row_id=0 if old is None else old.next_row_id,
         )
 
-    def _finish_delta(self, found: _Deltas, *, now: float, at: float) -> Verdict:
+    def _finish_delta(self, found: Deltas, *, now: float, at: float) -> Verdict:
         store, before = self._store, self._after
         assert store is not None
         applied, server, held, counted, is_lossy = Applied(), None, None, None, False
         for delta in found.deltas:
-            self._set_clock(delta.now_ms, now)
+            self._clock.set(delta.now_ms, now)
             is_lossy = is_lossy or self._is_lossy(delta)
             healed = self.form is Form.DIRECT
             more, held = store.answer(delta, after=self._floor, at=at, healed=healed)
             applied = Applied(
                 applied.inserted + more.inserted, applied.updated + more.updated, applied.deleted + more.deleted
             )
-            self._after = max([self._after, *_seqs_of(delta)])
+            self._after = max([self._after, *seqs_of(delta)])
             server, counted = delta.fingerprint, delta.counted
         store.answered()
         told = Verdict(
@@ -420,33 +347,13 @@ class KeyedEngine:
 
     # The time of STREAM rows.
 
-    def _set_clock(self, now_ms: int, now: float) -> None:
-        if now_ms:
-            self._clock = now_ms - now * 1000
-
     def expire(self, *, now: float, at: float) -> Applied:
         """Drop the rows whose time is over by the server's clock."""
-        before = self._expired_before(now)
+        before = self._clock.expired_before(self._plan.ttl_ms, now)
         return Applied() if self._store is None or before is None else self._store.expire(before, at=at)
 
     def expiry(self, *, now: float) -> float | None:
         """Seconds until the oldest row expires."""
-        before = self._expired_before(now)
+        before = self._clock.expired_before(self._plan.ttl_ms, now)
         oldest = None if self._store is None or before is None else self._store.oldest_seq()
         return None if oldest is None or before is None else max(0.0, (seq_ms(oldest) - seq_ms(before)) / 1000)
-
-    def _expired_before(self, now: float, margin_ms: float = 0.0) -> int | None:
-        """The ``_seq`` before which rows are over; with a margin, will be then."""
-        if self._plan.ttl_ms is None or self._clock is None:
-            return None
-        return seq_at(math.ceil(now * 1000 + self._clock + margin_ms - self._plan.ttl_ms))
-
-    def _expiring(self, now: float) -> int:
-        """Rows up to here may be over any moment, and are not compared."""
-        ttl = self._plan.ttl_ms
-        before = None if ttl is None else self._expired_before(now, min(_EXPIRY_MARGIN_MS, ttl / 2))
-        return 0 if before is None else before
-
-
-def _seqs_of(delta: Delta) -> list[int]:
-    return [*delta.keys.column("seq").to_pylist(), *delta.deleted.column("seq").to_pylist()]

@@ -56,7 +56,7 @@ class Nothing:
         (np.str_("x"), "x"),
         (np.array([1.0, 2.5]), "[1.0,2.5]"),
         (np.datetime64("2026-01-02T03:04:05.000006"), "2026-01-02T03:04:05.000006"),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "us"), None),
         (pd.NA, None),
         (pd.NaT, None),
         (pd.Timestamp("2026-01-02T03:04:05Z"), "2026-01-02T03:04:05.000000Z"),

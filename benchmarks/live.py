@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 
 from benchmarks import live_events, live_rounds, live_rows
 from benchmarks.measure import Figure, in_process, wanted
-from kalam_notebook.live.connection.backoff import backoff
-from kalam_notebook.live.connection.protocol import LiveProtocol
-from kalam_notebook.live.connection.states import Failure, Open, State, Timing
-from kalam_notebook.live.following.follower import SPREAD
-from kalam_notebook.live.rows.store import KeyedStore
+from kalam_notebook.live_queries.connection.backoff import backoff
+from kalam_notebook.live_queries.connection.protocol import LiveProtocol
+from kalam_notebook.live_queries.connection.states import Failure, Open, State, Timing
+from kalam_notebook.live_queries.following.follower import SPREAD
+from kalam_notebook.live_queries.rows.store import KeyedStore
 from kalam_notebook.wire.live import AuthSuccess, Change
 
 #: About as many changes as a live table applies at once when they come as fast as they can.

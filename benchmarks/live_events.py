@@ -17,12 +17,12 @@ from websockets.asyncio.client import connect
 from benchmarks import live_rows
 from benchmarks.flood import Flood, flooding
 from benchmarks.measure import Figure, ratio, wanted
-from kalam_notebook.live.connection.socket import LiveSocket
-from kalam_notebook.live.following.plan import Reading, ResultReading, TableInfo, TablePlan
-from kalam_notebook.live.following.pool import Lane
-from kalam_notebook.live.following.schedule import Rhythm
-from kalam_notebook.live.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
-from kalam_notebook.live.table import LiveTable
+from kalam_notebook.live_queries.connection.socket import LiveSocket
+from kalam_notebook.live_queries.following.plan import Reading, ResultReading, TableInfo, TablePlan
+from kalam_notebook.live_queries.following.pool import Lane
+from kalam_notebook.live_queries.following.schedule import Rhythm
+from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
+from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.wire.live import parse_message, unpack_frame
 from kalam_notebook.wire.types import Column
 

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from benchmarks.measure import Figure, wanted
 from benchmarks.traffic import Server, frame, served
-from kalam_notebook.live.following.delta import read_deltas
-from kalam_notebook.live.following.keyed import KeyedEngine
-from kalam_notebook.live.following.query import parse_live_query
-from kalam_notebook.live.following.schedule import Question
-from kalam_notebook.live.following.together import Together
-from kalam_notebook.live.source import ClientSource
+from kalam_notebook.live_queries.following.delta import read_deltas
+from kalam_notebook.live_queries.following.keyed import KeyedEngine
+from kalam_notebook.live_queries.following.query import parse_live_query
+from kalam_notebook.live_queries.following.schedule import Question
+from kalam_notebook.live_queries.following.together import Together
+from kalam_notebook.live_queries.source import ClientSource
 from kalam_notebook.reading.endpoint import Endpoint
 
 #: Rows that change between two rounds of the truth lane.

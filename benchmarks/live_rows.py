@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from kalam_notebook.live.rows.store import KeyedStore
+from kalam_notebook.live_queries.rows.store import KeyedStore
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.live import Change, parse_message
 from kalam_notebook.wire.types import arrow_schema, parse_schema

@@ -7,11 +7,10 @@ Types stand in ``__init__.pyi``; a test compares the two.
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import Any
 
 from kalam_notebook._version import __version__
+from kalam_notebook.live_queries.display import register_display
 
 #: Where each public name lives.
 _HOMES = {
@@ -23,9 +22,9 @@ _HOMES = {
     "Consumer": "topics.consumer",
     "FileRef": "wire.fileref",
     "IncompleteResultWarning": "results.results",
-    "LiveEvents": "live.events.live_events",
-    "LiveRecorder": "live.recording.recorder",
-    "LiveTable": "live.table",
+    "LiveEvents": "live_queries.events.live_events",
+    "LiveRecorder": "live_queries.recording.recorder",
+    "LiveTable": "live_queries.table",
     "QueryBatches": "results.batches",
     "QueryResponse": "results.results",
     "QueryResult": "results.results",
@@ -36,10 +35,10 @@ _HOMES = {
     "WriteReport": "writing.report",
     "close": "client.default",
     "connect": "client.default",
-    "replay": "live.replay",
+    "replay": "live_queries.replay",
 }
 #: Modules that are public as a whole.
-_MODULES = {"errors": "errors", "events": "live.events.messages"}
+_MODULES = {"errors": "errors", "events": "live_queries.events.messages"}
 #: Methods of the default connection.
 _METHODS = (
     "check_setup_status", "cluster_health_check", "consumer", "download", "download_bound_file", "download_file",
@@ -67,34 +66,17 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name.
     return value
 
 
-class _Package(ModuleType):
-    """Keeps ``kalam.live`` the function: importing the package of that name would put itself in its place."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name not in _METHODS or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
-
-
 def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def _show_live_tables() -> None:
-    # Only here: before ``_Package`` guards the names, the package ``live`` would stand in the place of the function.
-    from kalam_notebook.live.display import register_display
+def _display_live(live: Any) -> None:  # noqa: ANN401 - a live table.
+    from kalam_notebook.notebook.page.live_view import display_live
 
-    def show(live: Any) -> None:  # noqa: ANN401 - a live table.
-        from kalam_notebook.notebook.page.live_view import display_live
-
-        display_live(live)
-
-    register_display(show)
+    display_live(live)
 
 
-_show_live_tables()
+register_display(_display_live)
 
 
 def load_ipython_extension(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.

@@ -4,11 +4,11 @@ from kalam_notebook.client.async_client import AsyncClient as AsyncClient
 from kalam_notebook.client.client import Client as Client
 from kalam_notebook.client.default import close as close
 from kalam_notebook.client.default import connect as connect
-from kalam_notebook.live.events import messages as _messages
-from kalam_notebook.live.events.live_events import LiveEvents as LiveEvents
-from kalam_notebook.live.recording.recorder import LiveRecorder as LiveRecorder
-from kalam_notebook.live.replay import replay as replay
-from kalam_notebook.live.table import LiveTable as LiveTable
+from kalam_notebook.live_queries.events import messages as _messages
+from kalam_notebook.live_queries.events.live_events import LiveEvents as LiveEvents
+from kalam_notebook.live_queries.recording.recorder import LiveRecorder as LiveRecorder
+from kalam_notebook.live_queries.replay import replay as replay
+from kalam_notebook.live_queries.table import LiveTable as LiveTable
 from kalam_notebook.notebook.nested import allow_nested_run as allow_nested_run
 from kalam_notebook.results.batches import QueryBatches as QueryBatches
 from kalam_notebook.results.results import Completeness as Completeness

@@ -12,7 +12,7 @@ from kalam_notebook.callers import short_interrupts
 from kalam_notebook.client.client import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Client, Engine
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.http.files import FileSource
-from kalam_notebook.live.events.messages import OnFull
+from kalam_notebook.live_queries.events.messages import OnFull
 from kalam_notebook.results.batches import QueryBatches
 from kalam_notebook.results.results import QueryResponse, QueryResult
 from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from kalam_notebook.live.events.live_events import LiveEvents
-    from kalam_notebook.live.table import LiveTable
+    from kalam_notebook.live_queries.events.live_events import LiveEvents
+    from kalam_notebook.live_queries.table import LiveTable
     from kalam_notebook.topics.consumer import Consumer
 
 __all__ = ["AsyncClient"]

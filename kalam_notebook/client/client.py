@@ -24,7 +24,7 @@ from kalam_notebook.http import files, session
 from kalam_notebook.http.client import HttpTransport, Request
 from kalam_notebook.http.endpoint import Answer, SqlEndpoint
 from kalam_notebook.http.files import FileSource
-from kalam_notebook.live.events.messages import OnFull
+from kalam_notebook.live_queries.events.messages import OnFull
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results.batches import QueryBatches
@@ -55,14 +55,14 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from kalam_notebook.live.connection.socket import LiveSocket
-    from kalam_notebook.live.events.live_events import LiveEvents
-    from kalam_notebook.live.following.plan import TablePlan
-    from kalam_notebook.live.following.pool import Lane
-    from kalam_notebook.live.following.together import Together
-    from kalam_notebook.live.rows.fingerprint import Delta, DeltaQuestion
-    from kalam_notebook.live.source import ClientSource
-    from kalam_notebook.live.table import LiveTable
+    from kalam_notebook.live_queries.connection.socket import LiveSocket
+    from kalam_notebook.live_queries.events.live_events import LiveEvents
+    from kalam_notebook.live_queries.following.plan import TablePlan
+    from kalam_notebook.live_queries.following.pool import Lane
+    from kalam_notebook.live_queries.following.together import Together
+    from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion
+    from kalam_notebook.live_queries.source import ClientSource
+    from kalam_notebook.live_queries.table import LiveTable
     from kalam_notebook.topics.consumer import Consumer
     from kalam_notebook.wire.types import Column
 
@@ -732,7 +732,7 @@ class Client:
             SubscriptionError: The query cannot be followed, or the server refuses it.
             KalamError: As ``execute_query``.
         """
-        from kalam_notebook.live.table import LiveTable
+        from kalam_notebook.live_queries.table import LiveTable
 
         self._check_open()
         named = self._live_sql(sql, params, namespace)
@@ -788,7 +788,7 @@ class Client:
             SubscriptionError: The server refuses the query.
             KalamError: As ``execute_query``.
         """
-        from kalam_notebook.live.events.live_events import LiveEvents
+        from kalam_notebook.live_queries.events.live_events import LiveEvents
 
         self._check_open()
         return LiveEvents(
@@ -879,13 +879,13 @@ class Client:
     @cached_property
     def _deltas(self) -> Together[tuple[TablePlan, DeltaQuestion], Delta | None]:
         """Asks for all live tables."""
-        from kalam_notebook.live.following.delta import read_deltas
-        from kalam_notebook.live.following.together import Together
+        from kalam_notebook.live_queries.following.delta import read_deltas
+        from kalam_notebook.live_queries.following.together import Together
 
         return Together(partial(read_deltas, self._endpoint))
 
     def _live_source(self) -> ClientSource:
-        from kalam_notebook.live.source import ClientSource
+        from kalam_notebook.live_queries.source import ClientSource
 
         return ClientSource(
             self.url,
@@ -900,7 +900,7 @@ class Client:
         return self._live_source().columns(".".join(map(quote_name, table_parts(table))))
 
     def _live_lane(self) -> Lane:
-        from kalam_notebook.live.following.pool import Lane
+        from kalam_notebook.live_queries.following.pool import Lane
 
         with self._lock:
             self._check_still_open()
@@ -909,7 +909,7 @@ class Client:
             return self._lane
 
     def _live_socket(self) -> LiveSocket:
-        from kalam_notebook.live.connection.socket import LiveSocket
+        from kalam_notebook.live_queries.connection.socket import LiveSocket
 
         with self._lock:
             self._check_still_open()

@@ -16,7 +16,7 @@ from IPython.display import display
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import ConfigError, KalamError
-from kalam_notebook.live.table import LiveTable
+from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line, unpasted
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
 from kalam_notebook.notebook.values import look_up

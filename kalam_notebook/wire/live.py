@@ -1,6 +1,6 @@
 """Messages of the WebSocket: incoming frames to frozen values, outgoing messages to JSON text.
 
-Pure, and without memory: which message may come when is the work of ``live.connection.protocol``. Compression is a gzip
+Pure, and without memory: which message may come when is the work of ``connection.protocol``. Compression is a gzip
 member per message in a binary frame (live reference, section 3.1). MessagePack is never asked for.
 """
 

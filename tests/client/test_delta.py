@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from kalam_notebook.errors import QueryError, ServerError
-from kalam_notebook.live.following import delta as delta_module
-from kalam_notebook.live.following.delta import read_deltas
-from kalam_notebook.live.following.plan import plan_table
-from kalam_notebook.live.following.query import parse_live_query
-from kalam_notebook.live.following.whole import read_whole
-from kalam_notebook.live.rows.fingerprint import DeltaQuestion, Fingerprint, fingerprint_of
+from kalam_notebook.live_queries.following import delta as delta_module
+from kalam_notebook.live_queries.following.delta import read_deltas
+from kalam_notebook.live_queries.following.plan import plan_table
+from kalam_notebook.live_queries.following.query import parse_live_query
+from kalam_notebook.live_queries.following.whole import read_whole
+from kalam_notebook.live_queries.rows.fingerprint import DeltaQuestion, Fingerprint, fingerprint_of
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.sql.statement import Statement
 

@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ParameterError
-from kalam_notebook.live.events.messages import InitialBatch
+from kalam_notebook.live_queries.events.messages import InitialBatch
 
 pytestmark = pytest.mark.contract
 

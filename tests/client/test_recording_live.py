@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import kalam_notebook as kalam
-from kalam_notebook.live.rows.history import Step
+from kalam_notebook.live_queries.rows.history import Step
 
 pytestmark = pytest.mark.contract
 

@@ -92,7 +92,7 @@ def test_two_tables_of_one_execution_are_both_shown(kernel, table):
 
 COUNTS = """
 import ipywidgets
-from kalam_notebook.live.table import LiveTable
+from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.page.live_view import LiveTableWidget, LiveView
 
 def held(*kinds):

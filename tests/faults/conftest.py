@@ -5,8 +5,8 @@ from contextlib import contextmanager
 import pytest
 
 import kalam_notebook as kalam
-from kalam_notebook.live.connection.backoff import backoff
-from kalam_notebook.live.following import follower, schedule
+from kalam_notebook.live_queries.connection.backoff import backoff
+from kalam_notebook.live_queries.following import follower, schedule
 
 # Without this its assertions say nothing of what they compared.
 pytest.register_assert_rewrite("scene")

@@ -3,7 +3,7 @@
 import pytest
 from scene import DEADLINE
 
-from kalam_notebook.live.events.messages import Ack, InitialBatch, Insert
+from kalam_notebook.live_queries.events.messages import Ack, InitialBatch, Insert
 
 pytestmark = pytest.mark.contract
 

@@ -8,7 +8,7 @@ from scene import DEADLINE, Scene, ids
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import AuthError, SubscriptionError
-from kalam_notebook.live.connection.states import Timing
+from kalam_notebook.live_queries.connection.states import Timing
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def narrow(start_server):
 def crowded(narrow, monkeypatch, request):
     """Two live tables that are away, and two of another connection of the same user in their places."""
     timing = partial(Timing, retry_delay=0.2, retry_for=request.param)
-    monkeypatch.setattr("kalam_notebook.live.connection.socket.Timing", timing)
+    monkeypatch.setattr("kalam_notebook.live_queries.connection.socket.Timing", timing)
     with Scene(narrow) as scene:
         scene.insert(range(3))
         lives = [scene.live(), scene.live("WHERE n > 1")]

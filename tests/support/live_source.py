@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from kalam_notebook.live.following.plan import Reading, ResultReading, TableInfo, TablePlan
-from kalam_notebook.live.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
+from kalam_notebook.live_queries.following.plan import Reading, ResultReading, TableInfo, TablePlan
+from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.types import Column, arrow_type, parse_schema
 

@@ -11,8 +11,8 @@ from test_live_replay import SESSIONS, follow
 from test_recording_replay import make_file
 
 from kalam_notebook.errors import KalamError, RecordingError
-from kalam_notebook.live.recording.player import Player
-from kalam_notebook.live.table import LiveTable
+from kalam_notebook.live_queries.recording.player import Player
+from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.wire import live as wire
 
 FOLLOWED = {

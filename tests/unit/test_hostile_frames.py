@@ -12,12 +12,12 @@ from live_source import RowSource
 from websockets.exceptions import ConnectionClosed
 
 from kalam_notebook.errors import KalamError, ProtocolError
-from kalam_notebook.live.connection.socket import LiveSocket
-from kalam_notebook.live.following import follower as follower_module
-from kalam_notebook.live.following.pool import Lane
-from kalam_notebook.live.following.schedule import Rhythm
-from kalam_notebook.live.table import LiveTable
-from kalam_notebook.live.threads import Inbox
+from kalam_notebook.live_queries.connection.socket import LiveSocket
+from kalam_notebook.live_queries.following import follower as follower_module
+from kalam_notebook.live_queries.following.pool import Lane
+from kalam_notebook.live_queries.following.schedule import Rhythm
+from kalam_notebook.live_queries.table import LiveTable
+from kalam_notebook.live_queries.threads import Inbox
 from kalam_notebook.results.render import render_html, render_text
 from kalam_notebook.settings import Timeouts
 from kalam_notebook.wire.live import row_seq

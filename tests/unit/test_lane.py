@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from kalam_notebook.live.following import pool as lane_module
-from kalam_notebook.live.following.pool import Lane
+from kalam_notebook.live_queries.following import pool as lane_module
+from kalam_notebook.live_queries.following.pool import Lane
 
 
 @pytest.fixture

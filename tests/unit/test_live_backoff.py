@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalam_notebook.live.connection.backoff import backoff
-from kalam_notebook.live.following.follower import SPREAD
-from kalam_notebook.live.following.schedule import Question, Rhythm, TruthSchedule
+from kalam_notebook.live_queries.connection.backoff import backoff
+from kalam_notebook.live_queries.following.follower import SPREAD
+from kalam_notebook.live_queries.following.schedule import Question, Rhythm, TruthSchedule
 
 
 def test_delays_grow_to_a_bound():

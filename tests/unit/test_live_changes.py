@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from test_live_store import delete, insert, make_store, table, update
 
-from kalam_notebook.live.rows import slots as slots_module
-from kalam_notebook.live.rows import store as store_module
-from kalam_notebook.live.rows.changes import change_table
-from kalam_notebook.live.rows.result_store import ResultStore
-from kalam_notebook.live.rows.store import KeyedStore
+from kalam_notebook.live_queries.rows import slots as slots_module
+from kalam_notebook.live_queries.rows import store as store_module
+from kalam_notebook.live_queries.rows.changes import change_table
+from kalam_notebook.live_queries.rows.result_store import ResultStore
+from kalam_notebook.live_queries.rows.store import KeyedStore
 from kalam_notebook.results.frames import to_pandas
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.types import Column

@@ -18,9 +18,9 @@ from kalam_notebook.errors import (
     RequestTimeoutError,
     server_error,
 )
-from kalam_notebook.live.connection.failures import describe_failure, subscription_error
-from kalam_notebook.live.connection.socket import _timing
-from kalam_notebook.live.connection.states import Failure, Refused
+from kalam_notebook.live_queries.connection.failures import describe_failure, subscription_error
+from kalam_notebook.live_queries.connection.socket import _timing
+from kalam_notebook.live_queries.connection.states import Failure, Refused
 from kalam_notebook.settings import Timeouts
 
 URL = "ws://db:2900/v1/ws"

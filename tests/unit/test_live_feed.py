@@ -28,8 +28,8 @@ from kalam_notebook.errors import (
     SlowConsumerError,
     SubscriptionError,
 )
-from kalam_notebook.live.connection.socket import LiveSocket
-from kalam_notebook.live.connection.states import (
+from kalam_notebook.live_queries.connection.socket import LiveSocket
+from kalam_notebook.live_queries.connection.states import (
     Changed,
     Interrupted,
     Loaded,
@@ -39,16 +39,16 @@ from kalam_notebook.live.connection.states import (
     Subscribed,
     Unexplained,
 )
-from kalam_notebook.live.connection.waiting import Gate
-from kalam_notebook.live.events import notices
-from kalam_notebook.live.events.feed import EventFeed
-from kalam_notebook.live.events.live_events import LiveEvents
-from kalam_notebook.live.events.messages import Ack, Delete, InitialBatch, Insert, Update
-from kalam_notebook.live.events.messages import LiveError as Notice
-from kalam_notebook.live.events.notices import query_notices
-from kalam_notebook.live.events.streaming import EventStream, stream_options
-from kalam_notebook.live.following.plan import TableInfo
-from kalam_notebook.live.following.query import parse_live_query
+from kalam_notebook.live_queries.connection.waiting import Gate
+from kalam_notebook.live_queries.events import notices
+from kalam_notebook.live_queries.events.feed import EventFeed
+from kalam_notebook.live_queries.events.live_events import LiveEvents
+from kalam_notebook.live_queries.events.messages import Ack, Delete, InitialBatch, Insert, Update
+from kalam_notebook.live_queries.events.messages import LiveError as Notice
+from kalam_notebook.live_queries.events.notices import query_notices
+from kalam_notebook.live_queries.events.streaming import EventStream, stream_options
+from kalam_notebook.live_queries.following.plan import TableInfo
+from kalam_notebook.live_queries.following.query import parse_live_query
 from kalam_notebook.settings import Timeouts
 from kalam_notebook.wire.live import (
     BatchControl,

@@ -4,9 +4,9 @@ import pytest
 from live_socket_server import SCHEMA
 from live_source import RowSource
 
-from kalam_notebook.live.following.keyed import KeyedEngine
-from kalam_notebook.live.following.query import parse_live_query
-from kalam_notebook.live.following.schedule import Question
+from kalam_notebook.live_queries.following.keyed import KeyedEngine
+from kalam_notebook.live_queries.following.query import parse_live_query
+from kalam_notebook.live_queries.following.schedule import Question
 from kalam_notebook.wire.seq import seq_span
 
 #: Versions that a delta of this source tells at most.

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kalam_notebook.errors import ProtocolError
-from kalam_notebook.live.connection.cursor import Cursor
-from kalam_notebook.live.connection.protocol import LiveProtocol
-from kalam_notebook.live.connection.states import (
+from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.protocol import LiveProtocol
+from kalam_notebook.live_queries.connection.states import (
     Changed,
     Drop,
     Failure,

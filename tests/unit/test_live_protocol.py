@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kalam_notebook.errors import AuthError, ConnectError
-from kalam_notebook.live.connection.protocol import LiveProtocol
-from kalam_notebook.live.connection.states import (
+from kalam_notebook.live_queries.connection.protocol import LiveProtocol
+from kalam_notebook.live_queries.connection.states import (
     TRANSITIONS,
     Changed,
     Drop,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalam_notebook.errors import SubscriptionError
-from kalam_notebook.live.following.query import parse_live_query
+from kalam_notebook.live_queries.following.query import parse_live_query
 from kalam_notebook.wire.types import Column
 
 COLUMNS = (

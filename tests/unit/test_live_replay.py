@@ -12,11 +12,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from kalam_notebook.live.connection.protocol import LiveProtocol
-from kalam_notebook.live.connection.states import Changed, Refused, State, Subscribed, Timing
-from kalam_notebook.live.following.plan import TableInfo, plan_table
-from kalam_notebook.live.following.query import parse_live_query
-from kalam_notebook.live.rows.store import KeyedStore
+from kalam_notebook.live_queries.connection.protocol import LiveProtocol
+from kalam_notebook.live_queries.connection.states import Changed, Refused, State, Subscribed, Timing
+from kalam_notebook.live_queries.following.plan import TableInfo, plan_table
+from kalam_notebook.live_queries.following.query import parse_live_query
+from kalam_notebook.live_queries.rows.store import KeyedStore
 from kalam_notebook.wire import live as wire
 from kalam_notebook.wire.decode import decode_columns
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalam_notebook.errors import ConfigError, SubscriptionError
-from kalam_notebook.live.following.plan import ResultReading, TableInfo, doorbell_sql
-from kalam_notebook.live.following.rerun import parse_rerun_query, result_key
-from kalam_notebook.live.following.rerunning import RerunEngine
-from kalam_notebook.live.following.schedule import Question
-from kalam_notebook.live.rows.changes import change_table
-from kalam_notebook.live.rows.result_store import ResultStore
-from kalam_notebook.live.rows.store import Applied
+from kalam_notebook.live_queries.following.plan import ResultReading, TableInfo, doorbell_sql
+from kalam_notebook.live_queries.following.rerun import parse_rerun_query, result_key
+from kalam_notebook.live_queries.following.rerunning import RerunEngine
+from kalam_notebook.live_queries.following.schedule import Question
+from kalam_notebook.live_queries.rows.changes import change_table
+from kalam_notebook.live_queries.rows.result_store import ResultStore
+from kalam_notebook.live_queries.rows.store import Applied
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalam_notebook.live.following.schedule import BURST, ProofBudget, Question, Rhythm, TruthSchedule
+from kalam_notebook.live_queries.following.schedule import BURST, ProofBudget, Question, Rhythm, TruthSchedule
 
 DELTA, PROOF = Question.DELTA, Question.PROOF
 

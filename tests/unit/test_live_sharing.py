@@ -9,8 +9,8 @@ import pytest
 from live_socket_server import SocketServer
 from test_live_socket import QUICK, ROW, SQL, Ears
 
-from kalam_notebook.live.connection.cursor import Cursor
-from kalam_notebook.live.connection.socket import LiveSocket
+from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.socket import LiveSocket
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 from live_socket_server import SocketServer
 
 from kalam_notebook.errors import AuthError, ConfigError, ConnectError, LiveError, SubscriptionError
-from kalam_notebook.live.connection.socket import LiveSocket
-from kalam_notebook.live.connection.states import State
+from kalam_notebook.live_queries.connection.socket import LiveSocket
+from kalam_notebook.live_queries.connection.states import State
 from kalam_notebook.settings import Timeouts
 
 SQL = "SELECT * FROM a.b"

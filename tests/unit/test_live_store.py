@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalam_notebook.errors import DecodeError, ProtocolError
-from kalam_notebook.live.rows import slots as slots_module
-from kalam_notebook.live.rows import store as store_module
-from kalam_notebook.live.rows.fingerprint import Delta, fingerprint_of
-from kalam_notebook.live.rows.store import Applied, KeyedStore
+from kalam_notebook.live_queries.rows import slots as slots_module
+from kalam_notebook.live_queries.rows import store as store_module
+from kalam_notebook.live_queries.rows.fingerprint import Delta, fingerprint_of
+from kalam_notebook.live_queries.rows.store import Applied, KeyedStore
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column

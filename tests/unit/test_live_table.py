@@ -30,12 +30,12 @@ from kalam_notebook.errors import (
     RequestTimeoutError,
     SubscriptionError,
 )
-from kalam_notebook.live.connection.socket import LiveSocket
-from kalam_notebook.live.following import follower as follower_module
-from kalam_notebook.live.following.pool import Lane
-from kalam_notebook.live.following.schedule import Rhythm
-from kalam_notebook.live.rows.fingerprint import Fingerprint
-from kalam_notebook.live.table import LiveTable
+from kalam_notebook.live_queries.connection.socket import LiveSocket
+from kalam_notebook.live_queries.following import follower as follower_module
+from kalam_notebook.live_queries.following.pool import Lane
+from kalam_notebook.live_queries.following.schedule import Rhythm
+from kalam_notebook.live_queries.rows.fingerprint import Fingerprint
+from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.settings import Timeouts
 
 SQL = "SELECT * FROM chat.messages"

@@ -17,7 +17,7 @@ from fake_live import FakeLive
 from test_recording_replay import make_file
 
 from kalam_notebook.errors import SubscriptionError
-from kalam_notebook.live.replay import replay
+from kalam_notebook.live_queries.replay import replay
 from kalam_notebook.notebook.page import freeze, live_view
 from kalam_notebook.notebook.page.freeze import WIDGET_VIEW, Outputs
 from kalam_notebook.notebook.page.live_view import LiveTableWidget, LiveView, display_live

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalam_notebook.errors import ConnectError, QueryError, TransportError
-from kalam_notebook.live.following.patience import patiently
+from kalam_notebook.live_queries.following.patience import patiently
 
 
 class Clock:

@@ -20,8 +20,8 @@ from websockets.http11 import Headers, Response
 from kalam_notebook.errors import ConfigError, ConnectError, MissingDependencyError, ProtocolError, ServerError
 from kalam_notebook.http.client import HttpTransport, Request
 from kalam_notebook.http.proxies import Proxy, open_transport, proxy_for
-from kalam_notebook.live.connection.failures import describe_failure
-from kalam_notebook.live.connection.states import Failure
+from kalam_notebook.live_queries.connection.failures import describe_failure
+from kalam_notebook.live_queries.connection.states import Failure
 from kalam_notebook.settings import Secret, Timeouts
 
 SERVERS = [

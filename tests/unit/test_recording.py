@@ -17,15 +17,15 @@ from pyarrow import ipc
 from test_live_store import delete, insert, make_store, table, update
 
 from kalam_notebook.errors import RecordingError
-from kalam_notebook.live.following.plan import Form
-from kalam_notebook.live.recording import rows as rows_module
-from kalam_notebook.live.recording.format import FORMAT, KINDS, MORE, RECORDING, Changes, End, Origin, Snapshot
-from kalam_notebook.live.recording.reader import read_recording
-from kalam_notebook.live.recording.rows import ReplayedRows
-from kalam_notebook.live.recording.writer import RecordingWriter
-from kalam_notebook.live.rows.changes import change_table
-from kalam_notebook.live.rows.result_store import ResultStore
-from kalam_notebook.live.rows.store import KeyedStore
+from kalam_notebook.live_queries.following.plan import Form
+from kalam_notebook.live_queries.recording import rows as rows_module
+from kalam_notebook.live_queries.recording.format import FORMAT, KINDS, MORE, RECORDING, Changes, End, Origin, Snapshot
+from kalam_notebook.live_queries.recording.reader import read_recording
+from kalam_notebook.live_queries.recording.rows import ReplayedRows
+from kalam_notebook.live_queries.recording.writer import RecordingWriter
+from kalam_notebook.live_queries.rows.changes import change_table
+from kalam_notebook.live_queries.rows.result_store import ResultStore
+from kalam_notebook.live_queries.rows.store import KeyedStore
 from kalam_notebook.wire.types import Column, arrow_schema
 
 DIRECT = Origin("SELECT * FROM a.b", Form.DIRECT, "a.b", ("id",))

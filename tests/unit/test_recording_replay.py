@@ -17,19 +17,19 @@ from test_live_store import delete, insert, make_store, table, update
 
 import kalam_notebook
 from kalam_notebook.errors import ConfigError, LiveError, RecordingError, RequestTimeoutError
-from kalam_notebook.live.following.counters import LiveStats
-from kalam_notebook.live.following.plan import Form
-from kalam_notebook.live.recording import recorder as recorder_module
-from kalam_notebook.live.recording.format import End, Origin
-from kalam_notebook.live.recording.player import Player
-from kalam_notebook.live.recording.playhead import Playhead
-from kalam_notebook.live.recording.reader import read_recording
-from kalam_notebook.live.recording.recorder import LiveRecorder
-from kalam_notebook.live.recording.writer import RecordingWriter
-from kalam_notebook.live.replay import replay
-from kalam_notebook.live.rows.fingerprint import Proof
-from kalam_notebook.live.rows.history import History
-from kalam_notebook.live.table import LiveTable
+from kalam_notebook.live_queries.following.counters import LiveStats
+from kalam_notebook.live_queries.following.plan import Form
+from kalam_notebook.live_queries.recording import recorder as recorder_module
+from kalam_notebook.live_queries.recording.format import End, Origin
+from kalam_notebook.live_queries.recording.player import Player
+from kalam_notebook.live_queries.recording.playhead import Playhead
+from kalam_notebook.live_queries.recording.reader import read_recording
+from kalam_notebook.live_queries.recording.recorder import LiveRecorder
+from kalam_notebook.live_queries.recording.writer import RecordingWriter
+from kalam_notebook.live_queries.replay import replay
+from kalam_notebook.live_queries.rows.fingerprint import Proof
+from kalam_notebook.live_queries.rows.history import History
+from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.threads import Bell
 
 SQL = "SELECT * FROM a.b"

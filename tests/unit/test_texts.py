@@ -13,9 +13,9 @@ from websockets.http11 import Headers, Response
 
 from kalam_notebook import errors
 from kalam_notebook.callers import warn_caller
-from kalam_notebook.live.connection.failures import describe_failure
-from kalam_notebook.live.connection.protocol import _CONNECTION_IDS, LiveProtocol
-from kalam_notebook.live.connection.states import Interrupted, Timing, first_line
+from kalam_notebook.live_queries.connection.failures import describe_failure
+from kalam_notebook.live_queries.connection.protocol import _CONNECTION_IDS, LiveProtocol
+from kalam_notebook.live_queries.connection.states import Interrupted, Timing, first_line
 from kalam_notebook.notebook.magics import Note
 from kalam_notebook.results.results import QueryResult
 from kalam_notebook.texts import MAX_CHARACTERS, shown, visible

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kalam_notebook.live.following.together import Together
+from kalam_notebook.live_queries.following.together import Together
 
 
 class Asker:

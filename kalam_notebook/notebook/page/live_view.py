@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anywidget
 import traitlets
 
-from kalam_notebook.live.connection.states import first_line
+from kalam_notebook.live_queries.connection.states import first_line
 from kalam_notebook.notebook.page.execution import MadeByCell, forget, let_go
 from kalam_notebook.notebook.page.freeze import Outputs, StaticCopy, register, settle_all
 from kalam_notebook.notebook.page.pace import Pace
@@ -29,7 +29,7 @@ from kalam_notebook.results.render import render_html, render_text
 from kalam_notebook.threads import Flag, Worker
 
 if TYPE_CHECKING:
-    from kalam_notebook.live.table import LiveTable
+    from kalam_notebook.live_queries.table import LiveTable
     from kalam_notebook.wire.types import Column
 
 __all__ = ["LiveTableWidget", "LiveView", "display_live"]

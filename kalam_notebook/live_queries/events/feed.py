@@ -1,0 +1,254 @@
+"""The events of one live query on their way from the socket's thread to whoever reads them.
+
+They wait in a bounded queue. When it is full the stream ends with an error, or nothing more is read from the connection
+until there is room; both are told. The connection belongs to this live query alone: rows that are read, and reading
+that pauses, would cost the other live queries events (live reference, section 6.4).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+
+from kalam_notebook.errors import ConnectError, KalamError, LiveError, SlowConsumerError
+from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.failures import subscription_error
+from kalam_notebook.live_queries.connection.socket import LiveSocket
+from kalam_notebook.live_queries.connection.states import (
+    Event,
+    Refused,
+    State,
+    Status,
+    StatusChanged,
+    Stopped,
+    first_line,
+)
+from kalam_notebook.live_queries.connection.waiting import Sleepers
+from kalam_notebook.live_queries.events import notices
+from kalam_notebook.live_queries.events.messages import (
+    Delete,
+    EventStats,
+    InitialBatch,
+    Insert,
+    LiveEvent,
+    OnFull,
+    Update,
+)
+from kalam_notebook.live_queries.events.streaming import EventStream
+from kalam_notebook.threads import Bell
+from kalam_notebook.wire.live import SubscribeOptions
+
+__all__ = ["EventFeed"]
+
+
+class EventFeed:
+    """A bounded queue of events, filled by the socket's thread and emptied by any other.
+
+    Args:
+        stream: Makes the events.
+        socket: A connection that nobody else uses; it is closed at the end.
+        options: Which rows are asked for; None for changes only.
+        max_queue: Events that may wait.
+        on_full: What happens when more come.
+
+    Attributes:
+        error: Why it ended; None while it goes on, and when it was closed.
+        is_over: Whether nothing more will come.
+        is_closed: Whether the reader wants nothing more.
+    """
+
+    def __init__(
+        self,
+        stream: EventStream,
+        *,
+        socket: LiveSocket,
+        options: SubscribeOptions | None,
+        max_queue: int,
+        on_full: OnFull,
+    ) -> None:
+        self._received = self._delivered = self._num_bytes = 0
+        self.error: KalamError | None = None
+        self.is_over = self.is_closed = False
+        self._stream = stream
+        self._socket = socket
+        self._options = options
+        self._max_queue = max_queue
+        self._on_full = on_full
+        self._key = 0
+        self._connection = Status(State.IDLE)
+        # What waits would be delivered before an error; what was delivered is where a reader may begin again.
+        self._waiting_cursor, self._taken_cursor = Cursor(options), Cursor(options)
+        self._events: deque[LiveEvent] = deque()
+        self._held_since: float | None = None
+        self._lock = threading.RLock()
+        self._bell = Bell()
+        self._sleepers = Sleepers()
+        self._pid = os.getpid()
+
+    def start(self, sql: str, *, timeout: float) -> None:
+        """Subscribe, and wait for the acknowledgement.
+
+        Raises:
+            ConnectError: There was none in time.
+            KalamError: The query was refused.
+        """
+        self._key = self._socket.stream(sql, self.hear, Cursor(self._options))
+        if not self.wait(time.monotonic() + timeout):
+            reason = self._connection.reason or self._socket.status
+            raise ConnectError(f"No live connection to {self._socket.url} within {timeout:g} s: {reason}.")
+        if not self._events:
+            self.raise_if_over()
+
+    def close(self) -> None:
+        """End it; what waits is forgotten. May be called twice, and from any thread."""
+        if self.is_forked:
+            return
+        with self._lock:
+            self.is_closed = True
+            self._end(None)
+        self._socket.close()
+
+    # What the socket's thread tells.
+
+    def hear(self, event: Event, size: int) -> None:
+        """Take what happened to the live query."""
+        with self._lock:
+            if self.is_over:
+                return
+            match event:
+                case Refused():
+                    self._end(subscription_error(event))
+                case Stopped():
+                    self._end(event.error or LiveError("The connection of this client was closed."))
+                case _:
+                    if isinstance(event, StatusChanged):
+                        self._connection = event.status
+                    self._num_bytes += size
+                    for item in self._stream.take(event):
+                        self._put(item)
+
+    def _put(self, event: LiveEvent) -> None:
+        if self.is_over:
+            return
+        self._received += 1
+        is_full = len(self._events) >= self._max_queue
+        if is_full and self._on_full == "error":
+            self._end(SlowConsumerError(self._received, self._max_queue, self._waiting_cursor.seq))
+            return
+        self._events.append(event)
+        _note(self._waiting_cursor, event)
+        if len(self._events) >= self._max_queue and self._on_full == "block" and self._held_since is None:
+            self._held_since = time.monotonic()
+            self._socket.gate.shut()
+        self._wake()
+
+    def _end(self, error: KalamError | None) -> None:
+        """End once; what comes first is the reason."""
+        if not self.is_over:
+            self.error, self.is_over = error, True
+            if error is not None:
+                self._socket.close()
+        self._wake()
+
+    def _wake(self) -> None:
+        self._bell.ring()
+        self._sleepers.wake()
+
+    # What the reader does.
+
+    def take(self) -> LiveEvent | None:
+        """Return the next event, or None when none waits.
+
+        Raises:
+            LiveError: This is a forked child of the process that made it.
+        """
+        self._check_process()
+        with self._lock:
+            if self.is_closed or not self._events:
+                return None
+            event = self._events.popleft()
+            self._delivered += 1
+            _note(self._taken_cursor, event)
+            self._let_go_on()
+        if isinstance(event, InitialBatch) and event.has_more:
+            self._socket.next_batch(self._key, event.subscription_id)
+        return event
+
+    def _let_go_on(self) -> None:
+        """Have reading go on when the queue is half empty."""
+        if self._held_since is None or len(self._events) > self._max_queue // 2:
+            return
+        seconds, self._held_since = time.monotonic() - self._held_since, None
+        self._received += 1
+        self._events.append(notices.reading_held_up(seconds))
+        self._socket.gate.open()
+
+    def wait(self, deadline: float | None = None) -> bool:
+        """Wait until there is something to take or nothing will come; False at the deadline on the monotonic clock."""
+        while True:
+            seen = self._bell.count
+            if self._events or self.is_over:
+                return True
+            if self._bell.wait_beyond(seen, deadline) == seen:
+                return False
+
+    async def sleep(self) -> None:
+        """Wait in the same way without holding up the event loop; may return early."""
+        with self._lock:
+            if self._events or self.is_over:
+                return
+            future = self._sleepers.add()
+        await future
+
+    def raise_if_over(self) -> None:
+        """Raise why it ended, if it ended otherwise than by being closed.
+
+        Raises:
+            KalamError: The reason.
+        """
+        if self.error is not None:
+            raise self.error
+
+    def _check_process(self) -> None:
+        # Before the lock, which may be held for ever in a forked child.
+        if self.is_forked:
+            raise LiveError("These live events belong to the process that forked this one. Begin new ones here.")
+
+    # What anybody may ask.
+
+    def stats(self) -> EventStats:
+        """Return the counters at one point in time."""
+        with self._lock:
+            lost = int(isinstance(self.error, SlowConsumerError))
+            reconnects = max(0, self._stream.reconnects)
+            return EventStats(self._received, self._delivered, len(self._events), lost, reconnects, self._num_bytes)
+
+    @property
+    def last_seq(self) -> int | None:
+        """Where to begin again behind what was taken; None before the last batch of rows was."""
+        return self._taken_cursor.seq
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether this is a forked child of the process that made it."""
+        return os.getpid() != self._pid
+
+    @property
+    def status(self) -> str:
+        """Where it is, for people."""
+        if self.is_over:
+            return f"stopped: {'closed' if self.error is None else first_line(self.error)}"
+        if self._held_since is not None:
+            return "held up: the queue is full"
+        if self._connection.state is State.OPEN:
+            return "live" if self._stream.is_following else "catching up"
+        return self._connection.text(time.monotonic())
+
+
+def _note(cursor: Cursor, event: LiveEvent) -> None:
+    if isinstance(event, InitialBatch):
+        cursor.take(event.seq, is_loading=event.has_more)
+    elif isinstance(event, Insert | Update | Delete):
+        cursor.take(event.seq)

@@ -1,0 +1,205 @@
+"""What the two kinds of live tables have in common: what they ask of a source, and what a round of the truth lane is.
+
+An engine decides and holds rows; it has no clock, no thread and no lock. ``following.follower`` runs its jobs on
+other threads and calls everything else under a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from kalam_notebook.live_queries.following.plan import Form, Reading, ResultReading, TableInfo, TablePlan
+from kalam_notebook.live_queries.following.schedule import Question
+from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, Fingerprint
+from kalam_notebook.live_queries.rows.history import Step
+from kalam_notebook.live_queries.rows.store import Applied, LiveDelta
+from kalam_notebook.wire.live import Change
+from kalam_notebook.wire.types import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["TIME_INTERVAL", "Engine", "Job", "RowSource", "Rows", "Verdict"]
+
+#: Seconds between two rounds of a query whose result changes as time goes by, without an event.
+TIME_INTERVAL = 2.0
+
+_NOTHING = Applied()
+
+
+class RowSource(Protocol):
+    """What answers the questions of the truth lane; every call may block and raise ``KalamError``."""
+
+    def describe(self, table: str) -> TableInfo:
+        """The columns and kind of a table, named as it can stand in SQL."""
+        ...
+
+    def columns(self, table: str) -> tuple[Column, ...]:
+        """The columns of a table."""
+        ...
+
+    def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
+        """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""
+        ...
+
+    def read_delta(self, plan: TablePlan, ask: DeltaQuestion) -> Delta | None:
+        """What changed, and what it is compared with; None for too much."""
+        ...
+
+    def newer_seq(self, table: str, seq: int) -> int | None:
+        """A version of a table that is newer than one, also if no scan would reach it; None when there is none."""
+        ...
+
+    def read_result(self, sql: str) -> ResultReading:
+        """The result of any query, exact."""
+        ...
+
+
+class Rows(Protocol):
+    """The present rows of a live table and their history."""
+
+    version: int
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        ...
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of ``arrow``."""
+        ...
+
+    @property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns of ``arrow``."""
+        ...
+
+    def arrow(self) -> pa.Table:
+        """All rows as of now."""
+        ...
+
+    def delta(self, since: int) -> LiveDelta:
+        """What changed after a version."""
+        ...
+
+    def steps(self, since: int) -> tuple[list[Step], bool]:
+        """What happened after a version, oldest first, and whether that is all of it."""
+        ...
+
+
+class Job(Protocol):
+    """A question to the server. It holds all that it needs, and nothing that others change."""
+
+    def run(self, source: RowSource) -> object:
+        """Ask; blocks, and may raise ``KalamError``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a round of the truth lane came to.
+
+    Attributes:
+        asked: What was asked in the end: a reading of everything is a proof.
+        is_true: Whether the rows are those of the server, as far as was asked.
+        is_final: Whether there is nothing to be done about it now; otherwise another round follows.
+        how: By which comparison, or why it could not be proved; in words.
+        seq: Greatest ``_seq`` that the server has told.
+        applied: What the round changed.
+        healed: How many of these changes events should have told.
+        server: The server's fingerprint; None where there is none to compare.
+        held: The one of the rows that are held.
+        took: Seconds that the server was busy with it; None for all the time until the answer.
+        is_lossy: Whether events are missing that should have come.
+        again: What is to be asked again, whatever happens; None for nothing.
+        again_in: Seconds until then.
+    """
+
+    asked: Question
+    is_true: bool
+    is_final: bool
+    how: str
+    seq: int = 0
+    applied: Applied = _NOTHING
+    healed: int = 0
+    server: Fingerprint | None = None
+    held: Fingerprint | None = None
+    took: float | None = None
+    is_lossy: bool = False
+    again: Question | None = None
+    again_in: float = 0.0
+
+
+class Engine(Protocol):
+    """The rows of one live query, and what has to be asked to keep them true."""
+
+    form: Form
+    #: The tables, for people.
+    table_name: str
+    #: The statements that are subscribed to.
+    subscriptions: tuple[str, ...]
+
+    @property
+    def rows(self) -> Rows | None:
+        """The rows; None before the first round."""
+        ...
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell rows apart; empty for all of them."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the rows may not show rightly, in sentences."""
+        ...
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What the next round will put right, in sentences."""
+        ...
+
+    @property
+    def is_provable(self) -> bool:
+        """Whether a round proves the rows without reading everything."""
+        ...
+
+    @property
+    def is_diverged(self) -> bool:
+        """Whether the rows are known not to be those of the server."""
+        ...
+
+    def look_closely(self) -> None:
+        """Have the next round look whether the tables are still the same: others may stand under their names."""
+        ...
+
+    def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
+        """Take events in; they may be late, repeated, out of order or incomplete."""
+        ...
+
+    def reread(self) -> None:
+        """Have the next round read everything."""
+        ...
+
+    def next_job(self, question: Question, *, now: float) -> Job:
+        """Begin a round: what is to be asked."""
+        ...
+
+    def finish(self, outcome: object, *, now: float, at: float) -> Verdict:
+        """End a round with what its job returned."""
+        ...
+
+    def give_up(self) -> bool:
+        """End a round whose job failed; tell whether another kind of question may succeed."""
+        ...
+
+    def expire(self, *, now: float, at: float) -> Applied:
+        """Drop the rows whose time is over."""
+        ...
+
+    def expiry(self, *, now: float) -> float | None:
+        """Seconds until ``expire`` has something to do; None when nothing expires."""
+        ...

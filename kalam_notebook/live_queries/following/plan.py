@@ -1,0 +1,172 @@
+"""How a live table is held: its form, its columns and key, and what it subscribes to. Pure; the engines act by it.
+
+Three forms (design, "Live"): *direct*, where the server's events tell every change of the rows; *delta*, where they
+only ring, because the server does not evaluate the filter for events, or tells nothing of rows that leave it; and
+*re-run* for anything but a filter over one table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from kalam_notebook.errors import ProtocolError, SubscriptionError
+from kalam_notebook.live_queries.following.query import LiveQuery
+from kalam_notebook.live_queries.rows.fingerprint import Fingerprint
+from kalam_notebook.sql.live_filter import doubtful_part, filter_columns
+from kalam_notebook.sql.statement import quote_name
+from kalam_notebook.wire.types import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Form", "Reading", "ResultReading", "TableInfo", "TablePlan", "doorbell_sql", "plan_table"]
+
+
+class Form(Enum):
+    """How a live table follows the server."""
+
+    DIRECT = "direct"
+    DELTA = "delta"
+    RERUN = "re-run"
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """A table on the server.
+
+    Attributes:
+        columns: All its columns, the hidden ones included.
+        kind: ``user``, ``shared`` or ``stream``.
+        ttl_ms: For how long a STREAM table keeps its rows, in milliseconds; None for ever.
+    """
+
+    columns: tuple[Column, ...]
+    kind: str
+    ttl_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """How a live query over one table is held.
+
+    Attributes:
+        form: Direct or delta.
+        source: The table as it stands in SQL.
+        filter_sql: The condition, or empty.
+        columns: The columns that are held: the visible ones, the key and ``_seq``.
+        visible: Names of the columns that are shown, in order.
+        key: Name of the column whose values are unique.
+        row_names: Names of all columns of the table.
+        subscription: The statement for the socket.
+        reading: The statement that reads the columns of all rows over HTTP.
+        ttl_ms: For how long rows live; None for ever.
+    """
+
+    form: Form
+    source: str
+    filter_sql: str
+    columns: tuple[Column, ...]
+    visible: tuple[str, ...]
+    key: str
+    row_names: frozenset[str]
+    subscription: str
+    reading: str
+    ttl_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All rows of a live query over one table, at one point in time.
+
+    Attributes:
+        rows: The columns of the plan.
+        newest: A ``_seq`` up to which everything that happened to the table is in the rows.
+        is_beyond: Whether the table holds more row versions than one scan of the server reads (truth L3).
+        doubt: Why cells may not be right, for example because a flush has spoilt them; empty when nothing is known.
+        fingerprint: Of the rows, by the server, from the same scan; None when it was not asked for.
+        now_ms: The server's clock, milliseconds since 1970; 0 when it was not asked for.
+    """
+
+    rows: pa.Table
+    newest: int
+    is_beyond: bool = False
+    doubt: str = ""
+    fingerprint: Fingerprint | None = None
+    now_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResultReading:
+    """The result of any query.
+
+    Attributes:
+        columns: Its columns.
+        rows: Its rows, in order.
+        doubt: Why it may not be complete; empty when it is.
+    """
+
+    columns: tuple[Column, ...]
+    rows: pa.Table
+    doubt: str = ""
+
+
+def plan_table(query: LiveQuery, info: TableInfo) -> TablePlan:
+    """Plan a live table over one table.
+
+    Raises:
+        SubscriptionError: A column does not exist, or rows cannot be told apart.
+        ProtocolError: The server names two columns alike.
+    """
+    columns = info.columns
+    if len({column.name for column in columns}) < len(columns):
+        raise ProtocolError(f"The server names two columns of {query.table_name} alike.")
+    visible = query.visible_names(columns)
+    key = _key_of(query, info)
+    form = _form_of(query, info, key)
+    held = tuple(column for column in columns if column.name in {*visible, key, "_seq"})
+    return TablePlan(
+        form=form,
+        source=query.source,
+        filter_sql=query.filter_sql,
+        columns=held,
+        visible=visible,
+        key=key,
+        row_names=frozenset(column.name for column in columns),
+        subscription=query.subscription_sql() if form is Form.DIRECT else doorbell_sql(query.source, columns),
+        reading=query.read_sql(held),
+        ttl_ms=info.ttl_ms,
+    )
+
+
+def doorbell_sql(source: str, columns: tuple[Column, ...]) -> str:
+    """The statement for events that only have to ring: one column of every row, the key if there is one."""
+    plain = [column for column in columns if not column.name.startswith("_")]
+    chosen = next((column for column in plain if column.is_primary_key), plain[0] if plain else None)
+    return f"SELECT {quote_name(chosen.name) if chosen else '*'} FROM {source}"
+
+
+def _key_of(query: LiveQuery, info: TableInfo) -> str:
+    if all((column.name, column.type_name) != ("_seq", "BigInt") for column in info.columns):
+        reason = f"The rows of {query.table_name} have no _seq; servers from 0.7.1 on are not supported yet."
+        raise SubscriptionError("UNSUPPORTED", reason, query.sql)
+    if info.kind == "stream":
+        return "_seq"  # The primary key of a STREAM table is not unique (live reference, section 4.5).
+    keys = [column.name for column in info.columns if column.is_primary_key]
+    if len(keys) != 1:
+        reason = f"The server names no primary key of {query.table_name}, so its rows cannot be told apart."
+        raise SubscriptionError("UNSUPPORTED", reason, query.sql, "For a single answer use kalam.query(sql).")
+    return keys[0]
+
+
+def _form_of(query: LiveQuery, info: TableInfo, key: str) -> Form:
+    if not query.filter_sql:
+        return Form.DIRECT
+    if doubtful_part(query.filter_tokens, info.columns) is not None:
+        return Form.DELTA
+    # No event tells that a row has left its filter, nor that a STREAM row was deleted under one. Keys never change, and
+    # _seq only grows.
+    named = filter_columns(query.filter_tokens, info.columns)
+    is_told = info.kind != "stream" and all(name in {key, "_seq"} for name in named)
+    return Form.DIRECT if is_told else Form.DELTA

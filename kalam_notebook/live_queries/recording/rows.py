@@ -1,0 +1,188 @@
+"""The rows of a recording as they were at some moment, with their history: what a replay shows. Pure.
+
+As ``rows.store`` but driven by row numbers: what happened is known, nothing has to be decided. No clock, no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from kalam_notebook.live_queries.following.plan import Form
+from kalam_notebook.live_queries.recording.format import Changes, RecordedStep, Snapshot
+from kalam_notebook.live_queries.rows.chunks import RowChunks, runs_of
+from kalam_notebook.live_queries.rows.history import Effect, Entry, History, Step
+from kalam_notebook.live_queries.rows.store import Applied, LiveDelta
+from kalam_notebook.wire.types import Column
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+__all__ = ["ReplayedRows"]
+
+#: Changes that are remembered by number, and with their cells: as many as a live table remembers.
+_MAX_LOG, _MAX_CELLS = 50_000, 10_000
+
+#: Batches, or dead rows beyond as many as there are living ones, after which the living are copied together.
+_MAX_BATCHES, _MAX_DEAD_ROWS = 4_000, 10_000
+
+
+class ReplayedRows:
+    """The present rows of a replay.
+
+    Args:
+        snapshot: The first rows.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.version = snapshot.version
+        self._is_ordered = snapshot.origin.form is Form.RERUN
+        self._columns = snapshot.columns
+        self._schema = snapshot.rows.schema
+        self._history = History(version=self.version, max_entries=_MAX_LOG, max_cells=_MAX_CELLS)
+        self._chunks = RowChunks(self._schema)
+        # Where the cells of each row lie, by its number and in the order of the rows.
+        self._places: dict[int, int] = {}
+        # The cells of the changes that are under way, and the place of the first.
+        self._coming: Sequence[pa.RecordBatch] = ()
+        self._base = 0
+        self._table: pa.Table | None = None
+        self.load(snapshot)
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return len(self._places)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of ``arrow``."""
+        return self._schema
+
+    @property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns of ``arrow``."""
+        return self._columns
+
+    # Reading.
+
+    def arrow(self) -> pa.Table:
+        """Return all rows; the table never changes afterwards."""
+        if self._table is None:
+            firsts, lengths = runs_of(self._living_places())
+            if len(firsts) > _MAX_BATCHES:
+                self._gather()
+                firsts, lengths = runs_of(self._living_places())
+            self._table = self._chunks.slices(firsts, lengths)
+        return self._table
+
+    def delta(self, since: int) -> LiveDelta:
+        """Return what changed after a version; the whole table when that is not known, or rows may have moved."""
+        if since == self.version:
+            return LiveDelta(self.version, False, self._schema.empty_table(), (), frozenset(), (), self.num_rows)
+        changed = self._history.since(since) if since < self.version and not self._is_ordered else None
+        if changed is None:
+            return LiveDelta(self.version, True, self.arrow(), tuple(self._places), frozenset(), (), self.num_rows)
+        ids = tuple(row_id for row_id in sorted(changed) if row_id in self._places)
+        inserted = frozenset(row_id for row_id in ids if changed[row_id] is Effect.INSERTED)
+        gone = (row_id for row_id in sorted(changed) if row_id not in self._places)
+        removed = tuple(row_id for row_id in gone if changed[row_id] is not Effect.INSERTED)
+        rows = self._chunks.take([self._places[row_id] for row_id in ids])
+        return LiveDelta(self.version, False, rows, ids, inserted, removed, self.num_rows)
+
+    def steps(self, since: int) -> tuple[list[Step], bool]:
+        """What happened after a version, oldest first, and whether that is all of it."""
+        return self._history.steps(since)
+
+    # Replaying.
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Replace all rows; what happened before is forgotten.
+
+        Args:
+            snapshot: Rows of the same columns.
+        """
+        self._chunks = RowChunks(self._schema)
+        for batch in snapshot.rows.to_batches():
+            self._chunks.append(batch)
+        self._places = dict(zip(snapshot.row_ids, range(len(snapshot.row_ids)), strict=True))
+        self._coming, self._table = (), None
+        self.version = snapshot.version
+        self._history.forget(self.version)
+
+    def hold(self, changes: Changes) -> None:
+        """Take the cells of changes in, before their steps are applied one by one."""
+        self._coming = ()
+        if self._chunks.num_batches > _MAX_BATCHES or len(self._chunks) > 2 * self.num_rows + _MAX_DEAD_ROWS:
+            self._gather()
+        self._coming = changes.cells.to_batches()
+        self._append_coming()
+
+    def apply(self, step: RecordedStep) -> Applied:
+        """Take a step of the changes that are held.
+
+        Raises:
+            ValueError: It does not fit the rows.
+        """
+        if step.version <= self.version:
+            raise ValueError(f"version {step.version} comes after {self.version}")
+        entries: list[Entry] = []
+        for place, (row_id, effect, seq) in enumerate(step.rows, self._base + step.first):
+            old = self._places.get(row_id, -1)
+            if (old < 0) is not (effect is Effect.INSERTED):
+                raise ValueError(f"row {row_id} is {'not ' if old < 0 else ''}there already")
+            if effect is None:
+                continue
+            is_there = effect is Effect.INSERTED or effect is Effect.UPDATED
+            if is_there:
+                self._places[row_id] = place
+            else:
+                del self._places[row_id]
+            entries.append(Entry(row_id, effect, seq, place if is_there else -1, old))
+        if step.places:
+            self._places = {row_id: self._places[row_id] for row_id in _rearranged(list(self._places), step.places)}
+        self.version = step.version
+        self._table = None
+        if entries:
+            self._history.add(Step(step.version, step.at, step.healed, entries, self._chunks))
+        inserted = sum(entry.effect is Effect.INSERTED for entry in entries)
+        updated = sum(entry.effect is Effect.UPDATED for entry in entries)
+        return Applied(inserted, updated, len(entries) - inserted - updated)
+
+    def _living_places(self) -> np.ndarray:
+        import numpy as np
+
+        return np.fromiter(self._places.values(), np.int64, len(self._places))
+
+    def _gather(self) -> None:
+        """Copy the living rows into one batch."""
+        rows = self._chunks.take(self._living_places().tolist())
+        self._history.settle(self._schema)
+        self._chunks = RowChunks(self._schema)
+        for batch in rows.combine_chunks().to_batches():
+            self._chunks.append(batch)
+        self._places = dict(zip(self._places, range(len(self._places)), strict=True))
+        self._append_coming()
+
+    def _append_coming(self) -> None:
+        self._base = len(self._chunks)
+        for batch in self._coming:
+            self._chunks.append(batch)
+
+
+def _rearranged(order: Sequence[int], places: Mapping[int, int]) -> list[int]:
+    """Put rows where they belong; the others keep their order.
+
+    Raises:
+        ValueError: The places are not those of rows.
+    """
+    by_place = {place: row_id for row_id, place in places.items()}
+    rest = [row_id for row_id in order if row_id not in places]
+    if len(by_place) < len(places) or len(rest) + len(places) != len(order):
+        raise ValueError("two rows at one place, or the place of a row that is not there")
+    others = iter(rest)
+    found = [by_place[place] if place in by_place else next(others, -1) for place in range(len(order))]
+    if -1 in found:
+        raise ValueError("a row's place is beyond the others")
+    return found

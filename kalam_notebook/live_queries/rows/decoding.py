@@ -1,0 +1,110 @@
+"""Change messages to rows: all cells of a batch of events decoded at once, each event with its key and ``_seq``.
+
+What an event then does to the table is decided in ``rows.store``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kalam_notebook.errors import ProtocolError
+from kalam_notebook.wire.decode import decode_columns
+from kalam_notebook.wire.live import Change, Row, row_seq
+from kalam_notebook.wire.types import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["DecodedEvents", "decode_events"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedEvents:
+    """A batch of events, in the order in which they came.
+
+    Attributes:
+        keys: Value of the key column of each.
+        seqs: ``_seq`` of the new version or of the tombstone; None for a delete that does not tell.
+        offsets: The row in ``rows``; None for a delete.
+        rows: The new rows.
+        doubtful: Offsets of rows with a decimal between 0 and 1, which may be a negative one without its sign.
+    """
+
+    keys: Sequence[Hashable]
+    seqs: Sequence[int | None]
+    offsets: Sequence[int | None]
+    rows: pa.RecordBatch
+    doubtful: frozenset[int]
+
+
+def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str) -> DecodedEvents:
+    """Decode a batch of change messages.
+
+    Args:
+        changes: The messages, in the order in which they came.
+        columns: The columns that are held, with the key and ``_seq``.
+        key: Name of the key column; ``_seq`` for STREAM tables.
+
+    Raises:
+        DecodeError: A cell does not fit its column.
+        ProtocolError: A row has no ``_seq``, or a delete names no row.
+    """
+    upserts: list[Row] = []
+    deletes: list[Row] = []
+    order: list[bool] = []  # For each event whether it is a delete.
+    for change in changes:
+        is_delete = change.change_type == "delete"
+        for row in change.old_values if is_delete else change.rows:
+            # A row marked as deleted comes through filters with an OR (live reference, section 4.4).
+            gone = is_delete or bool(row.get("_deleted"))
+            order.append(gone)
+            (deletes if gone else upserts).append(row)
+    cells = [_cells(column, upserts) for column in columns]
+    batch = decode_columns(columns, cells)
+    keys: list[Hashable] = batch.column(key).to_pylist()
+    seqs: list[int | None] = batch.column("_seq").to_pylist()
+    if None in seqs:
+        names = ", ".join(sorted(upserts[seqs.index(None)]))
+        raise ProtocolError(f"The server sent a row without _seq; its columns: {names}.")
+    offsets: list[int | None] = list(range(len(upserts)))
+    if deletes:
+        gone_keys, gone_seqs = _decode_deletes(deletes, columns, key)
+        keys = _merged(order, keys, gone_keys)
+        seqs = _merged(order, seqs, gone_seqs)
+        offsets = _merged(order, offsets, [None] * len(deletes))
+    decimals = [found for column, found in zip(columns, cells, strict=True) if column.type_name == "Decimal"]
+    doubtful = [n for found in decimals for n, cell in enumerate(found) if _may_lack_sign(cell)]
+    return DecodedEvents(keys, seqs, offsets, batch, frozenset(doubtful))
+
+
+def _merged(order: Sequence[bool], upserts: Sequence[Any], deletes: Sequence[Any]) -> list[Any]:
+    kept, gone = iter(upserts), iter(deletes)
+    return [next(gone) if is_delete else next(kept) for is_delete in order]
+
+
+def _cells(column: Column, rows: Sequence[Row]) -> list[Any]:
+    # Updates leave out columns that are NULL now, and always ``_deleted`` (live reference, section 4.4).
+    missing = False if column.name == "_deleted" else None
+    name = column.name
+    return [row.get(name, missing) for row in rows]
+
+
+def _decode_deletes(rows: Sequence[Row], columns: Sequence[Column], key: str) -> tuple[list[Any], list[int | None]]:
+    cells = [row[key] if row.get(key) is not None else _stream_seq(row, key) for row in rows]
+    key_column = next(column for column in columns if column.name == key)
+    keys = decode_columns([key_column], [cells]).column(0).to_pylist()
+    return keys, [value if key == "_seq" else row_seq(row) for value, row in zip(keys, rows, strict=True)]
+
+
+def _stream_seq(row: Row, key: str) -> str:
+    """The ``_seq`` at the end of ``row_id``, which is ``<user>:<seq>``; users may have colons in their names."""
+    seq = str(row.get("row_id", "")).rpartition(":")[2]
+    if key != "_seq" or not seq.isdigit():
+        raise ProtocolError(f"The server sent a delete that names no row; its columns: {', '.join(sorted(row))}.")
+    return seq
+
+
+def _may_lack_sign(cell: object) -> bool:
+    return isinstance(cell, str) and cell.startswith("0.") and cell.strip("0.") != ""

@@ -1,0 +1,208 @@
+"""A bounded memory of what happened to the rows of a live table: which, how, and their cells before and after."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from kalam_notebook.live_queries.rows.chunks import RowChunks
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Effect", "Entries", "Entry", "History", "Step"]
+
+
+class Effect(Enum):
+    """What happened to a row."""
+
+    INSERTED = "inserted"
+    UPDATED = "updated"
+    DELETED = "deleted"
+    LEFT = "left"  # It is still there on the server, and does not match the query any more.
+    EXPIRED = "expired"  # The time of a STREAM row is over, or ``max_rows`` left no room for it.
+
+
+class Entry(NamedTuple):
+    """What happened to one row.
+
+    Attributes:
+        row_id: Its number.
+        effect: What happened.
+        seq: ``_seq`` of its new version, of the tombstone, or of the last version that was held.
+        new: Place of the new version; -1 when it is gone.
+        old: Place of the version before; -1 when there was none.
+    """
+
+    row_id: int
+    effect: Effect
+    seq: int
+    new: int
+    old: int
+
+
+class Entries(Collection[Entry]):
+    """Entries column by column: ten thousands of tuples would be looked through by every garbage collection."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._effects: list[Effect] = []
+        self._row_ids, self._seqs, self._new, self._old = array("q"), array("q"), array("q"), array("q")
+        for entry in entries:
+            self.add(*entry)
+
+    def add(self, row_id: int, effect: Effect, seq: int, new: int, old: int) -> None:
+        """Add the entry with these attributes, without making it."""
+        self._row_ids.append(row_id)
+        self._effects.append(effect)
+        self._seqs.append(seq)
+        self._new.append(new)
+        self._old.append(old)
+
+    def count(self, effect: Effect) -> int:
+        """To how many rows this happened."""
+        return self._effects.count(effect)
+
+    def __len__(self) -> int:
+        return len(self._effects)
+
+    def __contains__(self, entry: object) -> bool:
+        return any(entry == held for held in self)
+
+    def places(self) -> Iterator[int]:
+        """Where cells of them lie; -1 among them."""
+        return chain(self._new, self._old)
+
+    def move(self, moved: Mapping[int, int]) -> Entries:
+        """The same entries with their cells at other places."""
+        entries = copy(self)
+        entries._new = array("q", [moved[place] for place in self._new])
+        entries._old = array("q", [moved[place] for place in self._old])
+        return entries
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(Entry, self._row_ids, self._effects, self._seqs, self._new, self._old)
+
+
+@dataclass(slots=True)
+class Step:
+    """What happened at once, between one version of the table and the next.
+
+    Attributes:
+        version: The version that came out of it.
+        at: When it came, in seconds since 1970.
+        healed: Whether the truth lane brought it, though an event should have.
+        entries: The rows concerned.
+        chunks: Where the places lie; None when the cells have been forgotten.
+        is_settled: Whether the chunks hold nothing but remembered cells.
+    """
+
+    version: int
+    at: float
+    healed: bool
+    entries: Collection[Entry]
+    chunks: RowChunks | None
+    is_settled: bool = False
+
+
+class History:
+    """The latest steps, oldest first.
+
+    Args:
+        version: The version up to which nothing is known.
+        max_entries: How many changed rows are remembered by number.
+        max_cells: How many of them with their cells.
+    """
+
+    def __init__(self, *, version: int, max_entries: int, max_cells: int) -> None:
+        self._max_entries = max_entries
+        self._max_cells = max_cells
+        self._steps: deque[Step] = deque()
+        self._size = 0
+        self._floor = version
+
+    def add(self, step: Step) -> None:
+        """Remember one step; versions never go back."""
+        if len(step.entries) > self._max_entries:
+            self.forget(step.version)
+            return
+        if not isinstance(step.entries, Entries):
+            step.entries = Entries(step.entries)
+        self._steps.append(step)
+        self._size += len(step.entries)
+        while self._size > self._max_entries:
+            oldest = self._steps.popleft()
+            self._size -= len(oldest.entries)
+            self._floor = oldest.version
+
+    def forget(self, version: int) -> None:
+        """Drop everything up to a version."""
+        self._steps.clear()
+        self._size = 0
+        self._floor = version
+
+    def since(self, version: int) -> Mapping[int, Effect] | None:
+        """Return for each row the first thing that happened to it after a version; None when that is not known."""
+        if version < self._floor:
+            return None
+        first: dict[int, Effect] = {}
+        for step in self._newer(version):
+            for entry in reversed(list(step.entries)):
+                first[entry.row_id] = entry.effect
+        return first
+
+    def steps(self, version: int) -> tuple[list[Step], bool]:
+        """Return the steps after a version, oldest first, and whether these are all with all their cells.
+
+        They are copies: they can be read on another thread while ``settle`` moves the cells of the originals.
+        """
+        found = [replace(step) for step in self._newer(version) if step.chunks is not None]
+        found.reverse()
+        is_whole = version >= self._floor and len(found) == sum(1 for _ in self._newer(version))
+        return found, is_whole
+
+    def _newer(self, version: int) -> Iterator[Step]:
+        for step in reversed(self._steps):
+            if step.version <= version:
+                return
+            yield step
+
+    def settle(self, schema: pa.Schema) -> None:
+        """Copy the cells that are remembered out of chunks that are going to be given up."""
+        left = self._max_cells
+        moving: list[Step] = []
+        for step in reversed(self._steps):
+            if step.chunks is None or len(step.entries) > left:
+                left = 0
+                step.chunks = None
+            else:
+                left -= len(step.entries)
+                if not step.is_settled:
+                    moving.append(step)
+        chunks = RowChunks(schema)
+        for old, steps in _by_chunks(moving):
+            found = [(step, step.entries) for step in steps if isinstance(step.entries, Entries)]
+            places = sorted(set(chain.from_iterable(entries.places() for _, entries in found)) - {-1})
+            moved = {-1: -1} | dict(zip(places, range(len(chunks), len(chunks) + len(places)), strict=True))
+            for batch in old.take(places).combine_chunks().to_batches():
+                chunks.append(batch)
+            for step, entries in found:
+                step.entries = entries.move(moved)
+                step.chunks, step.is_settled = chunks, True
+
+    def __len__(self) -> int:
+        return self._size
+
+
+def _by_chunks(steps: Sequence[Step]) -> Iterator[tuple[RowChunks, list[Step]]]:
+    grouped: dict[int, list[Step]] = {}
+    for step in steps:
+        grouped.setdefault(id(step.chunks), []).append(step)
+    for group in grouped.values():
+        assert group[0].chunks is not None
+        yield group[0].chunks, group

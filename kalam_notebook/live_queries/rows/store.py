@@ -1,0 +1,491 @@
+"""The rows of one live query by key, the newest ``_seq`` wins.
+
+The rules (live reference, section 9.6), for one key:
+
+- a row is taken when its ``_seq`` is greater than the one held and greater than that of a remembered delete;
+- a delete is taken when its ``_seq`` is not smaller than the one held; it is remembered, so that a late row does not
+  come back. At equal ``_seq`` the delete wins: newer servers tell with the old ``_seq`` that a row left the filter;
+- an update is the whole new row, and a column missing in it is NULL;
+- the delete of a STREAM row names it by ``row_id``, whose end is its ``_seq``.
+
+So the result does not depend on the order in which events and deltas come, nor on how often. A complete reading
+replaces everything at once. Every row has a number, ``row_id``, from its first appearance to its end, and keeps its
+place among the others.
+
+The rows themselves are in ``rows.slots``. No clock, no lock: whoever shares a store between
+threads holds a lock around each call.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from kalam_notebook.errors import ProtocolError
+from kalam_notebook.live_queries.rows.chunks import RowChunks
+from kalam_notebook.live_queries.rows.comparison import Comparison, Versions
+from kalam_notebook.live_queries.rows.decoding import decode_events
+from kalam_notebook.live_queries.rows.fingerprint import Delta, Fingerprint, fingerprint_of
+from kalam_notebook.live_queries.rows.history import Effect, Entries, Entry, History, Step
+from kalam_notebook.live_queries.rows.slots import Slots
+from kalam_notebook.live_queries.rows.values import comparable
+from kalam_notebook.wire.live import Change
+from kalam_notebook.wire.types import Column, arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Applied", "KeyedStore", "LiveDelta"]
+
+#: Changes that can be told apart by version; a view that is further behind gets the whole table.
+_MAX_LOG = 50_000
+
+#: Changes whose cells are remembered, before and after.
+_MAX_CELLS = 10_000
+
+#: Deletes that are remembered. Events come at most seconds late, so this is for memory only.
+_MAX_TOMBSTONES = 100_000
+
+#: Outdated entries beside those of the rows that are kept, until they are put away.
+_MAX_OUTDATED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDelta:
+    """What changed in a live table between two of its versions.
+
+    Attributes:
+        version: The table's version after this delta.
+        reset: Whether ``rows`` is the whole table and replaces everything.
+        rows: Inserted and updated rows with all visible columns, in the order of their numbers.
+        row_ids: The stable number of each row of ``rows``.
+        inserted: The numbers that are new; empty on a reset.
+        removed: The numbers that are gone.
+        num_rows: How many rows the table has now.
+    """
+
+    version: int
+    reset: bool
+    rows: pa.Table
+    row_ids: tuple[int, ...]
+    inserted: frozenset[int]
+    removed: tuple[int, ...]
+    num_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How many rows were inserted, updated and removed; late and repeated events do not count."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.inserted + self.updated + self.deleted
+
+
+class KeyedStore:
+    """The present rows, their history for a while, and the rules above.
+
+    Args:
+        columns: The columns that are held: the visible ones, the key and ``_seq``.
+        key: Name of the column whose values are unique; ``_seq`` for STREAM tables.
+        visible: Names of the columns that ``arrow`` and ``delta`` give, in order.
+        max_rows: How many rows are kept, those with the greatest ``_seq``; None for all. Older ones come back when they
+            change.
+        version: Version of the empty store.
+        next_row_id: Number of the first row.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        key: str,
+        visible: Sequence[str],
+        max_rows: int | None = None,
+        version: int = 0,
+        next_row_id: int = 0,
+    ) -> None:
+        self.columns = tuple(columns)
+        self.key = key
+        self.version = version
+        self.last_seq = 0
+        #: Rows up to this ``_seq`` may be missing, because ``max_rows`` left no room for them.
+        self.floor = 0
+        self._schema = arrow_schema(self.columns)
+        self._visible = list(visible)
+        self._max_rows = max_rows
+        self._history = History(version=version, max_entries=_MAX_LOG, max_cells=_MAX_CELLS)
+        self._slots = Slots(
+            self._schema,
+            visible=visible,
+            next_row_id=next_row_id,
+            on_gather=lambda: self._history.settle(self._schema),
+        )
+        self._was_read = False
+        self._tombstones: dict[Hashable, int] = {}
+        # Since the last version.
+        self._happened = Entries()
+        # Rows whose decimals may have lost their sign on the socket (truth L5), until they are read over HTTP.
+        self._doubtful: set[Hashable] = set()
+        # The rows by ``_seq``, oldest first, with outdated entries among them; kept only with a limit.
+        self._by_seq: list[tuple[int, Hashable]] = []
+        # With what was held when a check asked.
+        self._comparison = Comparison(Fingerprint())
+        self._comparison.end()
+
+    @property
+    def next_row_id(self) -> int:
+        """The number of the next row."""
+        return self._slots.next_row_id
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return len(self._slots)
+
+    @property
+    def has_doubtful_decimals(self) -> bool:
+        """Whether a row came by event with a decimal between 0 and 1, which may be a negative one without its sign."""
+        return bool(self._doubtful)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of the visible columns."""
+        import pyarrow as pa
+
+        return pa.schema([self._schema.field(name) for name in self._visible])
+
+    @property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns of ``arrow``, as the server announced them."""
+        by_name = {column.name: column for column in self.columns}
+        return tuple(by_name[name] for name in self._visible)
+
+    # Reading.
+
+    def arrow(self) -> pa.Table:
+        """Return the visible columns of all rows, in the order of their numbers; the table never changes afterwards."""
+        return self._slots.table()
+
+    def delta(self, since: int) -> LiveDelta:
+        """Return what changed after a version; the whole table when that is not known (any more)."""
+        changed = self._history.since(since) if since <= self.version else None
+        if changed is None:
+            ids = tuple(self._slots.living(self._slots.row_ids).tolist())
+            return LiveDelta(self.version, True, self.arrow(), ids, frozenset(), (), self.num_rows)
+        wanted = sorted(changed)
+        slots = self._slots.find_numbers(wanted)
+        held = [(row_id, slot) for row_id, slot in zip(wanted, slots, strict=True) if slot >= 0]
+        rows = self._slots.chunks.take([self._slots.places[slot] for _, slot in held]).select(self._visible)
+        ids = tuple(row_id for row_id, _ in held)
+        inserted = frozenset(row_id for row_id in ids if changed[row_id] is Effect.INSERTED)
+        gone = (row_id for row_id, slot in zip(wanted, slots, strict=True) if slot < 0)
+        removed = tuple(row_id for row_id in gone if changed[row_id] is not Effect.INSERTED)
+        return LiveDelta(self.version, False, rows, ids, inserted, removed, self.num_rows)
+
+    def steps(self, since: int) -> tuple[list[Step], bool]:
+        """What happened after a version, oldest first, and whether that is all of it."""
+        return self._history.steps(since)
+
+    def fingerprint(self, after: int = 0) -> Fingerprint:
+        """The fingerprint of the rows with a greater ``_seq`` (truth R5)."""
+        seqs = self._slots.living(self._slots.seqs)
+        return fingerprint_of(seqs[seqs > after] if after else seqs)
+
+    def oldest_seq(self) -> int | None:
+        """The smallest ``_seq`` held; None without rows. For STREAM tables, whose rows are in that order."""
+        seqs = self._slots.living(self._slots.seqs)
+        return int(seqs.min()) if len(seqs) else None
+
+    # Events.
+
+    def apply(self, changes: Sequence[Change], *, at: float = 0.0) -> Applied:
+        """Take events in; they may be late, repeated or out of order.
+
+        Args:
+            changes: The events.
+            at: When they came, in seconds since 1970; for the history.
+
+        Raises:
+            DecodeError: A cell does not fit its column.
+            ProtocolError: A row has no ``_seq``, or a delete names no row.
+        """
+        decoded = decode_events(changes, self.columns, self.key)
+        start = self._slots.chunks.append(decoded.rows)
+        for key, seq, offset in zip(decoded.keys, decoded.seqs, decoded.offsets, strict=True):
+            if offset is None:
+                self._delete(key, seq, Effect.DELETED)
+            elif self._upsert(key, seq or 0, start + offset) and offset in decoded.doubtful:
+                self._doubtful.add(key)
+        self.last_seq = max([self.last_seq, *filter(None, decoded.seqs)])
+        return self._commit(at=at, healed=False)
+
+    # Checks.
+
+    def ask(self, after: int = 0) -> None:
+        """Note the moment before a check asks the server.
+
+        Args:
+            after: Rows up to this ``_seq`` are left out of the comparison, as they are in the server's fingerprint.
+        """
+        self._comparison = Comparison(self.fingerprint(after))
+
+    def answer(
+        self, delta: Delta, *, after: int = 0, at: float = 0.0, healed: bool = True
+    ) -> tuple[Applied, Fingerprint]:
+        """Take a delta in, which was asked for at ``ask``.
+
+        Args:
+            delta: What the server told.
+            after: As at ``ask``.
+            at: When it came, in seconds since 1970.
+            healed: Whether events should have told it already.
+
+        Returns:
+            What it changed, and the fingerprint that the table had at the delta's point in time if it was right
+            before: to be compared with ``delta.fingerprint``.
+        """
+        versions = Versions.of(delta)
+        for key in versions.newest:
+            # A row that had gone is there again with its old version: it matches again, or a flush has forgotten the
+            # delete (truth L27). No event since contradicts the server.
+            if not self._comparison.is_touched(key):
+                self._tombstones.pop(key, None)
+        held = self._comparison.compare(versions, self._slots.seq_of, after)
+
+        start = self._slots.append(self._conform(delta.rows))
+        # The server tells them in no order; new rows get their numbers in the order of writing.
+        for key, seq in sorted(versions.newest.items(), key=itemgetter(1)):
+            offset = versions.offsets.get(seq)
+            if offset is None:
+                self._delete(key, seq, Effect.DELETED if seq in versions.deleted else Effect.LEFT)
+            elif not self._upsert(key, seq, start + offset):
+                self._mend(key, seq, start + offset)
+        self.last_seq = max([self.last_seq, *versions.newest.values()])
+        return self._commit(at=at, healed=healed), held
+
+    def lacks(self, delta: Delta, *, before: int) -> bool:
+        """Whether a delta tells of versions that are not held, though events of them should have come.
+
+        Args:
+            delta: What the server told.
+            before: Versions from this ``_seq`` on may still be on their way.
+        """
+        versions = Versions.of(delta)
+        late = ((key, seq) for key, seq in versions.newest.items() if self.floor < seq < before)
+        for key, seq in late:
+            held, is_delete = self._slots.seq_of(key), seq in versions.deleted
+            if held is not None and (held < seq or (held == seq and is_delete)):
+                return True
+            if held is None and not is_delete and self._tombstones.get(key, -1) < seq:
+                return True
+        return False
+
+    def answered(self) -> None:
+        """End what ``ask`` began."""
+        self._comparison.end()
+
+    def _mend(self, key: Hashable, seq: int, position: int) -> None:
+        """Replace the cells of a version that an event may have brought with a decimal without its sign."""
+        slot = self._slots.find(key)
+        if slot is None or key not in self._doubtful or self._slots.seqs[slot] != seq:
+            return
+        self._doubtful.discard(key)
+        old = self._slots.places[slot]
+        both = self._slots.chunks.take([old, position])
+        if any(before != after for before, after in map(comparable, both.columns)):
+            self._slots.replace(slot, seq, position)
+            self._happened.add(self._slots.row_ids[slot], Effect.UPDATED, seq, position, old)
+
+    def expire(self, before: int, *, at: float = 0.0) -> Applied:
+        """Drop the rows of a STREAM table whose ``_seq`` is smaller: their time is over."""
+        for key, slot in list(self._slots):
+            if self._slots.seqs[slot] < before:
+                self._delete(key, self._slots.seqs[slot], Effect.EXPIRED)
+        return self._commit(at=at, healed=False)
+
+    # A complete reading.
+
+    def load(self, table: pa.Table, *, at: float = 0.0, healed: bool = True) -> Applied:
+        """Replace all rows by a complete reading; rows that are still there keep their numbers.
+
+        Args:
+            table: The columns of the store, in any order of rows.
+            at: When it came, in seconds since 1970.
+            healed: Whether events should have told the differences already.
+
+        Raises:
+            pyarrow.ArrowInvalid: A column cannot be held in its type.
+            ProtocolError: A row has no ``_seq``.
+        """
+        rows = self._newest_of_each(self._conform(table))
+        keys, seqs = rows.column(self.key).to_pylist(), rows.column("_seq").to_pylist()
+        old = self._slots
+        before = {key: (old.row_ids[slot], old.seqs[slot], old.places[slot]) for key, slot in old}
+        old_chunks = old.chunks
+        self._slots.load(rows, keys, seqs)
+        self._by_seq = list(zip(seqs, keys, strict=True)) if self._max_rows is not None else []
+        for key in self._tombstones.keys() & set(keys):
+            del self._tombstones[key]
+        self.last_seq = max([self.last_seq, *seqs[-1:]])
+        self._comparison.end()
+
+        applied = self._log_reading(before, old_chunks, at=at, healed=healed)
+        self._was_read = True
+        self._doubtful.clear()
+        return applied
+
+    def _conform(self, table: pa.Table) -> pa.Table:
+        import pyarrow as pa
+
+        table = table.select(self._schema.names)
+        if table.column("_seq").null_count:
+            raise ProtocolError("The server sent rows without a _seq.")
+        if table.schema.types != self._schema.types:
+            return table.cast(self._schema)
+        return pa.Table.from_arrays(table.columns, schema=self._schema)
+
+    def _newest_of_each(self, table: pa.Table) -> pa.Table:
+        """The rows in the order of ``_seq``, one for each key, at most ``max_rows``."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = table.take(pc.sort_indices(table.column("_seq")))
+        last = dict(zip(table.column(self.key).to_pylist(), range(table.num_rows), strict=True))
+        if len(last) < table.num_rows:
+            table = table.take(pa.array(sorted(last.values()), pa.int64()))
+        self.floor = 0
+        if self._max_rows is not None and table.num_rows > self._max_rows:
+            self.floor = table.column("_seq")[table.num_rows - self._max_rows - 1].as_py()
+            table = table.slice(table.num_rows - self._max_rows)
+        return table
+
+    def _log_reading(
+        self, before: dict[Hashable, tuple[int, int, int]], old_chunks: RowChunks, *, at: float, healed: bool
+    ) -> Applied:
+        """Remember the difference between the rows before and after a reading, as far as the history reaches."""
+        rows = self._slots
+        if not before:
+            if len(rows) or not self._was_read:
+                self.version += 1
+                self._history.forget(self.version)
+            return Applied(inserted=len(rows))
+
+        entries: list[Entry] = []
+        for key, (row_id, seq, place) in before.items():
+            slot = rows.find(key)
+            if slot is None:
+                entries.append(Entry(row_id, Effect.DELETED, seq, -1, place))
+            elif rows.seqs[slot] != seq or key in self._doubtful:
+                entries.append(Entry(row_id, Effect.UPDATED, rows.seqs[slot], rows.places[slot], place))
+        entries += [
+            Entry(rows.row_ids[slot], Effect.INSERTED, rows.seqs[slot], rows.places[slot], -1)
+            for key, slot in rows
+            if key not in before
+        ]
+        self._history.settle(self._schema)
+        chunks = None
+        if len(entries) <= _MAX_CELLS:
+            # The old cells lie in other chunks than the new ones; the history wants them in the same.
+            chunks = RowChunks(self._schema)
+            new = _copied(chunks, rows.chunks, [entry.new for entry in entries])
+            old = _copied(chunks, old_chunks, [entry.old for entry in entries])
+            entries = [entry._replace(new=a, old=b) for entry, a, b in zip(entries, new, old, strict=True)]
+        happened = Entries(entries)
+        if entries:
+            self.version += 1
+            self._history.add(Step(self.version, at, healed, happened, chunks))
+        return _count(happened)
+
+    # One row.
+
+    def _upsert(self, key: Hashable, seq: int, position: int) -> bool:
+        """Take a row; return whether it is newer than what is held."""
+        rows = self._slots
+        slot = rows.find(key)
+        if slot is None:
+            if seq <= max(self.floor, self._tombstones.get(key, -1)):
+                return False
+            self._comparison.touch(key, None)
+            self._tombstones.pop(key, None)
+            self._happened.add(rows.add(key, seq, position), Effect.INSERTED, seq, position, -1)
+        else:
+            held = rows.seqs[slot]
+            if seq <= held:
+                return False
+            self._comparison.touch(key, held)
+            self._happened.add(rows.row_ids[slot], Effect.UPDATED, seq, position, rows.places[slot])
+            rows.replace(slot, seq, position)
+            self._doubtful.discard(key)
+
+        if self._max_rows is not None:
+            heapq.heappush(self._by_seq, (seq, key))
+        return True
+
+    def _delete(self, key: Hashable, seq: int | None, effect: Effect) -> None:
+        held = self._slots.seq_of(key)
+        tombstone = (-1 if held is None else held) if seq is None else seq
+        if tombstone < max(-1 if held is None else held, self._tombstones.get(key, 0)):
+            return
+
+        self._tombstones[key] = tombstone
+        if len(self._tombstones) > _MAX_TOMBSTONES:
+            del self._tombstones[next(iter(self._tombstones))]
+        self._comparison.touch(key, held)
+        if held is not None:
+            self._remove(key, tombstone, effect)
+
+    def _remove(self, key: Hashable, seq: int, effect: Effect) -> None:
+        slot = self._slots.find(key)
+        assert slot is not None
+        self._happened.add(self._slots.row_ids[slot], effect, seq, -1, self._slots.places[slot])
+        self._slots.remove(key)
+        self._doubtful.discard(key)
+
+    # Housekeeping.
+
+    def _commit(self, *, at: float, healed: bool) -> Applied:
+        """Make one version of what happened."""
+        applied = Applied()
+        if self._happened:
+            self._drop_oldest()
+            happened, self._happened = self._happened, Entries()
+            self.version += 1
+            self._history.add(Step(self.version, at, healed, happened, self._slots.chunks))
+            applied = _count(happened)
+
+        self._slots.gather_if_scattered()
+        if len(self._by_seq) > 2 * self.num_rows + _MAX_OUTDATED:
+            self._by_seq = [(self._slots.seqs[slot], key) for key, slot in self._slots]
+            heapq.heapify(self._by_seq)
+        return applied
+
+    def _drop_oldest(self) -> None:
+        while self._max_rows is not None and len(self._slots) > self._max_rows:
+            seq, key = heapq.heappop(self._by_seq)
+            if self._slots.seq_of(key) == seq:
+                self.floor = max(self.floor, seq)
+                self._comparison.touch(key, seq)
+                self._remove(key, seq, Effect.EXPIRED)
+
+
+def _count(entries: Entries) -> Applied:
+    inserted, updated = entries.count(Effect.INSERTED), entries.count(Effect.UPDATED)
+    return Applied(inserted, updated, len(entries) - inserted - updated)
+
+
+def _copied(to: RowChunks, source: RowChunks, places: Sequence[int]) -> list[int]:
+    """Copy rows and return their new places; -1 stays."""
+    wanted = [place for place in places if place >= 0]
+    numbers = iter(range(len(to), len(to) + len(wanted)))
+    for batch in source.take(wanted).combine_chunks().to_batches():
+        to.append(batch)
+    return [next(numbers) if place >= 0 else -1 for place in places]

@@ -1,0 +1,572 @@
+"""``LiveTable``: what ``kalam.live()`` returns, a table that follows the server and proves that it does.
+
+It subscribes first and reads the rows over HTTP after that, because a snapshot from the socket may lack rows (truth
+L12). The work is done in ``following.follower``; the widget is in ``notebook`` and reads ``delta``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from kalam_notebook.callers import short_interrupts
+from kalam_notebook.errors import (
+    ConfigError,
+    KalamError,
+    LiveError,
+    NotIterableError,
+    RequestTimeoutError,
+    SubscriptionError,
+)
+from kalam_notebook.live_queries.display import display
+from kalam_notebook.live_queries.following.callbacks import Callbacks
+from kalam_notebook.live_queries.following.counters import LiveStats
+from kalam_notebook.live_queries.following.engine import Engine, Rows, RowSource
+from kalam_notebook.live_queries.following.followed import Followed
+from kalam_notebook.live_queries.following.follower import Follower
+from kalam_notebook.live_queries.following.keyed import KeyedEngine
+from kalam_notebook.live_queries.following.patience import patiently
+from kalam_notebook.live_queries.following.plan import Form
+from kalam_notebook.live_queries.following.query import parse_live_query
+from kalam_notebook.live_queries.following.rerun import parse_rerun_query
+from kalam_notebook.live_queries.following.rerunning import RerunEngine
+from kalam_notebook.live_queries.following.schedule import Rhythm
+from kalam_notebook.live_queries.recording.recorder import LiveRecorder
+from kalam_notebook.live_queries.rows.changes import change_table
+from kalam_notebook.live_queries.rows.fingerprint import Proof
+from kalam_notebook.live_queries.rows.store import LiveDelta
+from kalam_notebook.live_queries.threads import call_in_thread
+from kalam_notebook.sql.live_filter import has_sub_query
+from kalam_notebook.sql.tables import bound_table
+from kalam_notebook.wire.arguments import check_number
+from kalam_notebook.wire.types import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from kalam_notebook.live_queries.connection.socket import LiveSocket
+    from kalam_notebook.live_queries.following.pool import Lane
+    from kalam_notebook.live_queries.rows.history import Step
+
+__all__ = ["LiveBatches", "LiveChanges", "LiveDelta", "LiveSource", "LiveStats", "LiveTable", "Proof"]
+
+#: Seconds in which a server that cannot be reached may come back while a live table begins.
+_PATIENCE = 10.0
+
+#: How often the server is asked. Where events only ring, nothing is shown before a question has been answered.
+_RHYTHMS = {
+    Form.DIRECT: Rhythm(),
+    Form.DELTA: Rhythm(settle=0.0, rest=100.0, longest=1.5),
+    Form.RERUN: Rhythm(settle=0.02, gap=0.5, rest=20.0),
+}
+
+_NO_ITERATOR = (
+    "A live table cannot be looped over.\n"
+    "Type live.df(), live.polars() or live.arrow() for its rows, live.batches() for its changes."
+)
+
+
+class LiveSource(RowSource, Protocol):
+    """What a live table needs of a client; all calls but the first may block and raise ``KalamError``."""
+
+    def websocket_url(self) -> str:
+        """``ws(s)://host/v1/ws``."""
+        ...
+
+    def access_token(self, *, renew: bool = False) -> str:
+        """A token; with ``renew`` one other than the last, which was refused."""
+        ...
+
+
+class View(Protocol):
+    """What shows a live table somewhere, such as in a cell."""
+
+    def freeze(self) -> None:
+        """Show the rows of now and no later ones; on return this is done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChanges:
+    """What happened to a live table between two looks at it.
+
+    Attributes:
+        version: The table's version after it.
+        table: A row for each change, as ``LiveTable.changes`` tells them.
+        is_whole: Whether these are all changes. Otherwise there were more than are remembered: look at the table
+            itself.
+    """
+
+    version: int
+    table: pa.Table
+    is_whole: bool
+
+    def __repr__(self) -> str:
+        return f"<LiveChanges {self.table.num_rows:,} changes{'' if self.is_whole else ', not all'}>"
+
+    def df(self) -> pd.DataFrame:
+        """Return the changes as a DataFrame."""
+        from kalam_notebook.results.frames import to_pandas
+
+        return to_pandas(self.table)
+
+
+@short_interrupts
+class LiveBatches:
+    """The changes of a live table from now on, batch by batch, until it is closed.
+
+    ``next`` waits for the next batch; ``async for`` does so without blocking the event loop. What an ``await`` that was
+    cancelled waited for comes with the next one.
+
+    Args:
+        table: The live table.
+
+    Raises:
+        KalamError: The table stopped.
+    """
+
+    def __init__(self, table: LiveTable) -> None:
+        self._table = table
+        self._version = table.version
+
+    def __iter__(self) -> LiveBatches:
+        return self
+
+    def __next__(self) -> LiveChanges:
+        batch = self._table._wait_for_changes(self._version)
+        if batch is None:
+            raise StopIteration
+        self._version = batch.version
+        return batch
+
+    def __aiter__(self) -> LiveBatches:
+        return self
+
+    async def __anext__(self) -> LiveChanges:
+        batch = await call_in_thread(lambda: self._table._wait_for_changes(self._version))
+        if batch is None:
+            raise StopAsyncIteration
+        self._version = batch.version
+        return batch
+
+    def __repr__(self) -> str:
+        return f"<LiveBatches of {self._table!r}>"
+
+
+@short_interrupts
+class LiveTable:
+    """The result of a query, kept equal to the server's while your cell computes.
+
+    Made by ``kalam.live(sql)`` and complete when that returns. Changes come in two ways: as events, within
+    milliseconds, and by asking the server what is true, a moment after events and every half minute, which also
+    repairs what the server did not tell: it drops events, and tells nothing of rows that leave a filter. ``verify``
+    asks now and returns the proof.
+
+    ``form`` tells how it follows: ``direct`` (events are applied as they come), ``delta`` (events only ring, then the
+    changed rows are fetched: for filters that the server does not evaluate for events), or ``re-run`` (any other
+    query: it is run again when one of its tables has changed, at most twice a second).
+
+    Close it when it is no longer needed; a user may have ten live queries at a time by default. All methods may be
+    called from any thread.
+
+    Args:
+        sql: A SELECT.
+        source: Reads rows and tokens.
+        socket: The client's connection for live queries.
+        lane: The client's threads for asking the server.
+        key: For the form ``re-run`` the columns that tell rows apart; None to find them.
+        max_rows: How many rows are kept, those with the newest changes; None for all.
+        timeout: Seconds until the server has to acknowledge the query. Reading the rows has the client's own timeout.
+        rhythm: How often the server is asked; None for the usual.
+        given: The query as the reader wrote it, if that is not ``sql``: with ``$1`` instead of the values, which do not
+            belong into what is saved.
+
+    Raises:
+        SubscriptionError: The query cannot be followed, or the server refuses it.
+        ConnectError: There is no live connection within ``timeout``.
+        KalamError: The rows cannot be read.
+    """
+
+    _is_open = False
+
+    def __init__(
+        self,
+        sql: str,
+        *,
+        source: LiveSource,
+        socket: LiveSocket,
+        lane: Lane,
+        key: str | Sequence[str] | None = None,
+        max_rows: int | None = None,
+        timeout: float = 20.0,
+        rhythm: Rhythm | None = None,
+        given: str | None = None,
+    ) -> None:
+        if max_rows is not None:
+            check_number("max_rows", max_rows)
+        named = [key] if isinstance(key, str) else key
+        if named is not None and not (isinstance(named, Sequence) and all(isinstance(name, str) for name in named)):
+            raise ConfigError(f"key is the name of a column or a list of such, not {key!r}.")
+        engine, bind = patiently(
+            lambda: _engine_for(sql, source, key=named, max_rows=max_rows), seconds=min(timeout, _PATIENCE)
+        )
+        rhythm = rhythm or _RHYTHMS[engine.form]
+        follower = Follower(engine, source=source, lane=lane, rhythm=rhythm, budget=lane.budget)
+        try:
+            follower.start(socket, timeout=timeout)
+        except BaseException:
+            follower.close()
+            raise
+        self._show(follower, sql=given or sql, bind=bind)
+
+    @classmethod
+    def over(cls, followed: Followed, *, sql: str) -> LiveTable:
+        """Make a live table of rows that are there already, whoever keeps them.
+
+        Args:
+            followed: Keeps them; it is closed with the table.
+            sql: The query whose result they are.
+        """
+        table = cls.__new__(cls)
+        table._show(followed, sql=sql, bind=None)
+        return table
+
+    def _show(self, followed: Followed, *, sql: str, bind: tuple[str, str] | None) -> None:
+        self._follower = followed
+        self._sql = sql
+        self._bind = bind
+        self._callbacks = Callbacks(self, bell=followed.bell, is_over=lambda: followed.is_over)
+        self._recorders: list[LiveRecorder] = []
+        self._views: weakref.WeakSet[View] = weakref.WeakSet()
+        self._is_open = True
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        return f"<LiveTable {self._follower.table_name}, {self.num_rows:,} rows, {self.status}>"
+
+    def __enter__(self) -> LiveTable:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._is_open and not self._follower.is_over and not self._follower.is_forked:
+            text = f"{self!r} was not closed. Call close(), or use it in a with block."
+            self.close()
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
+
+    def _ipython_display_(self) -> None:
+        display(self)
+
+    # What it is.
+
+    @property
+    def sql(self) -> str:
+        """The query as given, with ``$1`` where it has parameters."""
+        return self._sql
+
+    @property
+    def form(self) -> str:
+        """How it follows the server: ``direct``, ``delta`` or ``re-run``."""
+        return self._follower.form.value
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of ``arrow()``."""
+        return self._follower.look(lambda rows: rows.schema)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The visible columns as the server announced them, in order."""
+        return self._follower.look(lambda rows: rows.shown)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns whose values tell rows apart; ``_seq`` for STREAM tables, empty for all columns together."""
+        return self._follower.key
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether it shows a recording (``kalam.replay``) and not a server."""
+        return self._follower.is_replay
+
+    @property
+    def status(self) -> str:
+        """``connecting``, ``catching up``, ``live``, ``paused``, ``reconnecting in 3 s``, or ``stopped: …``.
+
+        A recording is ``replaying``.
+        """
+        return self._follower.status
+
+    @property
+    def error(self) -> KalamError | None:
+        """Why it stopped; None while it follows, and when it was closed."""
+        return self._follower.error
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed; a table that stopped by itself is not."""
+        return self._is_closed
+
+    @property
+    def notice(self) -> str | None:
+        """What the table may not show rightly, why, and what to do; None when nothing is known."""
+        return "\n".join(self._follower.notices) or None
+
+    # What it holds.
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return self._follower.num_rows
+
+    @property
+    def version(self) -> int:
+        """A number that grows with each change of the rows."""
+        return self._follower.look(lambda rows: rows.version)
+
+    @property
+    def stats(self) -> LiveStats:
+        """Counters since the start, and when it was last proved equal to the server."""
+        return self._follower.stats()
+
+    def arrow(self) -> pa.Table:
+        """Return all rows as of now, at one point in time. The table does not change afterwards."""
+        return self._follower.look(lambda rows: rows.arrow())
+
+    def df(self) -> pd.DataFrame:
+        """Return all rows as of now as a DataFrame, with the types of ``kalam.query``."""
+        from kalam_notebook.results.frames import to_pandas
+
+        return to_pandas(self.arrow(), bind=self._bind)
+
+    def polars(self) -> pl.DataFrame:
+        """Return all rows as of now as a polars frame.
+
+        Raises:
+            MissingDependencyError: polars is not installed.
+        """
+        from kalam_notebook.results.frames import to_polars
+
+        return to_polars(self.arrow())
+
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Give ``arrow()`` to any library that takes Arrow streams, for example ``polars.DataFrame(live)``."""
+        from kalam_notebook.results.frames import unsliced
+
+        return unsliced(self.arrow()).__arrow_c_stream__(requested_schema)
+
+    def delta(self, since: int) -> LiveDelta:
+        """Return what changed since a version.
+
+        Args:
+            since: A former ``version``; -1 for the whole table. A version that is not known any more gives the whole
+                table too.
+        """
+        return self._follower.look(lambda rows: rows.delta(since))
+
+    def changes(self, *, last: int | None = None) -> pd.DataFrame:
+        """Return what happened lately, a row for each change, oldest first.
+
+        Args:
+            last: How many changes; None for all that are remembered, some ten thousand.
+
+        Returns:
+            A frame with ``_change`` (``inserted``, ``updated``, ``deleted``, ``left`` for rows that do not match the
+            query any more, ``expired``), ``_healed`` (whether no event had told it), ``_at``, ``_seq``, ``_changed``
+            (the names of updated columns), the columns of the table after the change, and ``_old``, those before it.
+        """
+        from kalam_notebook.results.frames import to_pandas
+
+        return to_pandas(self._changes_since(-1, last=last).table)
+
+    def _changes_since(self, version: int, *, last: int | None = None) -> LiveChanges:
+        def look(rows: Rows) -> tuple[int, list[Step], bool, pa.Schema]:
+            return rows.version, *rows.steps(version), rows.schema
+
+        now, steps, is_whole, schema = self._follower.look(look)
+        return LiveChanges(now, change_table(steps, schema, last=last), is_whole)
+
+    def _wait_for_changes(self, version: int) -> LiveChanges | None:
+        """Wait until something has changed since a version; None when the table was closed."""
+        while True:
+            # Asked before the rows are looked at: what came until the end counts.
+            seen, is_over = self._follower.bell.count, self._follower.is_over
+            changes = self._changes_since(version)
+            if changes.version != version:
+                return changes
+            if is_over:
+                if self._follower.error is not None:
+                    raise self._follower.error
+                return None
+            self._follower.bell.wait_beyond(seen)
+
+    # The truth.
+
+    def verify(self, *, timeout: float = 30.0) -> Proof:
+        """Ask the server now whether the rows are its own; repair what is not, and return the proof.
+
+        Args:
+            timeout: Seconds to wait.
+
+        Returns:
+            The proof, which is true when the rows were proved equal to the server's; ``print`` it to see how.
+
+        Raises:
+            RequestTimeoutError: No answer in time; also a TimeoutError.
+            KalamError: The table stopped, or was closed or paused.
+        """
+        self._check_not_paused()
+        return self._follower.verify(timeout=timeout)
+
+    def refresh(self, *, timeout: float = 120.0) -> Proof:
+        """Read everything anew and swap it in at once; otherwise as ``verify``.
+
+        Args:
+            timeout: Seconds it may take.
+
+        Returns:
+            The proof; see ``verify``.
+        """
+        self._check_not_paused()
+        return self._follower.verify(timeout=timeout, reread=True)
+
+    def pause(self) -> None:
+        """Let the rows stay as they are until ``resume``."""
+        self._follower.pause()
+
+    def resume(self) -> None:
+        """Follow again; what happened in the meantime is fetched at once."""
+        self._follower.resume()
+
+    def _check_not_paused(self) -> None:
+        if self._follower.is_paused:
+            raise LiveError("The live table is paused. Call resume() first.")
+
+    def record(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> LiveRecorder:
+        """Write the rows and what happens to them from now on into a file, until it is closed or this table is.
+
+        ``kalam.replay`` plays it. It is an Arrow IPC stream, so other programs read it too. A thread of its own writes:
+        the table does not wait for the disk.
+
+        Args:
+            path: The file, ``x.arrows`` by custom.
+            overwrite: Whether a file that is there is replaced.
+
+        Returns:
+            What ends the recording: ``close`` it, or use it in a with block.
+
+        Raises:
+            RecordingError: The file exists, or cannot be written.
+            KalamError: The table stopped, or was closed.
+        """
+        self._follower.raise_if_over()
+        recorder = LiveRecorder(self._follower, sql=self._sql, path=Path(path).expanduser(), overwrite=overwrite)
+        self._recorders = [other for other in self._recorders if other.is_recording] + [recorder]
+        return recorder
+
+    # Waiting.
+
+    def on_change(self, callback: Callable[[LiveTable], object]) -> Callable[[], None]:
+        """Have a function called with this table when rows or status have changed.
+
+        It runs on a thread of its own for this table; changes that come while it runs are told by one more call. What
+        it raises is logged and shown as a warning.
+
+        Args:
+            callback: Called with this table.
+
+        Returns:
+            A function that ends it.
+        """
+        return self._callbacks.add(callback)
+
+    def wait_for(self, condition: int | Callable[[LiveTable], object], *, timeout: float | None = 30.0) -> None:
+        """Wait until the table has so many rows, or a condition holds.
+
+        Args:
+            condition: A number of rows that is reached or exceeded, or a function of the table that is asked after
+                each change.
+            timeout: Seconds to wait; None for ever.
+
+        Raises:
+            ConfigError: The condition is neither.
+            RequestTimeoutError: Time is up; also a TimeoutError.
+            KalamError: The table stopped, or was closed, before the condition held.
+        """
+        if not callable(condition) and not isinstance(condition, Integral):
+            raise ConfigError(f"wait_for takes a number of rows or a function of the table, not {condition!r}.")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            # Asked before the rows are looked at: what came until the end counts.
+            seen, is_over = self._follower.bell.count, self._follower.is_over or self._follower.is_forked
+            if condition(self) if callable(condition) else self.num_rows >= condition:
+                return
+            if is_over:
+                self._follower.raise_if_over()
+            if deadline is not None and time.monotonic() >= deadline:
+                raise RequestTimeoutError(
+                    f"The condition did not hold within {timeout:g} s: {self.num_rows:,} rows, {self.status}."
+                )
+            self._follower.bell.wait_beyond(seen, deadline)
+
+    def batches(self) -> LiveBatches:
+        """Give the changes from now on batch by batch, for ``for``, ``async for`` and ``next``."""
+        return LiveBatches(self)
+
+    def __iter__(self) -> NoReturn:
+        # Without it, pandas and others would fail as well, but would not say what to type.
+        raise NotIterableError(_NO_ITERATOR)
+
+    def __aiter__(self) -> NoReturn:
+        raise NotIterableError(_NO_ITERATOR)
+
+    def freeze(self) -> None:
+        """Turn what cells show of it into static html and text of the rows as of now; the table itself goes on."""
+        if self._follower.is_forked:
+            return
+        for view in list(self._views):
+            view.freeze()
+
+    def attach_view(self, view: View) -> None:
+        """Have a view frozen by ``freeze`` and ``close``. It is not kept alive."""
+        self._views.add(view)
+
+    def close(self) -> None:
+        """Stop following, within a second; the rows stay, and so does what cells show. May be called twice."""
+        self._is_closed = True
+        self._follower.close()
+        for recorder in self._recorders:
+            recorder.close(timeout=0.5)
+        self.freeze()
+
+
+def _engine_for(
+    sql: str, source: RowSource, *, key: Sequence[str] | None, max_rows: int | None
+) -> tuple[Engine, tuple[str, str] | None]:
+    """The engine for a query, and the table that its FILE cells belong to."""
+    query = None
+    if key is None:
+        with contextlib.suppress(SubscriptionError):
+            query = parse_live_query(sql)
+    if query is not None and not has_sub_query(query.filter_tokens):
+        info = source.describe(query.source)
+        return KeyedEngine(query, info, max_rows=max_rows), (query.namespace, query.table)
+    rerun = parse_rerun_query(sql)
+    if max_rows is not None:
+        raise ConfigError("max_rows goes with a live query over one table; here write LIMIT into the query.")
+    return RerunEngine(rerun, [source.describe(table) for table in rerun.tables], key=key), bound_table(sql)

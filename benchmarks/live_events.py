@@ -19,7 +19,7 @@ from benchmarks.flood import Flood, flooding
 from benchmarks.measure import Figure, ratio, wanted
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.following.plan import Reading, ResultReading, TableInfo, TablePlan
-from kalam_notebook.live_queries.following.pool import Lane
+from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.schedule import Rhythm
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
 from kalam_notebook.live_queries.table import LiveTable
@@ -29,7 +29,7 @@ from kalam_notebook.wire.types import Column
 #: Rows of the table that the changes are about.
 _ROWS = 20_000
 
-#: The truth lane asks once after the first reading, and then not any more.
+#: Checks ask once after the first reading, and then not any more.
 _NEVER = Rhythm(settle=3600, gap=3600, calm=3600, usual=3600)
 
 
@@ -77,9 +77,9 @@ async def bare_receive(flood: Flood, count: int) -> float:
 
 def receive_and_apply(flood: Flood, source: Source, count: int, num_rows: int) -> float:
     """The same by a live table, all threads together, until the last change is in the table."""
-    socket, lane = LiveSocket(url=flood.url, token=source.access_token), Lane()
+    socket, pool = LiveSocket(url=flood.url, token=source.access_token), Pool()
     try:
-        with LiveTable("SELECT * FROM b.t", source=source, socket=socket, lane=lane, rhythm=_NEVER) as live:
+        with LiveTable("SELECT * FROM b.t", source=source, socket=socket, pool=pool, rhythm=_NEVER) as live:
             live.wait_for(lambda table: table.status == "live")
             gc.collect()
             start = time.process_time()
@@ -92,7 +92,7 @@ def receive_and_apply(flood: Flood, source: Source, count: int, num_rows: int) -
             return spent
     finally:
         socket.close()
-        lane.close()
+        pool.close()
 
 
 class Source:

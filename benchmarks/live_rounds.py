@@ -22,7 +22,7 @@ from kalam_notebook.live_queries.following.together import Together
 from kalam_notebook.live_queries.source import ClientSource
 from kalam_notebook.reading.endpoint import Endpoint
 
-#: Rows that change between two rounds of the truth lane.
+#: Rows that change between two rounds of checks.
 _CHANGED = 1_000
 
 #: A delta looks two seconds back, so what shall not be in it has to be older than that.

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from kalam_notebook.live_queries.connection.socket import LiveSocket
     from kalam_notebook.live_queries.events.live_events import LiveEvents
     from kalam_notebook.live_queries.following.plan import TablePlan
-    from kalam_notebook.live_queries.following.pool import Lane
+    from kalam_notebook.live_queries.following.pool import Pool
     from kalam_notebook.live_queries.following.together import Together
     from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion
     from kalam_notebook.live_queries.source import ClientSource
@@ -150,8 +150,8 @@ class Client:
         self._lock = threading.Lock()
         self._socket: LiveSocket | None = None
         self._live_tables: weakref.WeakSet[LiveTable] = weakref.WeakSet()
-        self._lane: Lane | None = None
-        self._ending: list[LiveSocket | Lane] = []
+        self._pool: Pool | None = None
+        self._ending: list[LiveSocket | Pool] = []
         self._closed = False
 
     @property
@@ -741,7 +741,7 @@ class Client:
                 named,
                 source=self._live_source(),
                 socket=self._live_socket(),
-                lane=self._live_lane(),
+                pool=self._live_pool(),
                 key=key,
                 max_rows=max_rows,
                 given=sql,
@@ -862,8 +862,8 @@ class Client:
             table.close()
         with self._lock:
             # Not in variables: after an interrupt they are closed by the next call.
-            self._ending.extend(one for one in (self._socket, self._lane) if one is not None)
-            self._socket = self._lane = None
+            self._ending.extend(one for one in (self._socket, self._pool) if one is not None)
+            self._socket = self._pool = None
         for one in list(self._ending):
             one.close()
             with contextlib.suppress(ValueError):  # Another thread was at it.
@@ -899,14 +899,14 @@ class Client:
     def _columns_of(self, table: str) -> tuple[Column, ...]:
         return self._live_source().columns(".".join(map(quote_name, table_parts(table))))
 
-    def _live_lane(self) -> Lane:
-        from kalam_notebook.live_queries.following.pool import Lane
+    def _live_pool(self) -> Pool:
+        from kalam_notebook.live_queries.following.pool import Pool
 
         with self._lock:
             self._check_still_open()
-            if self._lane is None:
-                self._lane = Lane()
-            return self._lane
+            if self._pool is None:
+                self._pool = Pool()
+            return self._pool
 
     def _live_socket(self) -> LiveSocket:
         from kalam_notebook.live_queries.connection.socket import LiveSocket

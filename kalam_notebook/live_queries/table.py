@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from kalam_notebook.live_queries.connection.socket import LiveSocket
-    from kalam_notebook.live_queries.following.pool import Lane
+    from kalam_notebook.live_queries.following.pool import Pool
     from kalam_notebook.live_queries.rows.history import Step
 
 __all__ = ["LiveBatches", "LiveChanges", "LiveDelta", "LiveSource", "LiveStats", "LiveTable", "Proof"]
@@ -183,7 +183,7 @@ class LiveTable:
         sql: A SELECT.
         source: Reads rows and tokens.
         socket: The client's connection for live queries.
-        lane: The client's threads for asking the server.
+        pool: The client's threads for asking the server.
         key: For the form ``re-run`` the columns that tell rows apart; None to find them.
         max_rows: How many rows are kept, those with the newest changes; None for all.
         timeout: Seconds until the server has to acknowledge the query. Reading the rows has the client's own timeout.
@@ -205,7 +205,7 @@ class LiveTable:
         *,
         source: LiveSource,
         socket: LiveSocket,
-        lane: Lane,
+        pool: Pool,
         key: str | Sequence[str] | None = None,
         max_rows: int | None = None,
         timeout: float = 20.0,
@@ -221,7 +221,7 @@ class LiveTable:
             lambda: _engine_for(sql, source, key=named, max_rows=max_rows), seconds=min(timeout, _PATIENCE)
         )
         rhythm = rhythm or _RHYTHMS[engine.form]
-        follower = Follower(engine, source=source, lane=lane, rhythm=rhythm, budget=lane.budget)
+        follower = Follower(engine, source=source, pool=pool, rhythm=rhythm, budget=pool.budget)
         try:
             follower.start(socket, timeout=timeout)
         except BaseException:

@@ -1,5 +1,5 @@
-"""Complete reading: which road a query takes, and how each is gone.
+"""Complete reading: which method a query is read by, and how each works.
 
-``reader`` decides, ``suspicion`` says why a plain answer cannot be trusted, ``exact`` reads a query as one aggregated
+``reader`` decides, ``trust`` says why a plain answer is not believed, ``exact`` reads a query as one aggregated
 row. Called by the client; sends through an ``Endpoint``.
 """

@@ -1,8 +1,8 @@
 """A table of any size in batches, each row once, in the memory of one batch and of all keys.
 
-First the keys are walked: they tell the newest version of each row at one moment. Then the rows are read window by
-window of ``_seq``, and what is not that newest version is left out. Rows that were replaced meanwhile are found at the
-end, in their newer version. Rows come in the order in which they were last written.
+First the keys are read in pages: they tell the newest version of each row at one moment. Then the rows are read window
+by window of ``_seq``, and what is not that newest version is left out. Rows that were replaced meanwhile are found at
+the end, in their newer version. Rows come in the order in which they were last written.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.pager import Walk, WalkPlan, rows_statement
-from kalam_notebook.reading.suspicion import is_exhausted
+from kalam_notebook.reading.pager import Pager, PagerPlan, rows_statement
+from kalam_notebook.reading.trust import is_exhausted
 from kalam_notebook.wire.answered import table_of
 from kalam_notebook.wire.seq import OVERLAP
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["BatchWalk"]
+__all__ = ["BatchPager"]
 
 #: Keys that are read or looked through at once, also where batches are smaller: a request has its price.
 _PAGE = 5_000
 
 
 @dataclass(slots=True)
-class BatchWalk:
-    """A walk that gives its rows away.
+class BatchPager:
+    """A pager that gives its rows away.
 
     Attributes:
         plan: What is read.
@@ -38,7 +38,7 @@ class BatchWalk:
         upto: The ``_seq`` at whose moment rows are told; known when the first batch comes.
     """
 
-    plan: WalkPlan
+    plan: PagerPlan
     batch_rows: int
     upto: int = 0
     _keys: pa.Array | None = None
@@ -52,7 +52,7 @@ class BatchWalk:
         Raises:
             ServerError: The server refuses.
         """
-        self._walk_keys(endpoint)
+        self._page_keys(endpoint)
         begin, size = 0, self.batch_rows
         for end in self._ends:
             first, stop = self._between(begin, end)
@@ -67,18 +67,18 @@ class BatchWalk:
                 first = last
         yield from self._replaced(endpoint)
 
-    def _walk_keys(self, endpoint: Endpoint) -> None:
+    def _page_keys(self, endpoint: Endpoint) -> None:
         import numpy as np
         import pyarrow.compute as pc
 
-        walk = Walk(self.plan, page_rows=max(self.batch_rows, _PAGE), enough=0)
-        walk.run(endpoint, on_page=lambda walk: self._ends.append(walk.after))
-        walk.compact()
-        self.upto = walk.after
-        if not walk.keys:
+        pager = Pager(self.plan, page_rows=max(self.batch_rows, _PAGE), enough=0)
+        pager.run(endpoint, on_page=lambda pager: self._ends.append(pager.after))
+        pager.compact()
+        self.upto = pager.after
+        if not pager.keys:
             self._ends.clear()
             return
-        keys = walk.keys[0].take(pc.sort_indices(walk.keys[0].column("seq")))
+        keys = pager.keys[0].take(pc.sort_indices(pager.keys[0].column("seq")))
         self._keys = keys.column("key").combine_chunks()
         self._seqs = keys.column("seq").to_numpy()
         self._given = np.zeros(len(self._seqs), bool)
@@ -133,12 +133,12 @@ class BatchWalk:
 
         if self._keys is None or self._given is None or self._given.all():
             return
-        walk = Walk(self.plan, after=max(0, self.upto - OVERLAP))
-        walk.run(endpoint)
-        walk.compact()
-        if not walk.rows:
+        pager = Pager(self.plan, after=max(0, self.upto - OVERLAP))
+        pager.run(endpoint)
+        pager.compact()
+        if not pager.rows:
             return
-        rows = walk.rows[0]
+        rows = pager.rows[0]
         first = pa.table({"seq": rows.column("seq"), "row": pa.arange(0, len(rows))})
         rows = rows.take(first.group_by("seq").aggregate([("row", "min")]).column("row_min"))
         place = pc.index_in(rows.column("key"), value_set=self._keys).combine_chunks()

@@ -1,4 +1,4 @@
-"""Columns whose values a flush or a write has spoilt on the server (truth L10, L24).
+"""Columns whose values a flush or a write has damaged on the server (truth L10, L24).
 
 Bytes are read as a debug text after a flush, embeddings as NULL; look-ups by key still find the embeddings. Nothing
 mends such a column, so a result that depends on one is not certain. Where the column stands in the output its cells
@@ -24,7 +24,7 @@ from kalam_notebook.wire.types import Column, arrow_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["spoilt_cells", "spoilt_columns"]
+__all__ = ["damaged_cells", "damaged_columns"]
 
 #: How the debug text begins that the server puts in the place of bytes.
 _DEBUG_BYTES = b"BinaryArray\n[\n  ["
@@ -32,7 +32,7 @@ _DEBUG_BYTES = b"BinaryArray\n[\n  ["
 _LOOK_UPS = 500
 
 
-def spoilt_cells(columns: Sequence[Column], table: pa.Table) -> str | None:
+def damaged_cells(columns: Sequence[Column], table: pa.Table) -> str | None:
     """Which output column holds the debug text in the place of bytes, or None."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -43,10 +43,10 @@ def spoilt_cells(columns: Sequence[Column], table: pa.Table) -> str | None:
     return None
 
 
-def spoilt_columns(
+def damaged_columns(
     endpoint: Endpoint, shape: Shape, tables: dict[str, tuple[Column, ...]], output: pa.Table | None
 ) -> str | None:
-    """Which column that a query depends on is spoilt, or None.
+    """Which column that a query depends on is damaged, or None.
 
     Args:
         endpoint: Runs the SQL.
@@ -81,7 +81,7 @@ def _is_only_shown(shape: Shape, column: Column) -> bool:
 
 
 def _is_told_by(table: pa.Table, column: Column) -> bool:
-    """Whether the cells of the output tell if they are spoilt: bytes by their text, embeddings when none is NULL."""
+    """Whether the cells of the output tell if they are damaged: bytes by their text, embeddings when none is NULL."""
     import pyarrow as pa
 
     if column.type_name == "Bytes":
@@ -93,7 +93,7 @@ def _ask(endpoint: Endpoint, table: str, columns: Sequence[Column], column: Colu
     try:
         if column.type_name == "Bytes":
             return _bytes_text(column.name) if _has_debug_text(endpoint, table, column) else None
-        return _spoilt_embedding(endpoint, table, columns, column)
+        return _damaged_embedding(endpoint, table, columns, column)
     except KalamError as exc:
         return f"column {column.name!r} of {table} could not be checked ({str(exc).splitlines()[0]})"
 
@@ -103,7 +103,7 @@ def _has_debug_text(endpoint: Endpoint, table: str, column: Column) -> bool:
     return bool(one_number(endpoint.execute_row(f"SELECT count(*) AS n FROM {table} WHERE {where}")))
 
 
-def _spoilt_embedding(endpoint: Endpoint, table: str, columns: Sequence[Column], column: Column) -> str | None:
+def _damaged_embedding(endpoint: Endpoint, table: str, columns: Sequence[Column], column: Column) -> str | None:
     """Whether an embedding that a scan reads as NULL is found by its key."""
     keys = [other for other in columns if other.is_primary_key]
     name = quote_name(column.name)

@@ -1,6 +1,6 @@
 """Queries on copies of tables, run by the server's own engine on this machine (``engine="local"``).
 
-Each table that a query names is copied exactly by a walk (truth R3) and kept; a later query reads only what changed
+Each table that a query names is copied exactly in pages (truth R3) and kept; a later query reads only what changed
 since (truth R4). In the end all tables of a query are brought to one moment (truth R10). The `datafusion` package runs
 the SQL: the same functions, types and NULL order as on the server, but no cap, no window and no load for it. It does so
 in a process of its own (``local_process``), since a fault of it would end the notebook.
@@ -19,8 +19,8 @@ from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.local_bounds import refusal
 from kalam_notebook.reading.local_process import EngineProcess
 from kalam_notebook.reading.local_types import as_on_the_server
-from kalam_notebook.reading.pager import Walk, plan_walk, read_at_one_state
-from kalam_notebook.reading.suspicion import is_exhausted
+from kalam_notebook.reading.pager import Pager, plan_pager, read_at_one_state
+from kalam_notebook.reading.trust import is_exhausted
 from kalam_notebook.sql.shape import Shape, shape_of
 from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tables import table_names
@@ -42,22 +42,22 @@ _SERVER_OPERATORS = {"->", "->>", "?"}
 
 @dataclass(slots=True)
 class _Copy:
-    """A table as it was when it was last walked.
+    """A table as it was when it was last read.
 
     Attributes:
         columns: Its columns; others mean another table of the same name.
-        walk: What was read.
+        pager: What was read.
         returned: Rows that were seen deleted and that a flush has brought back.
     """
 
     columns: tuple[Column, ...]
-    walk: Walk
+    pager: Pager
     returned: int = 0
 
     @property
     def note(self) -> str:
         """In words what was read."""
-        text = f"up to _seq {self.walk.after}"
+        text = f"up to _seq {self.pager.after}"
         if self.returned:
             text += f", without {self.returned} deleted rows that the server has brought back at a flush"
         return text
@@ -117,9 +117,9 @@ class LocalEngine:
         with self._lock:
             copies = {name: self._copy(endpoint, name, user) for name in names}
             _bring_to_one_state(endpoint, list(copies.values()))
-            rows = [as_on_the_server(copy.walk.result()) for copy in copies.values()]
+            rows = [as_on_the_server(copy.pager.result()) for copy in copies.values()]
             for copy in copies.values():
-                copy.walk.compact()
+                copy.pager.compact()
             read = ", ".join(f"{name} {copy.note}" for name, copy in copies.items())
             return {name: copy.columns for name, copy in copies.items()}, rows, read
 
@@ -135,9 +135,9 @@ class LocalEngine:
         if copy is None or copy.columns != columns:
             shape = shape_of(f"SELECT * FROM {name}")
             assert shape is not None
-            copy = self._copies[user, name] = _Copy(columns, Walk(plan_walk(endpoint, shape, columns, ())))
-        copy.walk.after = max(0, copy.walk.after - OVERLAP)
-        copy.walk.run(endpoint)
+            copy = self._copies[user, name] = _Copy(columns, Pager(plan_pager(endpoint, shape, columns, ())))
+        copy.pager.after = max(0, copy.pager.after - OVERLAP)
+        copy.pager.run(endpoint)
         return copy
 
 
@@ -149,30 +149,30 @@ def _bring_to_one_state(endpoint: Endpoint, copies: Sequence[_Copy]) -> None:
     outdated = [
         copy
         for copy, counted in zip(copies, counts, strict=True)
-        if counted != copy.walk.result().num_rows + copy.returned
+        if counted != copy.pager.result().num_rows + copy.returned
     ]
     if not outdated:
         return
     # A flush has removed tombstones (truth R4): read those tables anew, once.
-    known = [copy.walk.keys for copy in outdated]
+    known = [copy.pager.keys for copy in outdated]
     for copy in outdated:
-        copy.walk = Walk(copy.walk.plan)
-        copy.walk.run(endpoint)
+        copy.pager = Pager(copy.pager.plan)
+        copy.pager.run(endpoint)
     _read_on(endpoint, copies)
     for copy, keys in zip(outdated, known, strict=True):
-        found = copy.walk.result().num_rows
+        found = copy.pager.result().num_rows
         # Versions known to be outdated are left out: a flush brings deleted rows back (truth L27).
-        copy.walk.keys += keys
-        copy.returned = found - copy.walk.result().num_rows
+        copy.pager.keys += keys
+        copy.returned = found - copy.pager.result().num_rows
 
 
 def _read_on(endpoint: Endpoint, copies: Sequence[_Copy]) -> list[int]:
     """Read what changed meanwhile, up to one moment; how many rows each table has then."""
     overlap = OVERLAP
-    walks = [copy.walk for copy in copies]
+    pagers = [copy.pager for copy in copies]
     while True:
         try:
-            counts = read_at_one_state(endpoint, walks, overlap)
+            counts = read_at_one_state(endpoint, pagers, overlap)
         except ServerError as exc:
             if not is_exhausted(exc) or not overlap:
                 raise
@@ -180,8 +180,8 @@ def _read_on(endpoint: Endpoint, copies: Sequence[_Copy]) -> list[int]:
             continue
         if counts is not None:
             return counts
-        for walk in walks:
-            walk.run(endpoint)
+        for pager in pagers:
+            pager.run(endpoint)
 
 
 def _hint(sql: str) -> str:

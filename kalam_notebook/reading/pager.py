@@ -4,7 +4,7 @@ A scan that begins at ``_seq > w`` moves the window, so a table is read in pages
 page brings rows that match, keys with their newest version, and tombstones; the newest version of a key wins, so pages
 may overlap and rows may change meanwhile.
 
-The walk ends when a page is empty, or when a page that is not full reaches beyond the moment at which the walk began:
+The pager ends when a page is empty, or when a page that is not full reaches beyond the moment at which the pager began:
 a scan goes through all versions up to the last one that it finds, so everything written before has been seen. Writers
 that go on cannot keep it from ending, and the result is that of the last ``_seq`` read.
 """
@@ -19,7 +19,7 @@ from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text
 from kalam_notebook.reading.listing import listed_table
-from kalam_notebook.reading.suspicion import is_exhausted
+from kalam_notebook.reading.trust import is_exhausted
 from kalam_notebook.sql.shape import Clauses, Shape
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.answered import number_in, one_number, table_of, whole_number
@@ -29,14 +29,14 @@ from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PAGE_ROWS", "Walk", "WalkPlan", "plan_walk", "read_at_one_state", "rows_statement"]
+__all__ = ["PAGE_ROWS", "Pager", "PagerPlan", "plan_pager", "read_at_one_state", "rows_statement"]
 
 #: Row versions of one page. Where the server's query memory does not suffice, an upper bound makes it smaller.
 PAGE_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class WalkPlan:
+class PagerPlan:
     """What is read.
 
     Attributes:
@@ -55,8 +55,8 @@ class WalkPlan:
 
 
 @dataclass(slots=True)
-class Walk:
-    """A walk and what it has found so far.
+class Pager:
+    """A pager and what it has found so far.
 
     Attributes:
         plan: What is read.
@@ -67,7 +67,7 @@ class Walk:
         keys: Pages of keys and ``_seq`` of every version met, tombstones included.
     """
 
-    plan: WalkPlan
+    plan: PagerPlan
     after: int = 0
     page_rows: int = PAGE_ROWS
     enough: int | None = None
@@ -82,7 +82,7 @@ class Walk:
         """Whether rows were read to the end."""
         return self._reads_rows
 
-    def run(self, endpoint: Endpoint, *, on_page: Callable[[Walk], None] | None = None) -> None:
+    def run(self, endpoint: Endpoint, *, on_page: Callable[[Pager], None] | None = None) -> None:
         """Read until everything is read that was there at the beginning.
 
         Args:
@@ -120,7 +120,7 @@ class Walk:
         return pa.Table.from_arrays(rows.columns[:count], schema=self.plan.fields)
 
     def compact(self) -> None:
-        """Forget versions that are not the newest of their key, so that a walk can be gone on with for long."""
+        """Forget versions that are not the newest of their key, so that reading can go on for long."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -222,7 +222,7 @@ class Walk:
         return f"_seq > {max(0, self.after - overlap)}" + ("" if upper is None else f" AND _seq <= {upper}")
 
     def page_statements(self, overlap: int) -> list[str]:
-        """The statements of one page without parameters: rows, keys, tombstones, from before where the walk is."""
+        """The statements of one page without parameters: rows, keys, tombstones, from before where the pager is."""
         return self._statements(self._window(overlap=overlap))
 
     def types(self) -> list[list[pa.DataType]]:
@@ -258,12 +258,12 @@ def _versions(page: pa.Table) -> pa.Table:
     return page
 
 
-def read_at_one_state(endpoint: Endpoint, walks: Sequence[Walk], overlap: int) -> list[int] | None:
-    """Read what changed in several tables since they were walked, up to one moment, in one transaction (truth R10).
+def read_at_one_state(endpoint: Endpoint, pagers: Sequence[Pager], overlap: int) -> list[int] | None:
+    """Read what changed in several tables since they were read, up to one moment, in one transaction (truth R10).
 
     Args:
         endpoint: Runs the SQL.
-        walks: Walks of whole tables, without parameters, that have come to their end.
+        pagers: Pages of whole tables, without parameters, that have come to their end.
         overlap: How far before their end to begin: writers commit out of order.
 
     Returns:
@@ -275,21 +275,21 @@ def read_at_one_state(endpoint: Endpoint, walks: Sequence[Walk], overlap: int) -
     import pyarrow as pa
 
     statements, types = [], []
-    for walk in walks:
-        statements += walk.page_statements(overlap)
-        statements.append(f"SELECT array_agg(n) AS n FROM (SELECT count(*) AS n FROM {walk.plan.clauses.table}) AS c")
-        types += [*walk.types(), [pa.int64()]]
+    for pager in pagers:
+        statements += pager.page_statements(overlap)
+        statements.append(f"SELECT array_agg(n) AS n FROM (SELECT count(*) AS n FROM {pager.plan.clauses.table}) AS c")
+        types += [*pager.types(), [pa.int64()]]
     answers = iter(endpoint.execute_lists(";\n".join(["BEGIN", *statements, "COMMIT"]), (), types))
     counts, is_whole = [], True
-    for walk in walks:
-        _, is_full = walk.take([next(answers) for _ in range(3)])
+    for pager in pagers:
+        _, is_full = pager.take([next(answers) for _ in range(3)])
         is_whole = is_whole and not is_full
         (counted,) = next(answers)
         counts.append(number_in(counted))
     return counts if is_whole else None
 
 
-def rows_statement(plan: WalkPlan, window: str, page: str = "") -> str:
+def rows_statement(plan: PagerPlan, window: str, page: str = "") -> str:
     """The statement that reads the rows of a window: lists of the output's columns, of the keys and of ``_seq``.
 
     Args:
@@ -310,8 +310,8 @@ def rows_statement(plan: WalkPlan, window: str, page: str = "") -> str:
     )
 
 
-def plan_walk(endpoint: Endpoint, shape: Shape, columns: Sequence[Column], params: Sequence[Any]) -> WalkPlan:
-    """Plan the walk of a plain query over one table.
+def plan_pager(endpoint: Endpoint, shape: Shape, columns: Sequence[Column], params: Sequence[Any]) -> PagerPlan:
+    """Plan the reading of a plain query over one table.
 
     Args:
         endpoint: Tells the table's key.
@@ -330,7 +330,7 @@ def plan_walk(endpoint: Endpoint, shape: Shape, columns: Sequence[Column], param
     if not keys:
         raise ProtocolError(f"{shape.clauses.table} has no _seq, by which its versions are read.")
     key = keys[0]
-    return WalkPlan(shape.clauses, arrow_schema(tuple(columns)), quote_name(key.name), arrow_type(key), params)
+    return PagerPlan(shape.clauses, arrow_schema(tuple(columns)), quote_name(key.name), arrow_type(key), params)
 
 
 def _next_seq(endpoint: Endpoint) -> int:

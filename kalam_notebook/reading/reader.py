@@ -1,4 +1,4 @@
-"""The road of a query: the plain answer where it can be trusted, else one exact statement, else a walk.
+"""The method of a query: the plain answer where it can be trusted, else one exact statement, else a pager.
 
 The server cuts results, re-sorts them, drops the sign of small decimals and mislabels computed columns, all without a
 sign (truth L1–L8). A plain answer is final when nothing about it is suspicious; otherwise the same query is read
@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalam_notebook.errors import ProtocolError, ResultError, ServerError
-from kalam_notebook.reading.batches import BatchWalk
-from kalam_notebook.reading.damage import spoilt_cells, spoilt_columns
+from kalam_notebook.reading.batches import BatchPager
+from kalam_notebook.reading.damage import damaged_cells, damaged_columns
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint, WatchableEndpoint
 from kalam_notebook.reading.exact import ExactReader
 from kalam_notebook.reading.local import LocalEngine
 from kalam_notebook.reading.run import Found, Run
-from kalam_notebook.reading.server_limits import Habits, HabitsProbe
+from kalam_notebook.reading.server_limits import LimitsProbe, ServerLimits
 from kalam_notebook.reading.shown import in_microseconds
 from kalam_notebook.reading.system_times import system_tables, with_true_times
 from kalam_notebook.reading.window import WindowCheck
@@ -54,17 +54,17 @@ class Reader:
     Args:
         endpoint: Runs the SQL.
         window: Tells tables that the server scans only in part; None checks none, for tests.
-        habits: Those of the server where they are known; None asks for them.
+        limits: Those of the server where they are known; None asks for them.
     """
 
     def __init__(
-        self, endpoint: WatchableEndpoint, window: WindowCheck | None = None, habits: Habits | None = None
+        self, endpoint: WatchableEndpoint, window: WindowCheck | None = None, limits: ServerLimits | None = None
     ) -> None:
         self._endpoint = endpoint
         self._exact = ExactReader()
         self._local = LocalEngine()
         self._window = window
-        self._habits = HabitsProbe(habits)
+        self._limits = LimitsProbe(limits)
         self._small: dict[tuple[str | None, str], bool] = {}  # Whether plain answers hold all rows of a table.
         self._keys: dict[tuple[str | None, str], str] = {}
         # Queries over one table, and whether a plain answer held all of their rows.
@@ -86,8 +86,8 @@ class Reader:
 
     def caps(self) -> tuple[int, int]:
         """Where the server cuts results without and with a LIMIT."""
-        habits = self._habits.ask(self._endpoint)
-        return habits.default_cap, habits.limit_cap
+        limits = self._limits.ask(self._endpoint)
+        return limits.default_cap, limits.limit_cap
 
     def read(
         self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None, meter: Meter | None = None
@@ -150,25 +150,25 @@ class Reader:
 
     def _read_windows(self, run: Run, shape: Shape, batch_rows: int) -> Generator[pa.RecordBatch, None, Completeness]:
         columns = run.announced(shape)
-        walk = BatchWalk(run.walk_plan(shape, columns), batch_rows)
+        pager = BatchPager(run.pager_plan(shape, columns), batch_rows)
         shown = shown_places(shape.text, [column.name for column in columns])
         left = run.max_rows
-        for batch in (found.select(shown) for found in walk.run(run.endpoint)):
+        for batch in (found.select(shown) for found in pager.run(run.endpoint)):
             if left is not None and batch.num_rows > left:
                 if left:
                     yield batch.slice(0, left)
                 reason = _more_than(run.max_rows or 0)
-                return Completeness(False, f"cut at max_rows: {reason}", run.requests, "walk", reason)
+                return Completeness(False, f"cut at max_rows: {reason}", run.requests, "pages", reason)
             left = None if left is None else left - batch.num_rows
             yield batch
         (table,) = scanned_tables(shape.text) or ("",)
         announced = run.columns_of(table)
-        damage = spoilt_columns(run.endpoint, shape, {table: announced}, None)
+        damage = damaged_columns(run.endpoint, shape, {table: announced}, None)
         if damage is not None:
-            return Completeness(False, f"not certain: {damage}", run.requests, "walk", damage)
+            return Completeness(False, f"not certain: {damage}", run.requests, "pages", damage)
         reason = "the result is read in batches"
-        text = f"complete (walked by _seq up to {walk.upto}: {reason})"
-        return Completeness(True, text, run.requests, "walk", reason)
+        text = f"complete (read in pages by _seq up to {pager.upto}: {reason})"
+        return Completeness(True, text, run.requests, "pages", reason)
 
     def read_locally(
         self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None, meter: Meter | None = None
@@ -186,16 +186,16 @@ class Reader:
         run = self._run(params, max_rows, user, meter)
         table, tables, read = self._local.query(run.endpoint, shape, params, user)
         columns = tuple(column_of_arrow(found) for found in table.schema)
-        damage = spoilt_columns(run.endpoint, shape, tables, None)
+        damage = damaged_columns(run.endpoint, shape, tables, None)
         text = f"not certain: {damage}" if damage else f"complete (run locally on {read})"
-        return _result(run, shape.text, Found(columns, table, road="local", reason=damage), damage is None, text)
+        return _result(run, shape.text, Found(columns, table, method="local", reason=damage), damage is None, text)
 
     def _run(
         self, params: Sequence[Any], max_rows: int | None = None, user: str | None = None, meter: Meter | None = None
     ) -> Run:
         endpoint = CountingEndpoint(self._as_user(user, meter))
         on_rows = None if meter is None else meter.found
-        return Run(endpoint, self._exact, self._habits, params, max_rows, on_rows)
+        return Run(endpoint, self._exact, self._limits, params, max_rows, on_rows)
 
     def _shape(self, run: Run, sql: str) -> Shape | None:
         """The shape of a query, and its text as it is sent."""
@@ -229,7 +229,7 @@ class Reader:
         """The rows: exact at once where the plain answer can only be cut, else the plain answer first."""
         (table,) = scanned_tables(shape.text) or ("",) if shape.clauses is not None else ("",)
         is_short = self._small.get((user, table), False) or self._short.get((user, shape.text), False)
-        is_plain_enough = is_short or self._habits.known.cuts_nothing
+        is_plain_enough = is_short or self._limits.known.cuts_nothing
         found = None
         if table and self._window is not None and not is_plain_enough and _may_be_cut(shape, run.limit):
             found = self._read_at_once(run, shape, table, user)
@@ -238,7 +238,7 @@ class Reader:
         found = found or run.select(shape)
         if table:
             self._learn(user, table, shape, found)
-        if found.road == "exact" and found.reason and self._window is not None:
+        if found.method == "exact" and found.reason and self._window is not None:
             _remember(self._reread, (user, shape.text), found.reason)
         return found
 
@@ -264,10 +264,10 @@ class Reader:
             if read is None:
                 return None
             found, newest = read
-            if found.road == "exact" and self._window.trusted(table, user) is None:
+            if found.method == "exact" and self._window.trusted(table, user) is None:
                 scan = self._window.prove(run.endpoint, table, newest, columns, writes, user)
                 if scan.is_beyond:
-                    return replace(run.walk(shape, found.columns), reason=_unread(table))
+                    return replace(run.pages(shape, found.columns), reason=_unread(table))
         except ServerError:
             return None  # The plain statement tells why.
         return found
@@ -281,13 +281,13 @@ class Reader:
 
     def _learn(self, user: str | None, table: str, shape: Shape, found: Found) -> None:
         """Remember what a table or a query is like: what is long is read exactly at once, what is short plainly."""
-        is_long = found.table.num_rows >= self._habits.known.default_cap
+        is_long = found.table.num_rows >= self._limits.known.default_cap
         if is_long or (shape.clauses is not None and not shape.clauses.where):
             _remember(self._small, (user, table), not is_long)
         _remember(self._short, (user, shape.text), not is_long)
 
     def _checked(self, run: Run, shape: Shape, found: Found, user: str | None) -> QueryResult:
-        """The result, after a look at its tables: at the scan window (truth R7), and at spoilt columns."""
+        """The result, after a look at its tables: at the scan window (truth R7), and at damaged columns."""
         if found.failure is not None:
             text = f"{found.reason}; reading it exactly failed: {found.failure}"
             if "Resources exhausted" in text:
@@ -302,7 +302,7 @@ class Reader:
         for table in tables:
             assert self._window is not None
             scan = self._window.trusted(table, user)
-            if scan is None and found.road == "walk":
+            if scan is None and found.method == "pages":
                 columns[table] = run.columns_of(table)  # Right whatever a scan reaches.
                 continue
             if scan is None and _is_look_up(run, shape, table):
@@ -315,11 +315,11 @@ class Reader:
                     run, shape.text, found, f"{table} cannot be checked for unread rows, it may be a view"
                 )
             columns[table] = scan.columns
-            if scan.is_beyond and found.road != "walk":
+            if scan.is_beyond and found.method != "pages":
                 if shape.clauses is None:
                     return _not_certain(run, shape.text, found, _beyond(table))
-                found = replace(run.walk(shape, found.columns), reason=_unread(table))
-        damage = spoilt_columns(run.endpoint, shape, columns, found.table)
+                found = replace(run.pages(shape, found.columns), reason=_unread(table))
+        damage = damaged_columns(run.endpoint, shape, columns, found.table)
         if damage is not None:
             return _not_certain(run, shape.text, found, damage)
         return _result(run, shape.text, found, True, _told(found))
@@ -345,8 +345,8 @@ def _may_be_cut(shape: Shape, limit: int | None) -> bool:
 
 
 def _told(found: Found) -> str:
-    if found.road == "walk":
-        return f"complete (walked by _seq up to {found.upto}: {found.reason})"
+    if found.method == "pages":
+        return f"complete (read in pages by _seq up to {found.upto}: {found.reason})"
     return "complete" if found.reason is None else f"complete (read again exactly: {found.reason})"
 
 
@@ -392,11 +392,11 @@ def _not_certain(run: Run, sql: str, found: Found, why: str) -> QueryResult:
 
 
 def _result(run: Run, sql: str, found: Found, is_complete: bool, text: str) -> QueryResult:
-    """The result with what is known of it. Spoilt cells and rows beyond the wanted ones are said."""
+    """The result with what is known of it. Damaged cells and rows beyond the wanted ones are said."""
     shown = shown_places(sql, [column.name for column in found.columns])
     found = replace(found, columns=tuple(found.columns[at] for at in shown), table=found.table.select(shown))
     table, reason = found.table, found.reason
-    if is_complete and (damage := spoilt_cells(found.columns, table)) is not None:
+    if is_complete and (damage := damaged_cells(found.columns, table)) is not None:
         is_complete, reason, text = False, damage, f"not certain: {damage}"
     if run.max_rows is not None and table.num_rows > run.max_rows:
         table = table.slice(0, run.max_rows)
@@ -406,7 +406,7 @@ def _result(run: Run, sql: str, found: Found, is_complete: bool, text: str) -> Q
         found.columns,
         table.num_rows,
         as_user=found.as_user,
-        completeness=Completeness(is_complete, text, run.requests, found.road, reason),
+        completeness=Completeness(is_complete, text, run.requests, found.method, reason),
         notices=(*(() if is_complete else (text,)), *found.notices),
         _table=table,
         _bind=bound_table(sql),

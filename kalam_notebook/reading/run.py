@@ -1,4 +1,4 @@
-"""The roads of one read: the plain answer, one exact statement, a walk. Which one is taken, the reader decides."""
+"""The methods of one read: the plain answer, one exact statement, a pager. Which one is taken, the reader decides."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kalam_notebook.http.failures import NoAnswerError
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, OneStateEndpoint
 from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
 from kalam_notebook.reading.order import in_stable_order, sort_by_key
-from kalam_notebook.reading.pager import Walk, WalkPlan, plan_walk
-from kalam_notebook.reading.server_limits import HabitsProbe
-from kalam_notebook.reading.suspicion import is_exhausted, is_unencodable, suspicion
-from kalam_notebook.results.results import Road
+from kalam_notebook.reading.pager import Pager, PagerPlan, plan_pager
+from kalam_notebook.reading.server_limits import LimitsProbe
+from kalam_notebook.reading.trust import is_exhausted, is_unencodable, reason_to_doubt
+from kalam_notebook.results.results import Method
 from kalam_notebook.sql.shape import Shape, rename_duplicates, shape_of
 from kalam_notebook.sql.stars import expand_stars, star_sources
 from kalam_notebook.sql.tables import is_one_scan, reads_system_tables, scanned_tables
@@ -37,17 +37,17 @@ class Found:
         table: The rows.
         as_user: User id that the server ran the query as, or None.
         notices: Things the reader should know, in words.
-        road: How they were read.
+        method: How they were read.
         reason: Why the plain answer was not trusted; None when it was.
         failure: Why it could not be read again, though it should have been.
-        upto: The ``_seq`` up to which a walk has read.
+        upto: The ``_seq`` up to which a pager has read.
     """
 
     columns: tuple[Column, ...]
     table: pa.Table
     as_user: str | None = None
     notices: tuple[str, ...] = ()
-    road: Road = "plain"
+    method: Method = "plain"
     reason: str | None = None
     failure: str | None = None
     upto: int = 0
@@ -59,17 +59,17 @@ class Run:
     Args:
         endpoint: Runs the SQL, and counts.
         exact: Reads queries as one aggregated row.
-        habits: Asks the server for its caps.
+        limits: Asks the server for its caps.
         params: JSON values for ``$1 …``.
         max_rows: Rows that are wanted at most; None for all.
-        on_rows: Called with the number of rows that a walk has found so far.
+        on_rows: Called with the number of rows that a pager has found so far.
     """
 
     def __init__(
         self,
         endpoint: CountingEndpoint,
         exact: ExactReader,
-        habits: HabitsProbe,
+        limits: LimitsProbe,
         params: Sequence[Any],
         max_rows: int | None = None,
         on_rows: Callable[[int], None] | None = None,
@@ -78,7 +78,7 @@ class Run:
         self.params = params
         self.max_rows = max_rows
         self._exact = exact
-        self._habits = habits
+        self._limits = limits
         self._on_rows = on_rows
         self._as_user: str | None = None  # As whom the server ran the last question for columns.
 
@@ -116,15 +116,15 @@ class Run:
                 raise
             return False
         rows: int = found.table.num_rows
-        return rows > 1 and rows >= self._habits.ask(self.endpoint).default_cap
+        return rows > 1 and rows >= self._limits.ask(self.endpoint).default_cap
 
     def select(self, shape: Shape) -> Found:
-        """The plain answer when it can be trusted, else the exact one, else a walk where memory does not suffice."""
+        """The plain answer when it can be trusted, else the exact one, else a pager where memory does not suffice."""
         try:
             found = self.plain(shape.text)
         except (NoAnswerError, ServerError, DecodeError) as exc:
             return self._after_failure(shape, exc)
-        reason = self._suspicion(shape, found) or self._mislabelled(shape, found.columns)
+        reason = self._reason_to_doubt(shape, found) or self._mislabelled(shape, found.columns)
         if reason is None:
             return self._ordered(shape, found)
         try:
@@ -133,7 +133,7 @@ class Run:
             if _may_pass(exc):
                 raise  # It would work a moment later; a damaged answer is no substitute for that.
             if is_exhausted(exc) and shape.clauses is not None:
-                return replace(self.walk(shape, found.columns), reason=f"{reason}, and {_TOO_LARGE}")
+                return replace(self.pages(shape, found.columns), reason=f"{reason}, and {_TOO_LARGE}")
             return replace(found, reason=reason, failure=str(exc).splitlines()[0])
 
     def _exact_again(self, shape: Shape, found: Found) -> Found:
@@ -145,7 +145,7 @@ class Run:
 
     def with_true_types(self, shape: Shape, found: Found) -> Found:
         """The same rows under the types that they have, where the query only seems to read columns of tables."""
-        if found.road != "plain" or not shape.is_plain or (reason := self._other_type(shape, found.columns)) is None:
+        if found.method != "plain" or not shape.is_plain or (reason := self._other_type(shape, found.columns)) is None:
             return found
         try:
             return replace(self.exact(shape, found), reason=reason)
@@ -157,7 +157,7 @@ class Run:
             if shape.clauses is None:
                 _advise(error)
                 raise error
-            return replace(self.walk(shape, self.announced(shape)), reason=_TOO_LARGE)
+            return replace(self.pages(shape, self.announced(shape)), reason=_TOO_LARGE)
         if not is_unencodable(error):
             raise error
         try:
@@ -191,7 +191,7 @@ class Run:
             )
         except Unwrappable as exc:
             raise ResultError(f"{exc}.") from exc
-        return self._ordered(shape, Found(shown, table, plain.as_user if plain else self._as_user, road="exact"))
+        return self._ordered(shape, Found(shown, table, plain.as_user if plain else self._as_user, method="exact"))
 
     def versions(self, shape: Shape, source: Sequence[Column]) -> tuple[Found, int] | None:
         """A plain query over one table, exact in one scan, and the newest version that it has seen.
@@ -216,35 +216,35 @@ class Run:
         except (ServerError, ProtocolError, NoAnswerError) as exc:
             if _may_pass(exc):
                 raise
-            return (replace(self.walk(shape, columns), reason=_TOO_LARGE), 0) if is_exhausted(exc) else None
+            return (replace(self.pages(shape, columns), reason=_TOO_LARGE), 0) if is_exhausted(exc) else None
         shown = tuple(
             column if agrees(column, text) else column_of(column.name, text)
             for column, text in zip(columns, types, strict=True)
         )
         reason = self._cut(table.num_rows)
-        found = Found(shown, table, self._as_user, unknown_types(columns), road="exact", reason=reason)
+        found = Found(shown, table, self._as_user, unknown_types(columns), method="exact", reason=reason)
         return self._ordered(shape, found), newest
 
     def _cut(self, rows: int) -> str | None:
         """Why the plain answer would not have been enough."""
-        cap = self._habits.ask(self.endpoint).default_cap if rows > 1 else self._habits.known.default_cap
+        cap = self._limits.ask(self.endpoint).default_cap if rows > 1 else self._limits.known.default_cap
         return f"the server cuts results at {cap} rows" if rows >= cap else None
 
-    def walk(self, shape: Shape, columns: Sequence[Column]) -> Found:
+    def pages(self, shape: Shape, columns: Sequence[Column]) -> Found:
         """All rows of a plain query over one table, in pages of ``_seq``."""
-        walk = Walk(self.walk_plan(shape, columns), enough=self.limit)
-        walk.run(self.endpoint, on_page=self._told)
-        table = walk.result()
-        if not walk.has_all_rows and self.limit is not None and table.num_rows < self.limit:
+        pager = Pager(self.pager_plan(shape, columns), enough=self.limit)
+        pager.run(self.endpoint, on_page=self._told)
+        table = pager.result()
+        if not pager.has_all_rows and self.limit is not None and table.num_rows < self.limit:
             # Rows that were enough at first have been replaced by newer versions.
-            walk = Walk(walk.plan)
-            walk.run(self.endpoint, on_page=self._told)
-            table = walk.result()
-        # A walk goes by _seq where keys repeat (STREAM).
-        return Found(tuple(columns), sort_by_key(table, columns), road="walk", upto=walk.after)
+            pager = Pager(pager.plan)
+            pager.run(self.endpoint, on_page=self._told)
+            table = pager.result()
+        # A pager goes by _seq where keys repeat (STREAM).
+        return Found(tuple(columns), sort_by_key(table, columns), method="pages", upto=pager.after)
 
-    def walk_plan(self, shape: Shape, columns: Sequence[Column]) -> WalkPlan:
-        """Plan a walk, also where columns of the output have equal names."""
+    def pager_plan(self, shape: Shape, columns: Sequence[Column]) -> PagerPlan:
+        """Plan a pager, also where columns of the output have equal names."""
         written = self._without_stars(shape, columns)
         names = [column.name for column in columns]
         if len(set(names)) < len(names):
@@ -253,16 +253,16 @@ class Run:
             if renamed is None or renamed.clauses is None:
                 raise ResultError("Columns with equal names cannot be told apart; give them names with AS.")
             written = renamed
-        return plan_walk(self.endpoint, written, columns, self.params)
+        return plan_pager(self.endpoint, written, columns, self.params)
 
-    def _told(self, walk: Walk) -> None:
+    def _told(self, pager: Pager) -> None:
         if self._on_rows is not None:
-            self._on_rows(sum(page.num_rows for page in walk.rows))
+            self._on_rows(sum(page.num_rows for page in pager.rows))
 
-    def _suspicion(self, shape: Shape, found: Found) -> str | None:
+    def _reason_to_doubt(self, shape: Shape, found: Found) -> str | None:
         # A single row is not cut anywhere; most queries of a notebook cost one request so.
-        habits = self._habits.ask(self.endpoint) if found.table.num_rows > 1 else self._habits.known
-        return suspicion(shape, found.columns, found.table, habits)
+        limits = self._limits.ask(self.endpoint) if found.table.num_rows > 1 else self._limits.known
+        return reason_to_doubt(shape, found.columns, found.table, limits)
 
     def _mislabelled(self, shape: Shape, columns: Sequence[Column]) -> str | None:
         """Whether a column is announced under another type than it has (truth L6, L7).

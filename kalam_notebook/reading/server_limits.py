@@ -13,15 +13,15 @@ from decimal import Decimal
 from kalam_notebook.errors import KalamError
 from kalam_notebook.reading.endpoint import Endpoint
 
-__all__ = ["Habits", "HabitsProbe"]
+__all__ = ["LimitsProbe", "ServerLimits"]
 
 #: More rows than both caps of a server with default settings; a cap beyond is as good as none to tell.
 _ROWS = 2001
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
-    """The habits of one server; by default those of KalamDB 0.4.3 (HTTP reference, section 10).
+class ServerLimits:
+    """What one server does silently; by default those of KalamDB 0.4.3 (HTTP reference, section 10).
 
     Attributes:
         default_cap: An answer to a SELECT without LIMIT of so many rows may have been cut.
@@ -39,31 +39,31 @@ class Habits:
         return min(self.default_cap, self.limit_cap) >= _ROWS
 
 
-class HabitsProbe:
-    """Asks a server for its habits, once."""
+class LimitsProbe:
+    """Asks a server for its limits, once."""
 
-    def __init__(self, known: Habits | None = None) -> None:
+    def __init__(self, known: ServerLimits | None = None) -> None:
         self._known = known
         self._lock = threading.Lock()
 
     @property
-    def known(self) -> Habits:
-        """The habits as far as they are known; until they were asked for, those of a server with default settings."""
-        return self._known or Habits()
+    def known(self) -> ServerLimits:
+        """The limits as far as they are known; until they were asked for, those of a server with default settings."""
+        return self._known or ServerLimits()
 
-    def ask(self, endpoint: Endpoint) -> Habits:
-        """The habits; those of a server with default settings where it does not answer."""
+    def ask(self, endpoint: Endpoint) -> ServerLimits:
+        """The limits; those of a server with default settings where it does not answer."""
         with self._lock:
             if self._known is None:
                 self._known = _ask(endpoint)
             return self._known
 
 
-def _ask(endpoint: Endpoint) -> Habits:
+def _ask(endpoint: Endpoint) -> ServerLimits:
     series = f"SELECT value FROM generate_series(1, {_ROWS})"
     try:
         answer = endpoint.execute(f"{series};\n{series} LIMIT {_ROWS};\nSELECT CAST('-0.5' AS DECIMAL(2, 1)) AS d")
         drops_sign = answer.column(2) == [Decimal("0.5")]
-        return Habits(answer.table(0).num_rows, answer.table(1).num_rows, drops_sign)
+        return ServerLimits(answer.table(0).num_rows, answer.table(1).num_rows, drops_sign)
     except KalamError:
-        return Habits()
+        return ServerLimits()

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["Completeness", "IncompleteResultWarning", "QueryResponse", "QueryResult", "Road"]
+__all__ = ["Completeness", "IncompleteResultWarning", "Method", "QueryResponse", "QueryResult"]
 
 #: How a result was read: as the server sent it, as one aggregated row, in windows of ``_seq``, or on local copies.
-Road = Literal["plain", "exact", "walk", "local"]
+Method = Literal["plain", "exact", "pages", "local"]
 
 _NOTEBOOK_WIDTH = 120
 
@@ -42,15 +42,15 @@ class Completeness:
         is_complete: True when nothing is missing or changed.
         text: The same in words, for example ``complete`` or ``complete (read again exactly: …)``.
         requests: Requests that were sent for it.
-        road: How it was read: ``plain`` as the server sent it, ``exact`` as one aggregated row, ``walk`` in windows of
-            ``_seq``, ``local`` on copies of the tables.
+        method: How it was read: ``plain`` as the server sent it, ``exact`` as one aggregated row, ``pages`` by windows
+            of ``_seq``, ``local`` on copies of the tables.
         reason: Why the plain answer was not enough, or not certain; None where it was.
     """
 
     is_complete: bool
     text: str
     requests: int = 1
-    road: Road = "plain"
+    method: Method = "plain"
     reason: str | None = None
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """What a SELECT looks like from outside: enough to tell whether its plain answer can be trusted.
 
 The server cuts, re-sorts and mislabels results of certain shapes (truth L1–L7). Here a text is only looked at; whatever
-is not understood is reported as such, and the reader then takes the careful road. Pure; called by ``tables``.
+is not understood is reported as such, and the reader then reads it the careful way. Pure; called by ``tables``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The road of a write: check everything, then send requests.
+"""The way of a write: check everything, then send requests.
 
 What the server would damage is refused before anything is sent (truth L8 to L11). Inserts go as many statements of few
 rows (truth L20), outside of transactions unless all rows shall be written or none; changes go by key, since the server

@@ -40,7 +40,7 @@ def test_every_row_comes_once_and_in_its_newest_version(client):
     found = list(batches)
     assert all(isinstance(batch, pa.RecordBatch) and 0 < batch.num_rows <= 150 for batch in found)
     assert batches.completeness.is_complete
-    assert (batches.completeness.road, batches.row_count) == ("walk", ROWS - 100)
+    assert (batches.completeness.method, batches.row_count) == ("pages", ROWS - 100)
     rows = {row["id"]: row for batch in found for row in batch.to_pylist()}
     assert sorted(rows) == list(range(100, ROWS))
     assert all(row["n"] == (7 if i < 400 and i % 2 == 0 else i % 5) for i, row in rows.items())
@@ -73,7 +73,7 @@ def test_other_queries_are_read_at_once_and_handed_out_in_batches(client):
     found = list(batches)
     assert [batch.num_rows for batch in found] == [50, 50, 30]
     assert [row["id"] for batch in found for row in batch.to_pylist()] == list(range(129, -1, -1))
-    assert batches.completeness.road == "exact"
+    assert batches.completeness.method == "exact"
     assert list(client.query_batches("SELECT id FROM b.few WHERE id < 0")) == []
     shown = client.query_batches("SHOW TABLES")
     assert sum(batch.num_rows for batch in shown) == shown.row_count > 0

@@ -1,4 +1,4 @@
-"""What changed since a ``_seq``, as the truth lane asks for it, against a server."""
+"""What changed since a ``_seq``, as checks ask for it, against a server."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_rows_are_right_without_what_was_deleted(client, table, condition, param
     for number in range(2):
         result = client.query_result(f"SELECT id, d FROM {table} {condition}", params)
         assert result.completeness.is_complete
-        assert result.completeness.road == "exact" or (number and result.row_count < 50)
+        assert result.completeness.method == "exact" or (number and result.row_count < 50)
         assert result.arrow()["id"].to_pylist() == [i for i in range(ROWS) if i != 5 and wanted(i)]
         assert all(cell < 0 for cell in result.arrow()["d"].to_pylist())
         assert result.as_user == "root"
@@ -42,14 +42,14 @@ def test_a_small_table_costs_one_request_once_it_is_known(client, namespace):
     client.execute_query(f"INSERT INTO {namespace}.few (id) VALUES (1), (2)")
     client.query(f"SELECT id FROM {namespace}.few")
     again = client.query_result(f"SELECT id FROM {namespace}.few")
-    assert (again.completeness.road, again.completeness.requests) == ("plain", 1)
+    assert (again.completeness.method, again.completeness.requests) == ("plain", 1)
 
 
 def test_a_short_answer_costs_one_request_once_it_is_known(client, table):
     sql = f"SELECT id FROM {table} WHERE n > $1"
     first = client.query_result(sql, [70])
     again = client.query_result(sql, [70])
-    assert (first.completeness.road, again.completeness.road, again.completeness.requests) == ("exact", "plain", 1)
+    assert (first.completeness.method, again.completeness.method, again.completeness.requests) == ("exact", "plain", 1)
     # What was short with one value is long with another.
     assert client.query_result(sql, [-1]).row_count == ROWS - 1
 
@@ -57,5 +57,5 @@ def test_a_short_answer_costs_one_request_once_it_is_known(client, table):
 def test_a_key_is_looked_up_without_a_scan(client, table):
     client.query(f"SELECT n FROM {table} WHERE id = 7")
     found = client.query_result(f"SELECT n FROM {table} WHERE id = 7")
-    assert (found.completeness.road, found.arrow()["n"].to_pylist()) == ("plain", [0])
+    assert (found.completeness.method, found.arrow()["n"].to_pylist()) == ("plain", [0])
     assert found.completeness.requests <= 2

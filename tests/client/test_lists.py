@@ -1,4 +1,4 @@
-"""A list for one placeholder of IN means its items, on every road that takes parameters."""
+"""A list for one placeholder of IN means its items, on every method that takes parameters."""
 
 import datetime as dt
 import json
@@ -126,10 +126,10 @@ def test_a_list_for_a_column_is_stored(client, table):
 @pytest.mark.parametrize("sql", ["SELECT id FROM {} WHERE id = $1", "DELETE FROM {} WHERE id = $1"])
 def test_a_list_elsewhere_is_refused_on_every_road(client, table, sql):
     sql = sql.format(table)
-    roads = [client.execute_query, client.query, client.query_batches, client.live, client.live_events]
-    for road in roads if sql.startswith("SELECT") else roads[:1]:
+    methods = [client.execute_query, client.query, client.query_batches, client.live, client.live_events]
+    for method in methods if sql.startswith("SELECT") else methods[:1]:
         with pytest.raises(ParameterError, match=r"as the only item of IN: … IN \(\$1\)\. Nothing was sent"):
-            road(sql, [[1, 2]])
+            method(sql, [[1, 2]])
     assert client.query_arrow(f"SELECT id FROM {table}").num_rows == 4
 
 

@@ -227,7 +227,7 @@ def test_options_of_reading(shell, people):
     assert "more than 2 rows" in cut._repr_html_()
     assert "cut at max_rows" in str(shell.error(f"%%kalam --max-rows 2 --strict\nSELECT id FROM {people}"))
     local = shell.value(f"%%kalam --engine local\nSELECT id FROM {people}")
-    assert local.completeness.road == "local"
+    assert local.completeness.method == "local"
     note = shell.value(f"%%kalam few << --max-rows 1\nSELECT id FROM {people}")
     assert "cut at max_rows: there are more than 1 rows" in repr(note)
 

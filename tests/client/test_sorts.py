@@ -1,4 +1,4 @@
-"""Sorts that the server's engine plans away, and groups of NULL that it leaves out, in every road of a query."""
+"""Sorts that the server's engine plans away, and groups of NULL that it leaves out, in every method of a query."""
 
 import pyarrow as pa
 import pytest

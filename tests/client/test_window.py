@@ -61,7 +61,7 @@ def test_the_server_itself_reads_only_the_oldest_versions(small_window, big):
 def test_a_plain_select_is_walked(small_window, big):
     result = small_window.query_result(f"SELECT id, n, t FROM {big}")
     assert result.completeness.is_complete
-    assert "walked by _seq" in result.completeness.text
+    assert "read in pages by _seq" in result.completeness.text
     rows = result.arrow().to_pylist()
     assert [row["id"] for row in rows] == list(range(100, ROWS))
     assert {row["n"] for row in rows} == {1}
@@ -89,12 +89,12 @@ def test_a_table_in_a_corner_of_the_query_is_checked_as_well(small_window, big, 
 
 
 def test_the_road_and_its_reason_are_told(small_window, big):
-    walked = small_window.query_result(f"SELECT id FROM {big}").completeness
-    assert (walked.road, walked.is_complete) == ("walk", True)
-    assert walked.reason == f"{big} holds more row versions than the server scans"
-    assert re.search(r"walked by _seq up to \d{15,}:", walked.text)
+    told = small_window.query_result(f"SELECT id FROM {big}").completeness
+    assert (told.method, told.is_complete) == ("pages", True)
+    assert told.reason == f"{big} holds more row versions than the server scans"
+    assert re.search(r"read in pages by _seq up to \d{15,}:", told.text)
     local = small_window.query_result(f"SELECT id FROM {big}", engine="local").completeness
-    assert (local.road, local.reason) == ("local", None)
+    assert (local.method, local.reason) == ("local", None)
 
 
 def test_what_the_server_finds_in_any_case_costs_no_walk(small_window, big):
@@ -107,7 +107,7 @@ def test_what_the_server_finds_in_any_case_costs_no_walk(small_window, big):
         (f"SELECT n FROM {big} WHERE id = -1", [], []),
     ):
         result = small_window.query_result(sql, params, strict=True)
-        assert (result.arrow().to_pylist(), result.completeness.road) == (wanted, "plain")
+        assert (result.arrow().to_pylist(), result.completeness.method) == (wanted, "plain")
         assert result.completeness.requests <= 3
     with pytest.warns(IncompleteResultWarning):
         small_window.query_result(f"SELECT count(*) AS n FROM {big} WHERE n = 1")
@@ -155,7 +155,7 @@ def test_a_walk_ends_while_others_write(small_window, params):
                 if reading.done():
                     break
             result = reading.result()
-            assert result.completeness.road == "walk"
+            assert result.completeness.method == "pages"
             assert result.arrow().column("id").to_pylist() == list(range(ROWS))
 
 

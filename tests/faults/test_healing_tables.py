@@ -39,7 +39,7 @@ def test_a_table_that_is_created_anew(scene):
 
 @pytest.mark.parametrize("told", [False, True], ids=["quiet", "with an event"])
 def test_a_column_that_is_added(scene, told):
-    """``SELECT *`` has it, from a round of the truth lane on."""
+    """``SELECT *`` has it, from a round of checks on."""
     scene.insert(range(3))
     live = scene.far.live(f"SELECT * FROM {scene.table}")
     scene.near.execute_query(f"ALTER TABLE {scene.table} ADD COLUMN extra TEXT")

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from kalam_notebook.errors import KalamError, ProtocolError
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.following import follower as follower_module
-from kalam_notebook.live_queries.following.pool import Lane
+from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.schedule import Rhythm
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.live_queries.threads import Inbox
@@ -53,12 +53,12 @@ def table(server, source, monkeypatch):
     socket = LiveSocket(
         url=server.url, token=source.access_token, timeouts=Timeouts(keepalive=0.05), delays=lambda: repeat(0.01)
     )
-    lane = Lane(per_second=1000)
-    table = LiveTable("SELECT * FROM chat.messages", source=source, socket=socket, lane=lane, rhythm=SOON)
+    pool = Pool(per_second=1000)
+    table = LiveTable("SELECT * FROM chat.messages", source=source, socket=socket, pool=pool, rhythm=SOON)
     yield table
     table.close()
     socket.close()
-    lane.close()
+    pool.close()
 
 
 def still_true_or_plainly_over(server, source, table):

@@ -1,4 +1,4 @@
-"""Rounds of the truth lane that bring more than a delta can tell."""
+"""Rounds of checks that bring more than a delta can tell."""
 
 import pytest
 from live_socket_server import SCHEMA

@@ -103,7 +103,7 @@ class Game:
             self.engine.take_in(taken, at=0.0)
         self.look()
 
-    # The truth lane, in pieces.
+    # Checks, in pieces.
 
     def ask(self, question: Question | None = None) -> None:
         if self.job is None:

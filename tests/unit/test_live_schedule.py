@@ -1,4 +1,4 @@
-"""When the truth lane asks, and what: every rule by times that are given."""
+"""When checks ask, and what: every rule by times that are given."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from kalam_notebook.errors import (
 )
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.following import follower as follower_module
-from kalam_notebook.live_queries.following.pool import Lane
+from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.schedule import Rhythm
 from kalam_notebook.live_queries.rows.fingerprint import Fingerprint
 from kalam_notebook.live_queries.table import LiveTable
@@ -78,25 +78,25 @@ def socket(server, source):
 
 
 @pytest.fixture
-def lane():
-    lane = Lane(per_second=1000)
-    yield lane
-    lane.close()
+def pool():
+    pool = Pool(per_second=1000)
+    yield pool
+    pool.close()
 
 
-#: The truth lane asks soon, so that tests need not wait; and not by itself.
+#: Checks ask soon, so that tests need not wait; and not by itself.
 SOON = Rhythm(settle=0.01, gap=0.02, rest=0.0, calm=0.05, usual=600.0)
 
-#: The truth lane asks only when it is told to.
+#: Checks ask only when it is told to.
 NEVER = Rhythm(settle=600.0, gap=600.0, calm=600.0, usual=600.0)
 
 
 @pytest.fixture
-def open_table(source, socket, lane):
+def open_table(source, socket, pool):
     tables = []
 
     def open_table(sql=SQL, **options) -> LiveTable:
-        tables.append(LiveTable(sql, source=source, socket=socket, lane=lane, **{"rhythm": NEVER, **options}))
+        tables.append(LiveTable(sql, source=source, socket=socket, pool=pool, **{"rhythm": NEVER, **options}))
         return tables[-1]
 
     yield open_table
@@ -287,10 +287,10 @@ def test_deltas_for_a_view(server, open_table):
 # Reconnecting.
 
 
-def test_a_server_that_does_not_answer_for_a_while_is_no_lost_connection(server, source, lane):
+def test_a_server_that_does_not_answer_for_a_while_is_no_lost_connection(server, source, pool):
     timeouts = Timeouts(keepalive=0.05, pong=30.0)
     socket = LiveSocket(url=server.url, token=source.access_token, timeouts=timeouts, delays=lambda: repeat(0.01))
-    with LiveTable(SQL, source=source, socket=socket, lane=lane, rhythm=NEVER) as table:
+    with LiveTable(SQL, source=source, socket=socket, pool=pool, rhythm=NEVER) as table:
         server.freeze()
         table.wait_for(lambda t: t.status == "waiting for the server")
         assert "does not answer just now" in table.notice
@@ -344,11 +344,11 @@ def test_deletes_that_a_flush_has_hidden_are_found_by_the_fingerprint(server, so
     assert (delta.reset, delta.row_ids, delta.removed) == (False, (2, 3), (1,))
 
 
-def test_status_while_the_server_is_away(server, source, lane):
+def test_status_while_the_server_is_away(server, source, pool):
     source.rows.clear()
     waiting = threading.Event()
     socket = LiveSocket(url=server.url, token=source.access_token, delays=lambda: repeat(2.5))
-    with LiveTable(SQL, source=source, socket=socket, lane=lane) as table:
+    with LiveTable(SQL, source=source, socket=socket, pool=pool) as table:
         statuses = []
         table.on_change(lambda t: (statuses.append(t.status), waiting.set()))
         server.cut()
@@ -358,9 +358,9 @@ def test_status_while_the_server_is_away(server, source, lane):
     socket.close()
 
 
-def test_why_there_is_no_connection_is_told_until_it_is_back(server, source, lane):
+def test_why_there_is_no_connection_is_told_until_it_is_back(server, source, pool):
     socket = LiveSocket(url=server.url, token=source.access_token, delays=lambda: repeat(0.2))
-    with LiveTable(SQL, source=source, socket=socket, lane=lane) as table:
+    with LiveTable(SQL, source=source, socket=socket, pool=pool) as table:
         server.http_status.extend([503] * 3)
         server.cut()
         table.wait_for(lambda t: "503" in (t.notice or ""))
@@ -701,10 +701,10 @@ def test_a_first_reading_that_is_cut_again_and_again_raises(server, source, no_p
     server.wait_until(lambda: not server.active)
 
 
-def test_a_server_that_cannot_be_reached_raises(source, lane):
+def test_a_server_that_cannot_be_reached_raises(source, pool):
     socket = LiveSocket(url="ws://127.0.0.1:1/v1/ws", token=source.access_token, delays=lambda: repeat(0.01))
     with pytest.raises(ConnectError, match=r"within 0\.2 s: .*Connection refused"):
-        LiveTable(SQL, source=source, socket=socket, lane=lane, timeout=0.2)
+        LiveTable(SQL, source=source, socket=socket, pool=pool, timeout=0.2)
     socket.close()
 
 
@@ -785,8 +785,8 @@ def test_close_during_a_long_question(server, source, open_table):
     gate.opened.set()
 
 
-def test_a_forgotten_table_warns_and_unsubscribes(server, source, socket, lane):
-    tables = [LiveTable(SQL, source=source, socket=socket, lane=lane, rhythm=NEVER)]
+def test_a_forgotten_table_warns_and_unsubscribes(server, source, socket, pool):
+    tables = [LiveTable(SQL, source=source, socket=socket, pool=pool, rhythm=NEVER)]
     tables[0].verify()
     tables[0].on_change(lambda t: None)
     with pytest.warns(ResourceWarning, match="LiveTable chat.messages, 2 rows, live> was not closed"):

@@ -420,10 +420,10 @@ def test_damage_inside_is_told_and_never_followed():
     data, _ = a_recording()
     told = 0
     for index in range(0, len(data) - 8, 7):
-        spoilt = bytearray(data)
-        spoilt[index] ^= 0xFF
+        damaged = bytearray(data)
+        damaged[index] ^= 0xFF
         try:
-            found = state(replayed(read(bytes(spoilt))))
+            found = state(replayed(read(bytes(damaged))))
         except (RecordingError, ValueError, AssertionError):
             told += 1  # No rows at all, or told.
         else:

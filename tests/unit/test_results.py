@@ -48,7 +48,7 @@ def test_an_answer_as_sent_says_so():
 
 def test_completeness_names_the_road_and_the_reason():
     plain = Completeness(True, COMPLETE)
-    assert (plain.road, plain.reason, plain.requests, str(plain)) == ("plain", None, 1, "complete")
+    assert (plain.method, plain.reason, plain.requests, str(plain)) == ("plain", None, 1, "complete")
 
 
 def test_ipython_shows_rows_for_a_result_that_stands_alone():

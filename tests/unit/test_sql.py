@@ -198,7 +198,7 @@ def test_shapes(sql, plain, limits, order):
 
 
 @pytest.mark.parametrize(
-    ("sql", "walked"),
+    ("sql", "is_read_so"),
     [
         ("SELECT a FROM t WHERE (b = 1) AND c IN (1, 2)", True),
         ("SELECT a FROM t x WHERE x.b = $1", True),
@@ -209,10 +209,10 @@ def test_shapes(sql, plain, limits, order):
         ("SELECT a FROM t ORDER BY a", False),
     ],
 )
-def test_what_can_be_read_by_seq(sql, walked):
+def test_what_can_be_read_by_seq(sql, is_read_so):
     shape = shape_of(sql)
     assert shape is not None
-    assert (shape.clauses is not None) is walked
+    assert (shape.clauses is not None) is is_read_so
 
 
 def test_what_is_not_one_select():

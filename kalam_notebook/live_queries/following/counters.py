@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kalam_notebook.live_queries.rows.store import Applied
 
-__all__ = ["LiveStats", "Tally"]
+__all__ = ["Counters", "LiveStats"]
 
 #: Seconds over which rates are told.
 _SPAN = 10.0
@@ -27,7 +27,7 @@ class LiveStats:
         bytes_per_second: Of their frames, as they came.
         lag_ms: Milliseconds from the server's commit of the latest event to its arrival, by both clocks; None before
             the first.
-        healed: Changed rows that the truth lane brought, because no event had told of them.
+        healed: Changed rows that a check brought, because no event had told of them.
         rounds: How often the server was asked what is true.
         reconnects: How often the live query was established again.
         rows: Rows in the table now.
@@ -52,7 +52,7 @@ class LiveStats:
     verified_at: dt.datetime | None = None
 
 
-class Tally:
+class Counters:
     """Counts."""
 
     def __init__(self) -> None:

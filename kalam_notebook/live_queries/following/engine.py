@@ -1,4 +1,4 @@
-"""What the two kinds of live tables have in common: what they ask of a source, and what a round of the truth lane is.
+"""What the two kinds of live tables have in common: what they ask of a source, and what a round of checks is.
 
 An engine decides and holds rows; it has no clock, no thread and no lock. ``following.follower`` runs its jobs on
 other threads and calls everything else under a lock.
@@ -30,7 +30,7 @@ _NOTHING = Applied()
 
 
 class RowSource(Protocol):
-    """What answers the questions of the truth lane; every call may block and raise ``KalamError``."""
+    """What answers the questions of checks; every call may block and raise ``KalamError``."""
 
     def describe(self, table: str) -> TableInfo:
         """The columns and kind of a table, named as it can stand in SQL."""
@@ -100,7 +100,7 @@ class Job(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a round of the truth lane came to.
+    """What a round of checks came to.
 
     Attributes:
         asked: What was asked in the end: a reading of everything is a proof.

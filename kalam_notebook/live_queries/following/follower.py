@@ -1,7 +1,7 @@
-"""Keeps the rows of one live query true: applies its events, and has the truth lane ask the server.
+"""Keeps the rows of one live query true: applies its events, and has the server asked.
 
 The socket's thread only puts what it hears into an inbox. One worker thread for each live query takes things out,
-applies them, and begins the rounds of the truth lane, whose questions are asked on the threads of a ``Lane``; so
+applies them, and begins the rounds of checks, whose questions are put on the threads of a ``Pool``; so
 neither a long reading nor a slow consumer holds up anything else. What is asked and what an answer means is decided in
 ``following.keyed`` and ``following.rerunning``, when it is asked in ``following.schedule``.
 """
@@ -33,10 +33,10 @@ from kalam_notebook.errors import (
 from kalam_notebook.live_queries.connection.backoff import backoff
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.connection.states import State, Status, first_line
-from kalam_notebook.live_queries.following.counters import LiveStats, Tally
+from kalam_notebook.live_queries.following.counters import Counters, LiveStats
 from kalam_notebook.live_queries.following.engine import Engine, Job, Rows, RowSource, Verdict
 from kalam_notebook.live_queries.following.plan import Form
-from kalam_notebook.live_queries.following.pool import Lane
+from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.schedule import BURST, ProofBudget, Question, Rhythm, TruthSchedule
 from kalam_notebook.live_queries.rows.fingerprint import Proof
 from kalam_notebook.live_queries.threads import Inbox
@@ -52,7 +52,7 @@ _LOG = logging.getLogger("kalam_notebook.live")
 #: Events applied at once; between two such batches, readers get their turn.
 _MAX_BATCH = 5_000
 
-#: Events that may wait, and bytes of their messages. Beyond that they are dropped, and the truth lane brings what they
+#: Events that may wait, and bytes of their messages. Beyond that they are dropped, and the next check brings what they
 #: told.
 _MAX_WAITING = 200_000
 _MAX_WAITING_BYTES = 64 * 1024 * 1024
@@ -114,13 +114,13 @@ class Follower:
     Args:
         engine: Holds the rows and knows what to ask.
         source: Answers; its calls block.
-        lane: Runs them.
+        pool: Runs them.
         rhythm: How often the server is asked.
         budget: Shared with the other live queries of the client.
     """
 
     def __init__(
-        self, engine: Engine, *, source: RowSource, lane: Lane, rhythm: Rhythm, budget: ProofBudget | None = None
+        self, engine: Engine, *, source: RowSource, pool: Pool, rhythm: Rhythm, budget: ProofBudget | None = None
     ) -> None:
         self.engine = engine
         self.bell = Bell()
@@ -128,7 +128,7 @@ class Follower:
         self.is_over = False
         self.is_paused = False
         self._source = source
-        self._lane = lane
+        self._pool = pool
         self._schedule = TruthSchedule(rhythm, partial(backoff, random.random), budget)
         self._inbox: Inbox[Change | _Established | _Woken | _Answered | _End] = Inbox()
         # Bytes of the events that were put into it and taken out: not put with each, because there are many.
@@ -143,7 +143,7 @@ class Follower:
         self._socket: LiveSocket | None = None
         # Guards the engine and the numbers. The socket's thread never takes it.
         self._lock = threading.Lock()
-        self._tally = Tally()
+        self._counters = Counters()
         self._proof: Proof | None = None
         self._proved_wishes = self._proved_healed = 0
         self._trouble = ""
@@ -302,7 +302,7 @@ class Follower:
         """The numbers as of now."""
         self._check_process()
         with self._lock:
-            return self._tally.stats(rows=self.num_rows, now=time.monotonic())
+            return self._counters.stats(rows=self.num_rows, now=time.monotonic())
 
     def look(self, view: Callable[[Rows], _T]) -> _T:
         """Return what a function makes of the rows at one point in time; only after ``start``.
@@ -352,7 +352,7 @@ class Follower:
         self.bell.ring()
 
     def resume(self) -> None:
-        """Follow again; what was missed is brought by the truth lane."""
+        """Follow again; what was missed is brought by the next check."""
         self.is_paused = False
         self._turn += 1
         self._inbox.put(_Woken(Question.DELTA))
@@ -411,7 +411,7 @@ class Follower:
 
     def _return(self) -> None:
         """All subscriptions stand; what happened before was not told."""
-        self._tally.acknowledgements += 1
+        self._counters.acknowledgements += 1
         now = time.monotonic()
         if self.engine.rows is None:
             self._schedule.wish(now)
@@ -445,11 +445,11 @@ class Follower:
                 return
             was_diverged = self.engine.is_diverged
             applied = self.engine.take_in(changes, at=at)
-            self._tally.add_events(len(changes), size, now=now)
-            self._tally.add_changes(applied)
+            self._counters.add_events(len(changes), size, now=now)
+            self._counters.add_changes(applied)
             if newest := _seq_of(changes[-1]):
-                self._tally.last_seq = max(self._tally.last_seq, newest)
-                self._tally.lag_ms = at * 1000 - seq_ms(newest)
+                self._counters.last_seq = max(self._counters.last_seq, newest)
+                self._counters.lag_ms = at * 1000 - seq_ms(newest)
         # All subscriptions of a connection share one queue on the server (truth L14).
         sharing = 1 if self._socket is None else self._socket.num_subscriptions
         most = max(1, BURST // max(1, sharing))
@@ -467,7 +467,7 @@ class Follower:
             return
         with self._lock:
             applied = self.engine.expire(now=time.monotonic(), at=time.time())
-            self._tally.add_changes(applied)
+            self._counters.add_changes(applied)
         if applied.total:
             self.bell.ring()
 
@@ -478,10 +478,10 @@ class Follower:
         with self._lock:
             self._round = _Round(self._turn, self._wishes)
             job = self.engine.next_job(self._schedule.start(now), now=now)
-        self._lane.submit(partial(self._ask, job))
+        self._pool.submit(partial(self._ask, job))
 
     def _ask(self, job: Job) -> None:
-        """Ask, on a thread of the lane."""
+        """Ask, on a thread of the pool."""
         if self._ending.is_set():
             return
         try:
@@ -537,27 +537,27 @@ class Follower:
         self.bell.ring()
 
     def _count(self, verdict: Verdict, *, is_first: bool) -> None:
-        self._tally.rounds += 1
-        self._tally.last_seq = max(self._tally.last_seq, verdict.seq)
+        self._counters.rounds += 1
+        self._counters.last_seq = max(self._counters.last_seq, verdict.seq)
         if not is_first:
-            self._tally.add_changes(verdict.applied)
-            self._tally.healed += verdict.healed
+            self._counters.add_changes(verdict.applied)
+            self._counters.healed += verdict.healed
 
     def _prove(self, verdict: Verdict, begun: _Round) -> None:
         at = dt.datetime.now(dt.UTC)
         if verdict.is_true:
-            self._tally.verified_seq, self._tally.verified_at = verdict.seq, at
+            self._counters.verified_seq, self._counters.verified_at = verdict.seq, at
         self._proof = Proof(
             verdict.is_true,
             verdict.how,
             rows=self.num_rows,
             seq=verdict.seq,
             at=at,
-            healed=self._tally.healed - self._proved_healed,
+            healed=self._counters.healed - self._proved_healed,
             server=verdict.server,
             held=verdict.held,
         )
-        self._proved_wishes, self._proved_healed = begun.wishes, self._tally.healed
+        self._proved_wishes, self._proved_healed = begun.wishes, self._counters.healed
 
     def _finish(self, error: KalamError | None) -> None:
         """End once; what comes first is the reason."""

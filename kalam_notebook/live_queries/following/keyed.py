@@ -138,7 +138,7 @@ class KeyedEngine:
         self._looked_at = -math.inf
         self._must_read = self._must_read or (self._is_beyond and bool(self._plan.filter_sql))
 
-    # The fast lane.
+    # Events.
 
     def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
         """Apply events; where they only ring, there is nothing to apply."""
@@ -160,7 +160,7 @@ class KeyedEngine:
             self._must_read = True
             return Applied()
 
-    # The truth lane.
+    # Checks.
 
     def reread(self) -> None:
         """Have the next round read everything."""

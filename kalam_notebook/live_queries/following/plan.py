@@ -84,7 +84,7 @@ class Reading:
         rows: The columns of the plan.
         newest: A ``_seq`` up to which everything that happened to the table is in the rows.
         is_beyond: Whether the table holds more row versions than one scan of the server reads (truth L3).
-        doubt: Why cells may not be right, for example because a flush has spoilt them; empty when nothing is known.
+        doubt: Why cells may not be right, for example because a flush has damaged them; empty when nothing is known.
         fingerprint: Of the rows, by the server, from the same scan; None when it was not asked for.
         now_ms: The server's clock, milliseconds since 1970; 0 when it was not asked for.
     """

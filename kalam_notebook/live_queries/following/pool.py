@@ -13,7 +13,7 @@ from collections.abc import Callable
 from kalam_notebook.live_queries.following.schedule import ProofBudget
 from kalam_notebook.threads import Worker
 
-__all__ = ["Lane"]
+__all__ = ["Pool"]
 
 #: Seconds after which a thread without work ends.
 _IDLE = 5.0
@@ -22,7 +22,7 @@ _IDLE = 5.0
 _JOIN_TIMEOUT = 0.5
 
 
-class Lane:
+class Pool:
     """Does pieces of work on a few daemon threads, which are started when they are needed.
 
     Args:

@@ -1,4 +1,4 @@
-"""When the truth lane asks the server next, and what. Pure: times in, times out.
+"""When checks ask the server next, and what. Pure: times in, times out.
 
 There are two questions. A *delta* asks what changed since a ``_seq``, and is cheap as a rule; a *proof* asks for the
 fingerprint of everything as well, which costs the server a scan of the table. A delta follows events: when they pause,
@@ -47,7 +47,7 @@ class Question(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How often the truth lane asks.
+    """How often checks ask.
 
     Attributes:
         settle: Seconds from an event to the delta that looks after it, when none follows.

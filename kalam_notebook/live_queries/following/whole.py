@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kalam_notebook.errors import ServerError
 from kalam_notebook.live_queries.following.plan import Reading, TablePlan
 from kalam_notebook.live_queries.rows.fingerprint import MODULUS, Fingerprint
-from kalam_notebook.reading.damage import spoilt_cells, spoilt_columns
+from kalam_notebook.reading.damage import damaged_cells, damaged_columns
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text, is_found
 from kalam_notebook.reading.window import EVERY_VERSION, LAST_SEQ
@@ -62,7 +62,7 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
         return None
     fingerprint = Fingerprint(number_in(n), number_in(s), number_in(x), number_in(m))
     table = table_of(rows, schema)
-    damage = spoilt_columns(endpoint, shape, {plan.source: plan.columns}, table) or spoilt_cells(plan.columns, table)
+    damage = damaged_columns(endpoint, shape, {plan.source: plan.columns}, table) or damaged_cells(plan.columns, table)
     return Reading(
         table,
         reached,

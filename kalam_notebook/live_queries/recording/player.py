@@ -19,7 +19,7 @@ from typing import IO, Protocol, TypeAlias, TypeVar
 
 from kalam_notebook.errors import KalamError, LiveError, RecordingError
 from kalam_notebook.live_queries.connection.states import first_line
-from kalam_notebook.live_queries.following.counters import LiveStats, Tally
+from kalam_notebook.live_queries.following.counters import Counters, LiveStats
 from kalam_notebook.live_queries.following.engine import Rows
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.recording.format import Changes, End, Origin, RecordedStep, Snapshot
@@ -90,7 +90,7 @@ class Player:
         self._wake = Flag()
         self._end = "closed"
         self._gaps: list[float] = []
-        self._tally = Tally()
+        self._counters = Counters()
         self._pid = os.getpid()
         file = _open(path)
         try:
@@ -173,7 +173,7 @@ class Player:
         """The numbers as of now; events are the recorded changes that an event had told."""
         self._check_process()
         with self._lock:
-            return self._tally.stats(rows=self.num_rows, now=time.monotonic())
+            return self._counters.stats(rows=self.num_rows, now=time.monotonic())
 
     def look(self, view: Callable[[Rows], _T]) -> _T:
         """Return what a function makes of the rows at one point in time.
@@ -193,7 +193,7 @@ class Player:
                 False,
                 "this is a replay of a recording, there is no server to compare with",
                 rows=self.num_rows,
-                seq=self._tally.last_seq,
+                seq=self._counters.last_seq,
                 at=dt.datetime.now(dt.UTC),
                 healed=0,
             )
@@ -299,12 +299,12 @@ class Player:
 
     def _apply(self, step: RecordedStep) -> None:
         applied = self._rows.apply(step)
-        self._tally.add_changes(applied)
+        self._counters.add_changes(applied)
         if step.healed:
-            self._tally.healed += applied.total
+            self._counters.healed += applied.total
         else:
-            self._tally.add_events(applied.total, 0, now=time.monotonic())
-        self._tally.last_seq = max(self._tally.last_seq, *(seq for _, _, seq in step.rows))
+            self._counters.add_events(applied.total, 0, now=time.monotonic())
+        self._counters.last_seq = max(self._counters.last_seq, *(seq for _, _, seq in step.rows))
 
     def _finish(self, error: KalamError | None, end: str) -> None:
         """End once; what comes first is the reason."""

@@ -1,4 +1,4 @@
-"""What the truth lane brings: what changed since a ``_seq``, and a fingerprint of everything (truth R4, R5).
+"""What a check brings: what changed since a ``_seq``, and a fingerprint of everything (truth R4, R5).
 
 Values only. They are read by ``following.delta``, and put into a live table by ``rows.store``.
 """

@@ -96,7 +96,7 @@ class Step:
     Attributes:
         version: The version that came out of it.
         at: When it came, in seconds since 1970.
-        healed: Whether the truth lane brought it, though an event should have.
+        healed: Whether a check brought it, though an event should have.
         entries: The rows concerned.
         chunks: Where the places lie; None when the cells have been forgotten.
         is_settled: Whether the chunks hold nothing but remembered cells.

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import DecodeError, ServerError
 from kalam_notebook.http.failures import NoAnswerError
-from kalam_notebook.reading.server_limits import Habits
+from kalam_notebook.reading.server_limits import ServerLimits
 from kalam_notebook.sql.shape import Shape
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["is_exhausted", "is_unencodable", "suspicion"]
+__all__ = ["is_exhausted", "is_unencodable", "reason_to_doubt"]
 
 
-def suspicion(shape: Shape, columns: Sequence[Column], table: pa.Table, habits: Habits) -> str | None:
+def reason_to_doubt(shape: Shape, columns: Sequence[Column], table: pa.Table, limits: ServerLimits) -> str | None:
     """Why a plain answer cannot be trusted, or None (truth, section 3)."""
-    cap = habits.limit_cap if shape.limits_top else habits.default_cap
+    cap = limits.limit_cap if shape.limits_top else limits.default_cap
     if table.num_rows >= cap:
         return f"the server cuts results at {cap} rows"
     unsafe_sort = shape.order_by is None or (shape.order_by and (shape.limits_top or not _in_output(shape, columns)))
     if table.num_rows > 1 and unsafe_sort:
         return "the server re-sorts sorted and limited results by the key"
-    if habits.drops_sign and _may_lack_sign(table):
+    if limits.drops_sign and _may_lack_sign(table):
         return "the server drops the sign of decimals between -1 and 0"
     return None
 

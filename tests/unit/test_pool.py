@@ -7,21 +7,21 @@ import time
 
 import pytest
 
-from kalam_notebook.live_queries.following import pool as lane_module
-from kalam_notebook.live_queries.following.pool import Lane
+from kalam_notebook.live_queries.following import pool as pool_module
+from kalam_notebook.live_queries.following.pool import Pool
 
 
 @pytest.fixture
-def make_lane():
+def make_pool():
     made = []
 
-    def make_lane(**options):
-        made.append(Lane(**{"per_second": 10_000, **options}))
+    def make_pool(**options):
+        made.append(Pool(**{"per_second": 10_000, **options}))
         return made[-1]
 
-    yield make_lane
-    for lane in made:
-        lane.close()
+    yield make_pool
+    for pool in made:
+        pool.close()
 
 
 def threads():
@@ -35,8 +35,8 @@ def wait_until(condition, timeout=10.0):
         threading.Event().wait(0.005)
 
 
-def test_threads_are_started_when_needed_and_shared(make_lane):
-    lane = make_lane(max_threads=2)
+def test_threads_are_started_when_needed_and_shared(make_pool):
+    pool = make_pool(max_threads=2)
     assert threads() == []
     running, release, done = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
 
@@ -46,7 +46,7 @@ def test_threads_are_started_when_needed_and_shared(make_lane):
         done.release()
 
     for _ in range(5):
-        lane.submit(work)
+        pool.submit(work)
     assert running.acquire(timeout=10)
     assert running.acquire(timeout=10)
     assert not running.acquire(timeout=0.05)
@@ -56,8 +56,8 @@ def test_threads_are_started_when_needed_and_shared(make_lane):
         assert done.acquire(timeout=10)
 
 
-def test_work_is_paced(make_lane):
-    lane, begun = make_lane(max_threads=4, per_second=50), []
+def test_work_is_paced(make_pool):
+    pool, begun = make_pool(max_threads=4, per_second=50), []
     done = threading.Semaphore(0)
 
     def work():
@@ -65,7 +65,7 @@ def test_work_is_paced(make_lane):
         done.release()
 
     for _ in range(6):
-        lane.submit(work)
+        pool.submit(work)
     for _ in range(6):
         assert done.acquire(timeout=10)
     begun.sort()
@@ -73,26 +73,26 @@ def test_work_is_paced(make_lane):
     assert begun[-1] - begun[0] >= 5 * 0.02 - 0.005
 
 
-def test_threads_end_when_there_is_nothing_to_do(make_lane, monkeypatch):
-    monkeypatch.setattr(lane_module, "_IDLE", 0.02)
-    lane, done = make_lane(), threading.Semaphore(0)
+def test_threads_end_when_there_is_nothing_to_do(make_pool, monkeypatch):
+    monkeypatch.setattr(pool_module, "_IDLE", 0.02)
+    pool, done = make_pool(), threading.Semaphore(0)
     for _ in range(2):
-        lane.submit(done.release)
+        pool.submit(done.release)
         assert done.acquire(timeout=10)
         wait_until(lambda: threads() == [])
 
 
-def test_close_drops_what_waits(make_lane):
-    lane = make_lane(max_threads=1)
+def test_close_drops_what_waits(make_pool):
+    pool = make_pool(max_threads=1)
     running, release, later = threading.Event(), threading.Event(), threading.Event()
-    lane.submit(lambda: (running.set(), release.wait(20)))
-    lane.submit(later.set)
+    pool.submit(lambda: (running.set(), release.wait(20)))
+    pool.submit(later.set)
     assert running.wait(10)
     start = time.monotonic()
-    lane.close()
+    pool.close()
     assert time.monotonic() - start < 1.0
     release.set()
-    lane.close()
-    lane.submit(later.set)
+    pool.close()
+    pool.submit(later.set)
     assert threads() == []
     assert not later.is_set()

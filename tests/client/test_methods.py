@@ -1,4 +1,4 @@
-"""Which road a query takes on servers with other settings: other caps, little memory; and what is said of it."""
+"""Which method a query takes on servers with other settings: other caps, little memory; and what is said of it."""
 
 import concurrent.futures
 import contextlib
@@ -34,9 +34,9 @@ def test_caps_are_found_out_by_asking(low_caps):
     first = low_caps.query_result("SELECT id FROM r.t")
     assert first.row_count == ROWS
     assert first.completeness.text == "complete (read again exactly: the server cuts results at 4 rows)"
-    assert (first.completeness.road, first.completeness.reason) == ("exact", "the server cuts results at 4 rows")
+    assert (first.completeness.method, first.completeness.reason) == ("exact", "the server cuts results at 4 rows")
     assert low_caps.query_result("SELECT id FROM r.t LIMIT 150").row_count == 150
-    assert low_caps.query_result("SELECT id FROM r.t LIMIT 99").completeness.road == "plain"
+    assert low_caps.query_result("SELECT id FROM r.t LIMIT 99").completeness.method == "plain"
     assert low_caps.query_result("SELECT id FROM r.t WHERE id = 3").completeness.requests <= 2
 
 
@@ -52,7 +52,7 @@ def test_a_server_that_cuts_nothing():
     with server, client:
         client.write(pa.table({"id": range(ROWS)}), "r.t", create=True, key="id")
         client.query_result("SELECT id FROM r.t")  # What the server cuts is asked for with the first rows.
-        assert client.query_result("SELECT id FROM r.t").completeness.road == "plain"
+        assert client.query_result("SELECT id FROM r.t").completeness.method == "plain"
         assert client.query_result("SELECT CAST('0.5' AS DECIMAL(3, 1)) AS d").completeness.text == "complete"
 
 
@@ -157,9 +157,9 @@ def test_progress_counts_rows_and_knows_the_total(little_memory, monkeypatch):
     monkeypatch.setattr("kalam_notebook.client.client.find_surface", lambda: "screen")
     little_memory.query_arrow("SELECT id, t FROM r.wide")
     little_memory.query_arrow("SELECT id FROM r.wide WHERE n = 1", progress=False)
-    (walk, surface), (other, hidden) = seen
+    (pager, surface), (other, hidden) = seen
     assert (surface, hidden) == ("screen", None)
-    assert walk.count() == 2000
-    assert walk.summary.startswith("2,000 rows and 1")
+    assert pager.count() == 2000
+    assert pager.summary.startswith("2,000 rows and 1")
     assert other.count is None
     assert other.summary.startswith(f"{len([i for i in range(2000) if i % 7 == 1])} rows and")

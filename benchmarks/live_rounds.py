@@ -28,7 +28,7 @@ _CHANGED = 1_000
 #: A delta looks two seconds back, so what shall not be in it has to be older than that.
 _OVERLAP_S = 2.1
 
-#: Milliseconds since 1970 at which ``_seq`` begins, and the bits below its milliseconds (live reference, section 4.4).
+#: Milliseconds since 1970 at which ``_seq`` begins, and the bits below its milliseconds (protocol/live.md#seq).
 _SEQ_EPOCH_MS, _SEQ_MS_BITS = 1_704_067_200_000, 22
 
 

@@ -438,8 +438,6 @@ def server_error(code: str, message: str, status: int, sql: str | None = None) -
 
     Returns:
         The class that belongs to the code; ``ServerError`` for an unknown one.
-
-    Source: KalamDB HTTP reference, section 15.
     """
     kind = _CLASSES.get(code)
     if kind is None:

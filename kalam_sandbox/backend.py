@@ -102,7 +102,7 @@ class SqlFailed(Exception):
 
 
 class Unencodable(Exception):
-    """A result holds a value that the wire cannot carry (KalamDB HTTP reference, section 7.1).
+    """A result holds a value that the wire cannot carry (protocol/http.md#hanging-up).
 
     Attributes:
         message: What could not be encoded, in the server's words.

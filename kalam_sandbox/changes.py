@@ -17,7 +17,7 @@ from kalam_sandbox.store.schema import SEQ
 def changes_of(applied: Applied, options: Options) -> list[Change]:
     """Return one change per row version of an applied operation, in its order.
 
-    A row with a value that cannot be sent makes no change: the server drops such events (live reference, 4.3).
+    A row with a value that cannot be sent makes no change: the server drops such events (protocol/live.md#values).
     """
     before = _cells(applied.old, options)
     after = _cells(applied.new, options)

@@ -1,7 +1,7 @@
 """Failures of SQL requests: what went wrong, how an administrator reads it, what ordinary users see instead.
 
 Engine and commands raise `Failure` (or `SqlFailed` of the contract); the SQL route turns it into an envelope.
-HTTP status and redaction are decided here, nowhere else (KalamDB HTTP reference, sections 15.2 and 15.3).
+HTTP status and redaction are decided here, nowhere else (protocol/http.md#error-codes).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _GENERIC = {
     "INTERNAL_ERROR": "SQL request failed",
 }
 
-# Kinds of failure that are told to everybody (KalamDB SQL reference, section 11.2).
+# Kinds of failure that are told to everybody (protocol/sql.md#errors).
 _SAFE_KINDS = (
     "Already exists: ",
     "Invalid operation: ",

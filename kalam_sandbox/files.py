@@ -1,4 +1,4 @@
-"""Uploaded files: references, stored names, bytes in memory (KalamDB HTTP reference, section 13).
+"""Uploaded files: references, stored names, bytes in memory (protocol/http.md#uploads).
 
 Nothing removes a file but the upload that failed to use it; UPDATE and DELETE leave it, as on the server.
 """

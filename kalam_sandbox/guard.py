@@ -1,6 +1,6 @@
 """What stands before all routes: who may ask, body size, CORS, and empty answers for unknown paths.
 
-HTTP reference, section 2. One thing is stricter than on the server: pages of other sites are refused, since a stand-in
+protocol/http.md#routes. One thing is stricter than on the server: pages of other sites are refused, since a stand-in
 on the reader's own machine is reached by every page that the reader opens.
 """
 

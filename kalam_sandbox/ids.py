@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 
-# Milliseconds from 1970 to 2024-01-01 UTC, the epoch of `_seq` (KalamDB SQL reference, section 5.2).
+# Milliseconds from 1970 to 2024-01-01 UTC, the epoch of `_seq` (protocol/sql.md#hidden-columns).
 EPOCH_MS = 1_704_067_200_000
 _SHIFT = 22
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -26,7 +26,7 @@ class RateLimiter:
 
 
 class Bans:
-    """Who was refused so often that nothing is answered for a while (KalamDB HTTP reference, section 2.4)."""
+    """Who was refused so often that nothing is answered for a while (protocol/http.md#limits)."""
 
     def __init__(self, after: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._after = after

@@ -1,6 +1,6 @@
 """Every number the sandbox obeys silently, every habit and every fault it has, in one frozen value.
 
-The defaults are those of KalamDB 0.4.3-rc.4. A habit is a lie of truth, section 1; switched off, the sandbox does what
+The defaults are those of KalamDB 0.4.3-rc.4. A habit is a lie of server-truths.md; switched off, the sandbox does what
 a plain reader expects, so that a repaired server can be played. A fault is something that no server does by itself, to
 see what a client makes of it; all are off. Nothing here acts; routes, guard, engine and socket read it.
 """

@@ -68,7 +68,8 @@ class Sandbox:
     def describe(self, caller: Caller, namespace: str, table: str) -> TableInfo | None:
         """Return a table, None when there is none; raises SqlFailed when it may not be read."""
         if namespace == "system":
-            # Stored tables can be subscribed to, though nothing is ever told; views are no tables (live reference, 5).
+            # Stored tables can be subscribed to, though nothing is ever told; views are no tables
+            # (protocol/live.md#queries).
             return self.server.system.info(table)
         found = self.server.catalog.tables.get((namespace, table))
         if found is None:

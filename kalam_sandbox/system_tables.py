@@ -1,6 +1,6 @@
 """The `system.*` tables: their columns, and rows made on demand from what the server holds.
 
-Columns and units follow the KalamDB SQL reference, section 8.1. Tables whose subject the sandbox does not have
+Columns and units follow protocol/sql.md#system-tables. Tables whose subject the sandbox does not have
 (the audit log) are left out rather than shown empty; `sessions` are those of a PostgreSQL gateway, which
 neither this server nor KalamDB by itself has.
 """

@@ -1,4 +1,4 @@
-"""Access and refresh tokens: JWT HS256 with the claims of KalamDB (HTTP reference, section 3.2).
+"""Access and refresh tokens: JWT HS256 with the claims of KalamDB (protocol/http.md#tokens).
 
 The secret is made when the server starts and never leaves this module.
 """

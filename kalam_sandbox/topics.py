@@ -1,4 +1,4 @@
-"""Topics: messages made from committed changes, and consumer groups with claims (HTTP reference, section 14.4).
+"""Topics: messages made from committed changes, and consumer groups with claims (protocol/http.md#topics).
 
 The key of a row decides into which partition of a topic its changes go. A topic that is dropped and made anew goes on
 counting, and so does the place where a group reads; only what groups acknowledged is forgotten (truth L31). Nothing
@@ -238,7 +238,7 @@ class Topics:
             group.updated_ms = now_ms()
 
     def read(self, topic: Topic, group_id: str | None, *, start: str | int, limit: int) -> list[Message]:
-        """Read partition 0 for SQL CONSUME; a group's offset is committed at once (SQL reference, section 6.18)."""
+        """Read partition 0 for SQL CONSUME; a group's offset is committed at once (protocol/sql.md#topics)."""
         log = topic.log(0)
         group = topic.groups.get((group_id, 0), _Group()) if group_id else _Group()
         found = log.read(_start(log, group, start), limit)

@@ -1,7 +1,7 @@
 """Users, their passwords and their logins, in memory.
 
 Passwords are kept as salted PBKDF2 hashes with few rounds: nothing here survives the process, and a sandbox must
-log in fast. The lock after wrong passwords follows the KalamDB HTTP reference, section 4.1.
+log in fast. The lock after wrong passwords follows protocol/http.md#login.
 """
 
 from __future__ import annotations

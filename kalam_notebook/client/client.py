@@ -224,8 +224,6 @@ class Client:
             QueryError: The server refuses a statement, or it failed; earlier statements may have taken effect.
             ParameterError: A placeholder has no value or a value no placeholder, or it cannot be sent exactly.
             KalamError: Other errors of the server, the login and the connection.
-
-        Source: KalamDB HTTP reference, sections 6 to 9.
         """
         qualified, values = self._bound(sql, params, namespace)
         if not allow_unsafe:
@@ -443,8 +441,6 @@ class Client:
             ParameterError: Placeholders do not match the files, have no value, or one that cannot be sent exactly.
             FileRejectedError: A file is too large, or there are too many.
             KalamError: As ``execute_query``.
-
-        Source: KalamDB HTTP reference, section 13.1.
         """
         qualified, values = self._bound(sql, params, namespace)
         if not allow_unsafe:
@@ -546,8 +542,6 @@ class Client:
             DownloadError: Size or SHA-256 differ, the disk does not take it, or ``to`` is no ordinary file (a device);
                 nothing is left then.
             KalamError: As ``execute_query``.
-
-        Source: KalamDB HTTP reference, section 13.4.
         """
         self._check_open()
         path = check_file_ref(ref).path(namespace, table)
@@ -603,8 +597,6 @@ class Client:
 
         Raises:
             AuthError: The server refuses.
-
-        Source: KalamDB HTTP reference, section 4.1.
         """
         secret, password = Secret.of(password), ""
         return session.login(self._http, user, secret, timeout=self._timeouts.auth)
@@ -620,8 +612,6 @@ class Client:
 
         Raises:
             AuthError: The server refuses.
-
-        Source: KalamDB HTTP reference, section 4.2.
         """
         secret, refresh_token = Secret.of(refresh_token), ""
         return session.refresh(self._http, secret, timeout=self._timeouts.auth)
@@ -631,8 +621,6 @@ class Client:
 
         Returns:
             Its state; version and build for clients on its own machine only.
-
-        Source: KalamDB HTTP reference, section 14.3.
         """
         try:
             return diagnostics.parse_health(self._get("/v1/api/healthcheck"))
@@ -647,8 +635,6 @@ class Client:
 
         Raises:
             PermissionDeniedError: The client is on another machine.
-
-        Source: KalamDB HTTP reference, section 14.3.
         """
         return diagnostics.parse_cluster(self._get("/v1/api/cluster/health"))
 
@@ -660,8 +646,6 @@ class Client:
 
         Raises:
             PermissionDeniedError: The client is on another machine.
-
-        Source: KalamDB HTTP reference, section 4.5.
         """
         return diagnostics.parse_setup(self._get("/v1/api/auth/status"))
 
@@ -681,8 +665,6 @@ class Client:
 
         Raises:
             ServerError: Already configured, a weak password, or a bad user id.
-
-        Source: KalamDB HTTP reference, section 4.6.
         """
         own, root = Secret.of(password), Secret.of(root_password)
         password = root_password = ""
@@ -829,8 +811,6 @@ class Client:
             NotFoundError: There is no such topic.
             PermissionDeniedError: The user has not the role service, dba or system.
             KalamError: As ``execute_query``.
-
-        Source: KalamDB HTTP reference, section 14.4.
         """
         from kalam_notebook.topics.consumer import Consumer
         from kalam_notebook.topics.endpoint import TopicEndpoint

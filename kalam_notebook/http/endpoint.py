@@ -170,7 +170,7 @@ class SqlEndpoint:
         Raises:
             KalamError: As ``execute``; ProtocolError when something else answers.
         """
-        # The route that tells who one is answers to an expired token as to a wrong one (HTTP reference, section 4.3).
+        # The route that tells who one is answers to an expired token as to a wrong one (protocol/http.md#login).
         request = Request("POST", "/v1/api/sql", sql_body("SELECT 1", []), _JSON, repeatable=True)
         self.with_token(lambda token: parse_row(self._http.send(request, token=token).content))
 
@@ -205,7 +205,10 @@ class SqlEndpoint:
             self._on_data(len(chunk), rows)
 
     def _explain_no_answer(self, sql: str, params: Sequence[Any], error: NoAnswerError) -> None:
-        """Ask for the reason: in a batch the server names the value that it cannot encode (HTTP reference, 7.1)."""
+        """Ask for the reason: in a batch the server names the value that it cannot encode.
+
+        Source: protocol/http.md#hanging-up.
+        """
         statement = Statement.of(sql)
         if params or not statement.is_repeatable or len(statement.statements) != 1:
             return

@@ -1,7 +1,7 @@
 """Files: multipart uploads and downloads to disk.
 
 A download is streamed into a temporary file beside its target, checked for size and SHA-256, and only then renamed: a
-file that stands under its name is whole. Source: HTTP reference, section 13.
+file that stands under its name is whole. Source: protocol/http.md#downloads.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Secrets in the logs of libraries: httpcore tells at level DEBUG every header of an answer.
 
-The login route answers with a cookie that holds the token (HTTP reference, section 4.1). A filter on httpcore's logger
+The login route answers with a cookie that holds the token (protocol/http.md#login). A filter on httpcore's logger
 takes the values of cookies out; it is installed when the first transport is made, not at import.
 """
 

@@ -1,4 +1,4 @@
-"""How often statements may be sent, so that the server's rate limit is never met (HTTP reference, section 2.4).
+"""How often statements may be sent, so that the server's rate limit is never met (protocol/http.md#limits).
 
 ``Bucket`` decides and does not wait; the transport waits for as long as it says.
 """

@@ -20,7 +20,7 @@ from kalam_notebook.wire.auth import Login, parse_login, token_expiry
 
 __all__ = ["Session", "login", "refresh"]
 
-#: A token is renewed this long before it ends. The server's leeway is 60 s (HTTP reference, section 3.2).
+#: A token is renewed this long before it ends. The server's leeway is 60 s (protocol/http.md#tokens).
 RENEW_BEFORE_S = 60.0
 
 
@@ -176,5 +176,5 @@ def _provided(provider: Callable[[], str]) -> Secret:
 
 
 def is_expired(error: AuthError) -> bool:
-    """Whether the error is the server's one signal to renew the token (HTTP reference, section 3.3)."""
+    """Whether the error is the server's one signal to renew the token (protocol/http.md#tokens)."""
     return error.code == "TOKEN_EXPIRED"

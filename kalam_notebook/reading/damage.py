@@ -28,7 +28,7 @@ __all__ = ["damaged_cells", "damaged_columns"]
 
 #: How the debug text begins that the server puts in the place of bytes.
 _DEBUG_BYTES = b"BinaryArray\n[\n  ["
-#: Look-ups of one request (HTTP reference, section 9). More NULLs than that are not looked at.
+#: Look-ups of one request (protocol/http.md#batches). More NULLs than that are not looked at.
 _LOOK_UPS = 500
 
 

@@ -45,8 +45,8 @@ class ImpersonatingEndpoint:
 
     Args:
         endpoint: Runs the SQL.
-        envelope: ``EXECUTE AS USER name``; the server wants each statement in parentheses behind it (SQL reference,
-            section 6.12).
+        envelope: ``EXECUTE AS USER name``; the server wants each statement in parentheses behind it
+        (protocol/sql.md#execute-as).
     """
 
     def __init__(self, endpoint: Endpoint, envelope: str) -> None:

@@ -1,7 +1,7 @@
 """What the list of tables says of one: its kind, and for how long a STREAM table keeps its rows.
 
-``SHOW TABLES`` tells it to every role, with a line for each version of each table of the server (SQL reference, section
-6.13). The versions of a table differ in their columns, not in this.
+``SHOW TABLES`` tells it to every role, with a line for each version of each table of the server (protocol/sql.md#show).
+The versions of a table differ in their columns, not in this.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def listed_table(endpoint: Endpoint, table: str) -> Listed | None:
     try:
         rows = endpoint.execute("SHOW TABLES").table(0, LISTED)
     except PermissionDeniedError:
-        # Ordinary users may not from 0.5 on (SQL reference, section 14.1).
+        # Ordinary users may not from 0.5 on (protocol/sql.md#later-versions).
         return None
     return find_listed(rows, name.namespace or "default", name.table)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalEngine"]
 
-#: What the server adds to the engine (SQL reference, sections 6.21 and 7.1).
+#: What the server adds to the engine (protocol/sql.md#json, #functions).
 _SERVER_FUNCTION = re.compile(
     r"json_\w+|cosine_distance|vector_search|snowflake_id|ulid|uuid_v7|(kdb_)?current_user(_id)?"
 )

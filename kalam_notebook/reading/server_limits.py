@@ -1,4 +1,4 @@
-"""What a server does silently, found out by asking it (truth, section 3): where it cuts results, and the decimal sign.
+"""What a server does silently, found out by asking it: where it cuts results, and the decimal sign.
 
 Both are settings or faults of a version, and no version number tells them. Asked once per connection, with the first
 answer that has more than one row.
@@ -21,7 +21,7 @@ _ROWS = 2001
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """What one server does silently; by default those of KalamDB 0.4.3 (HTTP reference, section 10).
+    """What one server does silently; by default those of KalamDB 0.4.3 (protocol/http.md#caps).
 
     Attributes:
         default_cap: An answer to a SELECT without LIMIT of so many rows may have been cut.

@@ -1,4 +1,4 @@
-"""When a plain answer is final (truth, section 3). Pure."""
+"""When a plain answer is final (server-truths.md#policy). Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["is_exhausted", "is_unencodable", "reason_to_doubt"]
 
 
 def reason_to_doubt(shape: Shape, columns: Sequence[Column], table: pa.Table, limits: ServerLimits) -> str | None:
-    """Why a plain answer cannot be trusted, or None (truth, section 3)."""
+    """Why a plain answer cannot be trusted, or None (server-truths.md#policy)."""
     cap = limits.limit_cap if shape.limits_top else limits.default_cap
     if table.num_rows >= cap:
         return f"the server cuts results at {cap} rows"

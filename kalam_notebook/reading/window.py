@@ -22,7 +22,7 @@ EVERY_VERSION = "_deleted >= false"
 
 LAST_SEQ = 2**63 - 1
 
-#: How long a table that was within the window is taken to be so, in seconds (truth, section 3).
+#: How long a table that was within the window is taken to be so, in seconds (server-truths.md#policy).
 TRUSTED_S = 60.0
 
 

@@ -254,7 +254,7 @@ def _date_text(days: int) -> str:
 
 
 def _file_text(cell: str | None) -> str | None:
-    """Name and size of a FileRef; the cell itself when it holds something else (SQL reference: plain text is taken)."""
+    """Name and size of a FileRef; the cell itself when it holds something else: plain text is taken."""
     if cell is None:
         return None
     try:

@@ -162,7 +162,7 @@ class QueryResponse:
     """The server's answer to one request.
 
     With several statements, results of INSERT, UPDATE and DELETE stand at the end, added up per kind: the server sends
-    them so (HTTP reference, section 9).
+    them so.
 
     Attributes:
         results: One per result, in the server's order.

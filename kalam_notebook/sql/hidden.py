@@ -1,7 +1,8 @@
 """The hidden columns of a ``*``: which output columns of a query are shown.
 
 The server adds ``_seq`` and ``_deleted`` to every table, and ``SELECT *`` brings them; users cannot make names that
-begin with ``_`` (SQL reference, sections 1 and 3.2). Here a text is read as far as it tells whether such a column comes
+begin with ``_`` (protocol/sql.md#hidden-columns, #reserved).
+Here a text is read as far as it tells whether such a column comes
 from ``*`` alone, through sub-queries and common tables, or was named somewhere. Pure; called by the reader.
 """
 
@@ -15,7 +16,7 @@ from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 
 __all__ = ["HIDDEN_COLUMNS", "shown_places"]
 
-#: Names of the server's own columns: of tables, and of messages made from rows (SQL reference, section 5.2).
+#: Names of the server's own columns: of tables, and of messages made from rows (protocol/sql.md#hidden-columns).
 HIDDEN_COLUMNS = frozenset({"_seq", "_deleted", "_commit_seq"})
 
 _QUERY = {"SELECT", "WITH", "VALUES"}

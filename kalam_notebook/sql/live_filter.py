@@ -1,7 +1,8 @@
 """Whether the server's events can be trusted for a filter.
 
-Live events go through an evaluator of the server's own, which silently knows less than its SQL engine (live reference,
-section 5). The forms that were seen to be right are listed here, conservatively; for all others the doubtful part is
+Live events go through an evaluator of the server's own, which silently knows less than its SQL engine
+(protocol/live.md#queries).
+The forms that were seen to be right are listed here, conservatively; for all others the doubtful part is
 named. Filters on columns that can be updated are told apart too: a row that leaves its filter sends no event.
 """
 

@@ -1,6 +1,6 @@
 """Python values to the JSON values that bind to ``$1 … $n``.
 
-The server decides the SQL type by the JSON type alone and coerces it to the column (HTTP reference, section 12). A
+The server decides the SQL type by the JSON type alone and coerces it to the column (protocol/http.md#parameters). A
 value that would arrive changed is refused with the placeholder's name and what to send instead.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_PARAMETERS", "check_list", "encode", "encode_items", "literal", "unpacked", "write_parameters_in"]
 
-#: The server's limits; fixed in its code (HTTP reference, section 2.4).
+#: The server's limits; fixed in its code (protocol/http.md#limits).
 MAX_PARAMETERS = 50
 MAX_PARAMETER_BYTES = 524_264
 #: Python writes whole numbers of 4,300 digits at most; a DECIMAL has 38.

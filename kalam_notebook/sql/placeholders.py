@@ -1,6 +1,6 @@
 """The values of ``$1 … $n`` of one statement: encoded, and seen to fit before anything is sent.
 
-The server takes single values only, and no arrays (SQL reference, section 6.10). A list that is the only item of IN is
+The server takes single values only, and no arrays (protocol/sql.md#parameters). A list that is the only item of IN is
 written as its items; where a column takes a list, as EMBEDDING and JSON do, it goes as JSON text; anywhere else it is
 refused, for as text it would be compared with nothing in silence.
 """
@@ -18,11 +18,11 @@ from kalam_notebook.sql.tokens import Kind, Token
 
 __all__ = ["bind"]
 
-#: Statements that take parameters; all others ignore them (SQL reference, section 6.10).
+#: Statements that take parameters; all others ignore them (protocol/sql.md#parameters).
 _TAKE_PARAMETERS = {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "EXECUTE"}
-#: Functions that take a vector as text (SQL reference, section 6.19).
+#: Functions that take a vector as text (protocol/sql.md#vectors).
 _TAKE_VECTORS = {"cosine_distance", "vector_search"}
-#: Bytes of a text, at most (HTTP reference, section 2.4).
+#: Bytes of a text, at most (protocol/http.md#limits).
 _MAX_TEXT = 1_048_576
 
 

@@ -1,7 +1,8 @@
 """A text of SQL as a value: read once, and what is asked of it is kept with it.
 
 Texts are only tokenized, and nothing is ever changed inside strings and comments. What is not understood raises
-``UnreadableSQL``: callers treat that as "suspicious", never as "safe". The dialect: SQL reference, sections 3 and 4.
+``UnreadableSQL``: callers treat that as "suspicious", never as "safe". The dialect:
+protocol/sql.md#names, #column-types.
 """
 
 from __future__ import annotations
@@ -175,7 +176,7 @@ def _only_reads(statement: Statement) -> bool:
 
 
 #: Reserved as names, though ALTER TABLE lets them through; accepted as names, and read as something else without quotes
-#: (SQL reference, section 3.2).
+#: (protocol/sql.md#reserved).
 _NEEDS_QUOTES = {
     "table", "tables", "tablespace", "index", "view", "schema", "database", "insert", "update", "delete", "create",
     "drop", "alter", "with", "explain", "analyze", "select", "where", "group", "sort", "having", "order", "pivot",

@@ -1,7 +1,7 @@
 """The tokenizer of the server's SQL dialect.
 
 Strings, quoted names, comments, dollar quotes and parameters are recognised; nothing is parsed further. What is not
-understood raises ``UnreadableSQL``. The dialect: SQL reference, sections 3 and 4.
+understood raises ``UnreadableSQL``. The dialect: protocol/sql.md#names, #column-types.
 """
 
 from __future__ import annotations

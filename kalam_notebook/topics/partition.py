@@ -1,7 +1,7 @@
 """One partition of a topic as one consumer sees it: each message once and in order, and no acknowledgement too many.
 
 The server gives a message to one consumer of a group, and gives it again when it is not acknowledged in time. It tells
-nobody what it gave away, and believes every acknowledgement (HTTP reference, section 14.4). Hence these rules:
+nobody what it gave away, and believes every acknowledgement (protocol/http.md#topics). Hence these rules:
 
 1. An answer that was lost on its way may have held messages. All that lies behind the last one that came is read again
    without the group before anything newer is handed out; otherwise it would come a minute later, out of order.

@@ -1,6 +1,6 @@
 """Arrow types as the server's engine prints them, for example by ``arrow_typeof``: text to ``pyarrow.DataType``.
 
-Source: truth R2; SQL reference, section 7.4. Called by the exact reader.
+Source: truth R2; protocol/sql.md#result-types. Called by the exact reader.
 """
 
 from __future__ import annotations

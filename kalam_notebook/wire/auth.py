@@ -1,7 +1,7 @@
 """Tokens: what the client needs to read of them, and the answers of the login routes.
 
 A token's signature is the server's affair; the client reads only when it expires.
-Source: HTTP reference, sections 3 and 4.
+Source: protocol/http.md#tokens, #login.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Every byte is read a few times at most, whatever stands in the cells.
 
 An exact read (truth R1) answers with one row whose cells are whole columns: ``ListsDecoder`` turns each into an array
 as soon as it has arrived, so that only one column at a time lives as Python objects.
-Source: HTTP reference, section 7. Called by the HTTP transport.
+Source: protocol/http.md#answer. Called by the HTTP transport.
 """
 
 from __future__ import annotations

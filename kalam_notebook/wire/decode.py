@@ -1,7 +1,7 @@
 """Cells of an answer to Arrow arrays, exactly.
 
 A cell is what the JSON parser made of the wire's form: 64-bit integers and decimals are strings, bytes are lists of
-integers, times are integers (HTTP reference, section 11). Whole columns are converted at once. What does not fit its
+integers, times are integers (protocol/http.md#types). Whole columns are converted at once. What does not fit its
 type is an error that names column, row and value; nothing is rounded, cut or guessed. Called by the body decoder and
 by the live engine; finding cells in a body is ``wire.body``'s work.
 """

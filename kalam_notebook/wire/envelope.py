@@ -1,6 +1,6 @@
 """Error answers of every shape, and the bodies of requests.
 
-The server has seven shapes of error bodies (HTTP reference, section 15.1); all become one exception type with code,
+The server has seven shapes of error bodies (protocol/http.md#errors); all become one exception type with code,
 status and text. Called by the HTTP transport.
 """
 

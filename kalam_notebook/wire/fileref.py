@@ -1,6 +1,6 @@
 """``FileRef``: what a FILE cell holds, and where the file is found on the server.
 
-Pure: names and paths only; downloading is the transport's work. Source: HTTP reference, sections 13.3 and 13.4.
+Pure: names and paths only; downloading is the transport's work. Source: protocol/http.md#file-references, #downloads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Messages of the WebSocket: incoming frames to frozen values, outgoing messages to JSON text.
 
 Pure, and without memory: which message may come when is the work of ``connection.protocol``. Compression is a gzip
-member per message in a binary frame (live reference, section 3.1). MessagePack is never asked for.
+member per message in a binary frame (protocol/live.md#frames). MessagePack is never asked for.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ __all__ = [
 #: Largest message that is read, in bytes after unpacking; a gzip member may claim to be anything.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
-#: A larger frame from the client ends the connection without a word (live reference, section 3.2).
+#: A larger frame from the client ends the connection without a word (protocol/live.md#frames).
 MAX_CLIENT_MESSAGE_BYTES = 65_536
 
-#: With 1000 or more the server ends the snapshot after 1000 rows and says ``ready`` (live reference, section 6.2).
+#: With 1000 or more the server ends the snapshot after 1000 rows and says ``ready`` (protocol/live.md#snapshots).
 MAX_BATCH_SIZE = 999
 
 #: Cells of one row by column name, as the JSON parser made them.
@@ -133,7 +133,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ErrorMessage:
-    """``error``: of a subscription, or of the connection under one of the fixed ids (live reference, section 4.2)."""
+    """``error``: of a subscription, or of the connection under one of the fixed ids.
+
+    Source: protocol/live.md#server-messages.
+    """
 
     subscription_id: str
     code: str
@@ -156,7 +159,7 @@ Message = AuthSuccess | AuthErrorMessage | SubscriptionAck | InitialDataBatch | 
 
 @dataclass(frozen=True, slots=True)
 class SubscribeOptions:
-    """``options`` of ``subscribe``: which rows come before the changes (live reference, section 4.1).
+    """``options`` of ``subscribe``: which rows come before the changes (protocol/live.md#client-messages).
 
     Attributes:
         batch_size: Rows of one ``initial_data_batch``; None leaves it to the server.
@@ -233,7 +236,7 @@ def row_seq(row: Row) -> int | None:
     value = row.get("_seq")
     if value is None:
         return None
-    # Rows carry it as decimal text (live reference, section 4.2); a float would already have lost digits.
+    # Rows carry it as decimal text (protocol/live.md#seq); a float would already have lost digits.
     if isinstance(value, str) and len(value) <= _SEQ_DIGITS and value.isascii() and value.isdigit():
         value = int(value)
     if type(value) is int and 0 <= value < 2**63:
@@ -291,7 +294,7 @@ def _shorten(text: str | bytes) -> str:
 
 
 def _auth_success(raw: dict[str, Any]) -> AuthSuccess:
-    # Documentation of other versions says ``user_id`` and ``"Dba"`` (live reference, section 2.4).
+    # Documentation of other versions says ``user_id`` and ``"Dba"`` (protocol/live.md#authentication).
     user = raw["user"] if "user" in raw else raw["user_id"]
     return AuthSuccess(_text(user), _text(raw["role"]).lower())
 

@@ -1,4 +1,4 @@
-"""The time in a ``_seq``: milliseconds since 2024-01-01 UTC above 22 other bits (live reference, section 4.4)."""
+"""The time in a ``_seq``: milliseconds since 2024-01-01 UTC above 22 other bits (protocol/live.md#seq)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What travels when a topic is consumed: requests, messages, and the rows in them.
 
-Source: HTTP reference, section 14.4. Called by ``topics.endpoint`` and the consumer.
+Source: protocol/http.md#topics. Called by ``topics.endpoint`` and the consumer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Type names of KalamDB and the Arrow types that hold their values exactly.
 
-The wire announces a column as ``{"name", "data_type", "index", "flags"}`` (HTTP reference, section 7). Called by the
+The wire announces a column as ``{"name", "data_type", "index", "flags"}`` (protocol/http.md#answer). Called by the
 decoder, the results and the live engine. Reading cells is the decoder's work.
 """
 
@@ -21,7 +21,7 @@ __all__ = ["Column", "arrow_field", "arrow_schema", "is_known", "parse_schema", 
 #: Metadata key of an Arrow field: the server's type name, for types that share one Arrow type (Text, Json, File).
 KALAM_TYPE = b"kalam:data_type"
 
-#: A decimal of 256 bits has no more digits; the server's embeddings end at 8,192 (SQL reference, section 3.1), and each
+#: A decimal of 256 bits has no more digits; the server's embeddings end at 8,192 (protocol/sql.md#names), and each
 #: NULL of one takes as much memory as a value.
 _MAX_DIGITS, _MAX_ELEMENTS = 76, 65_536
 
@@ -67,7 +67,7 @@ def parse_column(raw: Mapping[str, Any]) -> Column:
     Raises:
         ProtocolError: The element has no name, or its ``data_type`` has a form that is not known.
 
-    Source: HTTP reference, sections 7 and 11.1.
+    Source: protocol/http.md#answer, #types.
     """
     try:
         name, data_type = raw["name"], raw["data_type"]
@@ -87,7 +87,7 @@ def parse_column(raw: Mapping[str, Any]) -> Column:
             return Column(str(name), type_name, size=size, flags=flags)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         raise ProtocolError(f"The server announced a column that cannot be understood: {str(raw)[:200]}") from exc
-    # Unknown parameterised types are passed on as text under their own name (HTTP reference, section 11.2).
+    # Unknown parameterised types are passed on as text under their own name (protocol/http.md#types).
     return Column(str(name), str(type_name), flags=flags)
 
 
@@ -157,7 +157,7 @@ def arrow_field(column: Column) -> pa.Field:
     """The Arrow field of a column. Its metadata holds the server's type name.
 
     The field is nullable whatever the flags say: an outer join brings NULL under a ``nn`` flag
-    (HTTP reference, section 7).
+    (protocol/http.md#answer).
     """
     import pyarrow as pa
 

@@ -17,9 +17,9 @@ from kalam_notebook.writing.target import Target
 
 __all__ = ["check_ttl", "create_statement", "derive_target"]
 
-#: SQL reference, section 3.1.
+#: protocol/sql.md#names.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-#: Types that a key works with (SQL reference, section 6.2).
+#: Types that a key works with (protocol/sql.md#create-table).
 _KEY_TYPES = {"BigInt", "Int", "SmallInt", "Text"}
 _MAX_EMBEDDING = 8192
 #: Digits of the widest decimal.

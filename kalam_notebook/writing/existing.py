@@ -26,7 +26,7 @@ __all__ = ["count_rows", "existing_keys", "is_beyond_window", "look_up", "look_u
 
 #: Keys of one question. Every question scans the table, so fewer would be slower; a text of 1 MiB is not reached.
 _KEYS_PER_SCAN = 2_000
-#: Statements of a request that were seen to work (HTTP reference, section 9).
+#: Statements of a request that were seen to work (protocol/http.md#batches).
 _KEYS_ONE_BY_ONE = 500
 #: Seconds in which nothing changes when the server has ended a request. Its statements take some milliseconds each.
 _SETTLED_S = 1.0

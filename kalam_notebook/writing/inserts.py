@@ -62,7 +62,7 @@ def insert_requests(head: str, rows: Iterable[Row], pace: Pace) -> Iterator[Inse
     Args:
         head: What stands before the rows of an INSERT.
         rows: The rows. One that is no plain literal has the statement to itself and others of its kind, for they take
-            another path (SQL reference, section 6.6).
+            another path (protocol/sql.md#insert).
         pace: Tells the sizes; a request that is too large for a single row holds that row.
     """
     head_cost = cost_of(head)

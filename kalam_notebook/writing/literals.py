@@ -1,4 +1,4 @@
-"""Checked values as SQL literals, a column at a time (SQL reference, section 4.2; truth R8).
+"""Checked values as SQL literals, a column at a time (protocol/sql.md#literals; truth R8).
 
 Decimals, times, UUIDs, JSON and embeddings are quoted, so that nothing goes through a double. In plain quotes a
 backslash is a backslash, and a quote is doubled. UUIDs and embeddings have another form in UPDATE than in INSERT.
@@ -18,7 +18,7 @@ from kalam_notebook.wire.types import Column
 
 __all__ = ["has_placeholder", "literals", "may_hold_placeholder", "without_placeholder"]
 
-#: The server takes this for the place of an upload, also inside a string (HTTP reference, section 6). At the end of a
+#: The server takes this for the place of an upload, also inside a string (protocol/http.md#request). At the end of a
 #: text the closing quote counts as the opening one of the name.
 _PLACEHOLDER = re.compile(r"file(?=\(\s*(?:\"|\Z))", re.IGNORECASE)
 
@@ -129,5 +129,5 @@ _FORMS: dict[str, Callable[[pa.Array], list[str]]] = {
     "Decimal": _decimals, "Text": _texts, "Json": _texts, "File": _texts, "Bytes": _bytes, "Uuid": _uuids,
     "Timestamp": _timestamps, "DateTime": _timestamps, "Date": _quoted, "Time": _quoted, "Embedding": _embeddings,
 }  # fmt: skip
-#: In SET, text is not converted to these types (SQL reference, section 4.2).
+#: In SET, text is not converted to these types (protocol/sql.md#literals).
 _UPDATE_FORMS = {"Uuid": _uuid_bytes, "Embedding": _vectors}

@@ -15,7 +15,7 @@ from kalam_notebook.writing.rows import Row, Rows, State
 
 __all__ = ["Changes", "Plan"]
 
-#: Statements of a request that were seen to work (HTTP reference, section 9); every UPDATE is one.
+#: Statements of a request that were seen to work (protocol/http.md#batches); every UPDATE is one.
 _MAX_STATEMENTS = 500
 #: Rows that are compared with the table at a time: the questions read up to 2,000 keys each.
 _SPAN_ROWS = 2_000

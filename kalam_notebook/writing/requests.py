@@ -1,8 +1,8 @@
 """Cutting rows into requests that the server takes. Pure.
 
-A request is one text of at most 1 MiB, sent as JSON of at most 2 MiB (HTTP reference, section 2.4). Between BEGIN and
+A request is one text of at most 1 MiB, sent as JSON of at most 2 MiB (protocol/http.md#limits). Between BEGIN and
 COMMIT it is all or nothing; a single statement is that by itself, and must then stand alone, since one INSERT in a
-transaction goes the engine's path, where some values are damaged (SQL reference, section 6.6). INSERTs outside of a
+transaction goes the engine's path, where some values are damaged (protocol/sql.md#insert). INSERTs outside of a
 transaction cost half as much (truth R8); they are carried out in order up to the first that fails.
 """
 

@@ -24,8 +24,8 @@ T = TypeVar("T")
 #: Seconds that the end of a write waits for what is made in vain.
 _JOIN_TIMEOUT = 1.0
 
-#: How the server begins its words about a statement of several; those before it were carried out (SQL reference,
-#: section 2). Errors of a request as a whole have no such words.
+#: How the server begins its words about a statement of several; those before it were carried out
+#: (protocol/sql.md#statements). Errors of a request as a whole have no such words.
 _FAILED = re.compile(r"Statement (\d+) failed")
 
 _DONE = {"Inserted": "inserted", "Updated": "updated", "Deleted": "deleted"}

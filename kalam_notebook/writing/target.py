@@ -17,11 +17,11 @@ from kalam_notebook.wire.types import Column
 
 __all__ = ["Target", "exists", "match_columns", "needs_literal_path", "read_target", "table_parts"]
 
-#: Types of keys that the server can find rows by (SQL reference, section 6.2).
+#: Types of keys that the server can find rows by (protocol/sql.md#create-table).
 _KEY_TYPES = {"BigInt", "Int", "SmallInt", "Text", "Json", "Boolean"}
-#: An UPDATE that does not set a NOT NULL column of these types fails (SQL reference, section 6.7).
+#: An UPDATE that does not set a NOT NULL column of these types fails (protocol/sql.md#update-delete).
 _FRAGILE = {"Decimal", "Time", "Bytes", "Uuid", "Embedding"}
-#: Types that have no literal outside an INSERT of plain values (SQL reference, section 4.2).
+#: Types that have no literal outside an INSERT of plain values (protocol/sql.md#literals).
 _LITERAL_PATH_ONLY = {"Uuid", "Embedding", "Bytes"}
 
 
@@ -48,7 +48,10 @@ class Target:
 
     @property
     def replaces_silently(self) -> bool:
-        """Whether an INSERT of a key that is taken replaces the row: such keys are not checked (SQL reference, 6.6)."""
+        """Whether an INSERT of a key that is taken replaces the row: such keys are not checked.
+
+        Source: protocol/sql.md#insert.
+        """
         return self.key is not None and self.defaults.get(self.key.name, "").upper().startswith("SNOWFLAKE_ID")
 
 
@@ -91,7 +94,7 @@ def read_target(endpoint: Endpoint, namespace: str, table: str) -> Target:
         answer = endpoint.execute(f"{look}; SHOW TABLES")
         listed = find_listed(answer.table(2, LISTED), namespace, table)
     except PermissionDeniedError:
-        # Ordinary users may not list tables from 0.5 on (SQL reference, section 14.1).
+        # Ordinary users may not list tables from 0.5 on (protocol/sql.md#later-versions).
         answer, listed = endpoint.execute(look), None
     columns = tuple(column for column in answer.columns() if not column.name.startswith("_"))
     return Target(name, listed.kind if listed else "", columns, _defaults(answer))

@@ -267,7 +267,7 @@ def _update_and_insert(plan: Plan, old: Sequence[Row], new: Sequence[Row], sende
         How many of the old rows have other values now.
     """
     updates, inserts = plan.updates(old), plan.inserts(new, at_least=2)
-    # A single INSERT in a transaction goes the engine's path (SQL reference, section 6.6).
+    # A single INSERT in a transaction goes the engine's path (protocol/sql.md#insert).
     is_apart = bool(updates) and len(inserts) == 1 and needs_literal_path(plan.rows.target, plan.rows.columns)
     if is_apart and plan.atomic:
         raise FrameError(

@@ -1,4 +1,4 @@
-"""STORAGE FLUSH: moving rows out of the hot part, with what that does to them (KalamDB SQL reference, section 6.17).
+"""STORAGE FLUSH: moving rows out of the hot part, with what that does to them (protocol/sql.md#flush).
 
 The flush happens at once, while the server's job needs a moment; the job is listed as completed.
 """

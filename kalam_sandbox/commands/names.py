@@ -1,4 +1,4 @@
-"""Which names may be given to namespaces, tables and columns (KalamDB SQL reference, sections 3.1 and 3.2)."""
+"""Which names may be given to namespaces, tables and columns (protocol/sql.md#names, #reserved)."""
 
 from __future__ import annotations
 

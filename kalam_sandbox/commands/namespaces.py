@@ -1,4 +1,4 @@
-"""CREATE, ALTER and DROP NAMESPACE, USE (KalamDB SQL reference, section 6.1)."""
+"""CREATE, ALTER and DROP NAMESPACE, USE (protocol/sql.md#namespaces)."""
 
 from __future__ import annotations
 

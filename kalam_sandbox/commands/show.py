@@ -1,4 +1,4 @@
-"""SHOW, DESCRIBE TABLE, SUBSCRIBE TO: commands that answer rows (KalamDB SQL reference, sections 6.13 and 6.14)."""
+"""SHOW, DESCRIBE TABLE, SUBSCRIBE TO: commands that answer rows (protocol/sql.md#show, #subscribe)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CREATE, ALTER and DROP TABLE, CREATE VIEW (KalamDB SQL reference, sections 6.2 to 6.5)."""
+"""CREATE, ALTER and DROP TABLE, CREATE VIEW (protocol/sql.md#create-table, #alter-table, #views)."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def _altered(table: TableDef, change: AlterTable) -> TableDef | None:
     column = _existing(table, name, change.action)
     if change.action == "drop":
         if column.is_key:
-            # The server says "altered successfully" and changes nothing (SQL reference, 6.3).
+            # The server says "altered successfully" and changes nothing (protocol/sql.md#alter-table).
             return table
         return replace(table, columns=tuple(c for c in table.columns if c.name != name))
     new = _changed_column(column, change)

@@ -1,4 +1,4 @@
-"""CREATE, ALTER, CLEAR, DROP TOPIC, CONSUME and ACK (KalamDB SQL reference, section 6.18)."""
+"""CREATE, ALTER, CLEAR, DROP TOPIC, CONSUME and ACK (protocol/sql.md#topics)."""
 
 from __future__ import annotations
 

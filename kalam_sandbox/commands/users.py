@@ -1,4 +1,4 @@
-"""CREATE, ALTER and DROP USER, KILL LIVE QUERY (KalamDB SQL reference, sections 6.14 and 6.15)."""
+"""CREATE, ALTER and DROP USER, KILL LIVE QUERY (protocol/sql.md#subscribe, #users)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may read and write which table (KalamDB HTTP reference, section 5)."""
+"""Who may read and write which table (protocol/http.md#roles)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain values to stored columns: what the server calls schema coercion (KalamDB SQL reference, section 4.2).
+"""Plain values to stored columns: what the server calls schema coercion (protocol/sql.md#literals).
 
 Common cases are converted here; everything else is cast by DataFusion, so that limits, accepted spellings and error
 texts are the engine's own.

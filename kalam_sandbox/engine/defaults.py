@@ -1,4 +1,4 @@
-"""What fills a column that an INSERT leaves out (KalamDB SQL reference, sections 6.2 and 6.6)."""
+"""What fills a column that an INSERT leaves out (protocol/sql.md#create-table, #insert)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Defaults:
         return pa.nulls(count, column.type.arrow)
 
     def _check_uuid7(self, column: ColumnDef, count: int) -> None:
-        """Refuse UUID_V7() on the engine path, where it makes one text for all rows (SQL reference, section 6.2)."""
+        """Refuse UUID_V7() on the engine path, where it makes one text for all rows (protocol/sql.md#create-table)."""
         assert column.default is not None  # Asked by the caller.
         if self._is_literal or column.default.function != "UUID_V7" or not count:
             return

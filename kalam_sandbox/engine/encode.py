@@ -1,4 +1,4 @@
-"""Arrow results to cells of an answer, with the server's habits (KalamDB HTTP reference, section 11).
+"""Arrow results to cells of an answer, with the server's habits (protocol/http.md#types).
 
 The cell follows the value's real Arrow type, the announced type follows the column's metadata: that the two differ is
 the server's doing (truth L6 and L7).

@@ -1,6 +1,6 @@
 """Turning the engine's exceptions into the server's messages.
 
-The server sorts DataFusion errors by their text and puts a prefix before them (KalamDB SQL reference, 11.1).
+The server sorts DataFusion errors by their text and puts a prefix before them (protocol/sql.md#errors).
 """
 
 from __future__ import annotations

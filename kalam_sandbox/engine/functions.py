@@ -1,6 +1,6 @@
 """Functions that the server adds to DataFusion, as Python functions over Arrow arrays.
 
-Their names and results follow the KalamDB SQL reference, sections 6.19, 6.21 and 7.1; calls with other numbers of
+Their names and results follow protocol/sql.md#vectors, #json, #functions; calls with other numbers of
 arguments are rewritten to these first (`engine.rewrite`).
 """
 
@@ -18,9 +18,10 @@ from datafusion import ScalarUDF, SessionContext, udf
 from kalam_sandbox.engine.wording import one_row_only
 from kalam_sandbox.ids import Snowflakes, ulid, uuid7
 
-# In expressions SNOWFLAKE_ID() counts from 1970, in defaults of literal inserts from 2024 (SQL reference, 6.2).
+# In expressions SNOWFLAKE_ID() counts from 1970, in defaults of literal inserts from 2024
+# (protocol/sql.md#create-table).
 EXPRESSION_IDS = Snowflakes(epoch_ms=0)
-# Functions of the package that the server's build of the engine lacks (SQL reference, 7.3).
+# Functions of the package that the server's build of the engine lacks (protocol/sql.md#functions).
 ABSENT = (
     "md5", "sha224", "sha256", "sha384", "sha512", "digest", "substr", "substring", "extract_url",
 )  # fmt: skip
@@ -165,7 +166,7 @@ def _repeat(memory_bytes: int) -> ScalarUDF:
 
 def _uuid_v7(rows: pa.Array) -> pa.Array:
     if len(rows) != 1:
-        # The server's function makes one value for a whole batch (SQL reference, 6.2).
+        # The server's function makes one value for a whole batch (protocol/sql.md#create-table).
         raise ValueError(one_row_only("uuid_v7", len(rows)))
     return pa.array([uuid7()], pa.string())
 
@@ -183,7 +184,7 @@ _FUNCTIONS: list[ScalarUDF] = [
     *_path_function("json_get_float", _as_float, pa.float64()),
     *_path_function("json_get_bool", _as_bool, pa.bool_()),
     *_path_function("json_get_json", _dump, pa.string()),
-    # The server's is a union: like a text view it can be cast and compared, but not be sent (SQL reference, 6.21).
+    # The server's is a union: like a text view it can be cast and compared, but not be sent (protocol/sql.md#json).
     *_path_function("json_get", _as_text, pa.string_view()),
     *_path_function("json_contains", _exists, pa.bool_()),
     *_path_function("json_length", _length, pa.uint64()),

@@ -1,4 +1,4 @@
-"""INSERT: which table is meant and which of the two paths it takes (KalamDB SQL reference, section 6.6).
+"""INSERT: which table is meant and which of the two paths it takes (protocol/sql.md#insert).
 
 Rows of plain values are built by `insert_plain`, everything else is evaluated by `insert_evaluated`; committing is
 the request's business.
@@ -90,7 +90,7 @@ class Inserter:
         return Prepared(operation, is_literal)
 
     def _target(self, text: InsertText, *, is_plain: bool) -> Name | None:
-        """Return the table meant; an unqualified literal INSERT prefers `default` (HTTP reference, section 6)."""
+        """Return the table meant; an unqualified literal INSERT prefers `default` (protocol/http.md#request)."""
         namespace = text.namespace
         if namespace == "system":
             raise execution(f"Invalid operation: Cannot insert system table 'system.{text.table}'")

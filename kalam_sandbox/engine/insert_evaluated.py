@@ -1,4 +1,4 @@
-"""Rows of an INSERT that DataFusion evaluates: expressions in VALUES, or a query (KalamDB SQL reference, 6.6)."""
+"""Rows of an INSERT that DataFusion evaluates: expressions in VALUES, or a query (protocol/sql.md#insert)."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class EvaluatedRows:
 
 
 def planned_insert(selector: Selector, sql: str, params: Mapping[str, object]) -> DataFrame:
-    """Plan an INSERT; its syntax errors are worded otherwise than those of SELECT (SQL reference, section 2).
+    """Plan an INSERT; its syntax errors are worded otherwise than those of SELECT (protocol/sql.md#statements).
 
     Raises:
         SqlFailed: The engine refuses the text.

@@ -103,7 +103,7 @@ def _value(item: Item, params: Sequence[Value]) -> Value | Decimal:
 
 
 def check_parameter(value: Value, column: ColumnDef, options: Options) -> None:
-    """Refuse NULL as a parameter for a vector; the same habit stores zeros for the word (HTTP reference, 11.3).
+    """Refuse NULL as a parameter for a vector; the same habit stores zeros for the word (protocol/http.md#types).
 
     Raises:
         SqlFailed: The engine takes NULL for a text, which it cannot cast.

@@ -1,4 +1,4 @@
-"""What the types of primary keys are good for (KalamDB SQL reference, section 6.2).
+"""What the types of primary keys are good for (protocol/sql.md#create-table).
 
 CREATE TABLE accepts a key of any type; what INSERT, UPDATE and DELETE make of it is decided here.
 """
@@ -20,7 +20,7 @@ from kalam_sandbox.store.schema import TableDef
 _NOT_INSERTED = ("Decimal", "Date", "Time", "Timestamp", "DateTime", "Bytes", "Embedding")
 # The server's names of the types whose rows UPDATE cannot find again, and DELETE neither but for UUID.
 _NOT_CHANGED = {"Float": "Float32", "Double": "Float64", "Uuid": "FixedSizeBinary"}
-# DELETE of a STREAM table finds rows by keys of these types only (KalamDB SQL reference, section 5.1).
+# DELETE of a STREAM table finds rows by keys of these types only (protocol/sql.md#tables).
 _STREAM_KEYS = ("Text", "BigInt", "Int")
 
 

@@ -1,6 +1,6 @@
 """Parameters of a request: what a JSON value means, and how many and how large they may be.
 
-KalamDB HTTP reference, sections 2.4 and 12.
+protocol/http.md#limits, #parameters.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def scan_count(plan: LogicalPlan, table: str) -> int:
 def has_limit(plan: LogicalPlan) -> bool:
     """Say whether LIMIT or OFFSET stands in the query, a FROM sub-query, a CTE or a UNION branch.
 
-    Sub-queries inside expressions do not count (KalamDB HTTP reference, section 10).
+    Sub-queries inside expressions do not count (protocol/http.md#caps).
     """
     return any(node.display().startswith("Limit:") for node in _nodes(plan))
 

@@ -1,6 +1,6 @@
 """One SQL request: its statements in order, its namespace, its results.
 
-Rules: KalamDB HTTP reference, sections 6 and 9. Blocking; the route runs it in a worker thread.
+Rules: protocol/http.md#request, #batches. Blocking; the route runs it in a worker thread.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Request:
         self._caller = caller
         self._params = params
         self._namespace = namespace
-        # USE reaches the SELECTs behind it, not writes or DDL (HTTP reference, section 6).
+        # USE reaches the SELECTs behind it, not writes or DDL (protocol/http.md#request).
         self._select_namespace = namespace
         self._reader = Reader(
             server.catalog,

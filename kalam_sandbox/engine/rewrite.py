@@ -1,7 +1,7 @@
 """Rewriting SQL text before the engine parses it.
 
 What the server has and the Python package lacks: JSON operators, functions without arguments, CURRENT_USER. What the
-package has and the server lacks is refused here (KalamDB SQL reference, sections 6.21, 7.1 and 7.3).
+package has and the server lacks is refused here (protocol/sql.md#json, #functions).
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _pieces(sql: str, tokens: list[Token]) -> list[_Piece]:
 
 
 def _check_clauses(pieces: list[_Piece]) -> None:
-    """Refuse clauses that the server does not have (KalamDB SQL reference, section 6.9)."""
+    """Refuse clauses that the server does not have (protocol/sql.md#select)."""
     words = [piece.upper for piece in pieces]
     for place, word in enumerate(words):
         if word == "LATERAL" and words[place + 1 : place + 2] == ["("]:
@@ -130,7 +130,7 @@ def _calls(pieces: list[_Piece], caller: Caller) -> list[_Piece]:
         if called and word in _PLANNER_LACKS:
             raise engine_text(f"This feature is not implemented: {_PLANNER_LACKS[word]}")
         if piece.kind == STRING:
-            # The server substitutes inside strings, too (KalamDB SQL reference, section 7.1).
+            # The server substitutes inside strings, too (protocol/sql.md#functions).
             text = _CURRENT.sub(lambda found: f"KDB_CURRENT_{found[1].upper()}()", piece.text)
             out.append(_Piece(STRING, text, piece.gap))
         elif word in _IDENTITIES and (called or not word.startswith("KDB_")):

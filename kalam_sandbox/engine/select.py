@@ -1,6 +1,6 @@
 """SELECT with the server's habits: silent caps, sorting by key, tombstones on request, a limited scan.
 
-Rules: KalamDB SQL reference, section 6.9; truth L1 to L4.
+Rules: protocol/sql.md#select; truth L1 to L4.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ class Selector:
         return Scan(".".join(name), kind, 0 if kind == POINT else unflushed, flushed)
 
     def _check_numbered(self, frame: DataFrame) -> None:
-        """Refuse to read `_seq` behind a single INSERT of the open transaction (SQL reference, section 6.11)."""
+        """Refuse to read `_seq` behind a single INSERT of the open transaction (protocol/sql.md#transactions)."""
         unnumbered = self.reader.transaction.unnumbered if self.reader.transaction else set()
         if not unnumbered:
             return
@@ -290,7 +290,7 @@ class Selector:
         try:
             batches = self.reader.scan(name, self.caller.user_id, filling)
         except ConversionError as wrong:
-            # MODIFY COLUMN to a type that stored values do not fit (KalamDB SQL reference, section 6.3).
+            # MODIFY COLUMN to a type that stored values do not fit (protocol/sql.md#alter-table).
             raise self.session.cast_failure(wrong.cells, wrong.kind) from None
         self._filled_as[name] = filling
         self.session.fill(full_name, schema, batches)
@@ -352,7 +352,7 @@ class Selector:
     def _with_vectors(
         self, frame: DataFrame, text: str, params: Mapping[str, object] | None, scanned: list[Name]
     ) -> DataFrame:
-        """Plan again over flushed vectors, where the statement looks up a key (SQL reference, section 6.17)."""
+        """Plan again over flushed vectors, where the statement looks up a key (protocol/sql.md#flush)."""
         own = [name for name in scanned if name[0] != "system"]
         hidden = [name for name in own if self.reader.has_hidden_vectors(name, self.caller.user_id)]
         if not hidden:

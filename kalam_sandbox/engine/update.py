@@ -1,4 +1,4 @@
-"""UPDATE and DELETE: DataFusion evaluates the rows, the store applies them (KalamDB SQL reference, 6.7 and 6.8)."""
+"""UPDATE and DELETE: DataFusion evaluates the rows, the store applies them (protocol/sql.md#update-delete)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kalam_sandbox.store.commit import Operation
 from kalam_sandbox.store.schema import SEQ, SYSTEM_COLUMNS, TableDef
 from kalam_sandbox.store.versions import cast
 
-# NOT NULL columns of these types must be set by every UPDATE (KalamDB SQL reference, section 6.7).
+# NOT NULL columns of these types must be set by every UPDATE (protocol/sql.md#update-delete).
 _FRAGILE = ("Decimal", "Time", "Bytes", "Uuid", "Embedding")
 
 
@@ -169,7 +169,7 @@ class Changer:
 
 
 def _check_missing(old: pa.RecordBatch, parts: ChangeText, definition: TableDef) -> None:
-    """Refuse rows that have no value for a NOT NULL column added later (KalamDB SQL reference, section 6.3)."""
+    """Refuse rows that have no value for a NOT NULL column added later (protocol/sql.md#alter-table)."""
     seqs = old.column(SEQ).to_pylist()
     for column in definition.columns:
         # Uncommitted rows show 0 and have all columns.

@@ -1,4 +1,4 @@
-"""Texts in which a failing write is told, which differ by the path it took (KalamDB SQL reference, section 6.6)."""
+"""Texts in which a failing write is told, which differ by the path it took (protocol/sql.md#insert)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def commit_failure(reason: str, transaction_id: str | None = None) -> str:
 
 
 def one_row_only(function: str, rows: int) -> str:
-    """Return the engine's complaint about a function that makes one value for many rows (SQL reference, 6.2)."""
+    """Return the engine's complaint about a function that makes one value for many rows.
+
+    Source: protocol/sql.md#create-table.
+    """
     return (
         f"Internal error: UDF {function} returned a different number of rows than expected. "
         f"Expected: {rows}, Got: 1.\nThis issue was likely caused by a bug in DataFusion's code. Please help us to "

@@ -1,6 +1,6 @@
 """Writes of one request: preparing, committing at once or at COMMIT, and the transaction's own statements.
 
-Rules: KalamDB SQL reference, sections 6.6 to 6.8 and 6.11.
+Rules: protocol/sql.md#insert, #update-delete, #transactions.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Writer:
 
     def _commit_or_stage(self, operation: Operation, *, is_literal: bool) -> None:
         kind = self._catalog.tables[operation.table].definition.kind
-        # Rows of STREAM tables are written at once and stay after ROLLBACK (SQL reference, section 5.1).
+        # Rows of STREAM tables are written at once and stay after ROLLBACK (protocol/sql.md#tables).
         if self._reader.transaction is not None and kind != "stream":
             self._reader.stage(operation, numbered=is_literal)
             return

@@ -2,5 +2,5 @@
 
 Pure parts: `syntax`, `messages`, `query`, `predicate`, `evaluate`, `changes`, `snapshot`, `frames`. State:
 `registry`, `connection`, `subscription`, `faults`. Conversation: `session`, `subscribe`. `routes` alone touches
-sockets. Sections cited in the code are those of the KalamDB live reference.
+sockets. The rules: docs/protocol/live.md.
 """

@@ -1,4 +1,4 @@
-"""What one committed row version looks like to one live query (live reference 4.5).
+"""What one committed row version looks like to one live query (protocol/live.md#changes).
 
 Inserts carry every selected column, updates leave out what is NULL now, deletes carry the last values with
 the tombstone's ``_seq``, and streams tell of a delete only by a row id.

@@ -70,7 +70,7 @@ class Connection:
         self._later = later
         self._will_release = False
         # By table as well, since an id used again for another table leaves the old query behind as a
-        # ghost: it keeps sending until the socket closes (live reference 6.5).
+        # ghost: it keeps sending until the socket closes (protocol/live.md#ids).
         self._receivers: dict[tuple[tuple[str, str], str], Subscription] = {}
 
     def live_id(self, subscription_id: str) -> str:
@@ -126,7 +126,7 @@ class Connection:
             self._offer(*event)
 
     def _offer(self, subscription: Subscription, message: Message) -> bool:
-        """Queue an event; a full queue drops it without a sign (live reference 6.4)."""
+        """Queue an event; a full queue drops it without a sign (protocol/live.md#loss)."""
         if len(self.outbox) >= self._queue_size:
             return False
         self.outbox.append(message)

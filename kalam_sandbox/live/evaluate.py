@@ -1,4 +1,4 @@
-"""Whether a live event passes a WHERE, as the server's own evaluator sees it (live reference 5).
+"""Whether a live event passes a WHERE, as the server's own evaluator sees it (protocol/live.md#queries).
 
 It is not SQL: NULL differs from every value, big integers are compared as doubles, text and times have no
 order, and what it cannot do ends the evaluation, which drops the event.
@@ -118,7 +118,7 @@ def _compare(operator: str, left: Value, right: Value) -> bool:
 
 @lru_cache(maxsize=256)
 def _like(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-    """Translate a LIKE pattern; the wildcards do not match line breaks (live reference 5)."""
+    """Translate a LIKE pattern; the wildcards do not match line breaks (protocol/live.md#queries)."""
     parts = {"%": ".*", "_": "."}
     expression = "".join(parts.get(char, re.escape(char)) for char in pattern)
     return re.compile(expression, re.IGNORECASE if ignore_case else 0)

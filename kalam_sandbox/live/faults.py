@@ -1,6 +1,6 @@
 """Events that are lost, doubled, out of order or late, on purpose and by a seed; off unless an option says otherwise.
 
-KalamDB itself loses events only where a queue is full (live reference 6.4), and does so at moments that no test can
+KalamDB itself loses events only where a queue is full (protocol/live.md#loss), and does so at moments that no test can
 choose. Each connection has an `EventFaults` of its own; `connection` asks it before it queues an event.
 """
 

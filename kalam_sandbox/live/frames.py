@@ -1,4 +1,7 @@
-"""Server messages as JSON objects, and their way into WebSocket frames and back (live reference 3 and 4.2)."""
+"""Server messages as JSON objects, and their way into WebSocket frames and back.
+
+Source: protocol/live.md#frames, #server-messages.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client may say (live reference 4.1), and how a text becomes one of these messages.
+"""What a client may say (protocol/live.md#client-messages), and how a text becomes one of these messages.
 
 Unknown fields are ignored; anything else that is wrong closes the socket, with the reason given here.
 """
@@ -120,7 +120,7 @@ def parse_message(text: str) -> ClientMessage:
 
 
 def _authenticate(message: JsonObject) -> Authenticate:
-    """Read credentials; both fields of `protocol` are mandatory (live reference 2.3)."""
+    """Read credentials; both fields of `protocol` are mandatory (protocol/live.md#authentication)."""
     protocol = object_of(message.need("protocol"), "ProtocolOptions")
     serialization = choice_of(protocol.need("serialization"), ("json", "msgpack"))
     compression = choice_of(protocol.need("compression"), ("none", "gzip"))

@@ -1,6 +1,6 @@
 """The WHERE of a live query as a tree that live events are tested against.
 
-The server has a small evaluator of its own for live events (live reference 5). What it does not know becomes
+The server has a small evaluator of its own for live events (protocol/live.md#queries). What it does not know becomes
 `Unsupported` here, in its place in the tree, because an OR whose left side is true never gets there.
 `evaluate` gives the tree its meaning, the mistakes included.
 """

@@ -1,6 +1,7 @@
 """The shape of a live query: ``SELECT columns FROM namespace.table [WHERE …]`` and nothing else.
 
-Refusals carry the server's texts (live reference 4.2 and 5). What the WHERE means is for `predicate` (live
+Refusals carry the server's texts (protocol/live.md#server-messages, #queries).
+What the WHERE means is for `predicate` (live
 events) and for the engine (snapshot).
 """
 
@@ -44,7 +45,7 @@ class InvalidQuery(Exception):
     """A query that cannot be live; the text is the message of an ``INVALID_SQL`` error."""
 
     def __init__(self, reason: str) -> None:
-        # The server wraps its own refusals twice (live reference 4.2).
+        # The server wraps its own refusals twice (protocol/live.md#server-messages).
         super().__init__(f"Invalid SQL: {reason}")
 
 

@@ -19,7 +19,7 @@ from kalam_sandbox.live.frames import auth_error
 from kalam_sandbox.live.subscription import Subscription
 from kalam_sandbox.options import Options
 
-# Seconds of idleness after which the server forgets a user's count (live reference 6.6).
+# Seconds of idleness after which the server forgets a user's count (protocol/live.md#limits).
 _FORGET_AFTER = 600.0
 
 

@@ -22,7 +22,7 @@ from kalam_sandbox.options import Options
 
 LIVE_REGISTRY = web.AppKey("live_registry", LiveRegistry)
 
-# Larger frames cut the connection without a close frame (live reference 3.2).
+# Larger frames cut the connection without a close frame (protocol/live.md#frames).
 _MAX_FRAME_BYTES = 65_536
 _BEARER = "Bearer "
 _FRAMES = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
@@ -143,7 +143,7 @@ class _Driver:
             await self._socket.close(code=message.data or WSCloseCode.OK, message=reason)
 
     async def _serve(self) -> None:
-        """Work off client messages before events, one at a time (live reference 6.4)."""
+        """Work off client messages before events, one at a time (protocol/live.md#loss)."""
         await self._greet()
         while True:
             if not self._inbox.empty():

@@ -52,7 +52,7 @@ class Session:
             Closed: The token is not accepted.
         """
         self._connection.auth_started = True
-        # A second authentication succeeds whatever its token (live reference 2.3).
+        # A second authentication succeeds whatever its token (protocol/live.md#authentication).
         if self._connection.caller is None:
             try:
                 self._connection.caller = self._backend.authenticate(token)

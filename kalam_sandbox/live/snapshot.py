@@ -1,7 +1,7 @@
 """Snapshot pages: the SQL the server makes of a live query, and what it makes of the answer.
 
 The page query goes through the engine's ordinary SELECT, which sorts by key on top of ``ORDER BY _seq`` and
-stops at 1000 rows. So pages lose rows here for the same reason as there (live reference 6.2).
+stops at 1000 rows. So pages lose rows here for the same reason as there (protocol/live.md#snapshots).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def has_bare_or(query: LiveQuery) -> bool:
 
 
 def deleted_rows_sql(query: LiveQuery, request: PageRequest, columns: Sequence[str] | None = None) -> str:
-    """Return the SELECT of the deleted rows that a bare OR lets through (live reference, section 5)."""
+    """Return the SELECT of the deleted rows that a bare OR lets through (protocol/live.md#queries)."""
     whole = page_sql(query, request, columns)
     head, condition = whole.split(" WHERE ", 1)
     condition, order = condition.rsplit(" ORDER BY ", 1)

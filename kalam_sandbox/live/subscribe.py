@@ -1,4 +1,4 @@
-"""Subscribe, next page, unsubscribe: the server's side of a live query's life (live reference 6).
+"""Subscribe, next page, unsubscribe: the server's side of a live query's life (protocol/live.md#subscriptions).
 
 Requests of one connection are worked off one after the other, and while a snapshot is being read the
 connection sends nothing else; `session` sees to that by awaiting each call.
@@ -101,7 +101,7 @@ class LiveQueries:
         prefix = self._connection.live_id("")
         full = self._connection.subscriptions.get(request.subscription_id.removeprefix(prefix))
         if request.subscription_id.startswith(prefix) and full is not None:
-            # The server-wide id takes the query off the list, but its events keep coming (live reference 6.5).
+            # The server-wide id takes the query off the list, but its events keep coming (protocol/live.md#ids).
             full.is_listed = False
         else:
             self._connection.remove(request.subscription_id)

@@ -44,7 +44,7 @@ class Subscription:
         self.key = tuple(column.name for column in table.columns if "pk" in column.flags)
         self._types = column_types(table.columns)
         self._predicate = None if query.where is None else parse_predicate(query.where)
-        # When it is full the oldest change falls out without a sign (live reference 6.3).
+        # When it is full the oldest change falls out without a sign (protocol/live.md#during-snapshots).
         self._held: deque[tuple[int, frames.Message]] = deque(maxlen=buffer_size)
 
     @property

@@ -1,6 +1,6 @@
 """JSON of client messages, refused in the words of the server's parser.
 
-KalamDB closes the socket with the parser's own message (live reference 3.2, 3.3), so what Python's parser
+KalamDB closes the socket with the parser's own message (protocol/live.md#frames, #close-codes), so what Python's parser
 says is translated, and typed reads of a parsed value fail with the same texts. `messages` is the one caller.
 """
 

@@ -1,4 +1,4 @@
-"""Bodies and headers that several route families share (KalamDB HTTP reference, sections 2.3 and 15.1)."""
+"""Bodies and headers that several route families share (protocol/http.md#routes, #errors)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def bearer_caller(request: web.Request) -> Caller:
     if header is None:
         raise TokenError("MISSING_AUTHORIZATION")
     scheme, _, token = header.partition(" ")
-    # On these routes the scheme is compared with its letter case (HTTP reference, section 3.1).
+    # On these routes the scheme is compared with its letter case (protocol/http.md#tokens).
     if scheme != "Bearer":
         raise TokenError("INVALID_CREDENTIALS")
     user = request.app[SANDBOX].tokens.user_of(token.strip())
@@ -65,7 +65,7 @@ def token_refused(refused: TokenError, took_ms: float) -> web.Response:
 
 
 def client_address(request: web.Request) -> str:
-    """Return who asks: the peer, or whom a peer on this machine names (KalamDB HTTP reference, section 2.2)."""
+    """Return who asks: the peer, or whom a peer on this machine names (protocol/http.md#routes)."""
     peer = request.remote or ""
     if peer not in _LOCAL:
         return peer

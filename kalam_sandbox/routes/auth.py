@@ -1,4 +1,4 @@
-"""Login, refresh, me, logout, status and set-up (KalamDB HTTP reference, section 4)."""
+"""Login, refresh, me, logout, status and set-up (protocol/http.md#login)."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ async def _setup(request: web.Request) -> web.Response:
 
 def _header_token(request: web.Request) -> str:
     scheme, _, token = request.headers["Authorization"].partition(" ")
-    # Here the scheme may be spelled in any case (HTTP reference, section 3.1).
+    # Here the scheme may be spelled in any case (protocol/http.md#tokens).
     if scheme.lower() != "bearer":
         raise TokenError("INVALID_CREDENTIALS", "Authorization header must use Bearer token")
     if not token.strip():

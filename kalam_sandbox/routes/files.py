@@ -1,4 +1,4 @@
-"""File downloads (KalamDB HTTP reference, section 13.4)."""
+"""File downloads (protocol/http.md#downloads)."""
 
 from __future__ import annotations
 

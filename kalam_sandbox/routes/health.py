@@ -1,4 +1,4 @@
-"""Health routes, for callers on the same machine (KalamDB HTTP reference, section 14.3)."""
+"""Health routes, for callers on the same machine (protocol/http.md#health)."""
 
 from __future__ import annotations
 

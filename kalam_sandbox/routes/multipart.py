@@ -1,4 +1,4 @@
-"""Reading multipart requests: text parts, file parts, their limits (KalamDB HTTP reference, section 13.1)."""
+"""Reading multipart requests: text parts, file parts, their limits (protocol/http.md#uploads)."""
 
 from __future__ import annotations
 

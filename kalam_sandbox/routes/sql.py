@@ -1,6 +1,6 @@
 """`POST /v1/api/sql`: checks in the server's order, then the request in a worker thread.
 
-KalamDB HTTP reference, sections 6, 7 and 13.
+protocol/http.md#request, #answer, #uploads.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
     try:
         body = await read_body(request)
         if body.namespace == "":
-            # An empty identifier kills the request (HTTP reference, section 2.3).
+            # An empty identifier kills the request (protocol/http.md#routes).
             return close_without_answer(request)
         content, is_streamed = await asyncio.to_thread(_content, sandbox, caller, body, started)
         if is_streamed and sandbox.chance.random() < sandbox.options.cut_bodies:
@@ -106,7 +106,7 @@ def _content(sandbox: Sandbox, caller: Caller, body: SqlBody, started: float) ->
 
 
 def _is_buffered(sandbox: Sandbox, results: list[Result]) -> bool:
-    """Say whether a single row result goes out in one piece, as from KalamDB 0.5 on (HTTP reference, 7.1)."""
+    """Say whether a single row result goes out in one piece, as from KalamDB 0.5 on (protocol/http.md#hanging-up)."""
     rows = results[0].rows if isinstance(results[0], Rows) else []
     return sandbox.options.buffer_small_results and len(rows) <= _BUFFERED_ROWS
 

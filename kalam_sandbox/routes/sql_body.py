@@ -1,4 +1,4 @@
-"""Reading the body of `POST /v1/api/sql`, JSON or multipart (KalamDB HTTP reference, sections 6 and 13.1)."""
+"""Reading the body of `POST /v1/api/sql`, JSON or multipart (protocol/http.md#request, #uploads)."""
 
 from __future__ import annotations
 

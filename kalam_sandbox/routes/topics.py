@@ -1,4 +1,4 @@
-"""Topic consumption over HTTP (KalamDB HTTP reference, section 14.4)."""
+"""Topic consumption over HTTP (protocol/http.md#topics)."""
 
 from __future__ import annotations
 

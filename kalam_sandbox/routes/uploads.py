@@ -1,6 +1,6 @@
 """Files of an upload: stored first, put into the statement as references, removed when it fails.
 
-KalamDB HTTP reference, sections 13.1 and 13.2.
+protocol/http.md#uploads.
 """
 
 from __future__ import annotations

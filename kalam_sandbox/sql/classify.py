@@ -1,7 +1,6 @@
 """Deciding what a statement is and whether the caller's role may send it, before anything runs.
 
-This judges the kind of statement only; rights on a table are checked when its turn comes (KalamDB HTTP reference,
-section 6, step 5).
+This judges the kind of statement only; rights on a table are checked when its turn comes (protocol/http.md#request).
 """
 
 from __future__ import annotations

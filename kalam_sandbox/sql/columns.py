@@ -1,4 +1,4 @@
-"""Reading column definitions: type names, NOT NULL, DEFAULT, keys (KalamDB SQL reference, sections 4.1 and 6.2)."""
+"""Reading column definitions: type names, NOT NULL, DEFAULT, keys (protocol/sql.md#column-types, #create-table)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Reading KalamDB's other statements: namespaces, users, flush, topics, SUBSCRIBE TO, EXECUTE AS USER.
 
-Grammar: KalamDB SQL reference, sections 6.1 and 6.12 to 6.18.
+Grammar: protocol/sql.md#namespaces, #execute-as, #show, #subscribe, #users, #flush, #topics.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def read_topic(cursor: Cursor) -> Statement:
     if operation not in ("Insert", "Update", "Delete"):
         raise SyntaxError(f"Invalid operation '{operation.upper()}'. Expected INSERT, UPDATE, or DELETE")
     payload = "full"
-    # The source's WHERE is stored but not applied by the server (KalamDB HTTP reference, section 14.4).
+    # The source's WHERE is stored but not applied by the server (protocol/http.md#topics).
     while not cursor.done:
         if cursor.accept("WITH", "(", "PAYLOAD", "="):
             payload = cursor.string().lower()

@@ -12,7 +12,7 @@ def on_literal_path(statements: Sequence[s.Statement]) -> list[bool]:
     """Say for each statement whether a plain INSERT goes the literal path.
 
     Inside BEGIN … COMMIT only runs of two or more INSERTs with the same table and columns do; a single one goes the
-    engine path (KalamDB SQL reference, section 6.6).
+    engine path (protocol/sql.md#insert).
     """
     heads = _heads(statements)
     allowed = []

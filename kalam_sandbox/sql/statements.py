@@ -1,7 +1,7 @@
 """What a statement asks for, after classification: one frozen value per kind.
 
 SELECT and DML stay text, since the engine parses them when their turn comes; KalamDB's own commands are read
-completely (KalamDB SQL reference, section 2).
+completely (protocol/sql.md#statements).
 """
 
 from __future__ import annotations

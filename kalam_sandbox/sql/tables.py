@@ -1,4 +1,7 @@
-"""Reading CREATE TABLE, DROP TABLE, CREATE VIEW and ALTER TABLE (KalamDB SQL reference, sections 6.2 to 6.5)."""
+"""Reading CREATE TABLE, DROP TABLE, CREATE VIEW and ALTER TABLE.
+
+Source: protocol/sql.md#create-table, #alter-table, #views.
+"""
 
 from __future__ import annotations
 
@@ -213,7 +216,7 @@ def _operation(cursor: Cursor) -> _Operation:
         return "add", column.name, column, None
     if (index := _index(cursor)) is not None:
         return index
-    # DROP, MODIFY and RENAME compare the name with the stored one letter by letter (SQL reference, section 3.1).
+    # DROP, MODIFY and RENAME compare the name with the stored one letter by letter (protocol/sql.md#names).
     if cursor.accept("DROP"):
         cursor.accept("COLUMN")
         return "drop", cursor.spelled(), None, None

@@ -75,7 +75,7 @@ class Committer:
             if len(operations) > 1:
                 self._rehearse(operations)
             applied = [self._apply(operation) for operation in operations]
-            # One message per row version, grouped by table in the order of first use (live reference, 6).
+            # One message per row version, grouped by table in the order of first use (protocol/live.md#changes).
             order = {name: place for place, name in enumerate(dict.fromkeys(op.table for op in operations))}
             applied.sort(key=lambda item: order[item.definition.namespace, item.definition.name])
             for listener in self.listeners:
@@ -124,7 +124,7 @@ def apply(
     if operation.kind == "delete" and definition.kind == "stream":
         return _remove(operation, definition, owner, log)
     keys = _keys(operation.rows, log)
-    # Uncommitted writes are checked at COMMIT (KalamDB SQL reference, section 6.11).
+    # Uncommitted writes are checked at COMMIT (protocol/sql.md#transactions).
     if operation.kind != "delete" and not staged:
         check_not_null(operation.rows, definition)
     if operation.kind == "insert" and log.key and operation.checks_keys and not staged:
@@ -163,7 +163,7 @@ def _check_keys(keys: Sequence[object], log: VersionLog, definition: TableDef) -
     key = definition.key
     assert key is not None  # Only keyed logs come here.
     for value in keys:
-        # A deleted key in a file is taken still, though no SELECT shows it (KalamDB SQL reference, section 6.17).
+        # A deleted key in a file is taken still, though no SELECT shows it (protocol/sql.md#flush).
         if value in log.filed or log.find(value) is not None:
             raise ConstraintError(
                 f"Already exists: Primary key violation: value '{key_text(value)}' already exists in column "

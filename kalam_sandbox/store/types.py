@@ -1,4 +1,4 @@
-"""The seventeen column types: SQL spelling, wire form and Arrow type (KalamDB SQL reference, section 4.1).
+"""The seventeen column types: SQL spelling, wire form and Arrow type (protocol/sql.md#column-types).
 
 Parsing of type names is in `sql.columns`; encoding of cells in `engine.encode`.
 """

@@ -289,7 +289,7 @@ def aligned(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Return stored rows under the table's present schema.
 
     Cells are found by column name: a renamed or added column reads NULL (the zero value under NOT NULL), a
-    dropped one is left out, a changed type is converted (KalamDB SQL reference, section 6.3).
+    dropped one is left out, a changed type is converted (protocol/sql.md#alter-table).
 
     Raises:
         ConversionError: A stored value cannot be converted to the column's present type.

@@ -1,4 +1,4 @@
-"""What KalamDB does not tell (truth, section 1): each lie twice, once to a plain client and once to ours.
+"""What KalamDB does not tell (docs/server-truths.md): each lie twice, once to a plain client and once to ours.
 
 The plain client is httpx and JSON, as a careful reader of the API would write it. With ``KALAM_TEST_URL`` the same
 pairs run against a real server. L12 to L17, L21 and L22 are lies of live queries and are tested with those.

@@ -1,4 +1,4 @@
-"""Networks that fail during the very first reading: upstream's 7, 10, 15 and 18 (live reference, section 10)."""
+"""Networks that fail during the very first reading: upstream's 7, 10, 15 and 18 (protocol/live.md#outages)."""
 
 import pytest
 from scene import DEADLINE, Scene, ids

@@ -1,6 +1,6 @@
 """Topics behind a network that fails: each message once, none lost, and no acknowledgement too many.
 
-The first three are scenario 27 of upstream's client (live reference, section 10).
+The first three are scenario 27 of upstream's client (protocol/live.md#outages).
 """
 
 from contextlib import contextmanager

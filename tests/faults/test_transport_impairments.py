@@ -1,4 +1,4 @@
-"""Networks that are slow, silent or damaged: upstream's 8 and 19 to 24 (live reference, section 10), and ours."""
+"""Networks that are slow, silent or damaged: upstream's 8 and 19 to 24 (protocol/live.md#outages), and ours."""
 
 import pytest
 from scene import DEADLINE, PATIENT, Scene, is_lost

@@ -1,4 +1,4 @@
-"""The outages that upstream's client is tested with, each by the name of its scenario (live reference, section 10).
+"""The outages that upstream's client is tested with, each by the name of its scenario (protocol/live.md#outages).
 
 Upstream cuts while its consumer is part-way; here the wire itself is cut. 8 and 19 to 24 are in
 test_transport_impairments; 7, 10, 15 and 18 in test_first_readings; 27 in test_topic_outages.

@@ -1,4 +1,4 @@
-"""Primary keys of every type: what INSERT, UPDATE and DELETE make of them (KalamDB SQL reference, 6.2 and 5.1)."""
+"""Primary keys of every type: what INSERT, UPDATE and DELETE make of them (protocol/sql.md#create-table, #tables)."""
 
 import pytest
 

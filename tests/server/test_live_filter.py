@@ -1,4 +1,4 @@
-"""The table of section 5 of the KalamDB live reference, line by line."""
+"""The table of protocol/live.md#queries, line by line."""
 
 import pytest
 from hypothesis import given

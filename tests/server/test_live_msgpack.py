@@ -1,4 +1,7 @@
-"""MessagePack on the socket: the bytes themselves, and which messages are written so (live reference 1.2, 3)."""
+"""MessagePack on the socket: the bytes themselves, and which messages are written so.
+
+Source: protocol/live.md#connecting, #frames.
+"""
 
 import asyncio
 import contextlib

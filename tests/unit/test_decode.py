@@ -17,7 +17,7 @@ from kalam_notebook.wire.types import Column, arrow_schema, parse_schema
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 UTC = dt.UTC
 
-#: data_type, cell, Python value. From the HTTP reference, section 11.1, and recorded answers.
+#: data_type, cell, Python value. From protocol/http.md#types, and recorded answers.
 CASES = [
     ("Boolean", True, True),
     ("Boolean", False, False),

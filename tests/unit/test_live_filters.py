@@ -1,4 +1,4 @@
-"""Filters against the list of what a server 0.4.3 evaluates rightly for live events (live reference, section 5)."""
+"""Filters against the list of what a server 0.4.3 evaluates rightly for live events (protocol/live.md#queries)."""
 
 from __future__ import annotations
 

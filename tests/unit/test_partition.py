@@ -40,7 +40,7 @@ def message(offset, *, timestamp_ms=None, payload=b"{}"):
 
 
 class Log:
-    """One partition and one group on a server, by the rules of the HTTP reference, section 14.4."""
+    """One partition and one group on a server, by the rules of protocol/http.md#topics."""
 
     def __init__(self, count=0):
         self.messages = [message(n) for n in range(count)]

@@ -1,7 +1,7 @@
 """From where a stream of events goes on after the connection was lost.
 
 The server brings changed rows again from a ``_seq`` on. It is the greatest one that came, but not before the rows asked
-for have all come: their pages are not in the order of ``_seq`` (live reference, section 6.2), so a half-read snapshot
+for have all come: their pages are not in the order of ``_seq`` (protocol/live.md#snapshots), so a half-read snapshot
 begins anew. Kept by ``connection.subscriptions`` for what came, and by the reader for what was taken.
 """
 

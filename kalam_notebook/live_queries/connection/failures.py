@@ -38,7 +38,7 @@ from kalam_notebook.texts import in_line
 
 __all__ = ["describe_failure", "subscription_error"]
 
-#: Close code of a refused token (live reference, section 3.3).
+#: Close code of a refused token (protocol/live.md#close-codes).
 _POLICY_VIOLATION = 1008
 
 #: How asyncio tells the number of an error, together with the address.

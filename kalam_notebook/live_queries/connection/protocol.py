@@ -1,6 +1,6 @@
 """One connection and its live queries as a state machine: messages and times in, things to do and to tell out.
 
-The rules (live reference, sections 2, 3, 6 and 9.3):
+The rules (protocol/live.md#authentication, #frames, #subscriptions, #reconnecting):
 
 - The token goes with the handshake; the server speaks first (``auth_success``). A refused token is renewed once, at
   once; refused again, everything stops.
@@ -61,7 +61,7 @@ from kalam_notebook.wire.live import (
 
 __all__ = ["LiveProtocol"]
 
-#: Fixed ids of errors that concern the connection (live reference, section 4.2).
+#: Fixed ids of errors that concern the connection (protocol/live.md#server-messages).
 _CONNECTION_IDS = frozenset({"subscribe", "invalid_subscription", "protocol", "rate_limit"})
 
 

@@ -1,6 +1,6 @@
 """The live queries of one connection, from being wanted to being answered, and the pace of their messages.
 
-Each attempt uses an id of its own: a reused id may bring the events of another table (live reference, section 6.5).
+Each attempt uses an id of its own: a reused id may bring the events of another table (protocol/live.md#ids).
 Messages that name an id of the past are ignored. Part of ``connection.protocol``, and as free of clocks as that.
 """
 
@@ -112,7 +112,7 @@ class Subscriptions:
 
     @property
     def awaits_rows(self) -> bool:
-        """Whether the server is reading rows; it answers no ping meanwhile (live reference, section 6.1)."""
+        """Whether the server is reading rows; it answers no ping meanwhile (protocol/live.md#subscriptions)."""
         return any(subscription.is_awaited and subscription.options for subscription in self._by_key.values())
 
     def add(self, key: int, sql: str, *, is_open: bool, cursor: Cursor | None = None) -> None:
@@ -210,7 +210,7 @@ class Subscriptions:
         if subscription is None:
             return
         if subscription.phase is _Phase.ACTIVE:
-            # Whatever it says, rows may be missing from here on (live reference, section 12.7, rule 3).
+            # Whatever it says, rows may be missing from here on (protocol/live.md#other-versions).
             subscription.lost_at = now
             self._queue.append(error.subscription_id)
             yield Interrupted(subscription.key, error.code, error.message)

@@ -2,7 +2,7 @@
 
 They wait in a bounded queue. When it is full the stream ends with an error, or nothing more is read from the connection
 until there is room; both are told. The connection belongs to this live query alone: rows that are read, and reading
-that pauses, would cost the other live queries events (live reference, section 6.4).
+that pauses, would cost the other live queries events (protocol/live.md#loss).
 """
 
 from __future__ import annotations

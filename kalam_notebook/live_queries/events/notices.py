@@ -1,6 +1,6 @@
 """What a reader of ``live_events`` has to know because the server does not tell it, as events with a code.
 
-Facts from the live reference; ``events.streaming`` decides when each is told.
+Facts: docs/protocol/live.md and docs/server-truths.md; ``events.streaming`` decides when each is told.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _filter(query: LiveQuery, columns: Sequence[Column]) -> LiveError | None:
 
 
 def _leaving(query: LiveQuery, columns: Sequence[Column], key: Sequence[str]) -> LiveError | None:
-    # Keys never change (live reference, section 4.5), and _seq only grows.
+    # Keys never change (protocol/live.md#changes), and _seq only grows.
     mutable = [name for name in filter_columns(query.filter_tokens, columns) if name not in {*key, "_seq"}]
     if not mutable:
         return None

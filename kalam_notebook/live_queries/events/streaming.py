@@ -123,7 +123,7 @@ class EventStream:
         if options is not None:
             if batch.batch_control.has_more:
                 yield notices.snapshot_may_miss_rows()
-            # Without the key in the answer it is right (live reference, section 4.1).
+            # Without the key in the answer it is right (protocol/live.md#client-messages).
             if options.last_rows is not None and len(batch.rows) >= options.last_rows and self._has_key:
                 yield notices.last_rows_may_be_wrong(options.last_rows)
         control = batch.batch_control
@@ -142,7 +142,7 @@ class EventStream:
             yield Insert(rows, greatest_seq(rows))
 
     def _compare(self, names: Set[str]) -> Iterator[LiveEvent]:
-        """Tell once that the columns are others: ALTER TABLE sends no message (live reference, section 6.8)."""
+        """Tell once that the columns are others: ALTER TABLE sends no message (protocol/live.md#ddl)."""
         if self._names is not None and names != self._names:
             yield notices.columns_changed(sorted(names ^ self._names))
             self._names = None

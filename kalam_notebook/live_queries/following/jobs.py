@@ -28,7 +28,7 @@ class DeltaJob:
 
     def run(self, source: RowSource) -> Deltas:
         """One delta; beyond the scan window as many as it takes."""
-        # ALTER TABLE sends no message (live reference, section 6.8).
+        # ALTER TABLE sends no message (protocol/live.md#ddl).
         if self.looks_at_columns:
             names = {column.name for column in source.columns(self.plan.source)}
             if names != self.plan.row_names:

@@ -148,7 +148,7 @@ class KeyedEngine:
             self._meanwhile += changes
         if self._store is None:
             return Applied()
-        # Inserts have all columns; ALTER TABLE sends no message (live reference, section 6.8).
+        # Inserts have all columns; ALTER TABLE sends no message (protocol/live.md#ddl).
         newest = next((change for change in reversed(changes) if change.change_type == "insert"), None)
         if newest is not None and newest.rows[0].keys() != self._plan.row_names:
             self._must_read = True

@@ -152,7 +152,7 @@ def _key_of(query: LiveQuery, info: TableInfo) -> str:
         reason = f"The rows of {query.table_name} have no _seq; servers from 0.7.1 on are not supported yet."
         raise SubscriptionError("UNSUPPORTED", reason, query.sql)
     if info.kind == "stream":
-        return "_seq"  # The primary key of a STREAM table is not unique (live reference, section 4.5).
+        return "_seq"  # The primary key of a STREAM table is not unique (protocol/live.md#changes).
     keys = [column.name for column in info.columns if column.is_primary_key]
     if len(keys) != 1:
         reason = f"The server names no primary key of {query.table_name}, so its rows cannot be told apart."

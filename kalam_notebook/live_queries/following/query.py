@@ -1,6 +1,6 @@
 """The shape of a live query, and the two statements that are made from it.
 
-A live query is ``SELECT columns | * FROM namespace.table [WHERE …]`` (live reference, section 5). Its events are asked
+A live query is ``SELECT columns | * FROM namespace.table [WHERE …]`` (protocol/live.md#queries). Its events are asked
 for with ``SELECT *``, because only these always hold the key, and its rows are read with the names of the columns.
 Whether the server evaluates the filter rightly is judged in ``sql.live_filter``.
 """
@@ -65,14 +65,14 @@ class LiveQuery:
         """The statement for the socket.
 
         The projection is ``*`` whatever the query asks for: an insert or delete holds the key only if it is projected,
-        and the delete of a STREAM row is empty with any projection (live reference, section 4.5).
+        and the delete of a STREAM row is empty with any projection (protocol/live.md#changes).
         """
         return self._select("*")
 
     def events_sql(self) -> str:
         """The statement for the socket with the projection as asked for, in the one spelling that events know.
 
-        Names in capitals or behind their table get no values in events (live reference, section 5).
+        Names in capitals or behind their table get no values in events (protocol/live.md#queries).
         """
         return self._select("*" if self.projection is None else ", ".join(map(quote_name, self.projection)))
 
@@ -101,7 +101,7 @@ class LiveQuery:
 
     def _select(self, columns: str) -> str:
         sql = f"SELECT {columns} FROM {self.source}"
-        # Without the parentheses an OR escapes the server's own conditions (live reference, section 5).
+        # Without the parentheses an OR escapes the server's own conditions (protocol/live.md#queries).
         return f"{sql} WHERE ({self.filter_sql})" if self.filter_sql else sql
 
 

@@ -57,7 +57,7 @@ def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str
     for change in changes:
         is_delete = change.change_type == "delete"
         for row in change.old_values if is_delete else change.rows:
-            # A row marked as deleted comes through filters with an OR (live reference, section 4.4).
+            # A row marked as deleted comes through filters with an OR (protocol/live.md#seq).
             gone = is_delete or bool(row.get("_deleted"))
             order.append(gone)
             (deletes if gone else upserts).append(row)
@@ -85,7 +85,7 @@ def _merged(order: Sequence[bool], upserts: Sequence[Any], deletes: Sequence[Any
 
 
 def _cells(column: Column, rows: Sequence[Row]) -> list[Any]:
-    # Updates leave out columns that are NULL now, and always ``_deleted`` (live reference, section 4.4).
+    # Updates leave out columns that are NULL now, and always ``_deleted`` (protocol/live.md#seq).
     missing = False if column.name == "_deleted" else None
     name = column.name
     return [row.get(name, missing) for row in rows]

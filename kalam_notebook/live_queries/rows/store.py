@@ -1,6 +1,6 @@
 """The rows of one live query by key, the newest ``_seq`` wins.
 
-The rules (live reference, section 9.6), for one key:
+The rules (protocol/live.md#rows-by-key), for one key:
 
 - a row is taken when its ``_seq`` is greater than the one held and greater than that of a remembered delete;
 - a delete is taken when its ``_seq`` is not smaller than the one held; it is remembered, so that a late row does not

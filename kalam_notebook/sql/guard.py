@@ -1,13 +1,15 @@
 """Statements that the server carries out otherwise than they read; found before they are sent.
 
 The server drops a sub-query from the WHERE of UPDATE and DELETE and the LIMIT of DELETE, and EXPLAIN of a statement
-that writes carries it out (truth L25, L26). Only the words are looked at. Pure; called by the client before sending.
+that writes carries it out (truth L25, L26); an empty name ends its process (L34). Only the words are looked at. Pure;
+called by the client before sending.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from kalam_notebook.errors import UnsafeStatementError
 from kalam_notebook.sql.statement import Statement
@@ -15,11 +17,14 @@ from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 
 __all__ = ["check_statements"]
 
-_SUSPICIOUS = re.compile(r"\b(?:update|delete|explain|describe|desc)\b", re.IGNORECASE)
+_SUSPICIOUS = re.compile(r"\b(?:update|delete|explain|describe|desc)\b|\"\"|''", re.IGNORECASE)
 _CHANGES = re.compile(r"\b(?:update|delete)\b", re.IGNORECASE)
 _DROPPED = re.compile(r"\b(?:select|limit|explain|describe|desc)\b", re.IGNORECASE)
 _EXPLAINS = {"EXPLAIN", "DESCRIBE", "DESC"}
 _WRITES = {"INSERT", "UPDATE", "DELETE"}
+_READS = {"SELECT", "WITH", "SHOW"}
+#: Words behind which a string is a name.
+_BEFORE_NAME = {"GROUP", "USER"}
 
 
 def check_statements(sql: str) -> None:
@@ -31,9 +36,9 @@ def check_statements(sql: str) -> None:
         sql: One or more statements.
 
     Raises:
-        UnsafeStatementError: A sub-query in the WHERE of UPDATE or DELETE, DELETE … LIMIT, or EXPLAIN of INSERT, UPDATE
-            or DELETE. Also a text that cannot be read and holds the words of one of these: the server's own reading of
-            it may differ, for example of names in backticks.
+        UnsafeStatementError: A sub-query in the WHERE of UPDATE or DELETE, DELETE … LIMIT, EXPLAIN of INSERT, UPDATE or
+            DELETE, or an empty name. Also a text that cannot be read and holds the words of one of these: the server's
+            own reading of it may differ, for example of names in backticks.
     """
     if not _SUSPICIOUS.search(sql):
         return
@@ -70,12 +75,24 @@ def _check(sql: str, statement: Sequence[Token]) -> None:
     while statement and _is_symbol(statement[0], "("):
         statement = statement[1:]
     first = statement[0].word if statement else ""
+    if first not in _READS:
+        _check_names(sql, statement)
     if first in _EXPLAINS:
         _check_explain(sql, statement)
         return
     start = 0 if first in {"UPDATE", "DELETE"} else _behind_common_tables(statement)
     if start is not None:
         _check_change(sql, statement[start:])
+
+
+def _check_names(sql: str, statement: Sequence[Token]) -> None:
+    for before, token in pairwise(statement):
+        if token.text == '""' or (token.text == "''" and before.word in _BEFORE_NAME):
+            raise UnsafeStatementError(
+                _text(sql, statement),
+                "Not sent: a name in it is empty, and an empty name ends the server's process, for all its users.",
+                f"Write the name in the place of {token.text}.",
+            )
 
 
 def _check_explain(sql: str, statement: Sequence[Token]) -> None:

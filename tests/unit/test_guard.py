@@ -44,6 +44,40 @@ def test_a_subquery_in_where_is_refused(sql):
 @pytest.mark.parametrize(
     "sql",
     [
+        'INSERT INTO "" (id) VALUES (1)',
+        'INSERT INTO app."" (id) VALUES (1)',
+        'UPDATE "" SET n = 1',
+        'DELETE FROM ""',
+        'USE ""',
+        "CREATE USER '' WITH PASSWORD 'x'",
+        "DROP USER ''",
+        "CONSUME FROM app.topic GROUP '' LIMIT 1",
+        "EXECUTE AS USER 'ann' (INSERT INTO \"\" (id) VALUES (1))",
+    ],
+)
+def test_an_empty_name_is_refused(sql):
+    """It ends the server's process (truth L34)."""
+    with pytest.raises(UnsafeStatementError, match="a name in it is empty") as caught:
+        check_statements(sql)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO app.t (id, t) VALUES (1, '')",
+        "UPDATE app.t SET t = '' WHERE t = '\"\"'",
+        'SELECT t AS "" FROM app.t GROUP BY 1',
+        "SELECT '' AS t",
+    ],
+)
+def test_an_empty_text_is_no_name(sql):
+    check_statements(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
         "DELETE FROM app.t WHERE n > 0 LIMIT 1",
         "DELETE FROM app.t WHERE n > 0 ORDER BY id LIMIT $1",
         "DELETE FROM app.t LIMIT 1",

@@ -91,7 +91,7 @@ def test_a_query_that_cannot_be_walked_says_what_to_do(little_memory):
 
 def test_options_that_do_not_exist_are_refused(low_caps):
     for options, words in (
-        ({"max_rows": -1}, "not -1"),
+        ({"max_rows": -1}, "max_rows is -1"),
         ({"max_rows": "all"}, "not 'all'"),
         ({"max_rows": True}, "not True"),
         ({"engine": "bogus"}, "'server' or 'local'"),

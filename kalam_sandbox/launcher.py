@@ -93,9 +93,12 @@ def start(*, port: int = 0, options: Sequence[str] = (), timeout: float = 30.0) 
     """
     command = [sys.executable, "-m", "kalam_sandbox"]
     command += ["--port", str(port), "--until-stdin-closes", *options]
+    # Logins of other servers are nothing that it needs.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KALAM")}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command,
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import fields
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -52,6 +53,16 @@ def test_a_context_manager_stops_the_server():
 def test_ready_means_that_requests_are_answered():
     with start() as server:
         assert httpx.get(server.url + "/v1/api/healthcheck", timeout=5, trust_env=False).status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
+def test_a_server_is_told_no_logins_of_others(monkeypatch):
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", "known-secret")
+    with start() as server:
+        told = Path(f"/proc/{server.pid}/environ").read_bytes()
+        assert b"known-secret" not in told
+        assert server.root_password.encode() not in told
+        assert server.root_password.encode() not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
 
 
 def test_stop_may_be_called_twice():

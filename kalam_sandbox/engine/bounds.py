@@ -26,9 +26,10 @@ _BRANCHES = frozenset(["WHEN", "THEN", "ELSE"])
 _PARTS = frozenset(["SELECT", "JOIN"])
 _BEHIND_FROM = frozenset(["WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "SELECT"])
 # Functions that make much of little, by a number.
-_GROWING = re.compile(
-    r"\b(?:repeat|array_repeat|list_repeat|array_resize|list_resize|lpad|rpad|range|generate_series)\(", re.I
-)
+_MAKERS = r"\b(?:repeat|array_repeat|list_repeat|array_resize|list_resize|lpad|rpad|range|generate_series)"
+# As the engine prints them, and as they may be written.
+_GROWING = re.compile(rf"{_MAKERS}\(", re.I)
+_WRITTEN = re.compile(rf"{_MAKERS}\s*+\(", re.I)
 _NUMBER = re.compile(r"Int64\((\d+)\)")
 _ITEM_BYTES = 8
 # Rows of a batch that are thought of where a result is made for each row.
@@ -126,7 +127,7 @@ def refused_copy(plan: str) -> SqlFailed | None:
 
 def makes_much(sql: str) -> bool:
     """Say whether a text calls a function that makes long lists or texts."""
-    return _GROWING.search(re.sub(r"\s+\(", "(", sql)) is not None
+    return _WRITTEN.search(sql) is not None
 
 
 def check_growth(plan: str, memory_bytes: int) -> None:

@@ -136,7 +136,7 @@ def test_deleted_cells_give_their_subscriptions_back(kernel, tables, subscriptio
     kernel.run("live = kept = None" if "%%" in code else "kept = live")
     assert subscriptions() == 8
     models = kernel.run(
-        "from kalam_notebook.notebook import live_view; live_view.GRACE = 0.0; print(*models())"
+        "from kalam_notebook.notebook.page import live_view; live_view.GRACE = 0.0; print(*models())"
     ).split()
     assert len(models) == 8
     for _ in range(2):

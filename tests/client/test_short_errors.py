@@ -143,7 +143,7 @@ def test_more_is_there_for_whom_asks(shell, capsys, connect):
     assert len(short) == 3
     whole = run_cell(shell, capsys, "%tb")
     assert len(whole) > 50
-    assert any("transport/http.py" in line for line in whole)
+    assert any("http/client.py" in line for line in whole)
     assert run_cell(shell, capsys, query) == short
     shell.run_line_magic("xmode", "Verbose")
     assert len(run_cell(shell, capsys, query)) > 50

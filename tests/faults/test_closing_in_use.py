@@ -7,7 +7,7 @@ import uuid
 from functools import partial
 
 import pytest
-from interrupting import descriptors, wait_until_left
+from interrupting import held, wait_until_left
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, KalamError
@@ -58,7 +58,7 @@ def test_closing_a_client_that_other_threads_use(sandbox_server, topic):
     chance = random.Random(3)
     ends = []
     gc.collect()
-    base = descriptors()
+    base = held()
 
     def use(client, call):
         try:

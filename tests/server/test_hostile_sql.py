@@ -7,7 +7,7 @@ import httpx
 import pytest
 from serving import serving
 
-from kalam_notebook import sandbox
+from kalam_sandbox import start
 from kalam_sandbox.backend import SqlFailed
 from kalam_sandbox.engine.bounds import DEEPEST, check_depth
 
@@ -42,7 +42,7 @@ class Attacked:
 
 @pytest.fixture(scope="module")
 def attacked():
-    with sandbox.start() as server:
+    with start() as server:
         attacked = Attacked(server)
         attacked.post("CREATE NAMESPACE h")
         attacked.post("CREATE TABLE h.t (id INT PRIMARY KEY, x TEXT) WITH (TYPE = 'SHARED')")

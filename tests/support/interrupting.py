@@ -94,15 +94,16 @@ def our_threads():
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(_OURS)]
 
 
-def descriptors():
-    return len(os.listdir("/proc/self/fd"))
+def held():
+    """How many threads of the package and descriptors this process has; other tests may have left some of both open."""
+    return len(our_threads()), len(os.listdir("/proc/self/fd"))
 
 
 def wait_until_left(base, *, timeout=10.0):
-    """Wait until this process has no thread of the package and no more descriptors than before."""
+    """Wait until this process holds no more than before."""
     until = time.monotonic() + timeout
-    while our_threads() or descriptors() > base:
-        assert time.monotonic() < until, (our_threads(), descriptors(), base)
+    while any(now > before for now, before in zip(held(), base, strict=True)):
+        assert time.monotonic() < until, (our_threads(), held(), base)
         gc.collect()
         time.sleep(0.02)
 
@@ -188,7 +189,7 @@ def attack(work, name, times, *, where=lambda frame, event, called: True, seed=0
     operation()
     work.client.close()
     gc.collect()
-    base = descriptors()
+    base = held()
     work.client = work.connect()
     operation()
     work.check()

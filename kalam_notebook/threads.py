@@ -128,6 +128,8 @@ class Worker(threading.Thread):
         try:
             self._work()
         finally:
+            # Notebooks remember threads that have ended; what this one worked on shall not be remembered with it.
+            del self._work
             self._done.set()
 
     def is_alive(self) -> bool:

@@ -105,7 +105,7 @@ CALLS = {
     "wrong column": lambda client, space, _: client.query(f"SELECT nam FROM {space}.t"),
     "local": lambda client, space, _: client.query(f"SELECT count(*) FROM {space}.t", engine="local", progress=False),
     "insert": lambda client, space, _: client.write(
-        pd.DataFrame({"id": [500, 501], "name": ["x", "y"]}), f"{space}.small", mode="insert"
+        pd.DataFrame({"id": [700, 701], "name": ["x", "y"]}), f"{space}.small", mode="insert"
     ),
     "upsert": lambda client, space, _: client.write(
         pd.DataFrame({"id": [1, 501], "name": ["x", "y"]}), f"{space}.small", mode="upsert"

@@ -63,9 +63,10 @@ def interrupt(call, place, where=lambda frame, event, called: True):
     # What is raised in a destructor is shown and goes no further; pytest would be interrupted at showing it.
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    places = _Places(place, where)  # Kept: Python goes on with it after it has been taken away.
     try:
         try:
-            sys.setprofile(_Places(place, where))
+            sys.setprofile(places)
             call()
         finally:
             sys.setprofile(None)

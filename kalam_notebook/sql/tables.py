@@ -144,7 +144,7 @@ def _enter_word(frame: _Frame, tokens: Sequence[Token], index: int, *, outermost
         frame.in_from = True
         frame.expect(index + 1, may_call=True)
     elif word == "TABLE" or (word == "VIEW" and frame.first in _DEFINES and tokens[index - 1].word != "AS"):
-        frame.in_from = frame.first in {"DROP", "TRUNCATE"}
+        frame.in_from |= frame.first in {"DROP", "TRUNCATE"}  # In a FROM the list goes on behind TABLE(…).
         frame.expect(_skip_exists(tokens, index + 1))
     elif _precedes_table(frame, tokens, index, is_first=is_first, outermost=outermost):
         frame.expect(index + 1)

@@ -114,6 +114,7 @@ def test_statements(sql, statements):
             "INSERT INTO app.t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 1",
         ),
         ("SELECT * FROM t FOR UPDATE", "SELECT * FROM app.t FOR UPDATE"),
+        ("SELECT * FROM a, TABLE(f(1)) AS g, c", "SELECT * FROM app.a, TABLE(f(1)) AS g, app.c"),
         ("CREATE INDEX IF NOT EXISTS i ON t (a)", "CREATE INDEX IF NOT EXISTS i ON app.t (a)"),
         ("DROP INDEX i ON t", "DROP INDEX i ON app.t"),
         ("DROP TABLE IF EXISTS a, b", "DROP TABLE IF EXISTS app.a, app.b"),

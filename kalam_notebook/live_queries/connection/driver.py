@@ -47,7 +47,7 @@ __all__ = ["Driver"]
 _LOG = logging.getLogger("kalam_notebook.live")
 
 #: The library's own log would show the Authorization header at level DEBUG.
-_WEBSOCKETS_LOG = logging.getLogger("kalam_notebook.live_queries.websockets")
+_WEBSOCKETS_LOG = logging.getLogger("kalam_notebook.live.websockets")
 _WEBSOCKETS_LOG.setLevel(logging.WARNING)
 
 #: Seconds for the closing handshake; ``close`` has to be over within a second.

@@ -131,8 +131,7 @@ class HttpTransport:
             transport=self._transport,
         )
         # The login route sets cookies, and a cookie would win over the token of a request (protocol/http.md#login).
-        # Having
-        # each answer looked through by a policy that takes none costs a tenth of a small query.
+        # Having each answer looked through by a policy that takes none costs a tenth of a small query.
         self._client.cookies.extract_cookies = _take_no_cookies  # type: ignore[method-assign]
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from kalam_notebook.reading.pager import Pager, plan_pager, read_at_one_state
 from kalam_notebook.reading.trust import is_exhausted
 from kalam_notebook.sql.shape import Shape, shape_of
 from kalam_notebook.sql.statement import Statement, quote_name
-from kalam_notebook.sql.tables import table_names
+from kalam_notebook.sql.tables import SYSTEM_NAMESPACES, table_names
 from kalam_notebook.wire.seq import OVERLAP
 from kalam_notebook.wire.types import Column
 
@@ -96,7 +96,7 @@ class LocalEngine:
         """
         named = dict.fromkeys((name.namespace or "default", name.table) for name in table_names(shape.text))
         for namespace, table in named:
-            if namespace in {"system", "information_schema"}:
+            if namespace in SYSTEM_NAMESPACES:
                 raise ResultError(f"engine='local' cannot read {namespace}.{table}; ask the server itself.")
         names = [f"{quote_name(namespace)}.{quote_name(table)}" for namespace, table in named]
         if refused := refusal(shape.text):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from kalam_notebook.sql.shape import SET_OPERATIONS
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 
@@ -20,8 +21,6 @@ __all__ = ["HIDDEN_COLUMNS", "shown_places"]
 HIDDEN_COLUMNS = frozenset({"_seq", "_deleted", "_commit_seq"})
 
 _QUERY = {"SELECT", "WITH", "VALUES"}
-#: These compare rows by all their columns, so that the hidden ones have a part in which rows there are.
-_COMPARES = {"UNION", "INTERSECT", "EXCEPT"}
 _BEFORE_JOIN = {"INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "SEMI", "ANTI", "NATURAL"}
 _AFTER_FROM = {"WHERE", "GROUP", "HAVING", "WINDOW", "QUALIFY", "ORDER", "LIMIT", "OFFSET", "FETCH"}
 
@@ -196,7 +195,8 @@ def _named(outputs: Sequence[_Hidden]) -> _Outputs:
 
 
 def _is_set_operation(tokens: Sequence[Token], index: int) -> bool:
-    if tokens[index].word not in _COMPARES:
+    """Whether rows are compared by all their columns here: the hidden ones have a part in which rows there are."""
+    if tokens[index].word not in SET_OPERATIONS:
         return False
     # SELECT * EXCEPT (column)
     is_of_star = tokens[index].word == "EXCEPT" and index > 0 and tokens[index - 1].text == "*"

@@ -9,6 +9,7 @@ from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 
 __all__ = [
+    "SYSTEM_NAMESPACES",
     "TableName",
     "bound_table",
     "is_one_scan",
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 #: Namespaces of the server itself. Their tables have no row versions.
-_OWN = {"system", "information_schema"}
+SYSTEM_NAMESPACES = frozenset({"system", "information_schema"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +281,7 @@ def scanned_tables(sql: str) -> list[str] | None:
     except UnreadableSQL:
         return None
     found = {(name.namespace or "default", name.table): None for name in names}
-    return [f"{quote_name(space)}.{quote_name(table)}" for space, table in found if space not in _OWN]
+    return [f"{quote_name(space)}.{quote_name(table)}" for space, table in found if space not in SYSTEM_NAMESPACES]
 
 
 def is_one_scan(sql: str) -> bool:
@@ -298,7 +299,7 @@ def is_one_scan(sql: str) -> bool:
 def reads_system_tables(sql: str) -> bool:
     """Whether a query reads tables of the server itself, or may do so."""
     try:
-        return any(name.namespace in _OWN for name in table_names(sql))
+        return any(name.namespace in SYSTEM_NAMESPACES for name in table_names(sql))
     except UnreadableSQL:
         return True
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from kalam_notebook.errors import SubscriptionError
 from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.tables import SYSTEM_NAMESPACES
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 from kalam_notebook.wire.types import Column
 
@@ -28,7 +29,6 @@ _VALUES = frozenset(
     "TRUE FALSE NULL CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP LOCALTIME LOCALTIMESTAMP CURRENT_USER "  # noqa: SIM905
     "CURRENT_ROLE SESSION_USER".split()
 )
-_SYSTEM_NAMESPACES = frozenset({"system", "information_schema"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _read_table(sql: str, tokens: Sequence[Token], start: int) -> tuple[str, str
     if len(parts) != 2:
         raise _refusal(sql, "The table must be written as namespace.table.")
     namespace, table = parts
-    if namespace in _SYSTEM_NAMESPACES:
+    if namespace in SYSTEM_NAMESPACES:
         reason = f"The server sends no events for the system table {namespace}.{table}."
         raise _refusal(sql, reason, code="UNSUPPORTED", hint=_ONCE)
     if index < len(tokens) and tokens[index].word != "WHERE":

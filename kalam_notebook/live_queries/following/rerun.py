@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kalam_notebook.errors import SubscriptionError
-from kalam_notebook.sql.shape import shape_of
+from kalam_notebook.sql.shape import SET_OPERATIONS, shape_of, split_items, top_level, until
 from kalam_notebook.sql.statement import Statement, quote_name
-from kalam_notebook.sql.tables import table_names
+from kalam_notebook.sql.tables import SYSTEM_NAMESPACES, table_names
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 from kalam_notebook.wire.types import Column
 
 __all__ = ["RerunQuery", "parse_rerun_query", "result_key"]
 
-_OWN_NAMESPACES = frozenset({"system", "information_schema"})
-_AFTER_GROUP = frozenset({"HAVING", "WINDOW", "QUALIFY", "ORDER", "LIMIT", "OFFSET", "UNION", "INTERSECT", "EXCEPT"})
+_AFTER_GROUP = {"HAVING", "WINDOW", "QUALIFY", "ORDER", "LIMIT", "OFFSET"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def parse_rerun_query(sql: str) -> RerunQuery:
         if name.namespace is None:
             hint = "Write namespace.table, or pass namespace=…."
             raise SubscriptionError("INVALID_SQL", f"The table {name.table} has no namespace.", sql, hint)
-        if name.namespace in _OWN_NAMESPACES:
+        if name.namespace in SYSTEM_NAMESPACES:
             reason = f"The server sends no events for the system table {name.namespace}.{name.table}."
             raise SubscriptionError("UNSUPPORTED", reason, sql, "For a single answer use kalam.query(sql).")
         found[f"{quote_name(name.namespace)}.{quote_name(name.table)}"] = None
@@ -88,25 +87,14 @@ def result_key(query: RerunQuery, columns: Sequence[Column]) -> tuple[str, ...]:
 
 def _group_by(tokens: Sequence[Token], names: Sequence[str]) -> tuple[str, ...] | None:
     """The columns of GROUP BY outside parentheses; empty when one is not in the result; None without GROUP BY."""
-    top, depth = [], 0
-    for token in tokens:
-        depth -= token.text in {")", "]"}
-        if not depth:
-            top.append(token)
-        depth += token.text in {"(", "["}
+    top = list(top_level(tokens))
     words = [token.word for token in top]
-    if "DISTINCT" in words or set(words) & {"UNION", "INTERSECT", "EXCEPT"}:
+    if "DISTINCT" in words or SET_OPERATIONS & set(words):
         return ()
     if "GROUP" not in words:
         return None
-    items: list[list[Token]] = [[]]
-    for token in top[words.index("GROUP") + 2 :]:
-        if token.word in _AFTER_GROUP or token.text == ";":
-            break
-        if token.text == ",":
-            items.append([])
-        else:
-            items[-1].append(token)
+
+    items = split_items(until(top[words.index("GROUP") + 2 :], _AFTER_GROUP))
     found = [_name_of(item, names) for item in items]
     return tuple(name for name in found if name) if all(found) else ()
 

@@ -8,10 +8,14 @@ import httpx
 
 from kalam_notebook.errors import ProtocolError, ResultError
 
-__all__ = ["MAX_SMALL_BYTES", "bound"]
+__all__ = ["MAX_SMALL_BYTES", "TooLargeError", "bound"]
 
 #: Bytes of logins, health answers, errors and the like, which have some hundred.
 MAX_SMALL_BYTES = 10_000_000
+
+
+class TooLargeError(ResultError):
+    """What a statement returns has more bytes than this client reads into memory."""
 
 
 def bound(response: httpx.Response, limit: int | None, *, is_result: bool) -> None:
@@ -24,6 +28,7 @@ def bound(response: httpx.Response, limit: int | None, *, is_result: bool) -> No
 
     Raises:
         ProtocolError: It is packed, though that was not asked for: a few bytes may unpack to any number.
+        TooLargeError: While it is read; ``ProtocolError`` when it is no result.
     """
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
@@ -56,13 +61,13 @@ class _Bounded(httpx.SyncByteStream):
         self._stream.close()
 
 
-def _too_large(limit: int, *, is_result: bool) -> ProtocolError | ResultError:
+def _too_large(limit: int, *, is_result: bool) -> ProtocolError | TooLargeError:
     if not is_result:
         return ProtocolError(
             f"The answer has more than {limit:,} bytes, where some hundred were expected. Check that the URL is the "
             "server's."
         )
-    return ResultError(
+    return TooLargeError(
         f"The answer has more than {limit:,} bytes; nothing of it was used.\n"
         "Read it in pieces, for batch in kalam.query_batches(sql), or allow more: "
         "kalam.connect(url, max_result_bytes=...), None for any number."

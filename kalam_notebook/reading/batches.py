@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ProtocolError, ServerError
+from kalam_notebook.http.bounded import TooLargeError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.pager import Pager, PagerPlan, rows_statement
-from kalam_notebook.reading.trust import is_exhausted
+from kalam_notebook.reading.trust import is_too_much
 from kalam_notebook.wire.answered import table_of
 from kalam_notebook.wire.seq import OVERLAP
 
@@ -92,7 +93,7 @@ class BatchPager:
         return int(first), int(last)
 
     def _rows(self, endpoint: Endpoint, first: int, last: int) -> Iterator[pa.RecordBatch]:
-        """Rows by their place, in halves where the server's query memory does not suffice."""
+        """Rows by their place, in halves where the memory of the server or of one answer does not suffice."""
         import numpy as np
         import pyarrow as pa
 
@@ -102,8 +103,8 @@ class BatchPager:
         types = [*self.plan.fields.types, self.plan.key_type, pa.int64()]
         try:
             (lists,) = endpoint.execute_lists(rows_statement(self.plan, window), self.plan.params, [types])
-        except ServerError as exc:
-            if not is_exhausted(exc) or last - first < 2:
+        except (ServerError, TooLargeError) as exc:
+            if not is_too_much(exc) or last - first < 2:
                 raise
             middle = (first + last) // 2
             yield from self._rows(endpoint, first, middle)

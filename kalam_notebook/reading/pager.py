@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import ProtocolError, ServerError
+from kalam_notebook.http.bounded import TooLargeError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text
 from kalam_notebook.reading.listing import listed_table
-from kalam_notebook.reading.trust import is_exhausted
+from kalam_notebook.reading.trust import is_too_much
 from kalam_notebook.sql.shape import Clauses, Shape
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.answered import number_in, one_number, table_of, whole_number
@@ -178,7 +179,7 @@ class Pager:
         return reached, bool(full)
 
     def _ask(self, endpoint: Endpoint) -> tuple[list[list[pa.Array | None]], int | None]:
-        """Rows, keys and tombstones of one page, and its upper bound; smaller where the memory does not suffice."""
+        """Rows, keys and tombstones of one page, and its upper bound; smaller where that is too much at once."""
         if self._span is not None:
             self._span *= 2
         while True:
@@ -187,8 +188,8 @@ class Pager:
             upper = None if self._span is None else self.after + self._span
             try:
                 return self._ask_once(endpoint, upper), upper
-            except ServerError as exc:
-                if not is_exhausted(exc) or self._span == 1:
+            except (ServerError, TooLargeError) as exc:
+                if not is_too_much(exc) or self._span == 1:
                     raise
                 self._shrink(endpoint)
 

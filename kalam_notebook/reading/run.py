@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import DecodeError, NotLeaderError, ProtocolError, RateLimitError, ResultError, ServerError
+from kalam_notebook.http.bounded import TooLargeError
 from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.http.failures import NoAnswerError
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, OneStateEndpoint
@@ -14,7 +15,7 @@ from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
 from kalam_notebook.reading.order import in_stable_order, sort_by_key
 from kalam_notebook.reading.pager import Pager, PagerPlan, plan_pager
 from kalam_notebook.reading.server_limits import LimitsProbe
-from kalam_notebook.reading.trust import is_exhausted, is_unencodable, reason_to_doubt
+from kalam_notebook.reading.trust import is_exhausted, is_too_much, is_unencodable, reason_to_doubt
 from kalam_notebook.results.results import Method
 from kalam_notebook.sql.shape import Shape, rename_duplicates, shape_of
 from kalam_notebook.sql.stars import expand_stars, star_sources
@@ -106,11 +107,11 @@ class Run:
         return self.endpoint if is_alone else OneStateEndpoint(self.endpoint)
 
     def is_long(self, shape: Shape) -> bool:
-        """Whether the plain answer is cut, or too large for the server's memory."""
+        """Whether the plain answer is cut, or too large for the server's memory or to be read at once."""
         try:
             found = self.plain(shape.text)
-        except (NoAnswerError, ServerError, DecodeError) as exc:
-            if is_exhausted(exc):
+        except (NoAnswerError, ServerError, DecodeError, TooLargeError) as exc:
+            if is_too_much(exc):
                 return True
             if not is_unencodable(exc):
                 raise
@@ -129,6 +130,8 @@ class Run:
             return self._ordered(shape, found)
         try:
             return replace(self._exact_again(shape, found), reason=reason)
+        except TooLargeError:
+            raise  # What it says is of more use than rows that the server has cut.
         except (ServerError, ProtocolError, ResultError) as exc:
             if _may_pass(exc):
                 raise  # It would work a moment later; a damaged answer is no substitute for that.

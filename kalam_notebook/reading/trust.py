@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import DecodeError, ServerError
+from kalam_notebook.http.bounded import TooLargeError
 from kalam_notebook.http.failures import NoAnswerError
 from kalam_notebook.reading.server_limits import ServerLimits
 from kalam_notebook.sql.shape import Shape
@@ -14,7 +15,7 @@ from kalam_notebook.wire.types import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["is_exhausted", "is_unencodable", "reason_to_doubt"]
+__all__ = ["is_exhausted", "is_too_much", "is_unencodable", "reason_to_doubt"]
 
 
 def reason_to_doubt(shape: Shape, columns: Sequence[Column], table: pa.Table, limits: ServerLimits) -> str | None:
@@ -57,3 +58,8 @@ def is_unencodable(error: Exception) -> bool:
 def is_exhausted(error: Exception) -> bool:
     """Whether a query needs more memory than the server gives it, which has no code of its own (truth R1)."""
     return isinstance(error, ServerError) and "Resources exhausted" in error.message
+
+
+def is_too_much(error: Exception) -> bool:
+    """Whether the answer is too large for the server's query memory, or to be read at once here."""
+    return isinstance(error, TooLargeError) or is_exhausted(error)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,6 +35,15 @@ def client(request):
         yield client
 
 
+@pytest.fixture(scope="module")
+def small_client(client):
+    """A client that reads no more than 100 kB of one answer."""
+    password = "small-answers-4"
+    client.execute_query(f"CREATE USER small WITH PASSWORD '{password}' ROLE 'dba'")
+    with kalam.Client(client.url, user="small", password=password, max_result_bytes=100_000) as small:
+        yield small
+
+
 def test_every_row_comes_once_and_in_its_newest_version(client):
     batches = client.query_batches("SELECT id, n, d FROM b.t", batch_rows=150)
     assert batches.completeness is None
@@ -63,6 +73,30 @@ def test_memory_is_that_of_a_batch(client):
         most = max(most, pa.total_allocated_bytes() - before)
         assert batch.num_rows <= 50
     assert most < ROWS * len(TEXT) / 5
+
+
+def test_the_limit_of_one_answer_is_none_for_a_table(small_client):
+    found = list(small_client.query_batches("SELECT * FROM b.t WHERE id < 300", batch_rows=200))
+    assert sum(batch.num_rows for batch in found) == 200
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM b.t WHERE id < 300",
+        "SELECT id, t FROM b.t WHERE id < 300 ORDER BY t, id",
+        "SELECT t || n AS tn FROM b.t WHERE id < 300",
+    ],
+)
+def test_beyond_the_limit_of_one_answer_nothing_cut_comes_in_its_place(small_client, sql):
+    try:
+        found = small_client.query_result(sql)
+    except (ResultError, QueryError) as exc:
+        found = exc
+    if isinstance(found, Exception):
+        assert re.search("more than 100,000 bytes|Resources exhausted", str(found))
+    else:  # In several answers, where the server's memory made it so.
+        assert (found.completeness.method, found.row_count) == ("pages", 200)
 
 
 def test_other_queries_are_read_at_once_and_handed_out_in_batches(client):

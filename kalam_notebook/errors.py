@@ -346,19 +346,22 @@ class SlowConsumerError(LiveError):
         received: Events that came in all, the one that found no room included.
         max_queue: Events that were waiting.
         last_seq: ``_seq`` behind which the stream can be begun again; None before the last batch of rows.
+        num_bytes: Bytes of their messages; no more than 64 MB may wait.
     """
 
-    def __init__(self, received: int, max_queue: int, last_seq: int | None) -> None:
-        super().__init__(received, max_queue, last_seq)
+    def __init__(self, received: int, max_queue: int, last_seq: int | None, num_bytes: int = 0) -> None:
+        super().__init__(received, max_queue, last_seq, num_bytes)
         self.received = received
         self.max_queue = max_queue
         self.last_seq = last_seq
+        self.num_bytes = num_bytes
 
     def _text(self) -> str:
         again = "" if self.last_seq is None else f", and begin again with from_seq={self.last_seq}"
+        size = f" with {self.num_bytes / 1e6:,.0f} MB" if self.num_bytes >= 1e6 else ""
         return (
-            f"The queue of live events was full: {self.max_queue:,} waited when event {self.received:,} came. It and "
-            "all later ones are lost; what waited was delivered.\n"
+            f"The queue of live events was full: {self.max_queue:,}{size} waited when event {self.received:,} came. "
+            "It and all later ones are lost; what waited was delivered.\n"
             f"Take events faster, raise max_queue or use on_full='block'{again}."
         )
 

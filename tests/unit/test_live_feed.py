@@ -485,8 +485,9 @@ class FakeSocket:
 
     url, status = "ws://h/v1/ws", "connected"
 
-    def __init__(self):
+    def __init__(self, message_bytes=10):
         self.gate = Gate()
+        self.message_bytes = message_bytes
         self.is_closed = False
         self.fetched = []
 
@@ -533,6 +534,31 @@ def test_no_event_is_lost_without_being_counted(max_queue, on_full, steps):
     assert came == list(range(1, len(came) + 1))
     assert is_slow or len(came) == sent
     assert feed.last_seq == (came[-1] if came else None)
+
+
+def test_large_messages_fill_the_queue_before_many_do():
+    def feed_of(on_full):
+        socket = FakeSocket(message_bytes=30 * 1024 * 1024)
+        feed = EventFeed(EventStream(is_whole_row=True), socket=socket, options=None, max_queue=10_000, on_full=on_full)
+        feed.start(SQL, timeout=1)
+        assert kinds([feed.take()]) == ["Ack"]
+        for seq in range(1, 4):
+            feed.hear(insert(seq), 10)
+        return feed, socket
+
+    feed, socket = feed_of("block")
+    assert not socket.gate.is_open
+    assert feed.take().seq == 1
+    assert not socket.gate.is_open
+    assert feed.take().seq == 2
+    assert socket.gate.is_open
+
+    feed, socket = feed_of("error")
+    assert feed.error is None
+    feed.hear(insert(4), 10)
+    assert (feed.error.received, feed.error.max_queue, feed.error.last_seq) == (5, 3, 3)
+    assert "3 with 94 MB waited when event 5 came" in str(feed.error)
+    assert socket.is_closed
 
 
 def test_close_while_reading_is_held_up(server, follow):

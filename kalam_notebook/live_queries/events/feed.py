@@ -42,6 +42,9 @@ from kalam_notebook.wire.live import SubscribeOptions
 
 __all__ = ["EventFeed"]
 
+#: Bytes of messages, unpacked, whose events may wait: what a socket may bring in one message.
+_MAX_WAITING_BYTES = 64 * 1024 * 1024
+
 
 class EventFeed:
     """A bounded queue of events, filled by the socket's thread and emptied by any other.
@@ -50,7 +53,7 @@ class EventFeed:
         stream: Makes the events.
         socket: A connection that nobody else uses; it is closed at the end.
         options: Which rows are asked for; None for changes only.
-        max_queue: Events that may wait.
+        max_queue: Events that may wait, if their messages have no more than 64 MB.
         on_full: What happens when more come.
 
     Attributes:
@@ -80,7 +83,8 @@ class EventFeed:
         self._connection = Status(State.IDLE)
         # What waits would be delivered before an error; what was delivered is where a reader may begin again.
         self._waiting_cursor, self._taken_cursor = Cursor(options), Cursor(options)
-        self._events: deque[LiveEvent] = deque()
+        self._events: deque[tuple[LiveEvent, int]] = deque()
+        self._waiting_bytes = 0
         self._held_since: float | None = None
         self._lock = threading.RLock()
         self._bell = Bell()
@@ -126,23 +130,33 @@ class EventFeed:
                     if isinstance(event, StatusChanged):
                         self._connection = event.status
                     self._num_bytes += size
+                    # A frame may hold a thousand times as much as it has bytes.
+                    unpacked = self._socket.message_bytes if size else 0
                     for item in self._stream.take(event):
-                        self._put(item)
+                        self._put(item, unpacked)
+                        unpacked = 0
 
-    def _put(self, event: LiveEvent) -> None:
+    def _put(self, event: LiveEvent, size: int) -> None:
         if self.is_over:
             return
+
         self._received += 1
-        is_full = len(self._events) >= self._max_queue
-        if is_full and self._on_full == "error":
-            self._end(SlowConsumerError(self._received, self._max_queue, self._waiting_cursor.seq))
+        if self._is_full() and self._on_full == "error":
+            waiting, cursor = len(self._events), self._waiting_cursor
+            self._end(SlowConsumerError(self._received, waiting, cursor.seq, self._waiting_bytes))
             return
-        self._events.append(event)
+
+        self._events.append((event, size))
+        self._waiting_bytes += size
         _note(self._waiting_cursor, event)
-        if len(self._events) >= self._max_queue and self._on_full == "block" and self._held_since is None:
+
+        if self._is_full() and self._on_full == "block" and self._held_since is None:
             self._held_since = time.monotonic()
             self._socket.gate.shut()
         self._wake()
+
+    def _is_full(self) -> bool:
+        return len(self._events) >= self._max_queue or self._waiting_bytes >= _MAX_WAITING_BYTES
 
     def _end(self, error: KalamError | None) -> None:
         """End once; what comes first is the reason."""
@@ -168,7 +182,8 @@ class EventFeed:
         with self._lock:
             if self.is_closed or not self._events:
                 return None
-            event = self._events.popleft()
+            event, size = self._events.popleft()
+            self._waiting_bytes -= size
             self._delivered += 1
             _note(self._taken_cursor, event)
             self._let_go_on()
@@ -178,11 +193,13 @@ class EventFeed:
 
     def _let_go_on(self) -> None:
         """Have reading go on when the queue is half empty."""
-        if self._held_since is None or len(self._events) > self._max_queue // 2:
+        is_crowded = len(self._events) > self._max_queue // 2 or self._waiting_bytes > _MAX_WAITING_BYTES // 2
+        if self._held_since is None or is_crowded:
             return
+
         seconds, self._held_since = time.monotonic() - self._held_since, None
         self._received += 1
-        self._events.append(notices.reading_held_up(seconds))
+        self._events.append((notices.reading_held_up(seconds), 0))
         self._socket.gate.open()
 
     def wait(self, deadline: float | None = None) -> bool:

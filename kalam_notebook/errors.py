@@ -37,7 +37,7 @@ own lines only; ``%tb`` has the rest.
 from __future__ import annotations
 
 from kalam_notebook.callers import short_traceback
-from kalam_notebook.texts import shown
+from kalam_notebook.texts import shown, without_secrets
 
 __all__ = [
     "AuthError",
@@ -76,12 +76,15 @@ __all__ = [
 class KalamError(Exception):
     """Root of all errors of this package.
 
-    ``str`` gives a text for people: without control characters, and cut where nobody would read on. The attributes
-    hold all of it.
+    ``str`` gives a text for people: without secrets and control characters, and cut where nobody would read on. The
+    attributes hold all of it.
     """
 
     def __str__(self) -> str:
-        return shown(self._text())
+        return shown(without_secrets(self._text()))
+
+    def __repr__(self) -> str:
+        return without_secrets(super().__repr__())
 
     def _text(self) -> str:
         return super().__str__()

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kalam_notebook.errors import ConfigError
+from kalam_notebook.texts import hide_in_messages
 
 __all__ = ["Credentials", "SavedLogin", "Secret", "Settings", "Timeouts", "read_saved_logins", "resolve"]
 
@@ -31,12 +32,13 @@ DEFAULT_PROFILE = "local"
 
 
 class Secret:
-    """A text that does not show itself: neither repr nor str nor pickle give it away."""
+    """A text that does not show itself: neither repr nor str nor pickle nor any message give it away."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
+        hide_in_messages(self)
 
     @classmethod
     def of(cls, value: str | Secret) -> Secret:

@@ -1,12 +1,19 @@
 """Texts for people: what comes from a server, a table or a file, as it can stand in a terminal or a message.
 
 Standard library only. A character that moves the cursor, changes colours, reorders its neighbours or is not seen at all
-is shown as a sign for itself; a text that nobody would read to its end is cut, and says so.
+is shown as a sign for itself; a text that nobody would read to its end is cut, and says so. A server may repeat the
+token or password that it was sent, wherever it likes: no message holds one that this process knows.
 """
 
 from __future__ import annotations
 
-__all__ = ["MAX_CHARACTERS", "in_line", "shown", "visible"]
+import json
+import re
+import threading
+import weakref
+from typing import Protocol
+
+__all__ = ["MAX_CHARACTERS", "hide_in_messages", "in_line", "shown", "visible", "without_secrets"]
 
 #: Characters of a message that are shown. The server's own texts with the names of all columns are shorter.
 MAX_CHARACTERS = 2_000
@@ -25,6 +32,38 @@ _IN_MESSAGES = _VISIBLE | {
                  *range(0xFFF9, 0xFFFC), *range(0xD800, 0xE000), *range(0xE0000, 0xE0080))
 }  # fmt: skip
 _LINES = {code: sign for code, sign in _IN_MESSAGES.items() if code not in (0x09, 0x0A)}
+
+
+# A shorter secret may be a word of the message itself; of a long one the beginning tells, since messages are cut.
+_LEAST, _TELLING = 8, 16
+
+_secrets: weakref.WeakSet[_Secret] = weakref.WeakSet()
+_lock = threading.Lock()
+
+
+class _Secret(Protocol):
+    def reveal(self) -> str: ...
+
+
+def hide_in_messages(secret: _Secret) -> None:
+    """From now on leave a secret out of messages, as long as it exists."""
+    with _lock:
+        _secrets.add(secret)
+
+
+def without_secrets(text: str) -> str:
+    """A text with signs in the place of all secrets."""
+    with _lock:
+        secrets = {secret.reveal() for secret in _secrets}
+
+    for secret in secrets:
+        if len(secret) < _LEAST:
+            continue
+        for form in (secret, json.dumps(secret)[1:-1]):
+            if form[:_TELLING] in text:
+                rest = r"[^\s\"'<>,;]*" if len(form) > _TELLING else ""
+                text = re.sub(re.escape(form[:_TELLING]) + rest, "…", text)
+    return text
 
 
 def visible(text: str) -> str:
@@ -49,5 +88,5 @@ def shown(text: str, limit: int = MAX_CHARACTERS, *, lines: bool = True) -> str:
 
 
 def in_line(text: str, limit: int = 200) -> str:
-    """A text as it can stand in the middle of a line."""
-    return shown(text, limit, lines=False)
+    """A text as it can stand in the middle of a line of a message."""
+    return shown(without_secrets(text), limit, lines=False)

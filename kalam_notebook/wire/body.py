@@ -286,7 +286,7 @@ class BodyDecoder:
             batch = decode_columns(columns, _transposed(rows, len(columns)))
         except DecodeError as exc:
             row = None if exc.row is None else exc.row + done
-            raise DecodeError(exc.column, exc.type_name, row, exc.value, exc.reason) from exc
+            raise DecodeError(exc.column, exc.type_name, row, exc.value, exc.reason) from None
         self._counts[-1] = done + len(rows)
         return batch
 
@@ -382,7 +382,7 @@ class ListsDecoder:
             with _collector_paused():
                 done.append(decode_array(cells, kind))
         except CELL_ERRORS as exc:
-            raise ProtocolError(f"The exact answer has a value that does not fit its type, {kind}: {exc}") from exc
+            raise ProtocolError(f"The exact answer has a value that does not fit its type, {kind}: {exc}") from None
         return True
 
     def _drop(self, count: int) -> None:

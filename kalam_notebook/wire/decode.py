@@ -57,7 +57,7 @@ def _decode_column(column: Column, convert: Callable[[Sequence[Any]], pa.Array],
         return convert(cells)
     except CELL_ERRORS as exc:
         row, value, reason = _find_culprit(cells, arrow_type(column), exc)
-        raise DecodeError(column.name, column.sql_type, row, _shorten(value), reason) from exc
+        raise DecodeError(column.name, column.sql_type, row, _shorten(value), reason) from None
 
 
 #: What a cell that does not fit raises. Arrow's errors derive from these; a list where a number is wanted is a cast

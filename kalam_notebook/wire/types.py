@@ -85,8 +85,8 @@ def parse_column(raw: Mapping[str, Any]) -> Column:
             if not 1 <= size <= _MAX_ELEMENTS:
                 raise ValueError("no embedding has so many elements")
             return Column(str(name), type_name, size=size, flags=flags)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
-        raise ProtocolError(f"The server announced a column that cannot be understood: {str(raw)[:200]}") from exc
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise ProtocolError(f"The server announced a column that cannot be understood: {str(raw)[:200]}") from None
     # Unknown parameterised types are passed on as text under their own name (protocol/http.md#types).
     return Column(str(name), str(type_name), flags=flags)
 

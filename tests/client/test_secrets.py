@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import threading
+import traceback
+import warnings
 
 import pytest
 from frames_of_errors import frames_that_show
@@ -147,6 +149,33 @@ def test_a_server_that_repeats_a_token_in_its_error_does_not_get_it_shown(status
         failure = failure_of(client.query, "SELECT 1")
         assert TOKEN not in f"{failure}{failure!r}"
         assert frames_that_show(failure, TOKEN) == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer(b'{"status":"%s","results":[]}' % TOKEN.encode()),
+        answer(b'"%s"' % TOKEN.encode()),
+        sql_answer(b'[{"name":"n","data_type":"%s","index":0}]' % TOKEN.encode(), b'[["1"]]'),
+        sql_answer(INT, b'[["%s"]]' % TOKEN.encode()),
+        answer(b'{"status":"error","results":[],"error":{"code":"C","message":"for %s"}}' % TOKEN.encode()),
+        answer(TOKEN.encode()),
+        answer(b"", f"200 {TOKEN}", extra=b"content-encoding: " + TOKEN.encode() + b"\r\n"),
+        answer(b"", "307 Temporary Redirect", extra=b"location: http://other.example/" + TOKEN.encode() + b"\r\n"),
+    ],
+    ids=["status", "shape", "type", "value", "error", "no json", "encoding", "location"],
+)
+def test_a_token_in_an_answer_that_succeeds_is_shown_in_no_error(reply):
+    with ScriptedServer(reply) as server, kalam.Client(server.url, token=TOKEN, max_retries=0) as client:
+        for call in (client.query, client.execute_query):
+            said = []
+            with warnings.catch_warnings(record=True) as warned:
+                try:
+                    call("SELECT n FROM app.t")
+                except KalamError as exc:
+                    said = [str(exc), repr(exc), *traceback.format_exception(exc)]
+            said += [str(warning.message) for warning in warned]
+            assert TOKEN[:20] not in "".join(said)
 
 
 @pytest.mark.parametrize("password", [PASSWORD, 'quoted "hunter2"\\n', "hünter2"])

@@ -17,7 +17,7 @@ from live_socket_server import SocketServer
 from kalam_notebook.errors import AuthError, ConfigError, ConnectError, LiveError, SubscriptionError
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.connection.states import State
-from kalam_notebook.settings import Timeouts
+from kalam_notebook.settings import Secret, Timeouts
 
 SQL = "SELECT * FROM a.b"
 ROW = {"id": "1", "room": "a", "n": 1, "_seq": "10", "_deleted": False}
@@ -370,6 +370,19 @@ def test_a_refused_live_query(server, make_socket):
     assert "live.close()" in error.hint
     other.wait("subscribed")
     assert socket.status == "connected"
+
+
+def test_a_refusal_that_repeats_the_token_does_not_get_it_shown(server, make_socket, caplog):
+    token = "a-token-of-many-letters"
+    server.tokens.add(token)
+    server.refusals[SQL] = deque([("INVALID_SQL", f"not for {token}")])
+    ears, _secret = Ears(), Secret(token)
+    with caplog.at_level("DEBUG"):
+        make_socket(token=Token(token)).subscribe(SQL, ears)
+        error = ears.wait("stopped")
+    assert "not for …" in str(error)
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("kalam_notebook")]
+    assert token not in f"{error}{error!r}{logged}"
 
 
 def test_a_live_query_too_long_for_the_server(make_socket):

@@ -1,5 +1,6 @@
 """Texts in terminals: nothing that a terminal obeys, nothing that hides or reorders, nothing without end."""
 
+import json
 import re
 import warnings
 from itertools import repeat
@@ -18,7 +19,8 @@ from kalam_notebook.live_queries.connection.protocol import _CONNECTION_IDS, Liv
 from kalam_notebook.live_queries.connection.states import Interrupted, Timing, first_line
 from kalam_notebook.notebook.magics import Note
 from kalam_notebook.results.results import QueryResult
-from kalam_notebook.texts import MAX_CHARACTERS, shown, visible
+from kalam_notebook.settings import Secret
+from kalam_notebook.texts import MAX_CHARACTERS, in_line, shown, visible
 from kalam_notebook.wire.live import AuthErrorMessage, ErrorMessage
 from kalam_notebook.writing.report import WriteReport
 
@@ -40,6 +42,19 @@ def test_what_is_shown():
     assert shown("a\tb\nc", lines=False) == "a⇥b↵c"
     assert shown("\x1b[31m\u202e\ud800") == "␛[31m⟨U+202E⟩⟨U+D800⟩"
     assert visible("\u202e\x9b") == "⟨U+202E⟩⟨U+009B⟩"
+
+
+def test_a_secret_is_in_no_message_as_long_as_it_exists():
+    long, quoted, short = Secret("eyJhbGciOi.and-so-on.aGlkZGVu"), Secret('of"eight\\or more'), Secret("word")
+    for text in (long.reveal(), long.reveal()[:20], quoted.reveal(), json.dumps(quoted.reveal())):
+        assert in_line(f"a {text} b") in {"a … b", 'a "…" b'}
+        error = errors.ServerError("C", f"a {text} b", 400)
+        assert text not in f"{error}{error!r}"
+    assert in_line(f"a {short.reveal()} b") == "a word b"
+
+    text = long.reveal()
+    del long
+    assert in_line(text) == text
 
 
 def test_what_is_too_long_keeps_its_end():

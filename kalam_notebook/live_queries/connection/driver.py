@@ -40,6 +40,7 @@ from kalam_notebook.live_queries.connection.states import (
 )
 from kalam_notebook.live_queries.connection.waiting import Gate
 from kalam_notebook.live_queries.threads import call_in_thread
+from kalam_notebook.texts import in_line
 from kalam_notebook.wire.live import MAX_MESSAGE_BYTES, Change, Unknown, parse_message, unpack_frame
 
 __all__ = ["Driver"]
@@ -315,7 +316,7 @@ class Driver:
             self._tell_all()
             return
         if isinstance(message, Unknown):
-            _LOG.debug("unknown live message of type %r", message.raw["type"])
+            _LOG.debug("unknown live message of type %s", in_line(repr(message.raw["type"])))
         self._protocol.received(message, self._now())
         self._pump()
 

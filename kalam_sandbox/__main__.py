@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from kalam_sandbox.options import Options
+from kalam_sandbox.profiles import PROFILES
 
 # Rates that a notebook's cells hit when they are run all at once; the socket's 50 messages a second stay.
 _RATES = ("queries_per_second", "auth_per_second", "requests_per_second")
@@ -70,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
             default=argparse.SUPPRESS,
             help=f"{texts[field.name]} Default: {default}.",
         )
+    parser.add_argument(
+        "--server", choices=PROFILES, default="0.4.3", help="KalamDB whose habits are played; other flags change them."
+    )
     parser.add_argument("--real-rates", action="store_true", help="Limit HTTP requests as KalamDB does.")
     parser.add_argument("--until-stdin-closes", action="store_true", help="End when standard input ends.")
     return parser
@@ -84,8 +88,9 @@ def _port(text: str) -> int:
 
 
 def _options(arguments: dict[str, object]) -> Options:
-    """Turn parsed flags into settings; a rate given by its own flag wins over the raised ones."""
+    """Turn parsed flags into settings; what its own flag says wins over the raised rates and the server's habits."""
     chosen: dict[str, object] = {"root_password": secrets.token_urlsafe(12)}
+    chosen |= PROFILES[str(arguments.pop("server"))]
     if not arguments.pop("real_rates"):
         chosen |= dict.fromkeys(_RATES, _RAISED)
     return Options(**(chosen | arguments))  # type: ignore[arg-type]  # argparse has checked the types.

@@ -7,7 +7,7 @@ is here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,13 +43,17 @@ class TableInfo:
         namespace: Namespace in lower case.
         name: Table name in lower case.
         kind: ``"user"``, ``"shared"``, ``"stream"`` or ``"system"``.
-        columns: All columns in ordinal order, ``_seq`` and ``_deleted`` among them but for system tables.
+        columns: All columns in ordinal order, hidden ones among them but for system tables.
+        version: Name of the column that numbers row versions.
+        domain: What versions of a SHARED table belong to, as clients are told; None where the server tells nothing.
     """
 
     namespace: str
     name: str
     kind: str
     columns: tuple[Column, ...]
+    version: str = "_seq"
+    domain: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,9 @@ class Change:
         table: Name of the table.
         kind: ``"insert"``, ``"update"`` or ``"delete"``.
         owner: User id for USER and STREAM tables, None for SHARED tables.
-        seq: ``_seq`` of the new version, of the tombstone for a delete.
-        new: Wire-encoded cells of all columns including ``_seq`` (a string) and ``_deleted``. For a delete
-            the last values with the tombstone's ``_seq`` and ``_deleted`` true.
+        seq: Number of the new version, of the tombstone for a delete.
+        new: Wire-encoded cells of all columns including the version (a string) and ``_deleted``. For a delete
+            the last values with the tombstone's version and ``_deleted`` true.
         old: Wire-encoded cells of the previous version, for an update or a delete.
     """
 

@@ -17,17 +17,18 @@ _OPTIONS: dict[str, dict[str, object]] = {"dba.stats": {"flush_policy": {"type":
 
 
 @cache
-def stored_tables(created_ms: int) -> tuple[TableDef, ...]:
+def stored_tables(created_ms: int, *, by_log: bool = False) -> tuple[TableDef, ...]:
     """Return the definitions, `dba` first.
 
     Args:
         created_ms: Creation time to show, Unix milliseconds.
+        by_log: Whether row versions are positions in a log.
     """
     text = resources.files("kalam_sandbox").joinpath("data", "catalogue.json").read_text("utf-8")
-    return tuple(_table(name, told, created_ms) for name, told in json.loads(text).items())
+    return tuple(_table(name, told, created_ms, by_log=by_log) for name, told in json.loads(text).items())
 
 
-def _table(full_name: str, told: dict[str, object], created_ms: int) -> TableDef:
+def _table(full_name: str, told: dict[str, object], created_ms: int, *, by_log: bool) -> TableDef:
     namespace, _, name = full_name.partition(".")
     listed = told["columns"]
     assert isinstance(listed, list)  # The file is part of the package.
@@ -37,7 +38,7 @@ def _table(full_name: str, told: dict[str, object], created_ms: int) -> TableDef
         namespace=namespace,
         name=name,
         kind="shared" if shared else "system",
-        columns=(*columns, *hidden_columns(len(columns) + 1)) if shared else columns,
+        columns=(*columns, *hidden_columns(len(columns) + 1, by_log=by_log)) if shared else columns,
         options=_OPTIONS.get(full_name, {}),
         access_level=_LEVELS.get(full_name),
         comment=str(told["comment"]),

@@ -11,7 +11,6 @@ from kalam_sandbox.engine.encode import encode_array
 from kalam_sandbox.options import Options
 from kalam_sandbox.store.catalog import Catalog
 from kalam_sandbox.store.commit import Applied
-from kalam_sandbox.store.schema import SEQ
 
 
 def changes_of(applied: Applied, options: Options) -> list[Change]:
@@ -21,8 +20,10 @@ def changes_of(applied: Applied, options: Options) -> list[Change]:
     """
     before = _cells(applied.old, options)
     after = _cells(applied.new, options)
-    # A STREAM delete leaves no tombstone: the change carries the removed row's `_seq`.
-    seqs = (applied.new if applied.new is not None else applied.old).column(SEQ).to_pylist()  # type: ignore[union-attr]
+    # A STREAM delete leaves no tombstone: the change carries the removed row's version.
+    rows = applied.new if applied.new is not None else applied.old
+    assert rows is not None  # An operation has rows, before or after.
+    seqs = rows.column(applied.definition.version_column).to_pylist()
     changes = []
     for place, seq in enumerate(seqs):
         new = after[place] if after else None

@@ -1,6 +1,6 @@
-"""Identifiers the server makes: snowflakes for rows and files, UUIDv7 for transactions, ULID for defaults.
+"""Identifiers the server makes: numbers of row versions, snowflakes, UUIDv7 for transactions, ULID for defaults.
 
-One `Snowflakes` value belongs to one server, since `_seq` must increase strictly over all its tables.
+One `Snowflakes` or `Positions` value belongs to one server, since the versions of all its tables grow together.
 """
 
 from __future__ import annotations
@@ -8,11 +8,40 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from typing import Protocol
 
 # Milliseconds from 1970 to 2024-01-01 UTC, the epoch of `_seq` (protocol/sql.md#hidden-columns).
 EPOCH_MS = 1_704_067_200_000
 _SHIFT = 22
+# A log entry numbers so many rows; what is beyond would be taken for the next entry.
+_ORDINAL_BITS = 16
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def version_name(*, by_log: bool) -> str:
+    """Return what a server names the column that numbers row versions.
+
+    Args:
+        by_log: Whether the numbers are positions in a log; else they are times.
+    """
+    return "_version" if by_log else "_seq"
+
+
+class Numbers(Protocol):
+    """What hands out the numbers of row versions."""
+
+    @property
+    def last(self) -> int:
+        """The greatest number handed out so far, 0 before the first."""
+        ...
+
+    def begin(self) -> None:
+        """A commit begins."""
+        ...
+
+    def next(self, count: int = 1) -> int:
+        """Return the first of `count` consecutive numbers."""
+        ...
 
 
 class Snowflakes:
@@ -31,9 +60,43 @@ class Snowflakes:
             self._last = first + count - 1
             return first
 
+    def begin(self) -> None:
+        """A commit begins, which makes no difference to numbers that are times."""
+
     @property
     def last(self) -> int:
         """The greatest id handed out so far, 0 before the first."""
+        return self._last
+
+
+class Positions:
+    """Hand out strictly increasing positions in a log: number of its entry << 16, then of the row in the entry.
+
+    Each commit is an entry, so numbers between two commits of a table are left out. Where nothing begins an entry the
+    positions are a plain count from 1.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = 1
+        self._last = 0
+
+    def begin(self) -> None:
+        """Begin the next entry of the log."""
+        with self._lock:
+            self._next = ((self._last >> _ORDINAL_BITS) + 1) << _ORDINAL_BITS
+
+    def next(self, count: int = 1) -> int:
+        """Return the first of `count` consecutive positions."""
+        with self._lock:
+            first = self._next
+            self._next = first + count
+            self._last = max(self._last, self._next - 1)
+            return first
+
+    @property
+    def last(self) -> int:
+        """The greatest position handed out so far, 0 before the first."""
         return self._last
 
 

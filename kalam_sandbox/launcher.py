@@ -75,11 +75,12 @@ class SandboxServer:
             _end(self._process)
 
 
-def start(*, port: int = 0, options: Sequence[str] = (), timeout: float = 30.0) -> SandboxServer:
+def start(*, port: int = 0, server: str = "0.4.3", options: Sequence[str] = (), timeout: float = 30.0) -> SandboxServer:
     """Start a sandbox server and wait until it answers.
 
     Args:
         port: TCP port to listen on; 0 lets the system choose a free one.
+        server: KalamDB whose habits are played: ``0.4.3``, ``0.5``, ``0.7`` or ``0.8``.
         options: Further command-line flags, for example ``("--default-query-limit", "10")``;
             ``python -m kalam_sandbox --help`` lists them.
         timeout: Seconds to wait until the server is ready.
@@ -92,7 +93,7 @@ def start(*, port: int = 0, options: Sequence[str] = (), timeout: float = 30.0) 
             ``kalam-notebook[sandbox]`` are missing or the port is taken.
     """
     command = [sys.executable, "-m", "kalam_sandbox"]
-    command += ["--port", str(port), "--until-stdin-closes", *options]
+    command += ["--port", str(port), "--server", server, "--until-stdin-closes", *options]
     # Logins of other servers are nothing that it needs.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KALAM")}
     with tempfile.TemporaryFile() as log:

@@ -1,8 +1,9 @@
 """Every number the sandbox obeys silently, every habit and every fault it has, in one frozen value.
 
-The defaults are those of KalamDB 0.4.3-rc.4. A habit is a lie of server-truths.md; switched off, the sandbox does what
-a plain reader expects, so that a repaired server can be played. A fault is something that no server does by itself, to
-see what a client makes of it; all are off. Nothing here acts; routes, guard, engine and socket read it.
+The defaults are those of KalamDB 0.4.3-rc.4; `profiles` has those of later versions. A habit is a lie of
+server-truths.md; switched off, the sandbox does what a plain reader expects, so that a repaired server can be played. A
+fault is something that no server does by itself, to see what a client makes of it; all are off. Nothing here acts;
+routes, guard, engine and socket read it.
 """
 
 from __future__ import annotations
@@ -76,6 +77,11 @@ class Options:
         explain_carries_out: Carry out the INSERT, UPDATE or DELETE behind EXPLAIN (truth L26).
         return_deleted_rows: Bring deleted rows back at a flush that writes other rows of the table (truth L27).
         compare_decimals_as_text: Compare DECIMAL with a text parameter as text (truth L28).
+        log_versions: Number row versions by position in the log in `_version`, not by time in `_seq` (KalamDB 0.7.1).
+        seek_by_literals_only: Let a bound of the version move the scan window only where it is a plain number.
+        text_cursors: Send and take the cursor of a live query as text alone (KalamDB 0.7.1).
+        any_cursors: Take the cursor of a live query as a number or as text (KalamDB 0.5).
+        version_domains: Send the domain of a SHARED table's versions, and want it back with a cursor (KalamDB 0.7.1).
     """
 
     host: str = "127.0.0.1"
@@ -140,3 +146,9 @@ class Options:
     explain_carries_out: bool = True
     return_deleted_rows: bool = True
     compare_decimals_as_text: bool = True
+    # What later versions of KalamDB do; `profiles` has them by version.
+    log_versions: bool = False
+    seek_by_literals_only: bool = False
+    text_cursors: bool = False
+    any_cursors: bool = False
+    version_domains: bool = False

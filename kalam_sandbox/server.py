@@ -32,13 +32,13 @@ class Sandbox:
     """All parts of one sandbox server; implements `backend.LiveBackend`."""
 
     def __init__(self, options: Options) -> None:
-        catalog = Catalog()
+        catalog = Catalog(by_log=options.log_versions)
         users = Users(
             options.root_password,
             lock_after_failures=options.lock_after_failures,
             lock_seconds=options.lock_seconds,
         )
-        topics = Topics(visibility_seconds=options.topic_visibility_seconds)
+        topics = Topics(visibility_seconds=options.topic_visibility_seconds, numbers_commits=not options.log_versions)
         jobs = Jobs()
         system = SystemTables(catalog=catalog, users=users, topics=topics, jobs=jobs, options=options)
         self.server = Server(
@@ -51,7 +51,7 @@ class Sandbox:
         self.chance = random.Random(options.fault_seed)
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
         self.server.committer.listeners.append(self._tell)
-        for table in stored_tables(now_ms()):
+        for table in stored_tables(now_ms(), by_log=options.log_versions):
             if table.namespace == "dba":
                 catalog.add_table(table)
 
@@ -78,7 +78,15 @@ class Sandbox:
         if not access.may_read(caller, definition):
             raise SqlFailed(DENIED, _plain_refusal(caller, definition.access_level))
         columns = tuple(column.wire for column in definition.columns)
-        return TableInfo(namespace, table, definition.kind, columns)
+        domain = None
+        if self.options.version_domains and definition.kind == "shared":
+            domain = {
+                "history_incarnation": found.incarnation,
+                "table_id": definition.full_name,
+                "scope_id": 0,
+                "partition_id": None,
+            }
+        return TableInfo(namespace, table, definition.kind, columns, definition.version_column, domain)
 
     def select(self, caller: Caller, sql: str) -> SelectRows:
         """Run one SELECT of a live query as over HTTP; raises SqlFailed or Unencodable."""

@@ -107,9 +107,21 @@ class Topic:
 
 
 class Topics:
-    """All topics of one server."""
+    """All topics of one server.
 
-    def __init__(self, *, visibility_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        visibility_seconds: Time after which a claim is given back.
+        numbers_commits: Whether rows in messages have a `_commit_seq`.
+        clock: Monotonic time in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        visibility_seconds: float,
+        numbers_commits: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._lock = threading.Lock()
         self._topics: dict[str, Topic] = {}
         # What goes on under the name of a topic: the end of each partition that it ever had, and its groups.
@@ -117,6 +129,7 @@ class Topics:
         self._groups: dict[str, dict[tuple[str, int], _Group]] = {}
         self._visibility = visibility_seconds
         self._clock = clock
+        self._numbers_commits = numbers_commits
         self._commits = 0
 
     def create(self, name: str, partitions: int) -> None:
@@ -190,7 +203,7 @@ class Topics:
 
     def _append(self, topic: Topic, route: Route, change: Change, key: str | None) -> None:
         row = dict((change.new if change.new is not None else change.old) or {})
-        if change.kind != "delete" or change.new is not None:
+        if self._numbers_commits and (change.kind != "delete" or change.new is not None):
             row["_commit_seq"] = str(self._commits)
         if route.payload in ("full", "diff"):
             row["_table"] = f"{change.namespace}:{change.table}"

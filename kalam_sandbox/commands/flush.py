@@ -16,7 +16,7 @@ from kalam_sandbox.errors import execution
 from kalam_sandbox.options import Options
 from kalam_sandbox.sql.statements import Flush
 from kalam_sandbox.store.catalog import Table
-from kalam_sandbox.store.schema import SEQ, TableDef
+from kalam_sandbox.store.schema import TableDef
 from kalam_sandbox.store.versions import ConversionError, VersionLog, Window
 
 
@@ -74,13 +74,13 @@ def flushed(log: VersionLog, definition: TableDef, options: Options) -> VersionL
     Files are only ever added to. So a row that was flushed before it was deleted is in them still, and the next flush
     that writes any row makes it visible again (truth L27).
     """
-    copy = VersionLog(definition.schema, log.key)
+    copy = VersionLog(definition.schema, log.key, log.version)
     living = pa.Table.from_batches(log.scan(Window()), definition.schema)
-    is_new = pc.greater(living.column(SEQ), log.flushed_seq)
+    is_new = pc.greater(living.column(log.version), log.flushed_seq)
     new, old, buried = living.filter(is_new), living.filter(pc.invert(is_new)), pa.table(log.buried())
     if options.spoil_flushed_columns:
         new = _spoilt(new, definition)
-    rows = pa.concat_tables([old, new, buried]).sort_by(SEQ).combine_chunks().to_batches()
+    rows = pa.concat_tables([old, new, buried]).sort_by(log.version).combine_chunks().to_batches()
     for batch in rows:
         copy.append(batch, batch.column(log.key).to_pylist())
     if not new.num_rows:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from kalam_sandbox.commands.context import Call
 from kalam_sandbox.commands.names import check_name
 from kalam_sandbox.errors import denied, execution, invalid_sql
+from kalam_sandbox.options import Options
 from kalam_sandbox.sql.classify import ADMINS
 from kalam_sandbox.sql.statements import AlterTable, CreateTable, CreateView, DropTable
 from kalam_sandbox.store.catalog import Name, Table, View, now_ms
-from kalam_sandbox.store.schema import SYSTEM_COLUMNS, ColumnDef, TableDef, hidden_columns
+from kalam_sandbox.store.schema import ColumnDef, TableDef, hidden_columns
 
 _BAD_VIEW = "Invalid SQL: Failed to parse CREATE VIEW statement: "
 
@@ -44,7 +45,7 @@ def create_table(call: Call, statement: CreateTable) -> str:
                 f"Create it first with CREATE NAMESPACE {namespace}"
             )
         if (namespace, statement.name) not in catalog.tables:
-            catalog.add_table(_definition(statement, namespace, kind))
+            catalog.add_table(_definition(statement, namespace, kind, call.server.options))
         elif not statement.if_not_exists:
             raise execution(f"Already exists: Table {namespace}.{statement.name} already exists")
     return f"CREATE TABLE via Raft consensus: {kind} table {namespace}.{statement.name} created successfully"
@@ -65,9 +66,10 @@ def _check_names(statement: CreateTable) -> None:
         check_name(column.name, before=before, what="Column")
 
 
-def _definition(statement: CreateTable, namespace: str, kind: str) -> TableDef:
+def _definition(statement: CreateTable, namespace: str, kind: str, settings: Options) -> TableDef:
     now = now_ms()
     declared = [replace(column, column_id=place) for place, column in enumerate(statement.columns, 1)]
+    hidden = hidden_columns(len(declared) + 1, kind, by_log=settings.log_versions)
     options = statement.options
     level = str(options.get("access_level", "Private")) if kind == "shared" else None
     ttl = options.get("ttl_seconds")
@@ -75,7 +77,7 @@ def _definition(statement: CreateTable, namespace: str, kind: str) -> TableDef:
         namespace=namespace,
         name=statement.name,
         kind=kind,
-        columns=(*declared, *hidden_columns(len(declared) + 1)),
+        columns=(*declared, *hidden),
         options=options,
         access_level=level,
         ttl_seconds=ttl if isinstance(ttl, int) else None,
@@ -209,7 +211,7 @@ def _altered(table: TableDef, change: AlterTable) -> TableDef | None:
 
 
 def _with_added(table: TableDef, change: AlterTable, name: str) -> TableDef:
-    if name in SYSTEM_COLUMNS:
+    if name in table.hidden:
         raise execution(f"Invalid operation: Cannot add column '{name}': reserved system column name")
     if name in table.by_name:
         raise execution(f"Invalid operation: Column '{name}' already exists")
@@ -222,7 +224,7 @@ def _existing(table: TableDef, name: str, action: str) -> ColumnDef:
     column = table.by_name.get(name)
     if column is None:
         raise execution(f"Invalid operation: Column '{name}' does not exist")
-    if name in SYSTEM_COLUMNS:
+    if column.is_hidden:
         raise execution(f"Invalid operation: Cannot {action} column '{name}': system column cannot be modified")
     if column.is_key and action == "drop_not_null":
         raise execution(f"Invalid operation: Column '{name}' is a PRIMARY KEY and cannot be nullable")

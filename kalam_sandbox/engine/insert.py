@@ -22,7 +22,6 @@ from kalam_sandbox.errors import execution
 from kalam_sandbox.sql.inserts import InsertText, Placeholder, read_insert
 from kalam_sandbox.store.catalog import Catalog, Name
 from kalam_sandbox.store.commit import Operation
-from kalam_sandbox.store.schema import SYSTEM_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Inserter:
             planned_insert(self._selector, sql, named_parameters(params))
             raise engine_text("Error during planning: the sandbox does not understand this statement")
         definition = self._catalog.tables[name].definition
-        if hidden := next((name for name in text.columns or () if name in SYSTEM_COLUMNS), None):
+        if hidden := next((name for name in text.columns or () if name in definition.hidden), None):
             raise execution(f"Invalid operation: Column '{hidden}' does not exist")
         is_literal = literal_path and plain and not params and not text.has_placeholders
         access.check_write(self._caller, definition, before="" if is_literal else "Error during planning: ")

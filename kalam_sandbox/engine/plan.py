@@ -12,7 +12,10 @@ _SCAN = re.compile(r"TableScan: ([^\s,]+)")
 _PROJECTED_SCAN = re.compile(r"TableScan: ([^\s,]+) projection=\[([^\]]*)\]")
 _FILTERED_SCAN = re.compile(r"^( *)Filter: (.*)\n +TableScan: ([^\s,]+)", re.MULTILINE)
 _ANY_SCAN = re.compile(r"^(?: *Filter: (.*)\n)? *TableScan: ([^\s,]+)(?: projection=\[([^\]]*)\])?", re.MULTILINE)
-_SEQ_AFTER = re.compile(r"\._seq (>=?|=) Int64\((-?\d+)\)$")
+_AFTER = re.compile(r"\.(\w+) (>=?|=) Int64\((-?\d+)\)$")
+# The same as written: on either side of a number without a cast.
+_PLAIN_AFTER = re.compile(r"\.(\w+) (>=?|=) Int64\((-?\d+)\)")
+_PLAIN_BEFORE = re.compile(r"Int64\((-?\d+)\) (<=?|=) [\w.\"]*\.(\w+)\b")
 _DELETED = re.compile(r"\._deleted(?: = Boolean\(true\))?$")
 
 
@@ -23,7 +26,7 @@ class HiddenFilter:
     Attributes:
         table: Table as the plan spells it.
         tombstones: A condition names ``_deleted``; deleted rows are then read as well, and judged by it as all others.
-        after: Greatest w of conditions ``_seq > w``, None without any.
+        after: Greatest w of conditions ``version > w``, None without any.
         others: Number of other conditions.
     """
 
@@ -41,16 +44,18 @@ class TableScan:
         table: Table as the plan spells it.
         conditions: What the scan asks of its rows, all of it at once.
         reads_columns: Whether it reads any column; counting needs none.
+        version: Name of the column that numbers row versions.
     """
 
     table: str
     conditions: tuple[str, ...]
     reads_columns: bool
+    version: str
 
     @property
     def after(self) -> int | None:
-        """The greatest w of conditions ``_seq > w``, None without any."""
-        bounds = [bound for condition in self.conditions if (bound := _seq_bound(condition)) is not None]
+        """The greatest w of conditions ``version > w``, None without any."""
+        bounds = [bound for text in self.conditions if (bound := _bound(text, self.version)) is not None]
         return max(bounds, default=None)
 
     def looks_up(self, key: str) -> bool:
@@ -60,10 +65,10 @@ class TableScan:
         )
 
 
-def table_scans(optimized: LogicalPlan) -> list[TableScan]:
+def table_scans(optimized: LogicalPlan, version: str) -> list[TableScan]:
     """Return the scans of an optimised plan in its order, sub-queries included."""
     return [
-        TableScan(table, tuple(_conjuncts(text)) if text else (), columns != "")
+        TableScan(table, tuple(_conjuncts(text)) if text else (), columns != "", version)
         for text, table, columns in _ANY_SCAN.findall(optimized.display_indent())
     ]
 
@@ -100,15 +105,23 @@ def is_sorted_last(plan: LogicalPlan) -> bool:
     return plan.display().startswith("Sort:")
 
 
-def hidden_filters(optimized: LogicalPlan) -> list[HiddenFilter]:
-    """Return what the scans of an optimised plan ask of `_seq` and `_deleted`."""
-    return [_hidden(text, table) for _, text, table in _FILTERED_SCAN.findall(optimized.display_indent())]
+def hidden_filters(optimized: LogicalPlan, version: str) -> list[HiddenFilter]:
+    """Return what the scans of an optimised plan ask of the version and `_deleted`."""
+    return [_hidden(text, table, version) for _, text, table in _FILTERED_SCAN.findall(optimized.display_indent())]
 
 
-def _hidden(text: str, table: str) -> HiddenFilter:
+def plain_bounds(logical: LogicalPlan, version: str) -> set[int]:
+    """Return each w of a condition ``version > w`` that is written with a number, before anything is evaluated."""
+    text = logical.display_indent()
+    found = list(_PLAIN_AFTER.findall(text))
+    found += [(name, operator.replace("<", ">"), number) for number, operator, name in _PLAIN_BEFORE.findall(text)]
+    return {_before(operator, number) for name, operator, number in found if name == version}
+
+
+def _hidden(text: str, table: str, version: str) -> HiddenFilter:
     tombstones, after, others = False, None, 0
     for condition in _conjuncts(text):
-        if (bound := _seq_bound(condition)) is not None:
+        if (bound := _bound(condition, version)) is not None:
             after = bound if after is None else max(after, bound)
         elif _DELETED.search(condition) and not condition.startswith("NOT "):
             tombstones = True
@@ -119,12 +132,16 @@ def _hidden(text: str, table: str) -> HiddenFilter:
     return HiddenFilter(table, tombstones, after, others)
 
 
-def _seq_bound(condition: str) -> int | None:
-    """Return the w of a condition ``_seq > w``, ``_seq >= w + 1`` or ``_seq = w + 1``; None for any other one."""
-    found = _SEQ_AFTER.search(condition)
-    if found is None or " OR " in condition:
+def _bound(condition: str, version: str) -> int | None:
+    """Return w of a condition ``version > w``, ``version >= w + 1``, ``version = w + 1``; None for any other one."""
+    found = _AFTER.search(condition)
+    if found is None or found[1] != version or " OR " in condition:
         return None
-    return int(found[2]) - (found[1] != ">")
+    return _before(found[2], found[3])
+
+
+def _before(operator: str, number: str) -> int:
+    return int(number) - (operator != ">")
 
 
 def _conjuncts(text: str) -> list[str]:

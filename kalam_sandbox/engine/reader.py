@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from kalam_sandbox.ids import EPOCH_MS, uuid7
 from kalam_sandbox.store.catalog import Catalog, Name, Table, now_ms
 from kalam_sandbox.store.commit import Operation, apply
-from kalam_sandbox.store.schema import SEQ, TableDef
+from kalam_sandbox.store.schema import INGESTED, TableDef
 from kalam_sandbox.store.versions import VersionLog, Window
 
 # A scan hands out this many pieces, or few more; slicing copies nothing.
@@ -27,11 +27,11 @@ class Transaction:
 
     Attributes:
         transaction_id: UUID told in the answers.
-        upto: Greatest `_seq` of the snapshot.
+        upto: Greatest version of the snapshot.
         logs: Logs as they were at BEGIN, so that a flush or drop does not reach the snapshot.
         staged: Private copies of the logs written so far.
         operations: What COMMIT will apply, in order.
-        unnumbered: Tables with rows of a single INSERT, whose `_seq` cannot be read.
+        unnumbered: Tables with rows of a single INSERT, whose version cannot be read.
     """
 
     upto: int
@@ -54,7 +54,7 @@ class Filling:
 
     Attributes:
         tombstones: Whether deleted rows are wanted, too.
-        after: Only versions after this `_seq` are wanted.
+        after: Only versions after this one are wanted.
         whole: Whether the scan window does not apply.
         vectors: Whether flushed vectors are read, as by a look-up of a key; other scans read NULL (truth L24).
     """
@@ -86,7 +86,7 @@ class Reader:
 
         Args:
             operation: The write.
-            numbered: Whether `_seq` of its rows reads as 0; the engine path leaves it NULL, which cannot be read.
+            numbered: Whether the version of its rows reads as 0; the engine path leaves it NULL, which cannot be read.
         """
         assert self.transaction is not None
         if not numbered:
@@ -112,7 +112,7 @@ class Reader:
         Args:
             name: Which table.
             user_id: Whose rows.
-            after: Only unflushed versions after this `_seq`; files are read whole all the same.
+            after: Only unflushed versions after this one; files are read whole all the same.
         """
         with self._catalog.lock:
             log = self._log(name, self._catalog.tables[name], user_id)
@@ -127,7 +127,7 @@ class Reader:
             staged = self.transaction is not None and (name, user_id) in self.transaction.staged
             upto = self.transaction.upto if self.transaction and not staged else None
             limit = None if filling.whole or not self._scan_window else self._scan_window
-            after = _alive_after(table, filling.after)
+            after = _alive_after(table.definition, log, filling.after)
             batches = log.scan(Window(upto=upto, after=after, limit=limit, tombstones=filling.tombstones))
             if not filling.vectors and self._has_hidden_vectors(table.definition, log):
                 batches = [_without_vectors(batch, table.definition, log.flushed_seq) for batch in batches]
@@ -163,7 +163,7 @@ def _vectors(definition: TableDef) -> list[str]:
 
 def _without_vectors(batch: pa.RecordBatch, definition: TableDef, flushed_seq: int) -> pa.RecordBatch:
     """Return rows with NULL for the vectors of flushed ones."""
-    is_hot = pc.greater(batch.column(SEQ), flushed_seq)
+    is_hot = pc.greater(batch.column(definition.version_column), flushed_seq)
     for name in _vectors(definition):
         place = batch.schema.get_field_index(name)
         # Arrow cannot choose between vectors and NULL by a mask.
@@ -181,10 +181,12 @@ def _in_no_order(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
     return slices
 
 
-def _alive_after(table: Table, after: int | None) -> int | None:
+def _alive_after(definition: TableDef, log: VersionLog, after: int | None) -> int | None:
     """Return the bound below which rows of a STREAM table have outlived their time."""
-    ttl = table.definition.ttl_seconds
-    if ttl is None:
+    if definition.ttl_seconds is None:
         return after
-    oldest = (now_ms() - ttl * 1000 - EPOCH_MS) << 22
+    oldest_ms = now_ms() - definition.ttl_seconds * 1000
+    # Either there is a time beside the version, or in it.
+    has_time = INGESTED in definition.hidden
+    oldest = log.last_before(INGESTED, oldest_ms) if has_time else (oldest_ms - EPOCH_MS) << 22
     return oldest if after is None else max(after, oldest)

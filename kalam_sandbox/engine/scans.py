@@ -28,7 +28,7 @@ class Scan:
 
     Attributes:
         table: Namespace and name.
-        kind: ``whole``; ``after``, from a `_seq` on; ``count``, of rows without any column; ``point``, by key.
+        kind: ``whole``; ``after``, from a version on; ``count``, of rows without any column; ``point``, by key.
         unflushed: Row versions that it went through.
         flushed: Rows of files that it went through.
     """

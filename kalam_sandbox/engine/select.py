@@ -23,11 +23,12 @@ from kalam_sandbox.engine.rewrite import rewrite, server_name
 from kalam_sandbox.engine.scans import POINT, Scan, scan_kind
 from kalam_sandbox.engine.session import Session
 from kalam_sandbox.errors import execution, unsupported
+from kalam_sandbox.ids import version_name
 from kalam_sandbox.options import Options
 from kalam_sandbox.sql.references import Mention, copy_name, original_name, separate
 from kalam_sandbox.sql.tokens import QUOTED, WORD, UnterminatedError, tokenize
 from kalam_sandbox.store.catalog import Catalog, Name, View
-from kalam_sandbox.store.schema import DELETED, SEQ, TableDef
+from kalam_sandbox.store.schema import DELETED, TableDef
 from kalam_sandbox.store.versions import ConversionError
 from kalam_sandbox.system_tables import SystemTables
 
@@ -72,6 +73,8 @@ class Selector:
         self._filled_as: dict[Name, Filling] = {}
         # Scans of the statements run so far.
         self.scans: list[Scan] = []
+        # What the column is called that numbers row versions.
+        self._version = version_name(by_log=options.log_versions)
 
     def select(self, sql: str, params: Mapping[str, object] | None = None) -> ArrowRows:
         """Run a SELECT.
@@ -132,7 +135,7 @@ class Selector:
             for one in mentions:
                 if one.number > 1:
                     self.session.forget(".".join((one.name[0], copy_name(one.name[1], one.number))))
-        found = [name for one in plan.table_scans(optimized) for name in self._own([one.table])]
+        found = [name for one in plan.table_scans(optimized, self._version) for name in self._own([one.table])]
         return optimized if [".".join(name) for name in found] == [scan.table for scan in scans] else None
 
     def _fill_again(self, mentions: Sequence[Mention], scans: Sequence[Scan]) -> None:
@@ -188,7 +191,7 @@ class Selector:
         """
         scans = [
             self._scan(found, name, is_point_cheap=is_point_cheap)
-            for found in plan.table_scans(optimized)
+            for found in plan.table_scans(optimized, self._version)
             for name in self._own([found.table])
         ]
         self.scans += scans
@@ -201,15 +204,15 @@ class Selector:
         return Scan(".".join(name), kind, 0 if kind == POINT else unflushed, flushed)
 
     def _check_numbered(self, frame: DataFrame) -> None:
-        """Refuse to read `_seq` behind a single INSERT of the open transaction (protocol/sql.md#transactions)."""
+        """Refuse to read the version behind a single INSERT of the open transaction (protocol/sql.md#transactions)."""
         unnumbered = self.reader.transaction.unnumbered if self.reader.transaction else set()
         if not unnumbered:
             return
         with told_as_failure():
             optimized = frame.optimized_logical_plan()
-        if any(plan.reads_column(optimized, ".".join(name), SEQ) for name in unnumbered):
+        if any(plan.reads_column(optimized, ".".join(name), self._version) for name in unnumbered):
             raise engine_text(
-                f"Arrow error: Invalid argument error: Column '{SEQ}' is declared as non-nullable "
+                f"Arrow error: Invalid argument error: Column '{self._version}' is declared as non-nullable "
                 "but contains null values"
             )
 
@@ -332,7 +335,8 @@ class Selector:
         except Exception:
             # Running the plan will fail in the same way, with the message for the caller.
             return frame
-        filters = plan.hidden_filters(optimized)
+        filters = plan.hidden_filters(optimized, self._version)
+        plain = plan.plain_bounds(frame.logical_plan(), self._version) if self.options.seek_by_literals_only else None
         changed = False
         for name in [name for name in scanned if name[0] != "system"]:
             asked = [f for f in filters if self._resolve([f.table]) == [name]]
@@ -343,7 +347,7 @@ class Selector:
                     f"'{'.'.join(name)}' in one statement; send two statements between BEGIN and COMMIT"
                 )
             if tombstones or (name in cut and not self._escapes_window(optimized.display_indent(), name)):
-                after = [f.after for f in asked if f.after is not None]
+                after = [f.after for f in asked if f.after is not None and (plain is None or f.after in plain)]
                 filling = Filling(tombstones=tombstones, after=min(after, default=None), whole=name not in cut)
                 self._fill_one(name, filling)
                 changed = True
@@ -393,4 +397,4 @@ class Selector:
         if name[0] == "system":
             return self._system.key(name[1])
         definition: TableDef = self._catalog.tables[name].definition
-        return definition.key.name if definition.key else SEQ
+        return definition.key.name if definition.key else definition.version_column

@@ -22,7 +22,7 @@ from kalam_sandbox.errors import execution
 from kalam_sandbox.sql.changes import ChangeText, read_change
 from kalam_sandbox.store.catalog import Catalog, Name
 from kalam_sandbox.store.commit import Operation
-from kalam_sandbox.store.schema import SEQ, SYSTEM_COLUMNS, TableDef
+from kalam_sandbox.store.schema import TableDef
 from kalam_sandbox.store.versions import cast
 
 # NOT NULL columns of these types must be set by every UPDATE (protocol/sql.md#update-delete).
@@ -153,7 +153,7 @@ class Changer:
         old = self._selector.reader.find(name, self._selector.caller.user_id, rows.column(key.name).to_pylist())
         _check_missing(old, parts, definition)
         new = self._conformed(rows, parts, definition)
-        places = _differing(old, new, [c for c in parts.assigned if c not in SYSTEM_COLUMNS])
+        places = _differing(old, new, [c for c in parts.assigned if c not in definition.hidden])
         return new.take(pa.array(places, pa.int64()))
 
     def _conformed(self, rows: pa.RecordBatch, parts: ChangeText, definition: TableDef) -> pa.RecordBatch:
@@ -170,7 +170,7 @@ class Changer:
 
 def _check_missing(old: pa.RecordBatch, parts: ChangeText, definition: TableDef) -> None:
     """Refuse rows that have no value for a NOT NULL column added later (protocol/sql.md#alter-table)."""
-    seqs = old.column(SEQ).to_pylist()
+    seqs = old.column(definition.version_column).to_pylist()
     for column in definition.columns:
         # Uncommitted rows show 0 and have all columns.
         row = next((place for place, seq in enumerate(seqs, 1) if 0 < seq <= column.added_after), None)

@@ -22,7 +22,6 @@ from kalam_sandbox.options import Options
 from kalam_sandbox.sql import statements as s
 from kalam_sandbox.store.catalog import Catalog
 from kalam_sandbox.store.commit import Committer, ConstraintError, Operation
-from kalam_sandbox.store.schema import SYSTEM_COLUMNS
 
 
 class Writer:
@@ -57,8 +56,8 @@ class Writer:
         """Return what an INSERT costs: some for each value, and more for each value beside it (truth L20)."""
         if operation.kind != "insert":
             return 0.0
-        rows = operation.rows
-        values = int(rows.num_rows * (rows.num_columns - len(SYSTEM_COLUMNS)))
+        declared = self._catalog.tables[operation.table].definition.writable
+        values = int(operation.rows.num_rows * len(declared))
         return (values * self._options.insert_value_ns + values**2 * self._options.insert_square_ns) / 1e9
 
     def _commit_or_stage(self, operation: Operation, *, is_literal: bool) -> None:

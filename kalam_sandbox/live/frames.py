@@ -43,10 +43,30 @@ def error(subscription_id: str, code: str, text: str) -> Message:
     return {"type": "error", "subscription_id": subscription_id, "code": code, "message": text}
 
 
-def batch_control(batch_num: int, has_more: bool, last_seq_id: int | None) -> Message:
-    """Describe a page; here, and only here, a ``_seq`` is a number."""
+def batch_control(
+    batch_num: int,
+    has_more: bool,
+    last_seq_id: int | None,
+    *,
+    as_text: bool = False,
+    domain: Mapping[str, object] | None = None,
+) -> Message:
+    """Describe a page.
+
+    Args:
+        batch_num: Number of the page.
+        has_more: Whether another page follows.
+        last_seq_id: Version of its last row.
+        as_text: Whether the version is sent as text, and left out without one. Else it is a number here, and only here.
+        domain: What the version belongs to, None to leave it out.
+    """
     status = ("loading_batch" if batch_num else "loading") if has_more else "ready"
-    return {"batch_num": batch_num, "has_more": has_more, "status": status, "last_seq_id": last_seq_id}
+    control: Message = {"batch_num": batch_num, "has_more": has_more, "status": status}
+    if not as_text:
+        control["last_seq_id"] = last_seq_id
+    elif last_seq_id is not None:
+        control["last_seq_id"] = str(last_seq_id)
+    return control if domain is None else control | {"version_domain": dict(domain)}
 
 
 def subscription_ack(subscription_id: str, control: Message, schema: list[Message]) -> Message:

@@ -16,7 +16,9 @@ from kalam_sandbox.live.syntax import (
     object_of,
     parse_json,
     text_of,
+    version_of,
 )
+from kalam_sandbox.options import Options
 
 __all__ = [
     "Authenticate",
@@ -30,6 +32,7 @@ __all__ = [
     "parse_message",
 ]
 
+_DEFAULTS = Options()
 _TYPES = ("authenticate", "subscribe", "next_batch", "unsubscribe", "ping")
 
 
@@ -52,12 +55,14 @@ class SubscribeOptions:
     Attributes:
         batch_size: Rows of one page.
         last_rows: Only the newest rows, as many.
-        from_seq: Only rows with a greater ``_seq``.
+        from_seq: Only rows with a greater version.
+        version_domain: What the version of `from_seq` belongs to.
     """
 
     batch_size: int | None = None
     last_rows: int | None = None
     from_seq: int | None = None
+    version_domain: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,12 @@ class Ping:
 ClientMessage = Authenticate | Subscribe | NextBatch | Unsubscribe | Ping
 
 
-def parse_message(text: str) -> ClientMessage:
+def parse_message(text: str, options: Options = _DEFAULTS) -> ClientMessage:
     """Read one text frame.
+
+    Args:
+        text: What the client sent.
+        options: Which forms of a cursor the server takes.
 
     Raises:
         BadMessage: It is no JSON, of unknown type, or a field is missing or of the wrong type.
@@ -109,10 +118,9 @@ def parse_message(text: str) -> ClientMessage:
         case "authenticate":
             return _authenticate(message)
         case "subscribe":
-            return _subscribe(object_of(message.need("subscription"), "SubscriptionRequest"))
+            return _subscribe(object_of(message.need("subscription"), "SubscriptionRequest"), options)
         case "next_batch":
-            last = message.get("last_seq_id")
-            cursor = None if last is None else int_of(last, "i64")
+            cursor = _cursor(message.get("last_seq_id"), options)
             return NextBatch(text_of(message.need("subscription_id")), cursor)
         case "unsubscribe":
             return Unsubscribe(text_of(message.need("subscription_id")))
@@ -128,22 +136,33 @@ def _authenticate(message: JsonObject) -> Authenticate:
     return Authenticate(text_of(message.need("token")), compression, serialization)
 
 
-def _subscribe(request: JsonObject) -> Subscribe:
-    options = request.get("options")
+def _cursor(value: object, options: Options) -> int | None:
+    """Read a version, which is a number on some servers and a text on others."""
+    if value is None:
+        return None
+    if options.text_cursors or (options.any_cursors and isinstance(value, str)):
+        return version_of(value)
+    return int_of(value, "i64")
+
+
+def _subscribe(request: JsonObject, options: Options) -> Subscribe:
+    given = request.get("options")
     return Subscribe(
         text_of(request.need("id")),
         text_of(request.need("sql")),
-        None if options is None else _options(object_of(options, "SubscriptionOptions")),
+        None if given is None else _options(object_of(given, "SubscriptionOptions"), options),
     )
 
 
-def _options(options: JsonObject) -> SubscribeOptions:
-    def number(kind: str, *names: str) -> int | None:
-        value = options.get(*names)
+def _options(given: JsonObject, options: Options) -> SubscribeOptions:
+    def number(kind: str, name: str) -> int | None:
+        value = given.get(name)
         return None if value is None else int_of(value, kind)
 
+    domain = given.get("version_domain") if options.version_domains else None
     return SubscribeOptions(
         batch_size=number("usize", "batch_size"),
         last_rows=number("u32", "last_rows"),
-        from_seq=number("i64", "from", "from_seq_id"),
+        from_seq=_cursor(given.get("from", "from_seq_id"), options),
+        version_domain=None if domain is None else dict(object_of(domain, "VersionDomain").pairs),
     )

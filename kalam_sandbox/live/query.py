@@ -58,16 +58,22 @@ class LiveQuery:
         table: Name of the table.
         columns: Projected names or expressions as the snapshot selects them; None for ``*``.
         where: Text of the WHERE clause without comments, None without one.
+        version: Name of the column that numbers row versions.
     """
 
     namespace: str
     table: str
     columns: tuple[str, ...] | None
     where: str | None
+    version: str = "_seq"
 
 
-def parse_live_query(sql: str) -> LiveQuery:
+def parse_live_query(sql: str, version: str = "_seq") -> LiveQuery:
     """Take a live query apart.
+
+    Args:
+        sql: Its text.
+        version: Name of the column that numbers row versions.
 
     Raises:
         InvalidQuery: It is no SQL, or has another shape.
@@ -77,14 +83,14 @@ def parse_live_query(sql: str) -> LiveQuery:
         clauses = _clauses(tokens)
         _refuse_clauses(clauses)
         name = _table_name(clauses.get("FROM"))
-        columns = _columns(_split_commas(clauses["SELECT"]))
+        columns = _columns(_split_commas(clauses["SELECT"]), version)
     except (_BadSql, UnterminatedError) as error:
         raise InvalidQuery(f"Parse error: Failed to parse SQL: sql parser error: {error}") from None
     namespace, dot, table = name.partition(".")
     if not dot:
         raise InvalidQuery("Query must use namespace.table format")
     where = clauses.get("WHERE")
-    return LiveQuery(namespace, table, columns, _render(where) if where is not None else None)
+    return LiveQuery(namespace, table, columns, _render(where) if where is not None else None, version)
 
 
 def _render(tokens: Sequence[Token]) -> str:
@@ -195,7 +201,7 @@ def _path(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]]:
     return path, list(tokens[index:])
 
 
-def _columns(items: list[list[Token]]) -> tuple[str, ...] | None:
+def _columns(items: list[list[Token]], version: str) -> tuple[str, ...] | None:
     """Name the projected columns; an alias takes the column's place, which is why aliases fail."""
     names = []
     for item in items:
@@ -204,8 +210,8 @@ def _columns(items: list[list[Token]]) -> tuple[str, ...] | None:
         expression, alias = _alias(item)
         path, rest = _path(expression)
         name = _render(expression) if rest else ".".join(_spelled(part) for part in path)
-        if name.rpartition(".")[2].lower() in ("_seq", "_deleted"):
-            raise _invalid("Subscription query cannot project system columns '_seq' or '_deleted'.")
+        if name.rpartition(".")[2].lower() in (version, "_deleted"):
+            raise _invalid(f"Subscription query cannot project system columns '{version}' or '_deleted'.")
         names.append(_spelled(alias) if alias else name)
     return None if any(name == "*" or name.endswith(".*") for name in names) else tuple(names)
 

@@ -130,7 +130,8 @@ class LiveRegistry:
 def _row(connection: Connection, subscription: Subscription) -> dict[str, object]:
     request, options = subscription.request, subscription.request.options
     names = {"batch_size": "batch_size", "last_rows": "last_rows", "from_seq": "from"}
-    given = {names[name]: value for name, value in asdict(options).items() if value is not None} if options else None
+    told = asdict(options).items() if options else ()
+    given = {names[name]: value for name, value in told if name in names and value is not None} if options else None
     silent_for = time.monotonic() - connection.last_seen
     return {
         "live_id": connection.live_id(request.id),

@@ -42,6 +42,7 @@ class Session:
         self._connection = connection
         self._backend = backend
         self._send = send
+        self._options = options
         self._limiter = RateLimiter(options.messages_per_second)
         self._queries = LiveQueries(connection, registry, backend, options=options, send=send)
 
@@ -87,7 +88,7 @@ class Session:
             await self._send(frames.error("rate_limit", "RATE_LIMIT_EXCEEDED", "Too many messages"))
             return
         try:
-            message = parse_message(text)
+            message = parse_message(text, self._options)
         except BadMessage as error:
             raise Closed(Ending(1011, f"Invalid message: {error}")) from None
         caller = self._connection.caller

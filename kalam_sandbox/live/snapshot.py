@@ -1,6 +1,6 @@
 """Snapshot pages: the SQL the server makes of a live query, and what it makes of the answer.
 
-The page query goes through the engine's ordinary SELECT, which sorts by key on top of ``ORDER BY _seq`` and
+The page query goes through the engine's ordinary SELECT, which sorts by key on top of the order by version and
 stops at 1000 rows. So pages lose rows here for the same reason as there (protocol/live.md#snapshots).
 """
 
@@ -24,8 +24,8 @@ class PageRequest:
 
     Attributes:
         limit: Rows of the page, at most.
-        after: Only rows with a greater ``_seq``.
-        until: Only rows up to this ``_seq``; None while the boundary is being looked for.
+        after: Only rows with a greater version.
+        until: Only rows up to this version; None while the boundary is being looked for.
         newest: Take the newest rows and no further page.
     """
 
@@ -37,15 +37,16 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows of one page as JSON objects, and whether the server found one row more."""
+    """Rows of one page as JSON objects, whether the server found one row more, and what numbers their versions."""
 
     rows: list[dict[str, object]]
     has_more: bool
+    version: str = "_seq"
 
     @property
     def last_seq_id(self) -> int | None:
-        """``_seq`` of the last row in the page's order, which need not be the greatest one."""
-        return int(str(self.rows[-1]["_seq"])) if self.rows else None
+        """Version of the last row in the page's order, which need not be the greatest one."""
+        return int(str(self.rows[-1][self.version])) if self.rows else None
 
 
 def first_page(options: SubscribeOptions) -> PageRequest:
@@ -65,8 +66,8 @@ def batch_size(options: SubscribeOptions | None) -> int:
 
 
 def boundary_sql(query: LiveQuery, request: PageRequest) -> str:
-    """Return the SELECT of the greatest ``_seq`` that belongs to the snapshot."""
-    return f"SELECT MAX(_seq) AS max_seq FROM {query.namespace}.{query.table}{_where(query, request)}"
+    """Return the SELECT of the greatest version that belongs to the snapshot."""
+    return f"SELECT MAX({query.version}) AS max_seq FROM {query.namespace}.{query.table}{_where(query, request)}"
 
 
 def page_sql(query: LiveQuery, request: PageRequest, columns: Sequence[str] | None = None) -> str:
@@ -78,11 +79,11 @@ def page_sql(query: LiveQuery, request: PageRequest, columns: Sequence[str] | No
         columns: Columns instead of those of the query.
     """
     columns = query.columns if columns is None else columns
-    selected = "*" if columns is None else ", ".join([*columns, "_seq"])
+    selected = "*" if columns is None else ", ".join([*columns, query.version])
     order = "DESC" if request.newest else "ASC"
     table = f"{query.namespace}.{query.table}"
     where = _where(query, request)
-    return f"SELECT {selected} FROM {table}{where} ORDER BY _seq {order} LIMIT {request.limit + 1}"
+    return f"SELECT {selected} FROM {table}{where} ORDER BY {query.version} {order} LIMIT {request.limit + 1}"
 
 
 def has_bare_or(query: LiveQuery) -> bool:
@@ -103,10 +104,12 @@ def deleted_rows_sql(query: LiveQuery, request: PageRequest, columns: Sequence[s
     return f"{head} WHERE _deleted = true AND (\n{condition}\n) ORDER BY {order}"
 
 
-def with_deleted(answer: SelectRows, deleted: SelectRows, request: PageRequest, key: Sequence[str]) -> SelectRows:
+def with_deleted(
+    answer: SelectRows, deleted: SelectRows, request: PageRequest, key: Sequence[str], version: str
+) -> SelectRows:
     """Put deleted rows among the others, as if one query had found both."""
     names = [column.name for column in answer.columns]
-    seq = names.index("_seq")
+    seq = names.index(version)
     rows = sorted([*answer.rows, *deleted.rows], key=lambda row: int(str(row[seq])), reverse=request.newest)
     rows = rows[: request.limit + 1]
     if key and key[0] in names:
@@ -116,24 +119,24 @@ def with_deleted(answer: SelectRows, deleted: SelectRows, request: PageRequest, 
     return SelectRows(answer.columns, rows)
 
 
-def page_of(answer: SelectRows, request: PageRequest) -> Page:
+def page_of(answer: SelectRows, request: PageRequest, version: str = "_seq") -> Page:
     """Cut an answer to a page; the newest rows are turned round, whatever the engine sorted them by."""
     names = [column.name for column in answer.columns]
     rows = [dict(zip(names, row, strict=True)) for row in answer.rows[: request.limit]]
     if request.newest:
         rows.reverse()
-    return Page(rows, has_more=not request.newest and len(answer.rows) > request.limit)
+    return Page(rows, not request.newest and len(answer.rows) > request.limit, version)
 
 
 def _where(query: LiveQuery, request: PageRequest) -> str:
     """Join the conditions; the query's own is pasted without brackets, so an OR escapes the others."""
     conditions = []
     if request.after is not None:
-        conditions.append(f"_seq > {request.after}")
+        conditions.append(f"{query.version} > {request.after}")
     if request.until is not None:
-        conditions.append(f"_seq <= {request.until}")
+        conditions.append(f"{query.version} <= {request.until}")
     if query.namespace != "system":
-        # Its tables have neither hidden column; the server's complaint names `_seq`.
+        # Its tables have neither hidden column; the server's complaint names the version.
         conditions.append("_deleted = false")
     if query.where is not None:
         conditions.append(query.where)

@@ -17,6 +17,7 @@ from kalam_sandbox.backend import (
     TableInfo,
     Unencodable,
 )
+from kalam_sandbox.ids import version_name
 from kalam_sandbox.live import frames
 from kalam_sandbox.live.connection import Connection
 from kalam_sandbox.live.messages import NextBatch, Subscribe, Unsubscribe
@@ -49,6 +50,10 @@ class _Refused(Exception):
         super().__init__(code, text)
         self.code = code
         self.text = text
+
+
+# Also what is told when events have been lost.
+_EXPIRED = ("CURSOR_EXPIRED", "stale resume cursor expired; resubscribe without a resume token")
 
 
 class LiveQueries:
@@ -120,10 +125,11 @@ class LiveQueries:
                 "paginated last_rows replay is not supported",
             )
         try:
-            query = parse_live_query(request.sql)
+            query = parse_live_query(request.sql, version_name(by_log=self._options.log_versions))
         except InvalidQuery as error:
             raise _Refused("INVALID_SQL", str(error)) from None
         table = await self._readable_table(caller, query)
+        _check_domain(request, table)
         most = self._options.subscriptions_per_connection
         if len(self._connection.subscriptions) >= most:
             text = f"Invalid operation: Maximum subscriptions ({most}) per connection exceeded"
@@ -158,7 +164,7 @@ class LiveQueries:
                 self._connection.remove(id)
                 raise _Refused("SUBSCRIPTION_FAILED", f"Execution error: {error.message}") from None
         has_more, last_seq_id = (page.has_more, page.last_seq_id) if page else (False, None)
-        control = frames.batch_control(0, has_more, last_seq_id)
+        control = self._control(subscription, has_more, last_seq_id)
         schema = frames.schema_of(subscription.table.columns, subscription.query.columns)
         await self._send(frames.subscription_ack(id, control, schema))
         if failure is not None:
@@ -179,7 +185,7 @@ class LiveQueries:
             return await self._page(caller, subscription, request, keys_only=True), error.message
 
     async def _with_boundary(self, caller: Caller, subscription: Subscription, request: PageRequest) -> PageRequest:
-        """Fix the snapshot's end: the greatest ``_seq`` of the rows that match now."""
+        """Fix the snapshot's end: the greatest version of the rows that match now."""
         answer = await self._select(caller, boundary_sql(subscription.query, request))
         greatest = answer.rows[0][0]
         subscription.boundary = 0 if greatest is None else int(str(greatest))
@@ -211,14 +217,35 @@ class LiveQueries:
         answer = await self._select(caller, page_sql(subscription.query, request, columns))
         if has_bare_or(subscription.query):
             deleted = await self._select(caller, deleted_rows_sql(subscription.query, request, columns))
-            answer = with_deleted(answer, deleted, request, subscription.key)
-        return page_of(answer, request)
+            answer = with_deleted(answer, deleted, request, subscription.key, subscription.query.version)
+        return page_of(answer, request, subscription.query.version)
 
     async def _select(self, caller: Caller, sql: str) -> SelectRows:
         return await asyncio.to_thread(self._backend.select, caller, sql)
 
+    def _control(self, subscription: Subscription, has_more: bool, last_seq_id: int | None) -> frames.Message:
+        """Describe the page that is sent next, or the first one in the ack."""
+        return frames.batch_control(
+            subscription.batch_num,
+            has_more,
+            last_seq_id,
+            as_text=self._options.text_cursors,
+            domain=subscription.table.domain if subscription.batch_num == 0 else None,
+        )
+
     async def _send_page(self, subscription: Subscription, page: Page) -> None:
-        control = frames.batch_control(subscription.batch_num, page.has_more, page.last_seq_id)
+        control = self._control(subscription, page.has_more, page.last_seq_id)
         await self._send(frames.initial_data_batch(subscription.request.id, page.rows, control))
         if not page.has_more:
             self._connection.finish_loading(subscription)
+
+
+def _check_domain(request: Subscribe, table: TableInfo) -> None:
+    """Refuse a cursor of another history: without the domain that was told, or with another one."""
+    given = request.options
+    if given is None:
+        return
+    is_missing = given.from_seq is not None and table.domain is not None and given.version_domain is None
+    is_other = given.version_domain is not None and given.version_domain != table.domain
+    if is_missing or is_other:
+        raise _Refused(*_EXPIRED)

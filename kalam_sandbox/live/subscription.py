@@ -21,7 +21,7 @@ class Subscription:
         request: What the client sent.
         query: The query taken apart.
         table: The table as it was at the subscribe.
-        boundary: Greatest ``_seq`` of the snapshot, 0 for an empty one.
+        boundary: Greatest version of the snapshot, 0 for an empty one.
         batch_num: Number of the page sent last.
         is_loading: Whether the last page is still to come.
         is_listed: Whether ``system.live`` shows it.
@@ -67,6 +67,7 @@ class Subscription:
             key=self.key,
             predicate=self._predicate,
             types=self._types,
+            version=self.query.version,
         )
         return None if body is None else frames.change(self.request.id, body)
 
@@ -75,7 +76,7 @@ class Subscription:
         self._held.append((seq, message))
 
     def finish_loading(self) -> list[frames.Message]:
-        """Return the held changes that are no part of the snapshot, in order of ``_seq``."""
+        """Return the held changes that are no part of the snapshot, in order of their versions."""
         self.is_loading = False
         held = sorted(self._held, key=lambda item: item[0])
         self._held.clear()

@@ -85,6 +85,14 @@ def int_of(value: object, kind: str) -> int:
     return value
 
 
+def version_of(value: object) -> int:
+    """Read a row version from its decimal text."""
+    text = text_of(value)
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text) <= _I64[1]:
+        raise BadMessage(f'invalid value: string "{text}", expected a row version as decimal text')
+    return int(text)
+
+
 def object_of(value: object, name: str, kind: str = "struct") -> JsonObject:
     """Read an object that stands for the Rust type `name`."""
     if isinstance(value, JsonObject):

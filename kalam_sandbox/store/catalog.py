@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from kalam_sandbox.ids import Snowflakes
+from kalam_sandbox.ids import Numbers, Positions, Snowflakes, uuid7
 from kalam_sandbox.store.schema import TableDef
 from kalam_sandbox.store.versions import VersionLog
 
@@ -33,11 +33,15 @@ class Namespace:
 
 @dataclass(slots=True)
 class Table:
-    """A table: its present definition, the earlier ones, and one log per owner (None for SHARED)."""
+    """A table: its present definition, the earlier ones, and one log per owner (None for SHARED).
+
+    The incarnation tells it from a table of its name that was dropped.
+    """
 
     definition: TableDef
     history: list[TableDef] = field(default_factory=list)
     logs: dict[str | None, VersionLog] = field(default_factory=dict)
+    incarnation: str = field(default_factory=uuid7)
 
     @property
     def is_owned(self) -> bool:
@@ -70,7 +74,7 @@ class Table:
 def new_log(definition: TableDef) -> VersionLog:
     """Return an empty log for a definition; rows of a STREAM table are not found by key."""
     keyed = definition.key if definition.kind != "stream" else None
-    return VersionLog(definition.schema, keyed.name if keyed else None)
+    return VersionLog(definition.schema, keyed.name if keyed else None, definition.version_column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +87,17 @@ class View:
 
 
 class Catalog:
-    """Everything the server keeps in memory about namespaces, tables and views."""
+    """Everything the server keeps in memory about namespaces, tables and views.
 
-    def __init__(self) -> None:
+    Args:
+        by_log: Whether row versions are positions in a log; else they are times.
+    """
+
+    def __init__(self, *, by_log: bool = False) -> None:
         self.lock = threading.RLock()
-        self.sequence = Snowflakes()
+        self.sequence: Numbers = Positions() if by_log else Snowflakes()
+        # What is written to STREAM tables goes through no log.
+        self.stream_sequence: Numbers = Positions() if by_log else self.sequence
         self.namespaces: dict[str, Namespace] = {}
         self.tables: dict[Name, Table] = {}
         self.views: dict[Name, View] = {}

@@ -1,4 +1,4 @@
-"""Writing: constraint checks, `_seq`, and the changes that listeners hear about.
+"""Writing: constraint checks, row versions, and the changes that listeners hear about.
 
 An operation is prepared by the engine as complete rows of the declared columns; here it is applied to a log, either
 at once or, inside a transaction, first to a private copy and at COMMIT to the table itself.
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from kalam_sandbox.store.catalog import Catalog, Name, Table
-from kalam_sandbox.store.schema import DELETED, SEQ, TableDef
+from kalam_sandbox.store.catalog import Catalog, Name, Table, now_ms
+from kalam_sandbox.store.schema import DELETED, INGESTED, TableDef
 from kalam_sandbox.store.versions import VersionLog
 
 
@@ -26,7 +26,7 @@ class Operation:
         kind: ``insert``, ``update`` or ``delete``.
         table: Which table.
         user_id: Whose rows.
-        rows: Complete new rows for an insert or update; for a delete the rows to remove. `_seq` and `_deleted`
+        rows: Complete new rows for an insert or update; for a delete the rows to remove. Hidden columns
             in them do not matter, except that a STREAM delete finds its rows by key.
         is_shared: Whether the table is SHARED; one transaction may not write both SHARED and other tables.
         checks_keys: Whether an inserted key may not exist yet; else the new row replaces the old one.
@@ -74,6 +74,7 @@ class Committer:
         with self._catalog.lock:
             if len(operations) > 1:
                 self._rehearse(operations)
+            self._catalog.sequence.begin()
             applied = [self._apply(operation) for operation in operations]
             # One message per row version, grouped by table in the order of first use (protocol/live.md#changes).
             order = {name: place for place, name in enumerate(dict.fromkeys(op.table for op in operations))}
@@ -84,7 +85,9 @@ class Committer:
     def _apply(self, operation: Operation) -> Applied:
         table = self._table(operation)
         log = table.log(operation.user_id)
-        return apply(operation, table, log, self._catalog.sequence.next)
+        is_stream = table.definition.kind == "stream"
+        numbers = self._catalog.stream_sequence if is_stream else self._catalog.sequence
+        return apply(operation, table, log, numbers.next)
 
     def _table(self, operation: Operation) -> Table:
         table = self._catalog.tables.get(operation.table)
@@ -113,8 +116,8 @@ def apply(
         operation: What to do.
         table: Definition and kind.
         log: Where to do it: the table's log, or a copy of it.
-        next_seq: Hands out consecutive `_seq` numbers.
-        staged: Whether new rows show `_seq` 0, as uncommitted ones do.
+        next_seq: Hands out consecutive versions.
+        staged: Whether new rows show version 0, as uncommitted ones do.
 
     Raises:
         ConstraintError: A row breaks a constraint; the log is unchanged.
@@ -137,7 +140,7 @@ def apply(
     old = log.take([row for row in living if row is not None]) if living else None
     new = _stamped(rows, definition, next_seq(rows.num_rows), deleted=operation.kind == "delete")
     if rows.num_rows and staged:
-        log.stage(_with_seq_zero(new), keys if log.key else (), new.column(SEQ).to_pylist())
+        log.stage(_with_version_zero(new, log.version), keys if log.key else (), new.column(log.version).to_pylist())
     elif rows.num_rows:
         log.append(new, keys if log.key else ())
     return Applied(operation.kind, definition, owner, old, new)
@@ -206,13 +209,14 @@ def _keys(rows: pa.RecordBatch, log: VersionLog) -> list[object]:
 def _stamped(rows: pa.RecordBatch, definition: TableDef, first_seq: int, *, deleted: bool) -> pa.RecordBatch:
     count = rows.num_rows
     hidden = {
-        SEQ: pa.array(range(first_seq, first_seq + count), pa.int64()),
+        definition.version_column: pa.array(range(first_seq, first_seq + count), pa.int64()),
         DELETED: pa.array([deleted] * count, pa.bool_()),
+        INGESTED: pa.array([now_ms()] * count, pa.int64()),
     }
-    arrays = [hidden[c.name] if c.name in hidden else rows.column(c.name) for c in definition.columns]
+    arrays = [hidden[c.name] if c.is_hidden else rows.column(c.name) for c in definition.columns]
     return pa.RecordBatch.from_arrays(arrays, schema=definition.schema)
 
 
-def _with_seq_zero(rows: pa.RecordBatch) -> pa.RecordBatch:
-    place = rows.schema.get_field_index(SEQ)
+def _with_version_zero(rows: pa.RecordBatch, version: str) -> pa.RecordBatch:
+    place = rows.schema.get_field_index(version)
     return rows.set_column(place, rows.schema.field(place), pa.array([0] * rows.num_rows, pa.int64()))

@@ -6,17 +6,18 @@ A definition never changes; ALTER TABLE puts a new one with a higher version in 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pyarrow as pa
 
 from kalam_sandbox.backend import Column
+from kalam_sandbox.ids import version_name
 from kalam_sandbox.store.types import BIGINT, BOOLEAN, ColumnType
 
-SEQ = "_seq"
 DELETED = "_deleted"
-SYSTEM_COLUMNS = (SEQ, DELETED)
+#: When a row of a STREAM table came in, where versions hold no time.
+INGESTED = "_timestamp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class ColumnDef:
         default: What fills the column when it is left out, None for nothing.
         column_id: Number that stays when columns are dropped; from 1.
         comment: Shown in the catalogue.
-        added_after: Greatest `_seq` when ALTER TABLE added the column; rows up to it have no value, 0 for none.
+        added_after: Greatest version when ALTER TABLE added the column; rows up to it have no value, 0 for none.
+        is_hidden: Whether the server keeps the column itself, and nobody may write it.
     """
 
     name: str
@@ -82,6 +84,7 @@ class ColumnDef:
     column_id: int = 0
     comment: str | None = None
     added_after: int = 0
+    is_hidden: bool = False
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -104,19 +107,22 @@ class ColumnDef:
         return Column(self.name, self.type.wire, self.flags)
 
 
-def hidden_columns(first_id: int) -> tuple[ColumnDef, ColumnDef]:
-    """Return `_seq` and `_deleted`, which every table gets after its declared columns."""
-    return (
-        ColumnDef(SEQ, BIGINT, nullable=False, column_id=first_id, comment="Version ID (MVCC) with embedded timestamp"),
-        ColumnDef(
-            DELETED,
-            BOOLEAN,
-            nullable=False,
-            default=Default(value=False),
-            column_id=first_id + 1,
-            comment="Soft delete flag",
-        ),
-    )
+def hidden_columns(first_id: int, kind: str = "shared", *, by_log: bool = False) -> tuple[ColumnDef, ...]:
+    """Return the columns that the server adds to a table: the version first, then `_deleted`.
+
+    Args:
+        first_id: Id of the first of them.
+        kind: Kind of the table.
+        by_log: Whether versions are positions in a log; then rows of a STREAM table have a time as well.
+    """
+    meaning = "Version ID (MVCC): position in the log" if by_log else "Version ID (MVCC) with embedded timestamp"
+    columns = [
+        ColumnDef(version_name(by_log=by_log), BIGINT, nullable=False, comment=meaning),
+        ColumnDef(DELETED, BOOLEAN, nullable=False, default=Default(value=False), comment="Soft delete flag"),
+    ]
+    if by_log and kind == "stream":
+        columns.append(ColumnDef(INGESTED, BIGINT, nullable=False, comment="Ingestion time in milliseconds"))
+    return tuple(replace(column, column_id=first_id + place, is_hidden=True) for place, column in enumerate(columns))
 
 
 @dataclass(frozen=True)
@@ -172,4 +178,14 @@ class TableDef:
     @cached_property
     def writable(self) -> tuple[ColumnDef, ...]:
         """Columns that an INSERT without a column list counts."""
-        return tuple(column for column in self.columns if column.name not in SYSTEM_COLUMNS)
+        return tuple(column for column in self.columns if not column.is_hidden)
+
+    @cached_property
+    def hidden(self) -> tuple[str, ...]:
+        """Names of the columns that the server keeps itself, the version first; a system table has none."""
+        return tuple(column.name for column in self.columns if column.is_hidden)
+
+    @property
+    def version_column(self) -> str:
+        """Name of the column that numbers row versions."""
+        return self.hidden[0]

@@ -1,8 +1,9 @@
 """The rows of one table and one owner: an append-only log of row versions in Arrow chunks.
 
-Row numbers never change inside a log. `_seq` grows with the row number, so a snapshot is one number and a window
-`_seq > w` is a suffix. A version stops being visible when a later one of its key ends it. Appending costs the new
-rows only: small chunks are merged like the runs of a merge sort. Locking is the caller's business.
+Row numbers never change inside a log. The version (`_seq` or `_version`) grows with the row number, so a snapshot is
+one number and a window `_seq > w` is a suffix. A version stops being visible when a later one of its key ends it.
+Appending costs the new rows only: small chunks are merged like the runs of a merge sort. Locking is the caller's
+business.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kalam_sandbox.store.schema import DELETED, SEQ
+from kalam_sandbox.ids import version_name
+from kalam_sandbox.store.schema import DELETED
 
 # A version that no later one has ended.
 _NEVER = np.iinfo(np.int64).max
@@ -65,10 +67,17 @@ class ConversionError(ValueError):
 
 
 class VersionLog:
-    """Row versions of one table and owner, with the newest version of each key."""
+    """Row versions of one table and owner, with the newest version of each key.
 
-    def __init__(self, schema: pa.Schema, key: str | None) -> None:
+    Args:
+        schema: Schema of the rows.
+        key: Column by which rows are found, None for none.
+        version: Column that numbers row versions.
+    """
+
+    def __init__(self, schema: pa.Schema, key: str | None, version: str = version_name(by_log=False)) -> None:
         self.key = key
+        self.version = version
         self.schema = schema
         # Rows before this number are flushed: no tombstones among them, and no limit on reading them.
         self.flushed = 0
@@ -102,6 +111,16 @@ class VersionLog:
     def flushed_seq(self) -> int:
         """`_seq` of the newest flushed version, 0 without any."""
         return int(self._seq[self.flushed - 1]) if self.flushed else 0
+
+    def last_before(self, column: str, bound: int) -> int:
+        """Return the version of the last row whose `column`, which never falls, is below a bound; 0 for none."""
+        last = 0
+        for chunk in self._chunks:
+            place = int(np.searchsorted(np.asarray(chunk.batch.column(column)), bound))
+            if place == 0:
+                break
+            last = int(self._seq[chunk.start + place - 1])
+        return last
 
     def buried(self) -> pa.RecordBatch:
         """Return the rows in files whose key was deleted."""
@@ -138,7 +157,7 @@ class VersionLog:
         count = int(batch.num_rows)
         start = self._size
         self._reserve(start + count)
-        seqs = np.asarray(batch.column(SEQ))
+        seqs = np.asarray(batch.column(self.version))
         self._seq[start : start + count] = seqs
         self._ended[start : start + count] = _NEVER
         self._deleted[start : start + count] = np.asarray(batch.column(DELETED))
@@ -153,8 +172,8 @@ class VersionLog:
 
     def stage(self, batch: pa.RecordBatch, keys: Sequence[object], seqs: Sequence[int]) -> None:
         """Append rows whose visible `_seq` is not their place in the log (uncommitted ones show 0)."""
-        shown = batch.column(SEQ)
-        place = batch.schema.get_field_index(SEQ)
+        shown = batch.column(self.version)
+        place = batch.schema.get_field_index(self.version)
         real = batch.set_column(place, batch.schema.field(place), pa.array(seqs, pa.int64()))
         self.append(real, keys)
         last = self._chunks[-1]
@@ -200,10 +219,10 @@ class VersionLog:
 
     def fork(self, upto: int) -> VersionLog:
         """Return a copy of the snapshot at `upto` that may be written without touching this log."""
-        copy = VersionLog(self.schema, self.key)
+        copy = VersionLog(self.schema, self.key, self.version)
         window = Window(upto=upto, tombstones=True)
-        for batch in sorted(self.scan(window), key=lambda rows: rows.column(SEQ)[0].as_py()):
-            rows = batch.sort_by(SEQ)
+        for batch in sorted(self.scan(window), key=lambda rows: rows.column(self.version)[0].as_py()):
+            rows = batch.sort_by(self.version)
             copy.append(rows, rows.column(self.key).to_pylist() if self.key else ())
         copy.flushed = min(self.flushed, len(copy))
         copy.filed = self.filed

@@ -228,3 +228,14 @@ def test_real_rates_are_those_of_the_server():
 
 def test_a_rate_given_by_its_flag_wins():
     assert parse("--queries-per-second", "7").queries_per_second == 7
+
+
+def test_a_server_is_a_choice_of_habits_that_other_flags_change():
+    assert parse("--server", "0.8").text_cursors
+    assert not parse("--server", "0.8", "--no-text-cursors").text_cursors
+    assert parse("--server", "0.4.3").scan_window == Options().scan_window
+
+
+def test_a_server_that_is_not_known_is_refused_with_those_that_are():
+    with pytest.raises(SandboxError, match=r"invalid choice: '0\.9'.*0\.8"):
+        start(server="0.9")

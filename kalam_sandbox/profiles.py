@@ -1,0 +1,23 @@
+"""What later versions of KalamDB do otherwise than 0.4.3: settings by version, each with those of the versions before.
+
+None of these servers was at hand. What each habit rests on, source or documentation, is told in docs/sandbox.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_V0_5: dict[str, object] = {
+    "any_cursors": True,
+}
+_V0_7 = _V0_5 | {
+    "log_versions": True,
+    "seek_by_literals_only": True,
+    "any_cursors": False,
+    "text_cursors": True,
+    "version_domains": True,
+}
+_V0_8 = _V0_7 | {}
+
+#: Settings by the version of KalamDB that they make; those of 0.4.3 are the defaults of `Options`.
+PROFILES: Mapping[str, Mapping[str, object]] = {"0.4.3": {}, "0.5": _V0_5, "0.7": _V0_7, "0.8": _V0_8}

@@ -12,8 +12,9 @@ from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.listing import Listed, listed_table
 from kalam_notebook.reading.reader import Reader
-from kalam_notebook.reading.window import WindowCheck, newer_seq
+from kalam_notebook.reading.window import WindowCheck, newer_version
 from kalam_notebook.results.results import QueryResult
+from kalam_notebook.wire.row_version import SEQ
 
 if TYPE_CHECKING:
     from kalam_notebook.wire.types import Column
@@ -88,7 +89,7 @@ class ClientSource:
 
     def newer_seq(self, table: str, seq: int) -> int | None:
         """A version of a table that is newer than one, also if no scan would reach it; None when there is none."""
-        return newer_seq(self._endpoint, table, seq)
+        return newer_version(self._endpoint, table, SEQ, seq)
 
     def read_result(self, sql: str) -> ResultReading:
         """The result of any query, exact."""

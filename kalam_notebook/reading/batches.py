@@ -1,7 +1,7 @@
 """A table of any size in batches, each row once, in the memory of one batch and of all keys.
 
 First the keys are read in pages: they tell the newest version of each row at one moment. Then the rows are read window
-by window of ``_seq``, and what is not that newest version is left out. Rows that were replaced meanwhile are found at
+by window of versions, and what is not that newest version is left out. Rows that were replaced meanwhile are found at
 the end, in their newer version. Rows come in the order in which they were last written.
 """
 
@@ -17,7 +17,6 @@ from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.pager import Pager, PagerPlan, rows_statement
 from kalam_notebook.reading.trust import is_too_much
 from kalam_notebook.wire.answered import table_of
-from kalam_notebook.wire.seq import OVERLAP
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +35,7 @@ class BatchPager:
     Attributes:
         plan: What is read.
         batch_rows: Rows of a batch, at most.
-        upto: The ``_seq`` at whose moment rows are told; known when the first batch comes.
+        upto: The version at whose moment rows are told; known when the first batch comes.
     """
 
     plan: PagerPlan
@@ -46,6 +45,11 @@ class BatchPager:
     _seqs: np.ndarray | None = None  # The newest of each key, ascending; aligned with the keys.
     _given: np.ndarray | None = None  # Which rows have been given away.
     _ends: list[int] = field(default_factory=list)  # So far one scan reaches, from the end before.
+
+    @property
+    def reach(self) -> str:
+        """In words at whose version's moment rows are told."""
+        return f"{self.plan.version.name} up to {self.upto}"
 
     def run(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
         """Read everything that is there at the beginning.
@@ -99,7 +103,7 @@ class BatchPager:
 
         assert self._seqs is not None
         assert self._given is not None
-        window = f"_seq > {self._seqs[first] - 1} AND _seq <= {self._seqs[last - 1]}"
+        window = self.plan.version.behind(self._seqs[first] - 1, self._seqs[last - 1])
         types = [*self.plan.fields.types, self.plan.key_type, pa.int64()]
         try:
             (lists,) = endpoint.execute_lists(rows_statement(self.plan, window), self.plan.params, [types])
@@ -134,7 +138,7 @@ class BatchPager:
 
         if self._keys is None or self._given is None or self._given.all():
             return
-        pager = Pager(self.plan, after=max(0, self.upto - OVERLAP))
+        pager = Pager(self.plan, after=max(0, self.upto - self.plan.version.overlap))
         pager.run(endpoint)
         pager.compact()
         if not pager.rows:

@@ -19,6 +19,7 @@ from kalam_notebook.sql.shape import Shape
 from kalam_notebook.sql.statement import quote_name, quote_text
 from kalam_notebook.sql.tables import named_columns
 from kalam_notebook.wire.answered import one_number
+from kalam_notebook.wire.row_version import row_version_of
 from kalam_notebook.wire.types import Column, arrow_type
 
 if TYPE_CHECKING:
@@ -111,9 +112,11 @@ def _damaged_embedding(endpoint: Endpoint, table: str, columns: Sequence[Column]
         count = one_number(endpoint.execute_row(f"SELECT count(*) AS n FROM {table} WHERE {name} IS NULL"))
         return _unchecked_text(column.name, table) if count else None
     key, kind = quote_name(keys[0].name), arrow_type(keys[0])
+    version = row_version_of(columns)
+    order = f"ORDER BY {version.name} " if version else ""
     ((found,),) = endpoint.execute_lists(
         f"SELECT array_agg({exact_text('k', kind)}) AS k FROM "
-        f"(SELECT {key} AS k FROM {table} WHERE {name} IS NULL ORDER BY _seq LIMIT {_LOOK_UPS + 1}) AS q",
+        f"(SELECT {key} AS k FROM {table} WHERE {name} IS NULL {order}LIMIT {_LOOK_UPS + 1}) AS q",
         (),
         [[kind]],
     )

@@ -19,6 +19,7 @@ from kalam_notebook.sql.sorts import NO_LIMIT
 from kalam_notebook.sql.tables import is_one_scan
 from kalam_notebook.wire.answered import number_in, table_of
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
+from kalam_notebook.wire.row_version import RowVersion
 from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class ExactReader:
         self,
         endpoint: Endpoint,
         clauses: Clauses,
+        version: RowVersion,
         types: Sequence[str],
         params: Sequence[Any],
         columns: Sequence[Column],
@@ -146,13 +148,14 @@ class ExactReader:
 
         Args:
             endpoint: Runs the SQL.
-            clauses: The query, whose condition does not name ``_seq`` or ``_deleted``.
+            clauses: The query, whose condition names neither the version nor ``_deleted``.
+            version: The row version of its table.
             types: The Arrow types of the output.
             params: JSON values for ``$1 …``.
             columns: Its columns as announced, with different names.
 
         Returns:
-            The rows in no order, and the newest ``_seq``, tombstones included; 0 for an empty table.
+            The rows in no order, and the newest version, tombstones included; 0 for an empty table.
 
         Raises:
             ServerError: The server refuses, for example for its memory limit.
@@ -166,7 +169,7 @@ class ExactReader:
             for n, t in zip(names, true, strict=True)
         )
         inner = (
-            f"SELECT {clauses.columns}\n, _seq AS kalam_seq, {is_found(clauses.where)} AS kalam_found "
+            f"SELECT {clauses.columns}\n, {version.name} AS kalam_seq, {is_found(clauses.where)} AS kalam_found "
             f"FROM {clauses.table} WHERE {EVERY_VERSION}"
         )
         # Without row numbers, which only a sort would need: they cost the server a quarter of the scan.

@@ -24,7 +24,7 @@ from kalam_notebook.reading.trust import is_exhausted
 from kalam_notebook.sql.shape import Shape, shape_of
 from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tables import SYSTEM_NAMESPACES, table_names
-from kalam_notebook.wire.seq import OVERLAP
+from kalam_notebook.wire.row_version import OVERLAP_MS, row_version_of
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ class _Copy:
     @property
     def note(self) -> str:
         """In words what was read."""
-        text = f"up to _seq {self.pager.after}"
+        text = self.pager.reach
+        if not self.pager.plan.in_transaction:
+            text += " (a moment after the other tables: the server reads it outside of transactions only)"
         if self.returned:
             text += f", without {self.returned} deleted rows that the server has brought back at a flush"
         return text
@@ -87,7 +89,7 @@ class LocalEngine:
             user: As whom the endpoint runs it, where that is not the client's own user.
 
         Returns:
-            The rows, the tables that were read with their columns, and in words up to which ``_seq``.
+            The rows, the tables that were read with their columns, and in words up to which version.
 
         Raises:
             MissingDependencyError: The package `datafusion` is not installed.
@@ -127,7 +129,7 @@ class LocalEngine:
         """A copy of a table as it was a moment ago."""
         copy = self._copies.get((user, name))
         columns = endpoint.execute(f"SELECT * FROM {name} LIMIT 0").columns()
-        if not {column.name for column in columns} >= {"_seq", "_deleted"}:
+        if row_version_of(columns) is None:
             raise ResultError(
                 f"{name} is a view, and engine='local' copies tables by their row versions, which a view lacks. "
                 "Write the SELECT of the view in its place, or ask the server: engine='server'."
@@ -136,7 +138,7 @@ class LocalEngine:
             shape = shape_of(f"SELECT * FROM {name}")
             assert shape is not None
             copy = self._copies[user, name] = _Copy(columns, Pager(plan_pager(endpoint, shape, columns, ())))
-        copy.pager.after = max(0, copy.pager.after - OVERLAP)
+        copy.pager.after = max(0, copy.pager.after - copy.pager.plan.version.overlap)
         copy.pager.run(endpoint)
         return copy
 
@@ -168,15 +170,15 @@ def _bring_to_one_state(endpoint: Endpoint, copies: Sequence[_Copy]) -> None:
 
 def _read_on(endpoint: Endpoint, copies: Sequence[_Copy]) -> list[int]:
     """Read what changed meanwhile, up to one moment; how many rows each table has then."""
-    overlap = OVERLAP
     pagers = [copy.pager for copy in copies]
+    overlap_ms = OVERLAP_MS if any(pager.plan.version.has_time for pager in pagers) else 0
     while True:
         try:
-            counts = read_at_one_state(endpoint, pagers, overlap)
+            counts = read_at_one_state(endpoint, pagers, overlap_ms)
         except ServerError as exc:
-            if not is_exhausted(exc) or not overlap:
+            if not is_exhausted(exc) or not overlap_ms:
                 raise
-            overlap //= 2  # So much was written in these seconds that the server's query memory does not hold it.
+            overlap_ms //= 2  # So much was written in these seconds that the server's query memory does not hold it.
             continue
         if counts is not None:
             return counts

@@ -1,12 +1,12 @@
-"""Reading a table by ``_seq``, right where the server's own scan is not (truth R3).
+"""Reading a table by row version, right where the server's own scan is not (truth R3).
 
-A scan that begins at ``_seq > w`` moves the window, so a table is read in pages of row versions, oldest first. Each
+A scan that begins behind a version moves the window, so a table is read in pages of row versions, oldest first. Each
 page brings rows that match, keys with their newest version, and tombstones; the newest version of a key wins, so pages
 may overlap and rows may change meanwhile.
 
-The pager ends when a page is empty, or when a page that is not full reaches beyond the moment at which the pager began:
-a scan goes through all versions up to the last one that it finds, so everything written before has been seen. Writers
-that go on cannot keep it from ending, and the result is that of the last ``_seq`` read.
+The pager ends when a page is empty, or when a page that is not full reaches beyond a version that nothing had reached
+since the pager began: a scan goes through all versions up to the last one that it finds, so everything written before
+has been seen. Writers that go on cannot keep it from ending, and the result is that of the last version read.
 """
 
 from __future__ import annotations
@@ -15,25 +15,39 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.errors import ProtocolError, ServerError
+from kalam_notebook.errors import ProtocolError, ResultError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text
 from kalam_notebook.reading.listing import listed_table
 from kalam_notebook.reading.trust import is_too_much
+from kalam_notebook.reading.window import newer_version
 from kalam_notebook.sql.shape import Clauses, Shape
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.answered import number_in, one_number, table_of, whole_number
-from kalam_notebook.wire.seq import seq_at
+from kalam_notebook.wire.row_version import COMMIT, GREATEST_VERSION, ROW_ID, WRITTEN_AT, RowVersion, row_version_of
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PAGE_ROWS", "Pager", "PagerPlan", "plan_pager", "read_at_one_state", "rows_statement"]
+__all__ = [
+    "PAGE_ROWS",
+    "Pager",
+    "PagerPlan",
+    "UnpageableError",
+    "in_transaction",
+    "plan_pager",
+    "read_at_one_state",
+    "rows_statement",
+]
 
 #: Row versions of one page. Where the server's query memory does not suffice, an upper bound makes it smaller.
 PAGE_ROWS = 50_000
+
+
+class UnpageableError(ResultError):
+    """Versions of a row cannot be told from those of another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +57,20 @@ class PagerPlan:
     Attributes:
         clauses: The query: columns, table, condition.
         fields: The output, under its true types.
-        key: The table's key column, or ``_seq`` where the key is not unique (STREAM).
+        version: The table's row version.
+        key: The column that tells rows apart as it stands in SQL; the version where the key is not unique (STREAM).
         key_type: Arrow type of the key.
         params: JSON values for ``$1 …`` of the condition.
+        in_transaction: Whether the server reads the table in transactions.
     """
 
     clauses: Clauses
     fields: pa.Schema
+    version: RowVersion
     key: str
     key_type: pa.DataType
     params: Sequence[Any] = ()
+    in_transaction: bool = True
 
 
 @dataclass(slots=True)
@@ -64,8 +82,8 @@ class Pager:
         after: Versions up to here have been read.
         page_rows: Row versions of a page, at most.
         enough: Matching rows after which only keys are read on; None to read all rows.
-        rows: Pages of rows: the output's columns, then the key and ``_seq``.
-        keys: Pages of keys and ``_seq`` of every version met, tombstones included.
+        rows: Pages of rows: the output's columns, then the key and the version.
+        keys: Pages of the keys of every version met and the version, tombstones included.
     """
 
     plan: PagerPlan
@@ -75,8 +93,14 @@ class Pager:
     rows: list[pa.Table] = field(default_factory=list)
     keys: list[pa.Table] = field(default_factory=list)
     _reads_rows: bool = True
-    _span: int | None = None  # Width of a page in ``_seq``; None reads without an upper bound.
-    _last: int = 0  # Greater than every ``_seq`` when the width was set.
+    _span: int | None = None  # Width of a page in versions; None reads without an upper bound.
+    _last: int = 0  # Greater than every version when the width was set.
+    _end: int | None = None  # A version that none had reached since the pager began.
+
+    @property
+    def reach(self) -> str:
+        """In words up to which version was read."""
+        return f"{self.plan.version.name} up to {self.after}"
 
     @property
     def has_all_rows(self) -> bool:
@@ -94,8 +118,8 @@ class Pager:
             ServerError: The server refuses.
         """
         self._reads_rows = self.enough is None or self.enough > 0
-        begin = _next_seq(endpoint)
-        while self._page(endpoint, begin):
+        self._end = self._now(endpoint)
+        while self._page(endpoint):
             self._stop_reading_rows()
             if on_page is not None:
                 on_page(self)
@@ -140,20 +164,24 @@ class Pager:
         self.compact()
         self._reads_rows = self.rows[0].num_rows < self.enough
 
-    def _page(self, endpoint: Endpoint, begin: int) -> bool:
+    def _page(self, endpoint: Endpoint) -> bool:
         """Read one page; whether more may follow."""
         lists, upper = self._ask(endpoint)
         reached, is_full = self.take(lists)
         if not reached:
             self.after = upper or self.after
         # Behind an upper bound may lie the newer version of a key that this page leaves out.
-        return upper is not None or (bool(reached) and (is_full or reached < begin))
+        if upper is not None or not reached or is_full:
+            return upper is not None or bool(reached)
+        if self._end is None:
+            self._end = _end_behind(endpoint, self.plan, reached)
+        return reached < self._end
 
     def take(self, lists: Sequence[Sequence[pa.Array | None]]) -> tuple[int, bool]:
         """Keep a page: its rows, keys and tombstones.
 
         Returns:
-            The greatest ``_seq`` in it, 0 when it is empty; and whether it is full, so that more may follow.
+            The greatest version in it, 0 when it is empty; and whether it is full, so that more may follow.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -171,7 +199,7 @@ class Pager:
             page = _versions(table_of(rows, pa.schema(fields)))
             self.rows.append(page)
             found.append(page.select(["key", "seq"]))
-            if self.plan.params:
+            if self.plan.params or not self.plan.in_transaction:
                 self.keys.append(found[-1])  # They may be newer than the keys, which were asked before.
         # A full page ends before the window does; what lies between comes with the next one.
         full = [int(pc.max(page.column("seq")).as_py()) for page in found if page.num_rows >= self.page_rows]
@@ -196,35 +224,44 @@ class Pager:
     def _shrink(self, endpoint: Endpoint) -> None:
         """Halve the width of a page (truth R3); the first time it is that of everything left."""
         if self._span is None:
-            first = f"SELECT min(_seq) AS s FROM {self.plan.clauses.table} WHERE _seq > {self.after}"
+            version = self.plan.version
+            first = f"SELECT min({version.name}) AS s FROM {self.plan.clauses.table} WHERE {version.behind(self.after)}"
             answer = endpoint.execute(f"{first}; {first} AND _deleted = true")
             seqs = [whole_number(seq) for index in (0, 1) for seq in answer.column(index) if seq is not None]
             self.after = max(self.after, min(seqs, default=self.after + 1) - 1)
-            self._last = _next_seq(endpoint)
+            self._last = self._now(endpoint) or _end_behind(endpoint, self.plan, self.after) + 1
             self._span = self._last - self.after
         self._span = max(1, self._span // 2)
 
     def _ask_once(self, endpoint: Endpoint, upper: int | None) -> list[list[pa.Array | None]]:
-        """At one point in time where the query has no parameters."""
+        """At one point in time where the query has no parameters, and the server reads the table in transactions."""
         window = self._window(upper)
         rows_types, pair, _ = self.types()
         rows, *keys = self._statements(window)
-        if not self._reads_rows or self.plan.params:
-            # A batch takes no parameters. The keys come first: what is written between them and the rows is newer than
-            # the page, so that the next one finds it again.
-            found = endpoint.execute_lists(";\n".join(["BEGIN", *keys, "COMMIT"]), (), [pair, pair])
-            if not self._reads_rows:
-                return [[None] * len(rows_types), *found]
-            return [*endpoint.execute_lists(rows, self.plan.params, [rows_types]), *found]
-        sql = ";\n".join(["BEGIN", rows, *keys, "COMMIT"])
-        return endpoint.execute_lists(sql, (), self.types())
+        if self._reads_rows and not self.plan.params and self.plan.in_transaction:
+            return endpoint.execute_lists(in_transaction([rows, *keys]), (), self.types())
+        # A batch takes no parameters. The keys come first: what is written between them and the rows is newer than the
+        # page, so that the next one finds it again.
+        asked = in_transaction(keys) if self.plan.in_transaction else ";\n".join(keys)
+        found = endpoint.execute_lists(asked, (), [pair, pair])
+        if not self._reads_rows:
+            return [[None] * len(rows_types), *found]
+        return [*endpoint.execute_lists(rows, self.plan.params, [rows_types]), *found]
 
-    def _window(self, upper: int | None = None, *, overlap: int = 0) -> str:
-        return f"_seq > {max(0, self.after - overlap)}" + ("" if upper is None else f" AND _seq <= {upper}")
+    def _now(self, endpoint: Endpoint) -> int | None:
+        """A version beyond all that have been given so far, by the server's own clock; None where they hold no time."""
+        if not self.plan.version.has_time:
+            return None
+        clock = "arrow_cast(arrow_cast(now(), 'Timestamp(Millisecond, None)'), 'Int64')"
+        return self.plan.version.at((one_number(endpoint.execute_row(f"SELECT {clock} AS ms")) or 0) + 1)
 
-    def page_statements(self, overlap: int) -> list[str]:
+    def _window(self, upper: int | None = None, *, overlap_ms: int = 0) -> str:
+        version = self.plan.version
+        return version.behind(max(0, self.after - version.span(overlap_ms)), upper)
+
+    def page_statements(self, overlap_ms: int) -> list[str]:
         """The statements of one page without parameters: rows, keys, tombstones, from before where the pager is."""
-        return self._statements(self._window(overlap=overlap))
+        return self._statements(self._window(overlap_ms=overlap_ms))
 
     def types(self) -> list[list[pa.DataType]]:
         """The types of what the statements of a page list."""
@@ -241,8 +278,8 @@ class Pager:
         plan = self.plan
         pair = f"array_agg({exact_text('k', plan.key_type)}) AS k, array_agg(s) AS s"
         keys = (
-            f"SELECT {pair} FROM (SELECT {plan.key} AS kalam_key, _seq AS kalam_seq FROM {plan.clauses.table} "
-            f"WHERE {window}"
+            f"SELECT {pair} FROM (SELECT {plan.key} AS kalam_key, {plan.version.name} AS kalam_seq "
+            f"FROM {plan.clauses.table} WHERE {window}"
         )
         page = f"ORDER BY kalam_seq LIMIT {self.page_rows}) AS q(k, s)"
         return [f"{keys} {page}", f"{keys} AND _deleted = true {page}"]
@@ -259,13 +296,15 @@ def _versions(page: pa.Table) -> pa.Table:
     return page
 
 
-def read_at_one_state(endpoint: Endpoint, pagers: Sequence[Pager], overlap: int) -> list[int] | None:
+def read_at_one_state(endpoint: Endpoint, pagers: Sequence[Pager], overlap_ms: int) -> list[int] | None:
     """Read what changed in several tables since they were read, up to one moment, in one transaction (truth R10).
+
+    What the server does not read in transactions is of a moment later.
 
     Args:
         endpoint: Runs the SQL.
         pagers: Pages of whole tables, without parameters, that have come to their end.
-        overlap: How far before their end to begin: writers commit out of order.
+        overlap_ms: How far before their end to begin where versions hold a time: writers commit out of order.
 
     Returns:
         How many rows each table has at that moment; None when more changed than one page holds.
@@ -275,27 +314,37 @@ def read_at_one_state(endpoint: Endpoint, pagers: Sequence[Pager], overlap: int)
     """
     import pyarrow as pa
 
-    statements, types = [], []
-    for pager in pagers:
-        statements += pager.page_statements(overlap)
+    together: list[str] = []
+    apart: list[str] = []
+    types = []
+    ordered = sorted(pagers, key=lambda pager: not pager.plan.in_transaction)
+    for pager in ordered:
+        statements = together if pager.plan.in_transaction else apart
+        statements += pager.page_statements(overlap_ms)
         statements.append(f"SELECT array_agg(n) AS n FROM (SELECT count(*) AS n FROM {pager.plan.clauses.table}) AS c")
         types += [*pager.types(), [pa.int64()]]
-    answers = iter(endpoint.execute_lists(";\n".join(["BEGIN", *statements, "COMMIT"]), (), types))
-    counts, is_whole = [], True
-    for pager in pagers:
+    begun = [in_transaction(together)] if together else []
+    answers = iter(endpoint.execute_lists(";\n".join([*begun, *apart]), (), types))
+    counts, is_whole = {}, True
+    for pager in ordered:
         _, is_full = pager.take([next(answers) for _ in range(3)])
         is_whole = is_whole and not is_full
         (counted,) = next(answers)
-        counts.append(number_in(counted))
-    return counts if is_whole else None
+        counts[id(pager)] = number_in(counted)
+    return [counts[id(pager)] for pager in pagers] if is_whole else None
+
+
+def in_transaction(statements: Sequence[str]) -> str:
+    """Statements that are to see one state (truth R10)."""
+    return ";\n".join(["BEGIN", *statements, "COMMIT"])
 
 
 def rows_statement(plan: PagerPlan, window: str, page: str = "") -> str:
-    """The statement that reads the rows of a window: lists of the output's columns, of the keys and of ``_seq``.
+    """The statement that reads the rows of a window: lists of the output's columns, of the keys and of the versions.
 
     Args:
         plan: What is read.
-        window: Condition on ``_seq``.
+        window: Condition on the version.
         page: Order and limit.
     """
     names = [f"c{index}" for index in range(len(plan.fields))]
@@ -304,7 +353,10 @@ def rows_statement(plan: PagerPlan, window: str, page: str = "") -> str:
     clauses = plan.clauses
     where = f"{window} AND (\n{clauses.where}\n)" if clauses.where else window
     # A comment may end the columns as they were written.
-    inner = f"SELECT {clauses.columns}\n, {plan.key} AS kalam_key, _seq AS kalam_seq FROM {clauses.table} WHERE {where}"
+    inner = (
+        f"SELECT {clauses.columns}\n, {plan.key} AS kalam_key, {plan.version.name} AS kalam_seq "
+        f"FROM {clauses.table} WHERE {where}"
+    )
     return (
         f"SELECT {', '.join([*lists, pair])} FROM (SELECT * FROM ({inner}) AS p {page}) "
         f"AS q({', '.join([*names, 'k', 's'])})"
@@ -319,23 +371,69 @@ def plan_pager(endpoint: Endpoint, shape: Shape, columns: Sequence[Column], para
         shape: A shape with ``clauses``.
         columns: The output's columns, plain columns of the table.
         params: JSON values for ``$1 …``.
+
+    Raises:
+        UnpageableError: The table has no key.
     """
     assert shape.clauses is not None
-    announced = endpoint.execute(f"SELECT * FROM {shape.clauses.table} LIMIT 0").columns()
-    keys = [column for column in announced if column.is_primary_key]
-    # Every other table has a key, and its rows have tombstones; a STREAM table has neither, its deleted rows just go.
-    listed = listed_table(endpoint, shape.clauses.table)
-    is_stream = listed is not None and listed.kind == "stream"
-    if len(keys) != 1 or is_stream:
-        keys = [column for column in announced if column.name == "_seq"]
-    if not keys:
-        raise ProtocolError(f"{shape.clauses.table} has no _seq, by which its versions are read.")
-    key = keys[0]
-    return PagerPlan(shape.clauses, arrow_schema(tuple(columns)), quote_name(key.name), arrow_type(key), params)
+    table = shape.clauses.table
+    announced = endpoint.execute(f"SELECT * FROM {table} LIMIT 0").columns()
+    if (version := row_version_of(announced)) is None:
+        raise ProtocolError(f"{table} has no row versions, by which it is read.")
+    key = _key_of(endpoint, table, announced, version)
+    # A server whose STREAM rows tell their time beside the version refuses them in transactions.
+    is_refused = any(column.name == WRITTEN_AT for column in announced)
+    return PagerPlan(
+        shape.clauses,
+        arrow_schema(tuple(columns)),
+        version,
+        quote_name(key.name),
+        arrow_type(key),
+        params,
+        in_transaction=not is_refused,
+    )
 
 
-def _next_seq(endpoint: Endpoint) -> int:
-    """A ``_seq`` beyond all that have been given so far, by the server's own clock."""
-    clock = "arrow_cast(arrow_cast(now(), 'Timestamp(Millisecond, None)'), 'Int64')"
-    now_ms = one_number(endpoint.execute_row(f"SELECT {clock} AS ms"))
-    return seq_at((now_ms or 0) + 1)
+def _key_of(endpoint: Endpoint, table: str, columns: Sequence[Column], version: RowVersion) -> Column:
+    """The column that tells the rows of a table apart through their versions."""
+    named = {column.name: column for column in columns}
+    keys = [column for column in columns if column.is_primary_key]
+    # A STREAM table has no tombstones, its deleted rows just go; its key is optional, and not unique.
+    if WRITTEN_AT in named or (version.has_time and len(keys) != 1):
+        return named[version.name]
+    listed = listed_table(endpoint, table) if version.has_time else None
+    if listed is not None and listed.kind == "stream":
+        return named[version.name]
+    if len(keys) == 1:
+        return keys[0]
+    try:
+        (hidden,) = endpoint.execute(f"SELECT {ROW_ID} FROM {table} LIMIT 0").columns()
+    except ServerError as exc:
+        raise UnpageableError(
+            f"{table} has no primary key, and the server does not name its rows otherwise ({exc.message}), so it can "
+            "only be read in one piece."
+        ) from exc
+    return hidden
+
+
+def _end_behind(endpoint: Endpoint, plan: PagerPlan, reached: int) -> int:
+    """A version that none of the table has reached, and not far behind the last one: found by numbers alone.
+
+    To ask for what is newer costs a scan of it, so there are few questions, and none when nothing is newer.
+    """
+
+    def is_reached(number: int) -> bool:
+        return newer_version(endpoint, plan.clauses.table, plan.version, number) is not None
+
+    low = high = reached
+    step = COMMIT
+    while is_reached(high):
+        low, high = high, min(high + step, GREATEST_VERSION - 1)
+        step *= 16
+    # Nearer: writers who go on have to pass it.
+    for _ in range(6):
+        middle = (low + high) // 2
+        if high - low <= COMMIT:
+            break
+        low, high = (middle, high) if is_reached(middle) else (low, middle)
+    return high

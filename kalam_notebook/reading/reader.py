@@ -17,6 +17,7 @@ from kalam_notebook.reading.damage import damaged_cells, damaged_columns
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint, WatchableEndpoint
 from kalam_notebook.reading.exact import ExactReader
 from kalam_notebook.reading.local import LocalEngine
+from kalam_notebook.reading.pager import UnpageableError
 from kalam_notebook.reading.run import Found, Run
 from kalam_notebook.reading.server_limits import LimitsProbe, ServerLimits
 from kalam_notebook.reading.shown import in_microseconds
@@ -32,6 +33,7 @@ from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.sql.tables import bound_table, scanned_tables
 from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.arrow_names import column_of_arrow
+from kalam_notebook.wire.row_version import row_version_of
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -167,7 +169,7 @@ class Reader:
         if damage is not None:
             return Completeness(False, f"not certain: {damage}", run.requests, "pages", damage)
         reason = "the result is read in batches"
-        text = f"complete (read in pages by _seq up to {pager.upto}: {reason})"
+        text = f"complete (read in pages by {pager.reach}: {reason})"
         return Completeness(True, text, run.requests, "pages", reason)
 
     def read_locally(
@@ -268,7 +270,7 @@ class Reader:
                 scan = self._window.prove(run.endpoint, table, newest, columns, writes, user)
                 if scan.is_beyond:
                     return replace(run.pages(shape, found.columns), reason=_unread(table))
-        except ServerError:
+        except (ServerError, UnpageableError):
             return None  # The plain statement tells why.
         return found
 
@@ -318,7 +320,10 @@ class Reader:
             if scan.is_beyond and found.method != "pages":
                 if shape.clauses is None:
                     return _not_certain(run, shape.text, found, _beyond(table))
-                found = replace(run.pages(shape, found.columns), reason=_unread(table))
+                try:
+                    found = replace(run.pages(shape, found.columns), reason=_unread(table))
+                except UnpageableError as exc:
+                    return _not_certain(run, shape.text, found, f"{_unread(table)}, and {exc}")
         damage = damaged_columns(run.endpoint, shape, columns, found.table)
         if damage is not None:
             return _not_certain(run, shape.text, found, damage)
@@ -346,7 +351,7 @@ def _may_be_cut(shape: Shape, limit: int | None) -> bool:
 
 def _told(found: Found) -> str:
     if found.method == "pages":
-        return f"complete (read in pages by _seq up to {found.upto}: {found.reason})"
+        return f"complete (read in pages by {found.upto}: {found.reason})"
     return "complete" if found.reason is None else f"complete (read again exactly: {found.reason})"
 
 
@@ -355,9 +360,9 @@ def _is_look_up(run: Run, shape: Shape, table: str) -> bool:
     if shape.clauses is None or not shape.clauses.looks_up:
         return False
     announced = run.columns_of(table)
-    names = {column.name for column in announced}  # A view has no versions, and its columns may be computed.
     keys = [column.name for column in announced if column.is_primary_key]
-    return "_seq" in names and keys == [shape.clauses.looks_up]
+    # A view has no versions, and its columns may be computed.
+    return row_version_of(announced) is not None and keys == [shape.clauses.looks_up]
 
 
 def _unread(table: str) -> str:

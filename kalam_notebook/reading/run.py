@@ -21,6 +21,7 @@ from kalam_notebook.sql.shape import Shape, rename_duplicates, shape_of
 from kalam_notebook.sql.stars import expand_stars, star_sources
 from kalam_notebook.sql.tables import is_one_scan, reads_system_tables, scanned_tables
 from kalam_notebook.wire.arrow_names import column_of
+from kalam_notebook.wire.row_version import row_version_of
 from kalam_notebook.wire.types import Column, unknown_types
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Found:
         method: How they were read.
         reason: Why the plain answer was not trusted; None when it was.
         failure: Why it could not be read again, though it should have been.
-        upto: The ``_seq`` up to which a pager has read.
+        upto: The version up to which a pager has read, by name.
     """
 
     columns: tuple[Column, ...]
@@ -51,7 +52,7 @@ class Found:
     method: Method = "plain"
     reason: str | None = None
     failure: str | None = None
-    upto: int = 0
+    upto: str = ""
 
 
 class Run:
@@ -207,15 +208,16 @@ class Run:
             The rows; None where they have to be read otherwise: columns with equal names, a view, too large an answer.
         """
         assert shape.clauses is not None
-        names = {column.name for column in source}
-        if not {"_seq", "_deleted"} <= names:
+        if (version := row_version_of(source)) is None:
             return None
         columns = tuple(source) if shape.clauses.columns == "*" else self.announced(shape)
         if not columns or len({column.name for column in columns}) < len(columns):
             return None
         try:
             types = self._exact.true_types(self.endpoint, shape, self.params, columns)
-            table, newest = self._exact.read_versions(self.endpoint, shape.clauses, types, self.params, columns)
+            table, newest = self._exact.read_versions(
+                self.endpoint, shape.clauses, version, types, self.params, columns
+            )
         except (ServerError, ProtocolError, NoAnswerError) as exc:
             if _may_pass(exc):
                 raise
@@ -234,7 +236,7 @@ class Run:
         return f"the server cuts results at {cap} rows" if rows >= cap else None
 
     def pages(self, shape: Shape, columns: Sequence[Column]) -> Found:
-        """All rows of a plain query over one table, in pages of ``_seq``."""
+        """All rows of a plain query over one table, in pages of row versions."""
         pager = Pager(self.pager_plan(shape, columns), enough=self.limit)
         pager.run(self.endpoint, on_page=self._told)
         table = pager.result()
@@ -243,8 +245,8 @@ class Run:
             pager = Pager(pager.plan)
             pager.run(self.endpoint, on_page=self._told)
             table = pager.result()
-        # A pager goes by _seq where keys repeat (STREAM).
-        return Found(tuple(columns), sort_by_key(table, columns), method="pages", upto=pager.after)
+        # A pager goes by version where keys repeat (STREAM).
+        return Found(tuple(columns), sort_by_key(table, columns), method="pages", upto=pager.reach)
 
     def pager_plan(self, shape: Shape, columns: Sequence[Column]) -> PagerPlan:
         """Plan a pager, also where columns of the output have equal names."""

@@ -10,17 +10,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kalam_notebook.errors import ServerError
+from kalam_notebook.errors import ResultError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.wire.answered import whole_number
+from kalam_notebook.wire.row_version import GREATEST_VERSION, RowVersion, row_version_of
 from kalam_notebook.wire.types import Column
 
-__all__ = ["EVERY_VERSION", "LAST_SEQ", "Scan", "WindowCheck", "newer_seq"]
+__all__ = ["EVERY_VERSION", "LAST_SEQ", "Scan", "WindowCheck", "newer_version"]
 
 #: A condition that all rows fulfil. Any that names ``_deleted`` has the server read deleted rows as well, in one scan.
 EVERY_VERSION = "_deleted >= false"
 
-LAST_SEQ = 2**63 - 1
+LAST_SEQ = GREATEST_VERSION
 
 #: How long a table that was within the window is taken to be so, in seconds (server-truths.md#policy).
 TRUSTED_S = 60.0
@@ -32,12 +33,14 @@ class Scan:
 
     Attributes:
         is_beyond: Whether scans of it are cut.
-        newest: The newest ``_seq`` that a scan sees, tombstones included; 0 for an empty table.
+        newest: The newest version that a scan sees, tombstones included; 0 for an empty table.
+        version: Its row version.
         columns: Its columns.
     """
 
     is_beyond: bool
     newest: int
+    version: RowVersion
     columns: tuple[Column, ...]
 
 
@@ -53,7 +56,7 @@ class WindowCheck:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._within: dict[tuple[str | None, str], tuple[float, Scan]] = {}
-        self._proved: dict[tuple[str | None, str], int] = {}  # The newest version of a table that was within.
+        self._proved: dict[tuple[str | None, str, RowVersion], int] = {}  # The newest of a table that was within.
         self._writes = 0
 
     def forget(self) -> None:
@@ -80,7 +83,7 @@ class WindowCheck:
         """As ``scan``; None when it cannot be told (a view has no versions of its own)."""
         try:
             return self.scan(endpoint, table, user)
-        except ServerError:
+        except (ServerError, ResultError):
             return None
 
     def scan(self, endpoint: Endpoint, table: str, user: str | None = None) -> Scan:
@@ -93,16 +96,18 @@ class WindowCheck:
 
         Raises:
             ServerError: The server refuses to tell.
+            ResultError: The table has no row versions.
         """
         if (known := self.trusted(table, user)) is not None:
             return known
         writes = self._writes
         columns = endpoint.execute(f"SELECT * FROM {table} LIMIT 0").columns()
-        proved = self._proved.get((user, table))
-        if proved is not None and newer_seq(endpoint, table, proved) is None:
-            found = Scan(False, proved, columns)
+        version = _version_of(table, columns)
+        proved = self._proved.get((user, table, version))
+        if proved is not None and newer_version(endpoint, table, version, proved) is None:
+            found = Scan(False, proved, version, columns)
         else:
-            found = _ask(endpoint, table, columns)
+            found = _ask(endpoint, table, version, columns)
         return self._kept(found, table, user, writes)
 
     def prove(
@@ -119,7 +124,7 @@ class WindowCheck:
         Args:
             endpoint: Runs the SQL.
             table: Qualified name, as it can stand in SQL.
-            seen: The newest ``_seq`` of that scan, tombstones included; 0 for none.
+            seen: The newest version of that scan, tombstones included; 0 for none.
             columns: The table's columns.
             writes: ``writes`` before that scan.
             user: As for ``scan``.
@@ -127,43 +132,51 @@ class WindowCheck:
         Raises:
             ServerError: The server refuses to tell.
         """
-        if newer_seq(endpoint, table, seen) is None:
-            return self._kept(Scan(False, seen, columns), table, user, writes)
-        return self._kept(_ask(endpoint, table, columns), table, user, writes)
+        version = _version_of(table, columns)
+        if newer_version(endpoint, table, version, seen) is None:
+            return self._kept(Scan(False, seen, version, columns), table, user, writes)
+        return self._kept(_ask(endpoint, table, version, columns), table, user, writes)
 
     def _kept(self, found: Scan, table: str, user: str | None, writes: int) -> Scan:
         if found.is_beyond:
-            self._proved.pop((user, table), None)
+            self._proved.pop((user, table, found.version), None)
         elif writes == self._writes:
             self._within[user, table] = (self._now(), found)
-            self._proved[user, table] = found.newest
+            self._proved[user, table, found.version] = found.newest
         return found
 
 
-def _ask(endpoint: Endpoint, table: str, columns: tuple[Column, ...]) -> Scan:
-    newest = _newest(endpoint, table)
+def _version_of(table: str, columns: tuple[Column, ...]) -> RowVersion:
+    if (version := row_version_of(columns)) is None:
+        raise ResultError(f"{table} has no row versions: it is a view, or a table of a kind that is not known.")
+    return version
+
+
+def _ask(endpoint: Endpoint, table: str, version: RowVersion, columns: tuple[Column, ...]) -> Scan:
+    newest = _newest(endpoint, table, version)
     while True:
-        if newer_seq(endpoint, table, newest) is None:
-            return Scan(False, newest, columns)
+        if newer_version(endpoint, table, version, newest) is None:
+            return Scan(False, newest, version, columns)
         # Either the window hides it, or it was written just now: then the next scan sees it.
-        again = _newest(endpoint, table)
+        again = _newest(endpoint, table, version)
         if again == newest:
-            return Scan(True, newest, columns)
+            return Scan(True, newest, version, columns)
         newest = again
 
 
-def _newest(endpoint: Endpoint, table: str) -> int:
+def _newest(endpoint: Endpoint, table: str, version: RowVersion) -> int:
     """The newest version that a scan sees, tombstones included."""
-    return _greatest(endpoint, f"SELECT max(_seq) AS s FROM {table} WHERE {EVERY_VERSION}")
+    return _greatest(endpoint, f"SELECT max({version.name}) AS s FROM {table} WHERE {EVERY_VERSION}")
 
 
-def newer_seq(endpoint: Endpoint, table: str, newest: int) -> int | None:
+def newer_version(endpoint: Endpoint, table: str, version: RowVersion, newest: int) -> int | None:
     """A version of a table that is newer than one, tombstones included; None when there is none (truth R7).
 
     Only with an upper bound does the server leave out the files that hold nothing newer.
     """
-    window = f"_seq > {newest} AND _seq <= {LAST_SEQ}"
-    return _greatest(endpoint, f"SELECT _seq AS s FROM {table} WHERE {window} AND {EVERY_VERSION} LIMIT 1") or None
+    window = version.behind(newest, GREATEST_VERSION)
+    sql = f"SELECT {version.name} AS s FROM {table} WHERE {window} AND {EVERY_VERSION} LIMIT 1"
+    return _greatest(endpoint, sql) or None
 
 
 def _greatest(endpoint: Endpoint, sql: str) -> int:

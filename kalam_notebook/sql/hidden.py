@@ -1,24 +1,31 @@
 """The hidden columns of a ``*``: which output columns of a query are shown.
 
-The server adds ``_seq`` and ``_deleted`` to every table, and ``SELECT *`` brings them; users cannot make names that
-begin with ``_`` (protocol/sql.md#hidden-columns, #reserved).
+The server adds the row version and ``_deleted`` to every table, and ``SELECT *`` brings them; users cannot make columns
+of tables that begin with ``_``, but of views (protocol/sql.md#hidden-columns, #reserved).
 Here a text is read as far as it tells whether such a column comes
 from ``*`` alone, through sub-queries and common tables, or was named somewhere. Pure; called by the reader.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from kalam_notebook.sql.shape import SET_OPERATIONS
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
+from kalam_notebook.wire.row_version import DELETED, ROW_ID, SEQ, VERSION, WRITTEN_AT
 
 __all__ = ["HIDDEN_COLUMNS", "shown_places"]
 
+#: What a ``*`` over a table brings, by the server: up to 0.7.0, and from 0.7.1 on, where STREAM tables have one more.
+_OF_TABLES = (
+    frozenset({SEQ.name, DELETED}),
+    frozenset({VERSION.name, DELETED}),
+    frozenset({VERSION.name, DELETED, WRITTEN_AT}),
+)
 #: Names of the server's own columns: of tables, and of messages made from rows (protocol/sql.md#hidden-columns).
-HIDDEN_COLUMNS = frozenset({"_seq", "_deleted", "_commit_seq"})
+HIDDEN_COLUMNS = frozenset({"_commit_seq", ROW_ID}).union(*_OF_TABLES)
 
 _QUERY = {"SELECT", "WITH", "VALUES"}
 _BEFORE_JOIN = {"INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "SEMI", "ANTI", "NATURAL"}
@@ -26,17 +33,28 @@ _AFTER_FROM = {"WHERE", "GROUP", "HAVING", "WINDOW", "QUALIFY", "ORDER", "LIMIT"
 
 
 @dataclass(frozen=True, slots=True)
-class _Hidden:
-    """An output column with the name of a hidden one, and whether nobody named it."""
+class _Named:
+    """An output column whose name begins with ``_``, and that somebody named."""
 
     name: str
-    is_of_star: bool
 
 
-#: What every table brings. Tables of the server's own bring nothing, and later servers something else.
-_OF_TABLE = (_Hidden("_seq", True), _Hidden("_deleted", True))
+@dataclass(frozen=True, slots=True)
+class _OfTable:
+    """The hidden columns that a table brings, whichever they are.
 
-_Outputs = tuple[_Hidden, ...]
+    Attributes:
+        without: Names that are left out.
+        shown: Names that somebody named.
+        is_shown: Whether all of them are shown.
+    """
+
+    without: frozenset[str] = frozenset()
+    shown: frozenset[str] = frozenset()
+    is_shown: bool = False
+
+
+_Outputs = tuple[_Named | _OfTable, ...]
 
 
 def shown_places(sql: str, names: Sequence[str]) -> list[int]:
@@ -55,13 +73,48 @@ def shown_places(sql: str, names: Sequence[str]) -> list[int]:
     outputs = Statement.of(sql).keep(_outputs_of) if found else None
     if outputs is None:
         return everything
-    gone = set()
-    if [names[place] for place in found] == [output.name for output in outputs]:
-        gone = {place for place, output in zip(found, outputs, strict=True) if output.is_of_star}
-    elif all(output.is_of_star for output in outputs) and names.count("_seq") == names.count("_deleted"):
-        # A view that has one of them without the other has named it.
-        gone = set(found)
+    gone = _matched([(place, names[place]) for place in found], outputs)
+    if gone is None:
+        # A view may bring anything, and what it brings alone it has named.
+        is_told = all(isinstance(output, _OfTable) and not output.is_shown for output in outputs)
+        gone = _groups([(place, names[place]) for place in found]) if is_told else set()
     return [place for place in everything if place not in gone]
+
+
+def _matched(found: Sequence[tuple[int, str]], outputs: _Outputs) -> set[int] | None:
+    """The places that nobody named, where the columns that were found are those of the text; None where they are not.
+
+    A table of the server's own brings nothing.
+    """
+    if not outputs:
+        return None if found else set()
+    first, rest = outputs[0], outputs[1:]
+    if isinstance(first, _Named):
+        return _matched(found[1:], rest) if found and found[0][1] == first.name else None
+    for brought in _OF_TABLES:
+        wanted = brought - first.without
+        group, others = found[: len(wanted)], found[len(wanted) :]
+        if _is_group(group, wanted) and (gone := _matched(others, rest)) is not None:
+            return gone | {place for place, name in group if not first.is_shown and name not in first.shown}
+    return None
+
+
+def _groups(found: Sequence[tuple[int, str]]) -> set[int]:
+    """The places of all columns that stand together as they do in a table."""
+    gone: set[int] = set()
+    index = 0
+    while index < len(found):
+        sizes = (len(wanted) for wanted in _OF_TABLES if _is_group(found[index : index + len(wanted)], wanted))
+        size = max(sizes, default=0)
+        gone |= {place for place, _ in found[index : index + size]}
+        index += size or 1
+    return gone
+
+
+def _is_group(found: Sequence[tuple[int, str]], wanted: frozenset[str]) -> bool:
+    """Whether these are the hidden columns of one table, side by side."""
+    is_together = not found or found[-1][0] - found[0][0] == len(found) - 1
+    return is_together and len(found) == len(wanted) and {name for _, name in found} == wanted
 
 
 def _outputs_of(statement: Statement) -> _Outputs | None:
@@ -123,7 +176,7 @@ def _select(tokens: Sequence[Token], common: Mapping[str, _Outputs]) -> _Outputs
     columns, *rest = _split(tokens[begin:], lambda index: tokens[begin + index].word == "FROM")
     source = _split(rest[0], lambda index: rest[0][index].word in _AFTER_FROM)[0] if rest else []
     sources = _sources(source, common)
-    outputs: list[_Hidden] = []
+    outputs: list[_Named | _OfTable] = []
     for item in _split(columns, lambda index: columns[index].text == ","):
         outputs += _item(item, sources)
     if is_compared or any(token.word == "NATURAL" for token in source):
@@ -138,15 +191,25 @@ def _item(item: Sequence[Token], sources: Sequence[tuple[str, _Outputs]]) -> _Ou
         # Behind an operator it is a part of an expression, whose column has no name of its own.
         is_part = len(item) > 1 and item[-2].kind is Kind.SYMBOL and item[-2].text not in {")", "]", "."}
         name = "" if is_part else item[-1].identifier
-        return (_Hidden(name, False),) if name.startswith("_") else ()
+        return (_Named(name),) if name.startswith("_") else ()
     owner = item[star - 2].identifier if star else ""
     outputs = tuple(output for name, outputs in sources if not owner or name == owner for output in outputs)
     # EXCLUDE, EXCEPT and REPLACE name columns.
     words = {token.word for token in item}
-    named = {token.identifier for token in item[star + 1 :]}
+    named = frozenset(token.identifier for token in item[star + 1 :])
     if words & {"EXCLUDE", "EXCEPT"}:
-        return tuple(output for output in outputs if output.name not in named)
-    return tuple(_Hidden(output.name, output.is_of_star and output.name not in named) for output in outputs)
+        return tuple(_without(outputs, named))
+    return tuple(
+        replace(output, shown=output.shown | named) if isinstance(output, _OfTable) else output for output in outputs
+    )
+
+
+def _without(outputs: _Outputs, names: frozenset[str]) -> Iterator[_Named | _OfTable]:
+    for output in outputs:
+        if isinstance(output, _OfTable):
+            yield replace(output, without=output.without | names)
+        elif output.name not in names:
+            yield output
 
 
 def _sources(tokens: Sequence[Token], common: Mapping[str, _Outputs]) -> list[tuple[str, _Outputs]]:
@@ -175,7 +238,7 @@ def _source(piece: Sequence[Token], common: Mapping[str, _Outputs]) -> list[tupl
         if after and after[0].text == "(":
             return [(name, ())]
         is_table = len(names) > 1 or name not in common
-        outputs = _OF_TABLE if is_table else common[name]
+        outputs = (_OfTable(),) if is_table else common[name]
     if after and after[0].word == "AS":
         del after[0]
     if after and after[0].identifier and after[0].word not in {"ON", "USING", *_BEFORE_JOIN}:
@@ -187,11 +250,11 @@ def _source(piece: Sequence[Token], common: Mapping[str, _Outputs]) -> list[tupl
 
 def _renamed(columns: Sequence[Token]) -> _Outputs:
     """The hidden names among those that are given to columns."""
-    return tuple(_Hidden(token.identifier, False) for token in columns if token.identifier.startswith("_"))
+    return tuple(_Named(token.identifier) for token in columns if token.identifier.startswith("_"))
 
 
-def _named(outputs: Sequence[_Hidden]) -> _Outputs:
-    return tuple(_Hidden(output.name, False) for output in outputs)
+def _named(outputs: Sequence[_Named | _OfTable]) -> _Outputs:
+    return tuple(replace(output, is_shown=True) if isinstance(output, _OfTable) else output for output in outputs)
 
 
 def _is_set_operation(tokens: Sequence[Token], index: int) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tokens import Kind, Token
+from kalam_notebook.wire.row_version import DELETED, VERSION_COLUMNS
 
 __all__ = [
     "SET_OPERATIONS",
@@ -55,7 +56,7 @@ class Clauses:
         table: Between FROM and WHERE: the table and perhaps an alias.
         where: Behind WHERE; empty without one.
         looks_up: The column that the condition compares with one value, if it does nothing else; else empty.
-        names_versions: Whether the condition names ``_seq`` or ``_deleted``, which decide what is scanned.
+        names_versions: Whether the condition names the row version or ``_deleted``, which decide what is scanned.
     """
 
     columns: str
@@ -209,7 +210,7 @@ def _clauses(sql: Statement, tokens: Sequence[Token], top: Sequence[Token]) -> C
         sql[source[0].start : source[-1].end],
         sql[rest[0].end : top[-1].end].strip() if rest else "",
         _looked_up(condition),
-        any(token.identifier in {"_seq", "_deleted"} for token in condition),
+        any(token.identifier in {*VERSION_COLUMNS, DELETED} for token in condition),
     )
 
 

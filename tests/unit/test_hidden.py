@@ -93,9 +93,25 @@ def test_hidden_columns_stay_where_they_are_named_or_have_a_part(sql):
         ("SELECT * REPLACE (1 AS _seq) FROM app.t", "id _seq _deleted", "id _seq"),
         # Columns that were added stand behind.
         ("SELECT * FROM app.t", "id _seq _deleted late", "id late"),
-        # A view and what later servers hide.
+        # From 0.7.1 on; a table of several brings more than another one.
+        ("SELECT * FROM app.t", "id _version _deleted", "id"),
+        ("SELECT * FROM app.s", "id _version _deleted _timestamp", "id"),
+        ("SELECT * FROM app.s", "id _timestamp _version _deleted", "id"),
+        (
+            "SELECT * FROM app.s a JOIN app.t b ON a.id = b.id",
+            "id _version _deleted _timestamp id _version _deleted",
+            "id id",
+        ),
+        ("SELECT *, n AS _timestamp FROM app.t", "id _version _deleted _timestamp", "id _timestamp"),
+        ("SELECT *, _version AS v FROM app.t", "id _version _deleted v", "id v"),
+        ("SELECT * EXCLUDE (_version) FROM app.t", "id _deleted", "id"),
+        ("SELECT _version, * FROM app.t", "_version id _version _deleted", "_version id"),
+        # A view brings what it has named.
         ("SELECT * FROM app.v", "id _seq", "id _seq"),
-        ("SELECT * FROM app.t", "id _row_id _version", "id"),
+        ("SELECT * FROM app.v", "id _version", "id _version"),
+        ("SELECT * FROM app.v", "_seq id _deleted", "_seq id _deleted"),
+        ("SELECT * FROM app.v v JOIN app.t t ON v.id = t.id", "id _version id _seq _deleted", "id _version id"),
+        ("SELECT * FROM app.v v JOIN app.t t ON v.id = t.id", "id _x _seq id _seq _deleted", "id _x _seq id"),
         ("SELECT * FROM system.tables", "table_name", "table_name"),
         ("SELECT * FROM app.t, generate_series(1, 2)", "id _seq _deleted value", "id value"),
     ],

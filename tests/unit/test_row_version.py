@@ -1,0 +1,47 @@
+"""Which column holds the row version of a table, and what its numbers tell."""
+
+import pytest
+
+from kalam_notebook.wire.row_version import COMMIT, OVERLAP_MS, SEQ, VERSION, row_version_of
+from kalam_notebook.wire.types import Column
+
+DELETED = Column("_deleted", "Boolean")
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ([Column("id", "BigInt"), Column("_seq", "BigInt"), DELETED], SEQ),
+        ([Column("id", "BigInt"), Column("_version", "BigInt"), DELETED, Column("_timestamp", "BigInt")], VERSION),
+        ([Column("id", "BigInt")], None),
+        ([Column("_seq", "BigInt")], None),
+        ([Column("_seq", "Text"), DELETED], None),
+        ([Column("_version", "BigInt"), Column("_deleted", "Text")], None),
+        ([], None),
+    ],
+)
+def test_the_columns_tell_which_it_is(columns, found):
+    assert row_version_of(columns) is found
+
+
+def test_a_snowflake_holds_its_time():
+    ms = 1_795_000_000_123
+    seq = SEQ.at(ms)
+    assert SEQ.ms(seq) == SEQ.ms(seq + 1) == ms
+    assert SEQ.at(ms + 1) - seq == SEQ.span(1)
+    assert SEQ.overlap == SEQ.span(OVERLAP_MS) > 0
+
+
+def test_a_place_in_a_log_holds_none():
+    assert (VERSION.at(1_795_000_000_123), VERSION.ms(5 * COMMIT)) == (None, None)
+    assert (VERSION.span(2_000), VERSION.overlap) == (0, 0)
+
+
+def test_conditions_have_bare_numbers():
+    assert SEQ.behind(5) == "_seq > 5"
+    assert VERSION.behind(5, 7) == "_version > 5 AND _version <= 7"
+
+
+def test_a_cursor_has_the_form_that_the_server_reads():
+    assert SEQ.cursor(2**62) == 2**62
+    assert VERSION.cursor(2**62) == str(2**62)

@@ -81,6 +81,10 @@ class Options:
         seek_by_literals_only: Let a bound of the version move the scan window only where it is a plain number.
         text_cursors: Send and take the cursor of a live query as text alone (KalamDB 0.7.1).
         any_cursors: Take the cursor of a live query as a number or as text (KalamDB 0.5).
+        create_with_only: Take the kind of a table from WITH (TYPE = …) alone, not from CREATE USER TABLE (KalamDB 0.8).
+        optional_keys: Take USER and SHARED tables without primary key (KalamDB 0.8).
+        staff_only_ddl: Refuse CREATE, ALTER and DROP TABLE to role user (KalamDB 0.5).
+        short_execute_as: Take EXECUTE AS 'user' (…) beside EXECUTE AS USER 'user' (…) (KalamDB 0.5).
         version_domains: Send the domain of a SHARED table's versions, and want it back with a cursor (KalamDB 0.7.1).
     """
 
@@ -152,3 +156,7 @@ class Options:
     text_cursors: bool = False
     any_cursors: bool = False
     version_domains: bool = False
+    create_with_only: bool = False
+    optional_keys: bool = False
+    staff_only_ddl: bool = False
+    short_execute_as: bool = False

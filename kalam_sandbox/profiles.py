@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 _V0_5: dict[str, object] = {
     "any_cursors": True,
+    "staff_only_ddl": True,
+    "short_execute_as": True,
 }
 _V0_7 = _V0_5 | {
     "log_versions": True,
@@ -17,7 +19,10 @@ _V0_7 = _V0_5 | {
     "text_cursors": True,
     "version_domains": True,
 }
-_V0_8 = _V0_7 | {}
+_V0_8 = _V0_7 | {
+    "create_with_only": True,
+    "optional_keys": True,
+}
 
 #: Settings by the version of KalamDB that they make; those of 0.4.3 are the defaults of `Options`.
 PROFILES: Mapping[str, Mapping[str, object]] = {"0.4.3": {}, "0.5": _V0_5, "0.7": _V0_7, "0.8": _V0_8}

@@ -90,7 +90,7 @@ class Sandbox:
 
     def select(self, caller: Caller, sql: str) -> SelectRows:
         """Run one SELECT of a live query as over HTTP; raises SqlFailed or Unencodable."""
-        planned = Planned(sql, classify(sql, caller))
+        planned = Planned(sql, classify(sql, caller, self.options))
         with self.sessions.lend(caller.user_id) as session:
             try:
                 (result,) = Request(self.server, session, caller, is_live=True).run([planned])

@@ -82,13 +82,17 @@ def flushed(log: VersionLog, definition: TableDef, options: Options) -> VersionL
         new = _spoilt(new, definition)
     rows = pa.concat_tables([old, new, buried]).sort_by(log.version).combine_chunks().to_batches()
     for batch in rows:
-        copy.append(batch, batch.column(log.key).to_pylist())
+        copy.append(batch, _keys(batch, log))
     if not new.num_rows:
-        copy.hide(buried.column(log.key).to_pylist())
+        copy.hide(_keys(buried, log))
     copy.flushed = len(copy)
     if options.return_deleted_rows:
-        copy.filed = frozenset(key for batch in rows for key in batch.column(log.key).to_pylist())
+        copy.filed = frozenset(key for batch in rows for key in _keys(batch, log))
     return copy
+
+
+def _keys(rows: pa.RecordBatch | pa.Table, log: VersionLog) -> list[object]:
+    return list(rows.column(log.key).to_pylist()) if log.key else []
 
 
 def _spoilt(rows: pa.Table, definition: TableDef) -> pa.Table:

@@ -32,7 +32,8 @@ def create_table(call: Call, statement: CreateTable) -> str:
     if kind == "shared" and call.caller.role == "user":
         raise denied("Unauthorized: Insufficient privileges to create shared tables")
     _check_names(statement)
-    if kind != "stream" and not any(column.is_key for column in statement.columns):
+    needs_key = kind != "stream" and not call.server.options.optional_keys
+    if needs_key and not any(column.is_key for column in statement.columns):
         raise execution(f"Invalid operation: {kind.title()} tables require a PRIMARY KEY column")
     storage = statement.options.get("storage_id", "local")
     if storage != "local":

@@ -141,11 +141,11 @@ class Reader:
     def _has_hidden_vectors(self, definition: TableDef, log: VersionLog) -> bool:
         return self._hides_vectors and log.flushed > 0 and bool(_vectors(definition))
 
-    def find(self, name: Name, user_id: str, keys: list[object]) -> pa.RecordBatch:
-        """Return the living rows with these keys, in the order of the keys; missing ones are left out."""
+    def find(self, name: Name, user_id: str, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Return these rows as they are now, in their order; missing ones are left out."""
         with self._catalog.lock:
             log = self._log(name, self._catalog.tables[name], user_id)
-            return log.take([row for key in keys if (row := log.find(key)) is not None])
+            return log.take([row for row in log.locate(rows) if row is not None])
 
     def _log(self, name: Name, table: Table, user_id: str) -> VersionLog:
         if self.transaction is None:

@@ -77,6 +77,7 @@ class Changer:
         if self._misfit is not None and rows.num_rows:
             raise execution(f"Execution error: {_operation(kind, definition)}Execution error: {self._misfit}")
         check_changed_key(kind, definition, rows, before=_operation(kind, definition))
+        _check_identity(rows, definition)
         if kind == "delete" and definition.kind == "stream" and not removes_rows(definition):
             rows = rows.slice(0, 0)
         if kind == "update":
@@ -148,9 +149,7 @@ class Changer:
                 "Execution error: Failed to build record batch: Invalid argument error: "
                 f"Column '{fragile[0]}' is declared as non-nullable but contains null values"
             )
-        key = definition.key
-        assert key is not None  # STREAM tables refuse UPDATE, the others have a key.
-        old = self._selector.reader.find(name, self._selector.caller.user_id, rows.column(key.name).to_pylist())
+        old = self._selector.reader.find(name, self._selector.caller.user_id, rows)
         _check_missing(old, parts, definition)
         new = self._conformed(rows, parts, definition)
         places = _differing(old, new, [c for c in parts.assigned if c not in definition.hidden])
@@ -166,6 +165,14 @@ class Changer:
                 array = without_null_vectors(array, column)
             arrays.append(array)
         return unchecked_batch(arrays, definition)
+
+
+def _check_identity(rows: pa.RecordBatch, definition: TableDef) -> None:
+    """Refuse uncommitted rows of a table without keys, which all show version 0."""
+    if definition.key is not None or definition.kind == "stream":
+        return
+    if 0 in rows.column(definition.version_column).to_pylist():
+        raise execution("Execution error: the sandbox cannot change uncommitted rows of a table without primary key")
 
 
 def _check_missing(old: pa.RecordBatch, parts: ChangeText, definition: TableDef) -> None:

@@ -129,7 +129,7 @@ def run_body(sandbox: Sandbox, caller: Caller, body: SqlBody) -> tuple[list[Resu
     size = len(body.sql.encode())
     if size > _MAX_SQL_BYTES:
         raise SqlFailed("INVALID_SQL", f"SQL query too long: {size} bytes (maximum {_MAX_SQL_BYTES} bytes)")
-    planned = [Planned(text, classify(text, caller)) for text in split_statements(body.sql)]
+    planned = [Planned(text, classify(text, caller, sandbox.options)) for text in split_statements(body.sql)]
     if sandbox.chance.random() < sandbox.options.not_leader:
         raise SqlFailed("NOT_LEADER", "Not leader for shard. Leader unknown")
     params = read_parameters(body.params)

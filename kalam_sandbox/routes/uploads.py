@@ -50,7 +50,7 @@ def stored_uploads(
     stored = {upload.placeholder: files.store(full_name, owner, upload) for upload in _used(planned[0].sql, uploads)}
     text = _with_references(planned[0].sql, stored)
     try:
-        yield [Planned(text, classify(text, caller))]
+        yield [Planned(text, classify(text, caller, sandbox.options))]
     except StatementFailedError:
         for reference in stored.values():
             files.remove(full_name, owner, reference)

@@ -10,6 +10,7 @@ from itertools import islice
 
 from kalam_sandbox.backend import Caller, SqlFailed
 from kalam_sandbox.errors import INVALID_INPUT, denied, invalid_sql, unsupported
+from kalam_sandbox.options import Options
 from kalam_sandbox.sql import commands, tables
 from kalam_sandbox.sql.statements import (
     Begin,
@@ -35,11 +36,19 @@ _FOREIGN_TEXT = """
 """
 _FOREIGN = frozenset(_FOREIGN_TEXT.split())
 
+_BAD_CREATE = "Invalid CREATE TABLE statement: "
+_DEFAULTS = Options()
+
 _Reader = Callable[[Cursor], Statement]
 
 
-def classify(sql: str, caller: Caller) -> Statement:
+def classify(sql: str, caller: Caller, options: Options = _DEFAULTS) -> Statement:
     """Return what a statement asks for.
+
+    Args:
+        sql: The statement.
+        caller: Whose role decides.
+        options: Which statements the server has.
 
     Raises:
         SqlFailed: INVALID_SQL, INVALID_INPUT or PERMISSION_DENIED, without the prefix ``Statement n failed``.
@@ -56,10 +65,11 @@ def classify(sql: str, caller: Caller) -> Statement:
         return Query(sql)
     if words[0] in ("INSERT", "UPDATE", "DELETE"):
         return Dml(words[0].lower(), sql)
-    if words[:3] == ["EXECUTE", "AS", "USER"]:
-        return ExecuteAs(*commands.read_execute_as(sql, lambda inner: classify(inner, caller)))
+    if words[:3] == ["EXECUTE", "AS", "USER"] or (options.short_execute_as and words[:2] == ["EXECUTE", "AS"]):
+        return ExecuteAs(*commands.read_execute_as(sql, lambda inner: classify(inner, caller, options)))
     cursor = Cursor(sql)
-    return _session(words) or _command(cursor, words, caller) or _meta(sql, words, caller) or _unknown(cursor)
+    command = _session(words) or _table_command(cursor, words, caller, options) or _command(cursor, words, caller)
+    return command or _meta(sql, words, caller) or _unknown(cursor)
 
 
 def _session(words: list[str]) -> Statement | None:
@@ -68,14 +78,25 @@ def _session(words: list[str]) -> Statement | None:
     return Commit() if words[0] == "COMMIT" else Rollback() if words[0] == "ROLLBACK" else None
 
 
+def _table_command(cursor: Cursor, words: list[str], caller: Caller, options: Options) -> Statement | None:
+    """Read CREATE, ALTER or DROP TABLE; None for anything else."""
+    verb, what = words[0], words[1]
+    if verb not in ("CREATE", "ALTER", "DROP") or "TABLE" not in (what, words[2] if what in _KINDS else ""):
+        return None
+    if options.staff_only_ddl and caller.role not in STAFF:
+        raise denied(f"Permission denied: Role '{caller.role.title()}' cannot {verb} tables")
+    if verb == "DROP":
+        return _read(tables.read_drop_table, cursor, "Invalid SQL: ")
+    if verb == "ALTER":
+        return _read(tables.read_alter_table, cursor, "Invalid SQL: ")
+    if options.create_with_only and what in _KINDS:
+        raise invalid_sql(f"{_BAD_CREATE}use CREATE TABLE … WITH (TYPE = '{what}') instead of CREATE {what} TABLE")
+    return _read(tables.read_create_table, cursor, _BAD_CREATE)
+
+
 def _command(cursor: Cursor, words: list[str], caller: Caller) -> Statement | None:
     """Read one of KalamDB's own statements; None when it is none of them."""
     verb, what = words[0], words[1]
-    if verb == "CREATE" and (what == "TABLE" or (what in _KINDS and words[2] == "TABLE")):
-        return _read(tables.read_create_table, cursor, "Invalid CREATE TABLE statement: ")
-    if verb in ("ALTER", "DROP") and (what == "TABLE" or (what in _KINDS and words[2] == "TABLE")):
-        reader: _Reader = tables.read_alter_table if verb == "ALTER" else tables.read_drop_table
-        return _read(reader, cursor, "Invalid SQL: ")
     if verb == "CREATE" and "VIEW" in (what, words[3]):
         _admin(caller, "view operations")
         return _read(tables.read_create_view, cursor)

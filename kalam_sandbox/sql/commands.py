@@ -269,13 +269,14 @@ def read_ack(cursor: Cursor) -> Ack:
 
 
 def read_execute_as(sql: str, classify: Callable[[str], Statement]) -> tuple[str, Statement]:
-    """Read EXECUTE AS USER 'target' (statement); `classify` reads the inner one.
+    """Read EXECUTE AS [USER] 'target' (statement); `classify` reads the inner one.
 
     Raises:
         SqlFailed: INVALID_INPUT, the wrapper is broken.
     """
     cursor = Cursor(sql)
-    cursor.accept("EXECUTE", "AS", "USER")
+    cursor.accept("EXECUTE", "AS")
+    cursor.accept("USER")
     if cursor.done or cursor.at("("):
         raise SqlFailed(INVALID_INPUT, "EXECUTE AS USER requires a username")
     try:

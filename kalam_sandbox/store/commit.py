@@ -132,17 +132,20 @@ def apply(
         check_not_null(operation.rows, definition)
     if operation.kind == "insert" and log.key and operation.checks_keys and not staged:
         _check_keys(keys, log, definition)
-    living = [log.find(key) for key in keys] if operation.kind != "insert" else []
-    kept = [place for place, row in enumerate(living) if row is not None]
+    found = log.locate(operation.rows) if operation.kind != "insert" else []
+    kept = [place for place, row in enumerate(found) if row is not None]
     rows = operation.rows
-    if living and len(kept) < len(living):
-        rows, keys = rows.take(pa.array(kept, pa.int64())), [keys[i] for i in kept]
-    old = log.take([row for row in living if row is not None]) if living else None
+    if found and len(kept) < len(found):
+        rows, keys = rows.take(pa.array(kept, pa.int64())), [keys[i] for i in kept if log.key]
+    living = [row for row in found if row is not None]
+    old = log.take(living) if found else None
     new = _stamped(rows, definition, next_seq(rows.num_rows), deleted=operation.kind == "delete")
     if rows.num_rows and staged:
         log.stage(_with_version_zero(new, log.version), keys if log.key else (), new.column(log.version).to_pylist())
     elif rows.num_rows:
         log.append(new, keys if log.key else ())
+    if living and not log.key:
+        log.end(living, new.column(log.version).to_pylist())
     return Applied(operation.kind, definition, owner, old, new)
 
 

@@ -123,7 +123,9 @@ class VersionLog:
         return last
 
     def buried(self) -> pa.RecordBatch:
-        """Return the rows in files whose key was deleted."""
+        """Return the rows in files whose key was deleted; without keys none is found."""
+        if self.key is None:
+            return empty(self.schema)
         ended = np.flatnonzero(self._ended[: self.flushed] != _NEVER).tolist()
         rows = self.take(ended)
         keys = rows.column(self.key).to_pylist()
@@ -137,6 +139,23 @@ class VersionLog:
         """Return the row number of the key's living version, None when there is none."""
         row = self._index.get(key)
         return None if row is None or self._deleted[row] else row
+
+    def locate(self, rows: pa.RecordBatch) -> list[int | None]:
+        """Return where the living version of each row is: of its key, or the row itself in a table without keys."""
+        if self.key is not None:
+            return [self.find(key) for key in rows.column(self.key).to_pylist()]
+        return [self._at(seq) for seq in rows.column(self.version).to_pylist()]
+
+    def _at(self, seq: int) -> int | None:
+        """Return the row number of a living version, None when there is none."""
+        row = self._after(seq) - 1
+        is_living = row >= 0 and self._seq[row] == seq and self._ended[row] == _NEVER and not self._deleted[row]
+        return row if is_living else None
+
+    def end(self, rows: Sequence[int], seqs: Sequence[int]) -> None:
+        """Let rows of a table without keys be followed by later versions."""
+        for row, seq in zip(rows, seqs, strict=True):
+            self._end(row, seq)
 
     def rows_where(self, column: str, values: Iterable[object]) -> list[int]:
         """Return the living rows whose `column` has one of `values`, by scanning."""

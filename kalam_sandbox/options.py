@@ -85,6 +85,9 @@ class Options:
         optional_keys: Take USER and SHARED tables without primary key (KalamDB 0.8).
         staff_only_ddl: Refuse CREATE, ALTER and DROP TABLE to role user (KalamDB 0.5).
         short_execute_as: Take EXECUTE AS 'user' (…) beside EXECUTE AS USER 'user' (…) (KalamDB 0.5).
+        plain_live_queries: Refuse aliases and expressions in a live query (KalamDB 0.5).
+        refuse_odd_filters: Refuse a live query whose condition events cannot be tested with (KalamDB 0.5).
+        tell_leaving: Test the row before a change as well: one that leaves the filter is a delete (KalamDB 0.5).
         version_domains: Send the domain of a SHARED table's versions, and want it back with a cursor (KalamDB 0.7.1).
     """
 
@@ -156,6 +159,9 @@ class Options:
     text_cursors: bool = False
     any_cursors: bool = False
     version_domains: bool = False
+    plain_live_queries: bool = False
+    refuse_odd_filters: bool = False
+    tell_leaving: bool = False
     create_with_only: bool = False
     optional_keys: bool = False
     staff_only_ddl: bool = False

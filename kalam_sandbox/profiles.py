@@ -11,6 +11,9 @@ _V0_5: dict[str, object] = {
     "any_cursors": True,
     "staff_only_ddl": True,
     "short_execute_as": True,
+    "plain_live_queries": True,
+    "refuse_odd_filters": True,
+    "tell_leaving": True,
 }
 _V0_7 = _V0_5 | {
     "log_versions": True,

@@ -7,11 +7,9 @@ the tombstone's version, and streams tell of a delete only by a row id.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from kalam_sandbox.backend import Change
-from kalam_sandbox.live.evaluate import passes
-from kalam_sandbox.live.predicate import Predicate
 
 Row = dict[str, object]
 
@@ -22,9 +20,9 @@ def change_body(
     is_stream: bool,
     columns: Sequence[str] | None,
     key: Sequence[str],
-    predicate: Predicate | None,
-    types: Mapping[str, object],
+    passes: Callable[[Row], bool],
     version: str = "_seq",
+    tells_leaving: bool = False,
 ) -> dict[str, object] | None:
     """Return the fields of a ``change`` message behind its subscription id.
 
@@ -33,9 +31,10 @@ def change_body(
         is_stream: Whether it belongs to a STREAM table.
         columns: Projected names, None for ``*``; names that are no columns deliver nothing.
         key: Names of the primary key columns.
-        predicate: The WHERE; None lets everything pass.
-        types: Wire types of the columns, by name in lower case.
+        passes: The filter.
         version: Name of the column that numbers row versions.
+        tells_leaving: Whether the row before an update is tested as well, so that one that comes into the filter is an
+            insert, and one that leaves it a delete. Else only the new version is: a row leaves without a word.
 
     Returns:
         The fields, or None when the live query does not hear of this change.
@@ -45,10 +44,13 @@ def change_body(
         return None
     if change.kind == "delete" and is_stream:
         new = {"row_id": f"{change.owner}:{old.get(version, change.seq)}"}
-    # Only the new version is tested, so a row that leaves the filter leaves without a word.
-    if not passes(predicate, new, types):
+    is_in = passes(new)
+    was_in = passes(old) if tells_leaving and change.kind == "update" else is_in
+    if was_in and not is_in:
+        return {"change_type": "delete", "old_values": [_identity(old, key)]}
+    if not is_in:
         return None
-    if change.kind == "insert":
+    if change.kind == "insert" or not was_in:
         return {"change_type": "insert", "rows": [_selected(new, columns, version)]}
     if change.kind == "delete":
         return {"change_type": "delete", "old_values": [_selected(new, columns, version)]}
@@ -62,6 +64,11 @@ def _selected(row: Row, columns: Sequence[str] | None, version: str) -> Row:
         return dict(row)
     names = [*columns, version]
     return {name: row[name] for name in names if name in row}
+
+
+def _identity(row: Row, key: Sequence[str]) -> Row:
+    """Return what tells of a row that left a filter: the key, and the hidden columns of the version before."""
+    return {name: cell for name, cell in row.items() if name in key or name.startswith("_")}
 
 
 def _update_rows(new: Row, old: Row, columns: Sequence[str] | None, always: Sequence[str]) -> tuple[Row, Row]:

@@ -80,7 +80,7 @@ def _test(predicate: Predicate, row: Mapping[str, object], types: Mapping[str, o
             text, wanted = _value(left, row, types), _value(pattern, row, types)
             if not isinstance(text, str) or not isinstance(wanted, str):
                 raise CannotEvaluate
-            return negated != bool(_like(wanted, ignore_case).fullmatch(text))
+            return negated != like(text, wanted, ignore_case=ignore_case)
     raise CannotEvaluate
 
 
@@ -116,8 +116,13 @@ def _compare(operator: str, left: Value, right: Value) -> bool:
     return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator]
 
 
+def like(text: str, pattern: str, *, ignore_case: bool) -> bool:
+    """Say whether a text matches a pattern of LIKE, or of ILIKE."""
+    return _expression(pattern, ignore_case).fullmatch(text) is not None
+
+
 @lru_cache(maxsize=256)
-def _like(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+def _expression(pattern: str, ignore_case: bool) -> re.Pattern[str]:
     """Translate a LIKE pattern; the wildcards do not match line breaks (protocol/live.md#queries)."""
     parts = {"%": ".*", "_": "."}
     expression = "".join(parts.get(char, re.escape(char)) for char in pattern)

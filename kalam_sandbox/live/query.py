@@ -31,6 +31,8 @@ _CLAUSES = {
     "QUALIFY": _ONLY,
     "GROUP": _NOT.format("GROUP BY"),
 }
+# Namespace and table.
+_NAME_PARTS = 2
 _JOIN = ("JOIN", "CROSS", "INNER", "LEFT", "RIGHT", "FULL", "NATURAL")
 
 
@@ -68,12 +70,13 @@ class LiveQuery:
     version: str = "_seq"
 
 
-def parse_live_query(sql: str, version: str = "_seq") -> LiveQuery:
+def parse_live_query(sql: str, version: str = "_seq", *, is_plain: bool = False) -> LiveQuery:
     """Take a live query apart.
 
     Args:
         sql: Its text.
         version: Name of the column that numbers row versions.
+        is_plain: Whether aliases, expressions and longer names are refused.
 
     Raises:
         InvalidQuery: It is no SQL, or has another shape.
@@ -83,7 +86,11 @@ def parse_live_query(sql: str, version: str = "_seq") -> LiveQuery:
         clauses = _clauses(tokens)
         _refuse_clauses(clauses)
         name = _table_name(clauses.get("FROM"))
+        if is_plain:
+            _refuse_decoration(clauses)
         columns = _columns(_split_commas(clauses["SELECT"]), version)
+        if is_plain and columns is not None:
+            columns = tuple(name.lower() for name in columns)
     except (_BadSql, UnterminatedError) as error:
         raise InvalidQuery(f"Parse error: Failed to parse SQL: sql parser error: {error}") from None
     namespace, dot, table = name.partition(".")
@@ -186,6 +193,18 @@ def _table_name(tokens: list[Token] | None) -> str:
         found = rest[-1].text if rest else tokens[0].text
         raise _BadSql(f"Expected: end of statement, found: {found}")
     return ".".join(part.name for part in path)
+
+
+def _refuse_decoration(clauses: dict[str, list[Token]]) -> None:
+    """Refuse all but plain columns, and a table of two names."""
+    path, rest = _path(clauses["FROM"])
+    if rest:
+        raise _invalid(_NOT.format("table aliases"))
+    if len(path) > _NAME_PARTS:
+        raise _invalid("Subscription query must use namespace.table format")
+    items = _split_commas(clauses["SELECT"])
+    if any(len(item) != 1 or (item[0].kind not in _NAMES and item[0].text != "*") for item in items):
+        raise _invalid(_NOT.format("column aliases or expressions"))
 
 
 def _path(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]]:

@@ -23,6 +23,7 @@ from kalam_sandbox.live.connection import Connection
 from kalam_sandbox.live.messages import NextBatch, Subscribe, Unsubscribe
 from kalam_sandbox.live.query import InvalidQuery, LiveQuery, parse_live_query
 from kalam_sandbox.live.registry import LiveRegistry
+from kalam_sandbox.live.row_filter import RefusedFilter
 from kalam_sandbox.live.snapshot import (
     Page,
     PageRequest,
@@ -125,7 +126,8 @@ class LiveQueries:
                 "paginated last_rows replay is not supported",
             )
         try:
-            query = parse_live_query(request.sql, version_name(by_log=self._options.log_versions))
+            version = version_name(by_log=self._options.log_versions)
+            query = parse_live_query(request.sql, version, is_plain=self._options.plain_live_queries)
         except InvalidQuery as error:
             raise _Refused("INVALID_SQL", str(error)) from None
         table = await self._readable_table(caller, query)
@@ -134,7 +136,10 @@ class LiveQueries:
         if len(self._connection.subscriptions) >= most:
             text = f"Invalid operation: Maximum subscriptions ({most}) per connection exceeded"
             raise _Refused("UNSUPPORTED", text)
-        return Subscription(request, query, table, buffer_size=self._options.snapshot_buffer)
+        try:
+            return Subscription(request, query, table, caller=caller, options=self._options)
+        except RefusedFilter as refused:
+            raise _Refused("UNSUPPORTED", f"Unsupported operation: {refused}") from None
 
     async def _readable_table(self, caller: Caller, query: LiveQuery) -> TableInfo:
         table_id = f"{query.namespace}:{query.table}"

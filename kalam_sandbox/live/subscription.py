@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 
-from kalam_sandbox.backend import Change, TableInfo
+from kalam_sandbox.backend import Caller, Change, TableInfo
 from kalam_sandbox.live import frames
 from kalam_sandbox.live.changes import change_body
-from kalam_sandbox.live.evaluate import column_types
+from kalam_sandbox.live.evaluate import column_types, passes
 from kalam_sandbox.live.messages import Subscribe
 from kalam_sandbox.live.predicate import parse_predicate
 from kalam_sandbox.live.query import LiveQuery
+from kalam_sandbox.live.row_filter import admits, parse_filter
+from kalam_sandbox.options import Options
+from kalam_sandbox.sql.identity import with_user
 
 
 class Subscription:
     """One live query of one connection.
+
+    Args:
+        request: What the client sent.
+        query: The query taken apart.
+        table: The table as it is now.
+        caller: Who asks.
+        options: Habits of the server.
+
+    Raises:
+        RefusedFilter: The server takes no such condition.
 
     Attributes:
         request: What the client sent.
@@ -31,7 +45,9 @@ class Subscription:
         last_update: Unix time in microseconds of the last change handed on.
     """
 
-    def __init__(self, request: Subscribe, query: LiveQuery, table: TableInfo, *, buffer_size: int) -> None:
+    def __init__(
+        self, request: Subscribe, query: LiveQuery, table: TableInfo, *, caller: Caller, options: Options
+    ) -> None:
         self.request = request
         self.query = query
         self.table = table
@@ -42,10 +58,10 @@ class Subscription:
         self.changes = 0
         self.created_at = self.last_update = time.time_ns() // 1000
         self.key = tuple(column.name for column in table.columns if "pk" in column.flags)
-        self._types = column_types(table.columns)
-        self._predicate = None if query.where is None else parse_predicate(query.where)
+        self._passes = _row_test(query, table, caller, options)
+        self._tells_leaving = options.tell_leaving
         # When it is full the oldest change falls out without a sign (protocol/live.md#during-snapshots).
-        self._held: deque[tuple[int, frames.Message]] = deque(maxlen=buffer_size)
+        self._held: deque[tuple[int, frames.Message]] = deque(maxlen=options.snapshot_buffer)
 
     @property
     def selected_key(self) -> tuple[str, ...]:
@@ -65,9 +81,9 @@ class Subscription:
             is_stream=self.table.kind == "stream",
             columns=self.query.columns,
             key=self.key,
-            predicate=self._predicate,
-            types=self._types,
+            passes=self._passes,
             version=self.query.version,
+            tells_leaving=self._tells_leaving,
         )
         return None if body is None else frames.change(self.request.id, body)
 
@@ -86,3 +102,15 @@ class Subscription:
         """Count one change handed to the connection's queue."""
         self.changes += 1
         self.last_update = time.time_ns() // 1000
+
+
+def _row_test(
+    query: LiveQuery, table: TableInfo, caller: Caller, options: Options
+) -> Callable[[dict[str, object]], bool]:
+    """Return the test that rows of events must pass."""
+    types = column_types(table.columns)
+    if options.refuse_odd_filters:
+        condition = None if query.where is None else parse_filter(with_user(query.where, caller.user_id))
+        return lambda row: condition is None or admits(condition, row, types)
+    predicate = None if query.where is None else parse_predicate(query.where)
+    return lambda row: passes(predicate, row, types)

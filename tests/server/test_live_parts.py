@@ -8,6 +8,7 @@ import pytest
 from kalam_sandbox.backend import Caller, Change, Column, SelectRows
 from kalam_sandbox.live import frames
 from kalam_sandbox.live.changes import change_body
+from kalam_sandbox.live.evaluate import passes
 from kalam_sandbox.live.messages import SubscribeOptions
 from kalam_sandbox.live.registry import SubscriptionCounter
 from kalam_sandbox.live.snapshot import PageRequest, first_page, page_of
@@ -18,7 +19,9 @@ NEW = {"id": "1", "room": None, "n": 1, "_seq": "11", "_deleted": False}
 
 def body(kind, new, old, *, columns=None, is_stream=False, predicate=None):
     change = Change("ws", "t", kind, "root", 11, new, old)
-    return change_body(change, is_stream=is_stream, columns=columns, key=("id",), predicate=predicate, types={})
+    return change_body(
+        change, is_stream=is_stream, columns=columns, key=("id",), passes=lambda row: passes(predicate, row, {})
+    )
 
 
 def test_an_insert_has_every_projected_column_nulls_included():

@@ -15,7 +15,7 @@ export interface Column {
   readonly zoned: boolean;
 }
 
-/** A value as it came: whole numbers of 64 bits and decimals are bigint and never pass through a double. */
+/** A value: whole numbers of 64 bits and decimals are bigint where a double would not hold them exactly. */
 export type Value = null | boolean | number | bigint | string | Uint8Array | ArrayLike<number | null>;
 
 /** Longer texts are told their length; a cell holds more of them, for a copy of it. As in `render.py`. */
@@ -53,11 +53,11 @@ export function cellText(value: Value, column: Column, length?: number | null): 
     case "uuid":
       return uuidText(value as Uint8Array);
     case "timestamp":
-      return timestampText(value as bigint, BigInt(column.scale)) + (column.zoned ? "Z" : "");
+      return timestampText(BigInt(value as bigint | number), BigInt(column.scale)) + (column.zoned ? "Z" : "");
     case "date":
       return dateText(Number(value));
     case "time":
-      return timeText(value as bigint, BigInt(column.scale));
+      return timeText(BigInt(value as bigint | number), BigInt(column.scale));
     case "list":
     case "list32":
       return listText(value as ArrayLike<number | null>, length, column.kind === "list32" ? float32Text : floatText);

@@ -42,39 +42,54 @@ export interface End {
 }
 
 export interface Rows {
-  readonly ids: readonly bigint[];
+  readonly ids: readonly number[];
   /** One array per column. */
   readonly values: readonly (readonly Value[])[];
   /** Per column: bytes, characters or elements of what was cut; undefined where nothing was. */
   readonly lengths: readonly (readonly (number | null)[] | undefined)[];
 }
 
+/** A frame, or a part of the first one, of which each part is shown as it comes. */
 export interface Frame extends Message {
   readonly rows: readonly Rows[];
-  readonly removed: readonly bigint[];
+  readonly removed: readonly number[];
+  /** Whether it is the first part. */
+  readonly begins: boolean;
+  /** Whether it is the last part. */
+  readonly ends: boolean;
 }
 
 /** Collects the parts of frames. A frame of which a part is missing is dropped; the store then asks for a new start. */
 export class Assembler {
   private rows: Rows[] = [];
-  private removed: bigint[] = [];
+  private removed: number[] = [];
   private frame = -1;
+  private next = 0;
 
-  /** @returns The frame when this message completes it, else undefined. */
-  add(message: Message, buffers: readonly DataView[]): Frame | undefined {
-    if (message.part === 0) {
+  /**
+   * @param eager Whether a part is wanted as soon as it is there.
+   * @returns The frame when this message completes it, or the part; else undefined.
+   */
+  add(message: Message, buffers: readonly DataView[], eager: boolean): Frame | undefined {
+    const { part, parts } = message;
+    if (part === 0) {
       this.frame = message.frame;
+      this.next = 0;
       this.rows = [];
       this.removed = [];
-    } else if (message.frame !== this.frame || message.part !== this.rows.length) {
-      return undefined;
     }
+    if (message.frame !== this.frame || part !== this.next) return undefined;
     const [rows, removed] = buffers;
     if (!rows || !removed) return undefined;
+    this.next++;
     this.rows.push(readRows(rows));
     this.removed.push(...readIds(removed));
-    if (message.part + 1 < message.parts) return undefined;
-    return { ...message, rows: this.rows, removed: this.removed };
+    const ends = part + 1 === parts;
+    if (!ends && !eager) return undefined;
+    const frame = { ...message, rows: this.rows, removed: this.removed, begins: part + 1 === this.rows.length, ends };
+    this.rows = [];
+    this.removed = [];
+    return frame;
   }
 }
 
@@ -83,8 +98,8 @@ function copy(view: DataView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
 }
 
-function readIds(view: DataView): bigint[] {
-  return Array.from(new BigInt64Array(copy(view).buffer));
+function readIds(view: DataView): number[] {
+  return Array.from(new BigInt64Array(copy(view).buffer), Number); // The kernel counts rows from 1.
 }
 
 /** Reads columns named `0`, `1`, …, the lengths of cut cells named `0.length`, …, and the row ids named `id`. */
@@ -92,13 +107,19 @@ function readRows(view: DataView): Rows {
   const table = tableFromIPC(copy(view), { useBigInt: true, useDecimalInt: true });
   const values: Value[][] = [];
   const lengths: ((number | null)[] | undefined)[] = [];
-  let ids: bigint[] = [];
+  let ids: number[] = [];
   table.schema.fields.forEach((field, index) => {
-    const column = Array.from(table.getChildAt(index).toArray() as ArrayLike<unknown>);
+    const column = Array.from(table.getChildAt(index).toArray() as ArrayLike<Value>, small);
     const [position, suffix] = field.name.split(".");
-    if (field.name === "id") ids = column as bigint[];
+    if (field.name === "id") ids = column as number[];
     else if (suffix) lengths[Number(position)] = column as (number | null)[];
-    else values[Number(position)] = column as Value[];
+    else values[Number(position)] = column;
   });
   return { ids, values, lengths };
+}
+
+/** A whole number that a double holds exactly takes a fraction of the room in one. */
+function small(value: Value): Value {
+  if (typeof value !== "bigint") return value;
+  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }

@@ -1,36 +1,49 @@
 // The rows on screen: a table of which only the visible rows are elements, in a box that scrolls by itself.
+// Nothing is measured while it is drawn, because a browser would have to lay out the page for that.
 
-import { CELL_CHARS, NARROW_CHARS, cellText, grouped, isLong, isNumber, visible, type Column } from "./cells";
+import { CELL_CHARS, NARROW_CHARS, cellText, grouped, isLong, isNumber, visible, type Column, type Value } from "./cells";
 import { element } from "./dom";
-import { nextSort, ordered, type Sort } from "./order";
-import type { Row, Store } from "./store";
+import { Flashes } from "./flash";
+import { Order, nextSort } from "./order";
+import type { Store } from "./store";
 
 const ROW_HEIGHT = 26; // Pixels, as in the style.
-const MARGIN = 12; // Rows drawn above and below the visible ones.
-const FLASH = 1600; // Milliseconds, as in the style.
+const MARGIN = 4; // Rows drawn above and below the visible ones.
 const END = 1e8; // Pixels, more than any table is high.
+const FEW = 8; // Changed rows in sight that are marked in any case.
 
+/** A row's element, and what it shows. */
 interface Line {
   readonly element: HTMLTableRowElement;
-  readonly row: Row;
-  revision: number;
+  readonly cells: readonly HTMLTableCellElement[];
+  readonly texts: string[];
+  id: number;
+  epoch: number;
+  /** The store's tick when it was filled. */
+  tick: number;
 }
 
 export class Grid {
   readonly box = element("div", "kl-box");
+  readonly order: Order;
   private readonly table = element("table", "");
   private readonly body = element("tbody", "");
   private readonly above = element("tr", "kl-space");
   private readonly below = element("tr", "kl-space");
   private readonly heads: HTMLTableCellElement[];
-  private lines = new Map<bigint, Line>();
-  private order: Row[] = [];
-  private sort: Sort | undefined;
-  private readonly widths: number[] = [];
+  private readonly flashes = new Flashes(this.box);
+  private readonly motion = matchMedia("(prefers-reduced-motion: reduce)");
+  private readonly sizes: ResizeObserver;
+  private lines = new Map<number, Line>();
+  private readonly widths = new Map<Element, number>();
   /** Pixels of the table above the box's edge, as the reader or this class scrolled it. */
   private top = 0;
+  /** Pixels of the box that the rows can take. */
+  private height = 20 * ROW_HEIGHT;
   /** Whether the reader scrolled to the end. */
   private atEnd = false;
+  /** The store's tick that is shown: what came later is marked. */
+  private seen: number;
 
   /** @param onSort Called when the reader chose an order. */
   constructor(
@@ -39,6 +52,8 @@ export class Grid {
     label: string,
     private readonly onSort: () => void,
   ) {
+    this.order = new Order(store);
+    this.seen = store.tick;
     this.heads = columns.map((column, index) => this.head(column, index));
     const header = element("tr", "");
     header.setAttribute("aria-rowindex", "1");
@@ -47,62 +62,80 @@ export class Grid {
     head.append(header);
     for (const space of [this.above, this.below]) space.setAttribute("aria-hidden", "true");
     this.body.append(this.above, this.below);
-    // A flash that is over or was cut short must not be played again: a browser begins anew with each element that
-    // comes back into sight. The classes are named as the animations are.
-    for (const event of ["animationend", "animationcancel"] as const) {
-      this.body.addEventListener(event, ({ target, animationName }) => {
-        (target as HTMLElement).classList.remove(animationName);
-      });
-    }
     this.table.append(head, this.body);
     this.box.append(this.table);
     this.box.setAttribute("role", "region");
     this.box.setAttribute("aria-label", label);
     takeKeys(this.box); // The arrow keys scroll it.
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
-    // A browser brings a box that was out of sight back to where it was then.
-    new ResizeObserver(() => this.scrollTo(this.top)).observe(this.box);
+    // Sizes are told after a layout, when reading them costs nothing.
+    this.sizes = new ResizeObserver((entries) => this.resized(entries));
+    for (const target of [this.box, ...this.heads]) this.sizes.observe(target);
   }
 
   /** The column that the rows are sorted by; undefined in the table's own order. */
   get sortedBy(): Column | undefined {
-    return this.sort && this.columns[this.sort.column];
+    const sort = this.order.sortedBy;
+    return sort && this.columns[sort.column];
   }
 
   /** Shows the store's rows; call it after a frame, at most once per screen refresh. */
   update(): void {
-    const before = this.order;
-    this.order = ordered(this.store.rows.values(), this.sort);
+    const before = this.order.slots;
+    const { ids } = this.order;
+    const isMoved = this.order.update();
     this.draw();
-    if (this.sort) return;
+    if (!isMoved || this.order.sortedBy) return;
     // Who stands at the end of a table stays there, to see what is appended; who stands at its start, to see what is
     // first; anybody else goes on reading the same rows.
     if (this.atEnd) this.scrollTo(END);
-    else if (this.top > 0) this.scrollTo(this.place(before) * ROW_HEIGHT + (this.top % ROW_HEIGHT));
+    else if (this.top > 0) this.scrollTo(this.place(before, ids) * ROW_HEIGHT + (this.top % ROW_HEIGHT));
+  }
+
+  dispose(): void {
+    this.sizes.disconnect();
+    this.flashes.dispose();
   }
 
   /** Where the first row in sight is now. All that were in sight are asked, as one may have moved on its own. */
-  private place(before: readonly Row[]): number {
-    const { rows } = this.store;
-    const stayed = before
-      .slice(Math.floor(this.top / ROW_HEIGHT))
-      .flatMap(({ id }) => rows.get(id) ?? [])
-      .slice(0, Math.ceil(this.height / ROW_HEIGHT));
-    const places = stayed.map((row, index) => this.order.indexOf(row) - index).sort((one, two) => one - two);
-    return places[places.length >> 1] ?? this.order.length;
+  private place(before: readonly number[], ids: readonly number[]): number {
+    const stayed = new Map<number, number>();
+    const inSight = Math.ceil(this.height / ROW_HEIGHT);
+    for (let from = Math.floor(this.top / ROW_HEIGHT); from < before.length && stayed.size < inSight; from++) {
+      const slot = this.store.slot(ids[before[from] ?? -1] ?? -1);
+      if (slot !== undefined) stayed.set(slot, stayed.size);
+    }
+    const places: number[] = [];
+    this.order.slots.forEach((slot, place) => {
+      const index = stayed.get(slot);
+      if (index !== undefined) places.push(place - index);
+    });
+    places.sort((one, two) => one - two);
+    return places[places.length >> 1] ?? this.order.slots.length;
   }
 
   private scrollTo(top: number): void {
-    if (this.box.scrollTop !== top) {
-      this.box.scrollTop = top;
-      this.draw();
-    }
+    this.box.scrollTop = top;
     if (this.box.clientHeight > 0) this.top = this.box.scrollTop;
     else this.top = top; // Out of sight, in a tab that is not in front, nothing scrolls.
+    this.draw();
   }
 
-  private get height(): number {
-    return this.box.clientHeight || 20 * ROW_HEIGHT;
+  private resized(entries: readonly ResizeObserverEntry[]): void {
+    for (const { target, borderBoxSize, contentRect } of entries) {
+      if (target === this.box) {
+        this.height = contentRect.height || this.height;
+        // A browser brings a box that was out of sight back to where it was then.
+        this.scrollTo(this.top);
+      } else this.keepWidth(target as HTMLElement, borderBoxSize[0]?.inlineSize ?? 0);
+    }
+  }
+
+  /** Columns only grow: otherwise each change and each scroll would move all of them. */
+  private keepWidth(head: HTMLElement, width: number): void {
+    if (width <= (this.widths.get(head) ?? 0)) return;
+    this.widths.set(head, width);
+    head.style.minWidth = `${width}px`;
   }
 
   private scrolled(): void {
@@ -128,9 +161,9 @@ export class Grid {
     button.append(element("span", "kl-name", visible(column.name)), arrow);
     takeKeys(button);
     button.addEventListener("click", () => {
-      this.sort = nextSort(this.sort, index);
+      this.order.sortBy(nextSort(this.order.sortedBy, index));
       this.markSort();
-      this.order = ordered(this.store.rows.values(), this.sort);
+      this.order.update();
       this.draw();
       this.stay();
       this.onSort();
@@ -143,7 +176,7 @@ export class Grid {
 
   private markSort(): void {
     this.heads.forEach((head, index) => {
-      const sort = this.sort?.column === index ? this.sort : undefined;
+      const sort = this.order.sortedBy?.column === index ? this.order.sortedBy : undefined;
       if (sort) head.setAttribute("aria-sort", sort.descending ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
       const arrow = head.querySelector<HTMLElement>(".kl-arrow");
@@ -151,84 +184,114 @@ export class Grid {
     });
   }
 
-  /** Draws the rows that are in sight; elements of rows that stay are kept, so that their flashes run on. */
+  /** Draws the rows that are in sight, into the elements of those that are not any more. */
   private draw(): void {
-    const now = performance.now();
-    const count = this.order.length;
+    const { slots } = this.order;
     const sight = Math.ceil(this.height / ROW_HEIGHT) + 2 * MARGIN;
-    const first = Math.max(0, Math.min(Math.floor(this.box.scrollTop / ROW_HEIGHT) - MARGIN, count - sight));
-    const last = Math.min(count, first + sight);
-    const kept = new Map<bigint, Line>();
+    const first = Math.max(0, Math.min(Math.floor(this.top / ROW_HEIGHT) - MARGIN, slots.length - sight));
+    const last = Math.min(slots.length, first + sight);
+    const shown = slots.slice(first, last);
+    const lines = new Map<number, Line>();
+    for (const slot of shown) {
+      const line = this.lines.get(this.store.ids[slot] ?? -1);
+      if (line) lines.set(line.id, line);
+    }
+    const spare = [...this.lines.values()].filter(({ id }) => !lines.has(id));
+
+    const marks = new Marks();
     let cursor = this.above.nextSibling;
-    this.order.slice(first, last).forEach((row, index) => {
-      const old = this.lines.get(row.id);
-      const line = old?.row === row ? old : this.line(row, now);
-      if (line.revision !== row.revision) this.fill(line, now);
+    shown.forEach((slot, index) => {
+      const id = this.store.ids[slot] ?? -1;
+      const line = lines.get(id) ?? this.emptied(spare.pop() ?? this.line());
+      lines.set(id, line);
+      this.fill(line, slot, id, marks);
       setAttribute(line.element, "aria-rowindex", first + index + 2); // The header is the first.
-      kept.set(row.id, line);
       if (cursor === line.element) cursor = cursor.nextSibling;
       else this.body.insertBefore(line.element, cursor);
     });
-    while (cursor && cursor !== this.below) {
-      const next = cursor.nextSibling;
-      cursor.remove();
-      cursor = next;
-    }
-    this.lines = kept;
+    for (const { element: row } of spare) row.remove();
+    this.lines = lines;
     space(this.above, first);
-    space(this.below, count - last);
-    setAttribute(this.table, "aria-rowcount", count + 1);
-    this.keepWidths();
+    space(this.below, slots.length - last);
+    setAttribute(this.table, "aria-rowcount", slots.length + 1);
+    this.mark(marks, last - first);
+    this.seen = this.store.tick;
   }
 
-  private line(row: Row, now: number): Line {
+  /** Marks what changed, unless that is most of what is in sight: then marks tell nothing. */
+  private mark({ rows, cells, changed }: Marks, inSight: number): void {
+    if (this.motion.matches) return;
+    if (rows.length + changed > Math.max(FEW, inSight / 2)) return;
+    this.flashes.add(rows, "kl-new");
+    this.flashes.add(cells, "kl-changed");
+  }
+
+  private line(): Line {
     const made = element("tr", "");
-    made.append(...this.columns.map((column) => element("td", isNumber(column) ? "kl-n" : "")));
-    if (now - row.born < FLASH) flash(made, "kl-new", row.born - now);
-    const line = { element: made, row, revision: -1 };
-    this.fill(line, now);
+    const cells = this.columns.map((column) => element("td", isNumber(column) ? "kl-n" : ""));
+    made.append(...cells);
+    return { element: made, cells, texts: [], id: -1, epoch: -1, tick: -1 };
+  }
+
+  /** Makes a line ready for another row. */
+  private emptied(line: Line): Line {
+    line.id = -1;
+    this.flashes.drop(line.element);
+    for (const cell of line.cells) this.flashes.drop(cell);
     return line;
   }
 
-  private fill(line: Line, now: number): void {
-    const { row } = line;
+  private fill(line: Line, slot: number, id: number, marks: Marks): void {
+    const { store } = this;
+    const isSame = line.id === id;
+    const touched = store.touched[slot] ?? 0;
+    if (isSame && line.epoch === store.epoch && line.tick >= touched) return;
+    const before = marks.cells.length;
     this.columns.forEach((column, index) => {
-      const cell = line.element.cells[index];
-      if (!cell) return;
-      const changed = row.changed.get(index) ?? -Infinity;
-      if (line.revision >= 0 && changed === Number(cell.dataset["changed"] ?? -Infinity)) return;
-      show(cell, row, column, index);
-      cell.dataset["changed"] = String(changed);
-      if (now - changed < FLASH) flash(cell, "kl-changed", changed - now);
+      const cell = line.cells[index];
+      const value = store.value(slot, index);
+      const length = store.length(slot, index);
+      const text = cellText(value, column, length);
+      // The kind of a value and its length tell apart what the text does not: NULL, and "NULL".
+      const shown = `${value === null ? "n" : "v"}${length ?? ""} ${text}`;
+      if (!cell || line.texts[index] === shown) return;
+      show(cell, text, value, length, column);
+      if (isSame) marks.cells.push(cell);
+      line.texts[index] = shown;
     });
-    line.revision = row.revision;
-  }
-
-  /** Columns only grow: otherwise each change and each scroll would move all of them. */
-  private keepWidths(): void {
-    const measured = this.heads.map((head) => head.offsetWidth);
-    measured.forEach((width, index) => {
-      if (width <= (this.widths[index] ?? 0)) return;
-      this.widths[index] = width;
-      const head = this.heads[index];
-      if (head) head.style.minWidth = `${width}px`;
-    });
+    if (marks.cells.length > before) marks.changed++;
+    if (!isSame && (store.born[slot] ?? 0) > this.seen) marks.rows.push(line.element);
+    line.id = id;
+    line.epoch = store.epoch;
+    line.tick = touched;
   }
 }
 
-function show(cell: HTMLTableCellElement, row: Row, column: Column, index: number): void {
-  const value = row.values[index] ?? null;
-  const length = row.lengths[index];
-  const text = cellText(value, column, length);
-  const characters = isLong(column) && value !== null ? [...text] : [];
-  const whole = characters.length && Math.max(length ?? 0, characters.length);
+/** What changed while a table was drawn. */
+class Marks {
+  readonly rows: HTMLElement[] = [];
+  readonly cells: HTMLElement[] = [];
+  /** Rows with changed cells. */
+  changed = 0;
+}
+
+function show(
+  cell: HTMLTableCellElement,
+  text: string,
+  value: Value,
+  length: number | undefined,
+  column: Column,
+): void {
+  const isShort = text.length <= CELL_CHARS && length === undefined;
+  const characters = isShort || !isLong(column) || value === null ? 0 : [...text].length;
+  const whole = characters && Math.max(length ?? 0, characters);
+  const isCut = whole > characters;
   cell.classList.toggle("kl-null", value === null || value === "");
-  const isCut = whole > characters.length;
   const start = isCut ? `${text}…` : text;
   if (text.length > NARROW_CHARS) cell.title = start;
   else cell.removeAttribute("title");
   if (whole <= CELL_CHARS) {
-    cell.textContent = text || "empty";
+    setCellText(cell, text || "empty");
     return;
   }
   // Two elements, so that the text gives way to the mark, which is copied only with a text that is not whole.
@@ -236,6 +299,12 @@ function show(cell: HTMLTableCellElement, row: Row, column: Column, index: numbe
   const mark = element("small", isCut ? "" : "kl-mark", `${grouped(whole)} characters`);
   cut.append(element("span", "", start), " ", mark);
   cell.replaceChildren(cut);
+}
+
+function setCellText(cell: HTMLElement, text: string): void {
+  const node = cell.firstChild;
+  if (node instanceof Text && !node.nextSibling) node.data = text;
+  else cell.textContent = text;
 }
 
 /** Gives an element the keys while it has the focus: JupyterLab's shortcuts, such as `d d`, look for this mark on it. */
@@ -246,15 +315,6 @@ function takeKeys(target: HTMLElement): void {
 
 function setAttribute(target: Element, name: string, value: number): void {
   if (target.getAttribute(name) !== String(value)) target.setAttribute(name, String(value));
-}
-
-/** Starts an animation anew, `offset` milliseconds (0 or less) before now. */
-function flash(target: HTMLElement, name: string, offset: number): void {
-  // Two names for one animation: a change of the name is what starts it again.
-  const odd = target.classList.contains(`${name}-a`);
-  target.classList.remove(`${name}-a`, `${name}-b`);
-  target.classList.add(odd ? `${name}-b` : `${name}-a`);
-  target.style.animationDelay = `${Math.round(offset)}ms`;
 }
 
 function space(row: HTMLTableRowElement, lines: number): void {

@@ -16,7 +16,8 @@ const sessions = new Map<string, Session>();
 /** Called once per model, before its first view. */
 function initialize({ model }: { model: Model }): () => void {
   const key = model.get("twin") as string;
-  const session = new Session(Math.random().toString(36).slice(2), (answer) => model.send(answer));
+  const page = Math.random().toString(36).slice(2);
+  const session = new Session(page, (answer) => model.send(answer), () => document.hidden);
   sessions.set(key, session);
   model.on("msg:custom", (message: Message | End, buffers: DataView[]) => {
     if (message.kind === "frame") session.take(message, buffers);
@@ -24,8 +25,11 @@ function initialize({ model }: { model: Model }): () => void {
   });
   // JupyterLab says so when the kernel restarts, and when a lost connection is back.
   model.on("comm_live_update", () => session.connectionChanged());
+  const comeBack = (): void => session.comeBack();
+  document.addEventListener("visibilitychange", comeBack);
   session.hello();
   return () => {
+    document.removeEventListener("visibilitychange", comeBack);
     session.dispose();
     sessions.delete(key);
   };

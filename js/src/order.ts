@@ -1,12 +1,15 @@
-// The order in which rows are shown: as the live table has them, or by one column.
+// The order in which rows are shown: as the live table has them, or by one column. It is kept, not made anew.
 
 import type { Value } from "./cells";
-import type { Row } from "./store";
+import type { Store } from "./store";
 
 export interface Sort {
   readonly column: number;
   readonly descending: boolean;
 }
+
+/** Whether the row in a slot is to be shown. */
+export type Filter = (slot: number) => boolean;
 
 /** What a click on a column's header makes of the order: ascending, descending, the table's own. */
 export function nextSort(sort: Sort | undefined, column: number): Sort | undefined {
@@ -14,21 +17,112 @@ export function nextSort(sort: Sort | undefined, column: number): Sort | undefin
   return sort.descending ? undefined : { column, descending: true };
 }
 
-/** The rows in order; equal ones stay as the table has them, NULL comes last in either direction. */
-export function ordered(rows: Iterable<Row>, sort: Sort | undefined): Row[] {
-  const list = [...rows];
-  if (!sort) return list;
-  const { column, descending } = sort;
-  return list.sort((one, two) => {
-    const a = one.values[column] ?? null;
-    const b = two.values[column] ?? null;
-    if (a === null || b === null) return Number(a === null) - Number(b === null);
-    return descending ? compare(b, a) : compare(a, b);
-  });
+/** The slots of the rows that are shown, in order: equal ones as the table has them, NULL last in either direction. */
+export class Order {
+  slots: readonly number[] = [];
+  /** The store's ids when the order was made, in which rows that went since are -1. */
+  ids: readonly number[] = [];
+  private sort: Sort | undefined;
+  private filter: Filter | undefined;
+  private epoch = -1;
+  private tick = -1;
+
+  constructor(private readonly store: Store) {}
+
+  get sortedBy(): Sort | undefined {
+    return this.sort;
+  }
+
+  sortBy(sort: Sort | undefined): void {
+    this.sort = sort;
+    this.epoch = -1;
+  }
+
+  /** @param filter Which rows are shown; undefined for all. */
+  showOnly(filter: Filter | undefined): void {
+    this.filter = filter;
+    this.epoch = -1;
+  }
+
+  /** Follows the store. @returns Whether other rows are shown, or in another order. */
+  update(): boolean {
+    const { store } = this;
+    if (this.epoch !== store.epoch) this.make();
+    else if (this.tick === store.tick || !this.amend()) {
+      this.tick = store.tick;
+      return false;
+    }
+    this.ids = store.ids;
+    this.epoch = store.epoch;
+    this.tick = store.tick;
+    return true;
+  }
+
+  private make(): void {
+    const slots: number[] = [];
+    this.store.ids.forEach((id, slot) => {
+      if (this.isShown(id, slot)) slots.push(slot);
+    });
+    if (this.sort) slots.sort(this.comparison());
+    this.slots = slots;
+  }
+
+  /** Puts the rows that changed since the last time where they belong. @returns Whether there was something to do. */
+  private amend(): boolean {
+    const { ids, touched } = this.store;
+    const last = this.slots.at(-1) ?? -1;
+    const changed: number[] = [];
+    let isSame = this.sort === undefined && this.filter === undefined;
+    touched.forEach((tick, slot) => {
+      if (tick <= this.tick) return;
+      isSame &&= ids[slot] !== -1 && slot <= last; // New rows have new slots.
+      if (this.isShown(ids[slot] ?? -1, slot)) changed.push(slot);
+    });
+    if (isSame) return false;
+    const rest = this.slots.filter((slot) => (touched[slot] ?? 0) <= this.tick);
+    this.slots = merged(rest, changed, this.sort ? this.comparison() : (one, two) => one - two);
+    return true;
+  }
+
+  private isShown(id: number, slot: number): boolean {
+    return id !== -1 && (this.filter === undefined || this.filter(slot));
+  }
+
+  private comparison(): (one: number, two: number) => number {
+    const { column, descending } = this.sort ?? { column: 0, descending: false };
+    const values = this.store.column(column);
+    const direction = descending ? -1 : 1;
+    return (one, two) => {
+      const a = values[one] ?? null;
+      const b = values[two] ?? null;
+      if (a === null || b === null) return Number(a === null) - Number(b === null) || one - two;
+      return direction * compare(a, b) || one - two;
+    };
+  }
+}
+
+/** Two lists in one, in order; the first is in order already, and the longer of them. */
+function merged(rest: readonly number[], added: number[], comparison: (one: number, two: number) => number): number[] {
+  added.sort(comparison);
+  const result: number[] = [];
+  let from = 0;
+  for (const slot of added) {
+    let low = from;
+    let high = rest.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (comparison(rest[middle] ?? 0, slot) < 0) low = middle + 1;
+      else high = middle;
+    }
+    for (; from < low; from++) result.push(rest[from] ?? 0);
+    result.push(slot);
+  }
+  for (; from < rest.length; from++) result.push(rest[from] ?? 0);
+  return result;
 }
 
 /** NaN is greater than every number, as in the server's ORDER BY. */
-function compare(one: NonNullable<Value>, two: NonNullable<Value>): number {
+export function compare(one: NonNullable<Value>, two: NonNullable<Value>): number {
   if (typeof one === "object" && typeof two === "object") {
     const length = Math.min(one.length, two.length);
     for (let i = 0; i < length; i++) {

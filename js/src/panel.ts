@@ -62,19 +62,20 @@ export class Panel {
 
   dispose(): void {
     cancelAnimationFrame(this.scheduled);
+    this.grid?.dispose();
     this.root.remove();
   }
 
   private draw(): void {
     this.notebook ??= this.root.closest(".jp-NotebookPanel"); // Not to be found from a view that is gone.
     const { status } = this.store;
-    if (!status || this.store.version < 0) return;
+    if (!status) return;
     if (this.root.hidden) {
       this.root.hidden = false;
       this.root.append(element("style", "", hideTwin(this.about.twin)));
     }
     const text = this.ended || status.text;
-    const part = partText(this.store.rows.size, status.rows);
+    const part = partText(this.store.size, status.rows);
     this.root.dataset["tone"] = tone(text, status.failed, part !== "");
     const [word, countdown] = parted(visible(text));
     setText(this.word, word);
@@ -88,6 +89,7 @@ export class Panel {
     setText(this.note, notices.map((notice) => `Warning: ${visible(notice)}`).join("\n"));
     if (this.columns !== this.store.columns) {
       this.columns = this.store.columns;
+      this.grid?.dispose();
       this.grid = new Grid(this.columns, this.store, oneLine(this.about.sql), () => this.tellSort());
       this.place.replaceChildren(this.grid.box);
     }
@@ -99,7 +101,7 @@ export class Panel {
   /** Says above the header that the rows were sorted without those that are not in the page. */
   private tellSort(): void {
     const column = this.grid?.sortedBy;
-    const part = partText(this.store.rows.size, this.store.status?.rows ?? 0);
+    const part = partText(this.store.size, this.store.status?.rows ?? 0);
     setText(
       this.part,
       column && part

@@ -20,7 +20,7 @@ export interface View {
 }
 
 const KERNEL_GONE = "stopped: the kernel has gone";
-const ACK_EVERY = 500; // Milliseconds. An answer costs the kernel as much as a tiny cell.
+const ACK_EVERY = 100; // Milliseconds. An answer costs the kernel as much as a tiny cell; it sends few ahead of them.
 const UNSEEN_AFTER = 1_000; // Milliseconds; a cell that is moved is shown again at once.
 const UNSEEN_EVERY = 30_000; // The kernel lets go at the second time, so that deleting can be undone before it.
 
@@ -36,10 +36,14 @@ export class Session {
   private watch: ReturnType<typeof setTimeout> | undefined;
   private saidUnseen = false;
 
-  /** @param page Tells this page from others that show the table. */
+  /**
+   * @param page Tells this page from others that show the table.
+   * @param isHidden Whether nobody can see the page now, because its tab is not in front.
+   */
   constructor(
     private readonly page: string,
     private readonly send: (answer: Answer) => void,
+    private readonly isHidden: () => boolean = () => false,
   ) {}
 
   /** Asks for all rows, unless that was done and is not answered yet. */
@@ -51,12 +55,14 @@ export class Session {
 
   take(message: Message, buffers: readonly DataView[]): void {
     this.ended = "";
-    const frame = this.assembler.add(message, buffers);
+    // The answer to what was asked has begun. If a part of it is lost, it is asked for again.
+    if (message.base < 0 && message.part === 0) this.asked = false;
+    const frame = this.assembler.add(message, buffers, this.store.version < 0 && message.base < 0);
     if (!frame) return;
-    if (frame.base < 0) this.asked = false;
-    this.newest = frame.frame;
-    if (!this.store.apply(frame, performance.now())) this.hello();
+    if (!this.store.apply(frame)) this.hello();
     this.refresh();
+    if (!frame.ends) return;
+    this.newest = frame.frame;
     if (this.views.size > 0) this.acknowledgeSoon();
   }
 
@@ -95,11 +101,16 @@ export class Session {
     for (const view of this.views) view.refresh(this.ended);
   }
 
-  /** Acknowledges the newest frame. A table that nobody shows is not acknowledged, so that the kernel sends less. */
+  /** The page is in front again: the kernel goes on to send. */
+  comeBack(): void {
+    if (this.newest > this.acknowledged) this.acknowledgeSoon();
+  }
+
+  /** Acknowledges the newest frame. A table that nobody sees is not acknowledged, so that the kernel sends less. */
   private acknowledgeSoon(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      if (this.views.size === 0) return;
+      if (this.views.size === 0 || this.isHidden()) return;
       this.acknowledged = this.newest;
       this.saidUnseen = false;
       this.say({ kind: "ack", frame: this.newest });

@@ -35,40 +35,66 @@ function start(context: TestContext): { session: Session; said: Answer[]; tick: 
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const said: Answer[] = [];
   const session = new Session("p", (answer) => said.push(answer));
-  return { session, said, tick: (time = 500) => context.mock.timers.tick(time) };
+  return { session, said, tick: (time = 100) => context.mock.timers.tick(time) };
+}
+
+/** The value of a row's only column. */
+function held(session: Session, id: number): unknown {
+  return session.store.value(session.store.slot(id) ?? -1, 0);
 }
 
 test("rows and removed ids are read exactly, at any alignment", (context) => {
   const { session } = start(context);
-  session.take(message({}), rows([1n, 2n ** 62n + 1n]));
-  assert.deepEqual([...session.store.rows.keys()], [1n, 2n ** 62n + 1n]);
-  assert.deepEqual(session.store.rows.get(1n)?.values, [2n ** 63n - 1n]);
-  assert.deepEqual(session.store.rows.get(1n)?.lengths, [7]);
+  session.take(message({}), rows([1n, 2n ** 40n + 1n]));
+  assert.deepEqual(session.store.ids, [1, 2 ** 40 + 1]);
+  assert.equal(held(session, 1), 2n ** 63n - 1n);
+  assert.equal(session.store.length(0, 0), 7);
   session.take(message({ frame: 2, base: 1, version: 2, columns: null }), rows([], [1n]));
-  assert.deepEqual([...session.store.rows.keys()], [2n ** 62n + 1n]);
+  assert.equal(session.store.slot(1), undefined);
+  assert.equal(held(session, 2 ** 40 + 1), 2n ** 63n - 1n);
 });
 
 test("decimals and bytes come as they are", (context) => {
   const { session } = start(context);
   const table = tableFromArrays(
-    { "0": [-50n], "1": [Uint8Array.of(1, 2)], id: [1n] },
-    { types: { "0": decimal(38, 2, 128), "1": fixedSizeBinary(2), id: int64() }, useDecimalInt: true },
+    { "0": [-50n], "1": [Uint8Array.of(1, 2)], "2": [2n ** 53n + 1n], id: [1n] },
+    { types: { "0": decimal(38, 2, 128), "1": fixedSizeBinary(2), "2": decimal(38, 0, 128), id: int64() }, useDecimalInt: true },
   );
   const bytes = tableToIPC(table, { format: "stream" });
   assert.ok(bytes);
   session.take(message({}), [odd(bytes), odd(new Uint8Array())]);
-  assert.deepEqual(session.store.rows.get(1n)?.values, [-50n, Uint8Array.of(1, 2)]);
+  const values = [0, 1, 2].map((column) => session.store.value(0, column));
+  assert.deepEqual(values, [-50, Uint8Array.of(1, 2), 2n ** 53n + 1n]);
 });
 
-test("a frame in parts is taken whole or not at all", (context) => {
-  const { session } = start(context);
+test("the first frame is shown part by part, a later one whole or not at all", (context) => {
+  const { session, said, tick } = start(context);
+  session.attach(view());
   session.take(message({ parts: 2 }), rows([1n]));
-  assert.equal(session.store.version, -1);
+  assert.equal(session.store.size, 1);
+  tick();
+  assert.deepEqual(said, []); // It is acknowledged at its end.
   session.take(message({ parts: 2, part: 1 }), rows([2n]));
-  assert.equal(session.store.rows.size, 2);
+  assert.equal(session.store.size, 2);
+  tick();
+  assert.deepEqual(said, [{ kind: "ack", frame: 1 }]);
   session.take(message({ frame: 3, version: 3, parts: 3 }), rows([1n]));
   session.take(message({ frame: 3, version: 3, parts: 3, part: 2 }), rows([3n]));
   assert.equal(session.store.version, 1);
+  session.take(message({ frame: 4, base: 3, version: 4 }), rows([1n]));
+  assert.deepEqual(said.at(-1), { kind: "hello", page: "p" });
+});
+
+test("a first frame of which a part is lost is asked for again", (context) => {
+  const { session, said } = start(context);
+  session.hello();
+  session.take(message({ parts: 3 }), rows([1n]));
+  session.take(message({ parts: 3, part: 2 }), rows([3n]));
+  assert.deepEqual(session.store.ids, [1]);
+  session.take(message({ frame: 2, base: 1, version: 2 }), rows([1n]));
+  assert.deepEqual(said, [{ kind: "hello", page: "p" }, { kind: "hello", page: "p" }]);
+  session.take(message({ frame: 3, version: 2 }), rows([1n, 2n, 3n]));
+  assert.deepEqual(session.store.ids, [1, 2, 3]);
 });
 
 test("hello is said once until rows come", (context) => {
@@ -100,6 +126,23 @@ test("frames are acknowledged together, and only while somebody looks", (context
   tick();
   assert.deepEqual(said[1], { kind: "ack", frame: 4 });
   assert.deepEqual(refreshed, ["", "", ""]);
+});
+
+test("a page that is not in front acknowledges nothing until it is", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const said: Answer[] = [];
+  let isHidden = true;
+  const session = new Session("p", (answer) => said.push(answer), () => isHidden);
+  session.attach(view());
+  session.take(message({ frame: 1 }), rows([1n]));
+  context.mock.timers.tick(1_000);
+  session.comeBack();
+  context.mock.timers.tick(1_000);
+  assert.deepEqual(said, []);
+  isHidden = false;
+  session.comeBack();
+  context.mock.timers.tick(100);
+  assert.deepEqual(said, [{ kind: "ack", frame: 1 }]);
 });
 
 test("a lost kernel is told to the views until it speaks again", (context) => {
@@ -167,7 +210,7 @@ test("a table that is shown again after it was told to be unseen is told to be s
   session.take(message({ frame: 1 }), rows([1n]));
   tick(1_000);
   session.attach(view());
-  tick(500);
+  tick(100);
   assert.deepEqual(said, [UNSEEN, { kind: "ack", frame: 1 }]);
   tick(60_000);
   assert.equal(said.length, 2);

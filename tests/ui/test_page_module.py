@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from looks import contrast, spilt
 from page_module import MountedTable
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from kalam_notebook.notebook.page import page_rows
 from kalam_notebook.wire.types import Column
 
 pytestmark = pytest.mark.browser
@@ -72,41 +73,70 @@ def test_rows_appear_change_and_vanish(page: Page):
     table.change({2: order(2, "Grace", "-0.50"), 3: order(3, "Alan")}, removed=(1,))
     expect(page.locator("tbody tr:not(.kl-space)").first).to_contain_text("Grace")
     assert [row[:3] for row in cells(page)] == [["2", "Grace", "-0.50"], ["3", "Alan", "1.50"]]
-    flashing = page.locator("td[class*=kl-changed]")
-    assert flashing.all_inner_texts() == ["Grace", "-0.50"]
-    expect(page.locator("tr.kl-new-a td").first).to_have_text("3")
     expect(page.locator(".kl-facts")).to_have_text("2 rows · 3 changes · direct")
     page.wait_for_function("said.at(-1).kind === 'ack' && said.at(-1).frame === 2")
 
 
-def test_what_changed_long_ago_does_not_flash_when_it_comes_back_into_sight(page: Page):
+@pytest.fixture
+def marks(page: Page) -> Locator:
+    """What is marked as changed or new, on a page whose clock stands still until a test lets it run."""
     page.emulate_media(reduced_motion="no-preference")
+    page.clock.install(time=0)
+    page.clock.pause_at(1_000)
+    return page.locator(".kl-changed, .kl-new")
+
+
+def test_new_rows_and_changed_cells_are_marked_for_a_second(page: Page, marks: Locator):
     table = MountedTable(page, ORDERS)
-    table.load([order(1)])
+    table.load([order(1), order(2)])
+    page.clock.run_for(100)
     expect(page.locator("td").first).to_have_text("1")
-    place = page.locator("#place")
-    table.change({1: order(1, "b"), 2: order(2)})
-    expect(page.locator("td").nth(1)).to_have_text("b")
-    place.evaluate("place => { place.style.display = 'none' }")
-    expect(page.locator("[class*=kl-changed], [class*=kl-new]")).to_have_count(0)
-    place.evaluate("place => { place.style.display = '' }")
-    table.change({1: order(1, "c"), 3: order(3)})
-    expect(page.locator("td").nth(1)).to_have_text("c")
-    expect(page.locator("[class*=kl-changed], [class*=kl-new]")).to_have_count(0)  # After it flashed.
-    place.evaluate("place => { place.style.display = 'none'; place.offsetHeight; place.style.display = '' }")
-    assert page.evaluate("document.getAnimations().length") == 0
+    assert marks.count() == 0  # The first rows are not news.
+    table.change({2: order(2, "Grace", "-0.50"), 3: order(3)})
+    page.clock.run_for(100)
+    assert marks.all_inner_texts() == ["Grace", "-0.50", page.locator("tbody tr:not(.kl-space)").nth(2).inner_text()]
+    page.clock.run_for(600)
+    table.change({2: order(2, "Grace", "7.00")})
+    page.clock.run_for(700)
+    assert marks.all_inner_texts() == ["7.00"]  # Marked anew, it stays on.
+    page.clock.run_for(1_300)
+    assert marks.count() == 0
 
 
-def test_a_cell_flashes_again_when_it_changes_again(page: Page):
+def test_marks_that_would_be_everywhere_are_left_out(page: Page, marks: Locator):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i) for i in range(1, 101)])
+    page.clock.run_for(100)
+    table.change({i: order(i, "Grace") for i in range(1, 101)})
+    page.clock.run_for(100)
+    expect(page.locator("td").nth(1)).to_have_text("Grace")
+    assert marks.count() == 0
+    table.change({3: order(3, "Alan")})
+    page.clock.run_for(100)
+    assert marks.all_inner_texts() == ["Alan"]
+
+
+def test_who_wants_no_motion_sees_none(page: Page, marks: Locator):
+    page.emulate_media(reduced_motion="reduce")
     table = MountedTable(page, ORDERS)
     table.load([order(1)])
-    cell = page.locator("td").nth(1)
-    expect(cell).to_have_text("Ada")
-    table.change({1: order(1, "b")})
-    expect(cell).to_have_class(re.compile("kl-changed-a"))
-    table.change({1: order(1, "c")})
-    expect(cell).to_have_class(re.compile("kl-changed-b"))
-    expect(page.locator("td[class*=kl-changed]")).to_have_count(1)
+    page.clock.run_for(100)
+    table.change({1: order(1, "Grace")})
+    page.clock.run_for(100)
+    expect(page.locator("td").nth(1)).to_have_text("Grace")
+    assert marks.count() == 0
+
+
+def test_a_row_that_takes_the_place_of_another_is_not_marked(page: Page, marks: Locator):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i) for i in range(1, 301)])
+    page.clock.run_for(100)
+    page.locator(".kl-box").evaluate("box => { box.scrollTop = 2600 }")
+    expect(page.locator("td", has_text=re.compile("^105$"))).to_be_visible()
+    page.get_by_role("button", name="id").click()
+    page.get_by_role("button", name="id").click()
+    page.clock.run_for(100)
+    assert marks.count() == 0
 
 
 @pytest.mark.parametrize(
@@ -176,9 +206,9 @@ def test_the_table_is_altered(page: Page):
     expect(page.locator("th")).to_have_text(["idBIGINTPK", "keepTEXT", "qtyBIGINT", "noteTEXT"])
 
 
-def test_ten_thousand_rows_scroll_smoothly_and_the_rest_is_told(page: Page):
+def test_many_rows_scroll_smoothly_and_the_rest_is_told(page: Page):
     table = MountedTable(page, ORDERS)
-    table.load([order(i) for i in range(1, 10_002)], total=12_345)
+    table.load([order(i) for i in range(1, 10_001)], total=12_345)
     expect(page.locator(".kl-foot")).to_have_text("first 10,000 of 12,345 rows")
     assert page.locator("tbody tr").count() < 80
     box = page.locator(".kl-box")
@@ -392,7 +422,8 @@ def test_sorting_works_in_the_page_and_stays_while_rows_change(page: Page):
     assert [row[0] for row in cells(page)] == ["1", "2", "3", "4"]
 
 
-def test_a_part_of_a_table_is_never_called_the_table(page: Page):
+def test_a_part_of_a_table_is_never_called_the_table(page: Page, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(page_rows, "MAX_ROWS", 10_000)
     page.clock.set_fixed_time(dt.datetime(2026, 5, 20, 12, tzinfo=dt.UTC))
     table = MountedTable(page, ORDERS, status={"verified_at": 1779271385000})
     table.load([order(i, total=f"{i % 700}.00") for i in range(1, 12_001)])

@@ -116,6 +116,18 @@ def notebook():
     return Notebook()
 
 
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
 @pytest.fixture
 def show(notebook):
     """Show a live table; the views are frozen in the end."""
@@ -193,9 +205,38 @@ def test_a_page_that_says_hello_gets_everything(notebook, show):
 
 def test_a_silent_page_gets_everything_again(notebook, show):
     live = FakeLive({1: "Ada"})
-    show(live)
+    show(live, hears=lambda: False)
     notebook.wait(lambda: len(notebook.frames) >= 2)
     assert [content["base"] for content, _, _ in notebook.frames[:2]] == [-1, -1]
+
+
+def test_a_page_that_is_hidden_gets_nothing_more_and_all_of_it_when_it_is_back(notebook, show, clock):
+    live = FakeLive({1: "Ada"})
+    view, widget = show(live, clock=clock)
+    notebook.wait(lambda: notebook.frames)
+    for row in range(2, 30):
+        clock.now += 1.0
+        live.put(row, "x")
+        if row < 11:
+            notebook.wait(lambda row=row: len(notebook.names()) == row)
+    sent = len(notebook.frames)
+    assert view._next_in() is None or view._next_in() > 1.0  # Until the copy is due.
+    widget.hear({"kind": "ack", "frame": notebook.frames[-1][0]["frame"]})
+    notebook.wait(lambda: len(notebook.names()) == 29)
+    assert len(notebook.frames) == sent + 1
+
+
+def test_who_is_heard_while_a_cell_runs_is_not_taken_for_absent(notebook, show):
+    live = FakeLive({1: "Ada"})
+    view, widget = show(live, hears=lambda: False)
+    notebook.wait(lambda: notebook.frames)
+    hearing = threading.Thread(target=widget.hear, args=({"kind": "ack", "frame": 1},))  # As on a subshell.
+    hearing.start()
+    hearing.join()
+    for row in (2, 3, 4):
+        live.put(row, "x")
+        notebook.wait(lambda row=row: len(notebook.names()) == row)
+    assert view._pace.delay(time.monotonic(), is_heard=view._is_heard) > 0.5  # It has not answered to three.
 
 
 def test_a_message_that_is_not_known_is_ignored(notebook, show):
@@ -449,18 +490,6 @@ def test_the_model_stays_open_for_a_page_that_was_loaded_anew_as_long_as_it_show
     assert widget.comm is not None
     widget.hear({"kind": "unseen", "page": "second"})
     assert widget.comm is None
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

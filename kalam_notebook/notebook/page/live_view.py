@@ -23,7 +23,7 @@ import traitlets
 from kalam_notebook.live_queries.connection.states import first_line
 from kalam_notebook.notebook.page.execution import MadeByCell, forget, let_go
 from kalam_notebook.notebook.page.freeze import Outputs, StaticCopy, register, settle_all
-from kalam_notebook.notebook.page.pace import Pace
+from kalam_notebook.notebook.page.pace import Pace, Turns
 from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.results.render import render_html, render_text
 from kalam_notebook.threads import Flag, Worker
@@ -40,6 +40,7 @@ logger = logging.getLogger("kalam_notebook")
 
 #: Seconds between two updates of the static copy at least; more when the page is silent.
 COPY_INTERVAL = 5.0
+LONGEST_COPY_INTERVAL = 60.0
 #: Seconds between two new starts that fill the page up after rows went away.
 REFILL_INTERVAL = 5.0
 
@@ -50,6 +51,8 @@ _PAGE_MODULE = Path(__file__).parent / "static" / "live_table.js"
 
 _shown: MadeByCell[LiveView] = MadeByCell()
 _tables: list[weakref.ref[LiveTable]] = []  # Those that were shown, until they are closed.
+_turns = Turns()
+_cell_runs = Flag()  # Meanwhile the kernel's main thread hears nothing.
 _NOT_KEPT = "run the cell again to keep these rows in the notebook"
 
 
@@ -85,6 +88,8 @@ class LiveView:
         widget: Its model in the page.
         outputs: The cell's outputs.
         release: Called when no page shows it any more, in notebooks that are open.
+        hears: Whether the kernel's main thread hears pages now.
+        turns: Shared by the views of a kernel.
         clock: Seconds that never go back.
     """
 
@@ -95,6 +100,8 @@ class LiveView:
         widget: LiveTableWidget,
         outputs: Outputs,
         release: Callable[[], None] = lambda: None,
+        hears: Callable[[], bool] = lambda: True,
+        turns: Turns | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.live = live
@@ -102,7 +109,9 @@ class LiveView:
         self._outputs = outputs
         self._release = release
         self._clock = clock
-        self._pace = Pace()
+        self._hears = hears
+        self._is_heard_aside = False  # Pages are heard on another thread than the main one: a subshell's.
+        self._pace = Pace(turns)
         self._rows = PageRows()
         self._lock = threading.Lock()  # Guards the pace, which acknowledgements reach on the kernel's thread.
         # Held while anything is written, so that nothing comes behind the last state. Taken before the other.
@@ -185,8 +194,9 @@ class LiveView:
             self._wake.set()
 
     def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
-        """Take a message of the page; called on the kernel's thread, and only while no cell runs."""
+        """Take a message of the page; called on a subshell's thread, or on the kernel's while no cell runs."""
         kind = content.get("kind")
+        self._is_heard_aside = threading.current_thread() is not threading.main_thread()
         with self._lock:
             if kind == "hello":
                 if content["page"] not in self._pages:
@@ -228,12 +238,17 @@ class LiveView:
         finally:
             self.freeze()
 
+    @property
+    def _is_heard(self) -> bool:
+        """Whether what a page says would be heard now."""
+        return self._is_heard_aside or self._hears()
+
     def _next_in(self) -> float | None:
         """Seconds until there is something to do; None when only a change or a message brings it."""
-        now = self._clock()
+        now, is_heard = self._clock(), self._is_heard
         with self._lock:
-            delay = self._pace.delay(now)
-            repeat = self._pace.repeat_in(now)
+            delay = self._pace.delay(now, is_heard=is_heard)
+            repeat = self._pace.repeat_in(now, is_heard=is_heard)
         waits = [self._copy_in(now)]
         if delay is not None:
             waits.append(delay if self._dirty else None)
@@ -244,10 +259,10 @@ class LiveView:
 
     def _work(self) -> None:
         """Do what is due."""
-        now = self._clock()
+        now, is_heard = self._clock(), self._is_heard
         with self._lock:
-            may_send = self._pace.delay(now) == 0
-            if self._pace.repeat_in(now) == 0 or self._refill_in(now) == 0:
+            may_send = self._pace.delay(now, is_heard=is_heard) == 0
+            if self._pace.repeat_in(now, is_heard=is_heard) == 0 or self._refill_in(now) == 0:
                 self._whole = True
         counting = self.live.status.startswith("reconnecting")
         if may_send and (self._dirty or self._whole or counting):
@@ -270,6 +285,7 @@ class LiveView:
 
     def _send(self) -> None:
         """Send one frame with what changed since the last."""
+        began = self._clock()
         with self._lock:
             whole, self._whole, self._dirty = self._whole, False, False
         since = -1 if whole else self._rows.version
@@ -277,11 +293,17 @@ class LiveView:
         messages = self._rows.messages(delta, columns, self._status())
         for message in messages:
             self._widget.send(message.content, list(message.buffers))
-        now = self._clock()
         if delta.reset:
-            self._whole_at = now
+            self._whole_at = began
         with self._lock:
-            self._pace.sent(self._rows.frame, sum(m.nbytes for m in messages), now, whole=delta.reset)
+            self._pace.sent(
+                self._rows.frame,
+                sum(message.nbytes for message in messages),
+                began,
+                whole=delta.reset,
+                rows=delta.rows.num_rows,
+                spent=self._clock() - began,
+            )
 
     def _refill_in(self, now: float) -> float | None:
         return max(0.0, self._whole_at + REFILL_INTERVAL - now) if self._rows.has_room else None
@@ -289,7 +311,9 @@ class LiveView:
     def _copy_in(self, now: float) -> float | None:
         if self._copied == self._state():
             return None
-        return max(0.0, self._copied_at + max(COPY_INTERVAL, 6 * self._pace.interval) - now)
+        with self._lock:
+            interval = self._pace.interval(now, is_heard=self._is_heard)
+        return max(0.0, self._copied_at + min(max(COPY_INTERVAL, 6 * interval), LONGEST_COPY_INTERVAL) - now)
 
     def _state(self) -> object:
         """What the static copy shows, to tell whether it is out of date."""
@@ -370,7 +394,9 @@ def display_live(live: LiveTable) -> LiveView | None:
     shell: Any = get_ipython()
     if shell is not None:
         _tables.append(weakref.ref(live))
-        shell.events.register("post_run_cell", _end_cell)  # Once: IPython knows it the second time.
+        _cell_runs.set()
+        shell.events.register("pre_run_cell", _begin_cell)  # Once: IPython knows it the second time.
+        shell.events.register("post_run_cell", _end_cell)
     publisher: Any = getattr(shell, "display_pub", None)
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
     if not hasattr(publisher, "pub_socket"):
@@ -391,16 +417,28 @@ def display_live(live: LiveTable) -> LiveView | None:
             let_go(shell, former.live)
     outputs = Outputs(publish)
     widget = LiveTableWidget(sql=live.sql, twin=outputs.twin)
-    view = LiveView(live, widget=widget, outputs=outputs, release=lambda: let_go(shell, live))
+    view = LiveView(
+        live,
+        widget=widget,
+        outputs=outputs,
+        release=lambda: let_go(shell, live),
+        hears=lambda: not _cell_runs.is_set(),
+        turns=_turns,
+    )
     view.show()
     _shown.add(shell, view)
     return view
+
+
+def _begin_cell(_: object) -> None:
+    _cell_runs.set()
 
 
 def _end_cell(_: object) -> None:
     """Bring the outputs up to date and forget what was closed; called by IPython as a cell ends."""
     from IPython import get_ipython
 
+    _cell_runs.clear()
     settle_all()
     shown = [(reference, reference()) for reference in _tables]
     for _, live in shown:

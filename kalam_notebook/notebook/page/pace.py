@@ -1,38 +1,87 @@
 """When the next frame may go to the page.
 
-Pure: the caller passes the time. The page acknowledges what it shows; but while a cell runs, the kernel does not hear
-it, so silence alone means little. After silence frames become rare instead of stopping, and only bytes set an end,
+Pure: the caller passes the time. The page acknowledges what it shows. Where the kernel hears that, a page that answers
+late gets less, and one that does not answer, because it is hidden or closed, gets nothing more until it speaks. While
+a cell runs, a kernel without subshells hears nothing, so silence tells nothing: then time and bytes set the pace,
 because the notebook server keeps everything for a tab that is closed.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import deque
+from typing import NamedTuple
 
-__all__ = ["Pace"]
+__all__ = ["INTERVAL", "Pace", "Turns"]
 
-#: Seconds between frames, by the number of frames the page has not acknowledged (about 10 s and 15 minutes of them).
-_INTERVALS = ((100, 0.1), (1_000, 1.0))
-_SLOWEST = 10.0
-#: Bytes that may be on their way to a page that does not answer.
-_MAX_BYTES = 64 * 1024 * 1024
+#: Seconds between two frames of all tables of a kernel together.
+INTERVAL = 1 / 30
+#: Seconds for each changed row of a frame before the next one, and at most: nobody reads a flood, and few large frames
+#: cost less than many small ones.
+_PER_ROW = 80e-6
+_FLOOD_INTERVAL = 0.1
+#: A frame may come after so many times the seconds that the last one took to make: the rest is for the user's code.
+_REST = 4.0
+
+#: Frames that may be on their way to a page that is heard.
+_WINDOW = 3
+#: Seconds between two frames beyond them, and for how long.
+_LATE_INTERVAL = 1.0
+_LATE = 10.0
+#: While the page is not heard: up to which silence in seconds, up to how many bytes, seconds between two frames.
+_MIB = 1024 * 1024
+_UNHEARD = ((60.0, 16 * _MIB, 0.0), (900.0, 48 * _MIB, 1.0), (float("inf"), 64 * _MIB, 10.0))
+
 #: A page that was not ready lost the first frame, and one that was reloaded lost all; neither can say so while a cell
-#: runs. So the whole table is sent again after silences of growing length, a few times.
+#: runs. So the whole table is sent again after silences of growing length, a few times, unless it is large.
 _FIRST_SILENCE = 0.5
 _SILENCE = 4.0
 _LONGEST_SILENCE = 60.0
 _MAX_REPEATS = 6
+_MAX_REPEATED_BYTES = 16 * _MIB
+
+
+class Turns:
+    """The frames of all tables of a kernel, one after the other."""
+
+    def __init__(self) -> None:
+        self._next = float("-inf")
+        self._lock = threading.Lock()
+
+    def delay(self, now: float) -> float:
+        """Seconds until a table may have its turn."""
+        return max(0.0, self._next - now)
+
+    def take(self, now: float) -> None:
+        """Note that a table had it."""
+        with self._lock:
+            self._next = max(self._next, now) + INTERVAL
+
+
+class _Sent(NamedTuple):
+    """A frame that the page has not acknowledged."""
+
+    frame: int
+    nbytes: int
+    at: float
 
 
 class Pace:
-    """Keeps count of frames and acknowledgements. Times are seconds of a clock that never goes back."""
+    """Keeps count of frames and acknowledgements of one table. Times are seconds of a clock that never goes back.
 
-    def __init__(self) -> None:
-        self._waiting: deque[tuple[int, int]] = deque()  # Frame number and bytes, not acknowledged.
+    Args:
+        turns: Shared by the tables of a kernel.
+    """
+
+    def __init__(self, turns: Turns | None = None) -> None:
+        self._turns = turns or Turns()
+        self._waiting: deque[_Sent] = deque()
         self._bytes = 0
         self._last = float("-inf")
+        self._rest = INTERVAL  # Seconds after the last frame.
         self._silence = _FIRST_SILENCE
         self._repeats = 0
+        self._repeated_bytes = 0
         self._repeat_at: float | None = None
 
     @property
@@ -40,52 +89,75 @@ class Pace:
         """Frames that the page has not acknowledged."""
         return len(self._waiting)
 
-    @property
-    def interval(self) -> float:
-        """Seconds between two frames as things stand."""
-        return next((seconds for limit, seconds in _INTERVALS if len(self._waiting) < limit), _SLOWEST)
+    def interval(self, now: float, *, is_heard: bool) -> float:
+        """Seconds between two frames as things stand; infinite when the page has to answer first.
 
-    def delay(self, now: float) -> float | None:
-        """Seconds until the next frame may go; None when the page has to answer first."""
-        if self._bytes >= _MAX_BYTES:
+        Args:
+            now: The time.
+            is_heard: Whether an answer of the page would reach the kernel now.
+        """
+        if not self._waiting:
+            return self._rest
+        silence = now - self._waiting[0].at
+        if is_heard:
+            if len(self._waiting) < _WINDOW:
+                return self._rest
+            return max(self._rest, _LATE_INTERVAL) if silence < _LATE else float("inf")
+        for longest, most, seconds in _UNHEARD:
+            if silence < longest and self._bytes < most:
+                return max(self._rest, seconds)
+        return float("inf")
+
+    def delay(self, now: float, *, is_heard: bool) -> float | None:
+        """Seconds until the next frame may go; None when the page has to answer first. Arguments as of ``interval``."""
+        interval = self.interval(now, is_heard=is_heard)
+        if interval == float("inf"):
             return None
-        return max(0.0, self._last + self.interval - now)
+        return max(0.0, self._last + interval - now, self._turns.delay(now))
 
-    def repeat_in(self, now: float) -> float | None:
+    def repeat_in(self, now: float, *, is_heard: bool) -> float | None:
         """Seconds until the whole table should be sent again to a silent page; None when that is not needed."""
-        return None if self._repeat_at is None else max(0.0, self._repeat_at - now)
+        return None if self._repeat_at is None or is_heard else max(0.0, self._repeat_at - now)
 
-    def sent(self, frame: int, nbytes: int, now: float, *, whole: bool) -> None:
+    def sent(self, frame: int, nbytes: int, now: float, *, whole: bool, rows: int = 0, spent: float = 0.0) -> None:
         """Note a frame that went out.
 
         Args:
             frame: Its number; numbers grow.
             nbytes: Size of its buffers.
-            now: The time.
+            now: The time when the work for it began.
             whole: Whether it held the whole table.
+            rows: How many changed rows it held.
+            spent: Seconds that the work took.
         """
-        self._waiting.append((frame, nbytes))
+        self._turns.take(now)
+        self._waiting.append(_Sent(frame, nbytes, now))
         self._bytes += nbytes
         self._last = now
+        self._rest = max(INTERVAL, min(_PER_ROW * rows, _FLOOD_INTERVAL), _REST * spent)
         if whole and self._repeat_at is not None:
             self._repeats += 1
+            self._repeated_bytes += nbytes
             self._silence = min(2 * self._silence, _LONGEST_SILENCE)
-            self._repeat_at = now + self._silence if self._repeats < _MAX_REPEATS else None
+            may_repeat = self._repeats < _MAX_REPEATS and self._repeated_bytes + nbytes <= _MAX_REPEATED_BYTES
+            self._repeat_at = now + self._silence if may_repeat else None
         elif self._repeat_at is None and self._repeats == 0:
             self._repeat_at = now + self._silence
 
     def acknowledged(self, frame: int) -> None:
         """Note that the page shows everything up to a frame."""
-        while self._waiting and self._waiting[0][0] <= frame:
-            self._bytes -= self._waiting.popleft()[1]
-        self._repeats = 0
-        self._repeat_at = None
-        self._silence = _SILENCE
+        while self._waiting and self._waiting[0].frame <= frame:
+            self._bytes -= self._waiting.popleft().nbytes
+        self._answered()
 
     def greeted(self) -> None:
         """Note that a page is new: what was sent before is lost to it, so nothing is on its way any more."""
         self._waiting.clear()
         self._bytes = 0
+        self._answered()
+
+    def _answered(self) -> None:
         self._repeats = 0
+        self._repeated_bytes = 0
         self._repeat_at = None
         self._silence = _SILENCE

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["MAX_ROWS", "Message", "PageRows"]
 
 #: Rows that go to the page at most; it says so when there are more.
-MAX_ROWS = 10_000
+MAX_ROWS = 100_000
 #: Bytes of all rows in the page at most, and of one message. A tab has to hold the first, a socket to pass the second.
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 PART_BYTES = 512 * 1024
 #: Characters of a cell that go to the page; it shows fewer and has the rest in a tooltip.
 TEXT_CHARS = 1_000
@@ -84,12 +84,19 @@ class PageRows:
         self._frame += 1
         described = describe(delta.rows.schema, columns)
         base = -1 if delta.reset else self.version
-        rows, ids = self._first(delta, described) if delta.reset else self._held(delta)
+        rows, ids = (delta.rows.slice(0, MAX_ROWS), delta.row_ids[:MAX_ROWS]) if delta.reset else self._held(delta)
+        table = _page_table(rows, ids, described)
+        if delta.reset:
+            table = self._fitting(table)
+            ids = ids[: table.num_rows]
         removed = () if delta.reset else tuple(row_id for row_id in delta.removed if row_id in self._ids)
-        self._ids = (set() if delta.reset else self._ids.difference(removed)) | set(ids)
+        if delta.reset:
+            self._ids = set()
+        self._ids.difference_update(removed)
+        self._ids.update(ids)
         self._rows = delta.num_rows
         self.version = delta.version
-        parts = _parts(_page_table(rows, ids, described))
+        parts = _parts(table)
         content = {"kind": "frame", "frame": self._frame, "parts": len(parts), "base": base, "version": self.version}
         content["status"] = {**status, "rows": delta.num_rows}
         content["columns"] = [asdict(column) for column in described] if delta.reset else None
@@ -99,15 +106,12 @@ class PageRows:
             for number, (rows_part, gone_part) in enumerate(zip(parts, gone, strict=True))
         ]
 
-    def _first(self, delta: LiveDelta, columns: Sequence[CellColumn]) -> tuple[pa.Table, tuple[int, ...]]:
+    def _fitting(self, table: pa.Table) -> pa.Table:
         """The first rows of the whole table, as many as the page takes."""
         self._limit = MAX_ROWS
-        rows = delta.rows.slice(0, MAX_ROWS)
-        size = _page_table(rows, delta.row_ids[: rows.num_rows], columns).nbytes
-        if size > MAX_BYTES:
-            self._limit = max(1, rows.num_rows * MAX_BYTES // size)
-            rows = rows.slice(0, self._limit)
-        return rows, delta.row_ids[: rows.num_rows]
+        if table.nbytes > MAX_BYTES:
+            self._limit = max(1, table.num_rows * MAX_BYTES // table.nbytes)
+        return table.slice(0, self._limit)
 
     def _held(self, delta: LiveDelta) -> tuple[pa.Table, tuple[int, ...]]:
         """The changed rows that the page holds, and new ones while nothing is left out before them."""

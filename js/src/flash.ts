@@ -1,0 +1,53 @@
+// Marks of what changed just now. They are classes that come and go, without an animation: an animation costs a browser
+// work for every screen refresh that it lasts, and many at once cost it more than the changes themselves.
+
+/** Milliseconds that a mark stays. */
+export const FLASH = 1_000;
+/** Milliseconds between two looks for marks that are over. */
+const SWEEP = 250;
+/** Marks that may fade; more end at once. */
+const MOST_FADING = 24;
+
+export class Flashes {
+  private readonly ends = new Map<HTMLElement, number>();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param box Where they are. */
+  constructor(private readonly box: HTMLElement) {}
+
+  /** Marks elements; those that are marked already stay so longer. */
+  add(targets: readonly HTMLElement[], name: string): void {
+    const end = performance.now() + FLASH;
+    for (const target of targets) {
+      this.ends.delete(target); // So that the map stays in the order of ends.
+      this.ends.set(target, end);
+      target.classList.add(name);
+    }
+    this.box.classList.toggle("kl-calm", this.ends.size <= MOST_FADING);
+    if (this.ends.size > 0) this.timer ??= setTimeout(() => this.sweep(), SWEEP);
+  }
+
+  /** Ends the marks of an element that is about to show something else. */
+  drop(target: HTMLElement): void {
+    if (this.ends.delete(target)) clear(target);
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+  }
+
+  private sweep(): void {
+    this.timer = undefined;
+    const now = performance.now();
+    for (const [target, end] of this.ends) {
+      if (end > now) break;
+      this.ends.delete(target);
+      clear(target);
+    }
+    this.add([], "");
+  }
+}
+
+function clear(target: HTMLElement): void {
+  target.classList.remove("kl-changed", "kl-new");
+}

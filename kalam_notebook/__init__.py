@@ -30,7 +30,7 @@ _HOMES = {
     "QueryResult": "results.results",
     "Timeouts": "settings",
     "TopicMessage": "wire.topics",
-    "TopicWarning": "topics.consumer",
+    "TopicWarning": "topics.watch",
     "allow_nested_run": "notebook.nested",
     "WriteReport": "writing.report",
     "close": "client.default",

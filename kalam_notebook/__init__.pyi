@@ -18,7 +18,7 @@ from kalam_notebook.results.results import QueryResult as QueryResult
 from kalam_notebook.settings import Timeouts as Timeouts
 from kalam_notebook.topics.consumer import CommitResult as CommitResult
 from kalam_notebook.topics.consumer import Consumer as Consumer
-from kalam_notebook.topics.consumer import TopicWarning as TopicWarning
+from kalam_notebook.topics.watch import TopicWarning as TopicWarning
 from kalam_notebook.wire.fileref import FileRef as FileRef
 from kalam_notebook.wire.topics import TopicMessage as TopicMessage
 from kalam_notebook.wire.types import Column as Column

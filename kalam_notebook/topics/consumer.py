@@ -13,6 +13,7 @@ from kalam_notebook.callers import short_interrupts, warn_caller
 from kalam_notebook.errors import ConfigError, TopicError, TransportError
 from kalam_notebook.threads import Flag
 from kalam_notebook.topics.partition import Partition, Source
+from kalam_notebook.topics.watch import TopicWarning, TopicWatch
 from kalam_notebook.wire.arguments import check_number, check_text
 from kalam_notebook.wire.topics import Start, TopicMessage, check_start, decode_messages, unsigned_decimals
 from kalam_notebook.wire.types import Column
@@ -21,20 +22,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["CommitResult", "Consumer", "TopicSource", "TopicWarning"]
+__all__ = ["CommitResult", "Consumer", "TopicSource"]
 
 #: Seconds between two questions while nothing comes: the first pause, and the longest.
 _PAUSE_S, _LONGEST_PAUSE_S = 0.1, 0.5
 #: How long ``for`` asks on while the server cannot be reached.
 _PATIENCE_S = 30.0
-#: How long another consumer may have messages before the reader is told why nothing comes.
-_HELD_S = 2.0
-#: Seconds without messages between two looks whether the topic is still the same.
-_LOOK_S = 60.0
-
-
-class TopicWarning(UserWarning):
-    """Something that the server does not tell about messages of a topic."""
 
 
 class TopicSource(Source, Protocol):
@@ -102,10 +95,7 @@ class Consumer:
         self._columns_of = columns_of
         self._lock = threading.RLock()
         self._closed = Flag()
-        # By partition: a message that exists and did not come, and since when; None when there is nothing to tell.
-        self._missing: dict[int, tuple[int, float] | None] = {}
-        # By partition: when it was last looked at whether its log is still the same.
-        self._looked_at: dict[int, float] = {}
+        self._watch = TopicWatch(source.topic_id, source.group_id)
         numbers = range(self._count(partitions))
         self._partitions = [Partition(source, number, begin, max_poll_records) for number in numbers]
 
@@ -305,30 +295,10 @@ class Consumer:
             try:
                 partition.ask()
                 if not partition.is_ready:
-                    self._look_for_missing(partition)
-                    self._look_for_new_log(partition)
+                    self._watch.look_at(partition)
             except TransportError as exc:
                 return exc  # The others would not be reached either, and each would take its time.
         return None
-
-    def _look_for_missing(self, partition: Partition) -> None:
-        """Tell once when at first nothing comes although there are messages."""
-        number, now = partition.number, time.monotonic()
-        if number not in self._missing:
-            offset = partition.missing()
-            self._missing[number] = None if offset is None else (offset, now)
-        elif (found := self._missing[number]) is not None and now - found[1] > _HELD_S:
-            self._missing[number] = None
-            if partition.is_held_elsewhere(found[0]):
-                warn_caller(_held(self._source, number, found[0]), TopicWarning)
-
-    def _look_for_new_log(self, partition: Partition) -> None:
-        """Tell when the topic is another one: once in a while, where nothing comes."""
-        now = time.monotonic()
-        if now - self._looked_at.setdefault(partition.number, now) > _LOOK_S:
-            self._looked_at[partition.number] = now
-            if partition.begins_anew():
-                warn_caller(f"{self.topic_id} was made anew. It is read from its first message on.", TopicWarning)
 
     def _count(self, partitions: int | None) -> int:
         if partitions is not None:
@@ -364,11 +334,3 @@ def _table_of(messages: Sequence[TopicMessage], table: str | None) -> str | None
 
 def _listed(tables: Iterable[str | None]) -> str:
     return ", ".join(sorted(table for table in tables if table)) or "no table"
-
-
-def _held(source: TopicSource, number: int, offset: int) -> str:
-    return (
-        f"Messages of {source.topic_id} from offset {offset} of partition {number} on were given to another consumer "
-        f"of group {source.group_id!r}, or to one that ended without commit_sync(). The server gives them out again "
-        "after its visibility time-out (60 s by default). Another group_id gets them now."
-    )

@@ -160,8 +160,7 @@ class ReplayedRows:
         rows = self._chunks.take(self._living_places().tolist())
         self._history.settle(self._schema)
         self._chunks = RowChunks(self._schema)
-        for batch in rows.combine_chunks().to_batches():
-            self._chunks.append(batch)
+        self._chunks.extend(rows)
         self._places = dict(zip(self._places, range(len(self._places)), strict=True))
         self._append_coming()
 

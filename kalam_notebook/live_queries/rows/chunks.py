@@ -57,6 +57,13 @@ class RowChunks:
             self._starts.append(start + batch.num_rows)
         return start
 
+    def extend(self, table: pa.Table) -> int:
+        """Add rows in few batches, and return the position of the first."""
+        start = len(self)
+        for batch in table.combine_chunks().to_batches():
+            self.append(batch)
+        return start
+
     def slices(self, firsts: np.ndarray, lengths: np.ndarray) -> pa.Table:
         """Return runs of rows one after the other, without a copy."""
         import pyarrow as pa

@@ -189,8 +189,7 @@ class History:
             found = [(step, step.entries) for step in steps if isinstance(step.entries, Entries)]
             places = sorted(set(chain.from_iterable(entries.places() for _, entries in found)) - {-1})
             moved = {-1: -1} | dict(zip(places, range(len(chunks), len(chunks) + len(places)), strict=True))
-            for batch in old.take(places).combine_chunks().to_batches():
-                chunks.append(batch)
+            chunks.extend(old.take(places))
             for step, entries in found:
                 step.entries = entries.move(moved)
                 step.chunks, step.is_settled = chunks, True

@@ -112,9 +112,8 @@ class ResultStore:
                 entries.append(Entry(ids[key], Effect.UPDATED, 0, len(before) + place, old))
         entries += [Entry(self._ids[key], Effect.DELETED, 0, -1, old) for key, old in places.items()]
         chunks = RowChunks(rows.schema)
-        for table in (self._rows, rows):
-            for batch in table.combine_chunks().to_batches():
-                chunks.append(batch)
+        chunks.extend(self._rows)
+        chunks.extend(rows)
         self.version += 1
         if entries:
             self._history.settle(rows.schema)

@@ -106,13 +106,6 @@ class Slots:
 
     # Changes.
 
-    def append(self, rows: pa.Table) -> int:
-        """Add cells, of rows that are not there yet or not in this version; return the position of the first."""
-        start = len(self.chunks)
-        for batch in rows.combine_chunks().to_batches():
-            self.chunks.append(batch)
-        return start
-
     def add(self, key: Hashable, seq: int, place: int) -> int:
         """Let a row begin, and return its number."""
         row_id = self.next_row_id
@@ -155,7 +148,7 @@ class Slots:
         order = np.argsort(np.array(numbers, np.int64), kind="stable")
         positions = order.tolist()
         self.chunks = RowChunks(self._schema)
-        self.append(rows if _is_ascending(order) else rows.take(pa.array(order)))
+        self.chunks.extend(rows if _is_ascending(order) else rows.take(pa.array(order)))
         self._by_key = {keys[position]: slot for slot, position in enumerate(positions)}
         self.seqs = array("q", [seqs[position] for position in positions])
         self.row_ids = array("q", [numbers[position] for position in positions])
@@ -176,7 +169,7 @@ class Slots:
         self._on_gather()
         rows = self.chunks.take(self.living(self.places))
         self.chunks = RowChunks(self._schema)
-        self.append(rows)
+        self.chunks.extend(rows)
         if len(self.seqs) > len(self) * (1 + _DEAD_SLOTS_PER_ROW):
             self.seqs = array("q", self.living(self.seqs).tobytes())
             self.row_ids = array("q", self.living(self.row_ids).tobytes())

@@ -18,18 +18,17 @@ threads holds a lock around each call.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from kalam_notebook.errors import ProtocolError
-from kalam_notebook.live_queries.rows.chunks import RowChunks
 from kalam_notebook.live_queries.rows.comparison import Comparison, Versions
 from kalam_notebook.live_queries.rows.decoding import decode_events
 from kalam_notebook.live_queries.rows.fingerprint import Delta, Fingerprint, fingerprint_of
-from kalam_notebook.live_queries.rows.history import Effect, Entries, Entry, History, Step
+from kalam_notebook.live_queries.rows.history import Effect, Entries, History, Step
+from kalam_notebook.live_queries.rows.limit import RowLimit
+from kalam_notebook.live_queries.rows.replacing import Replaced, conformed, newest_of_each
 from kalam_notebook.live_queries.rows.slots import Slots
 from kalam_notebook.live_queries.rows.values import comparable
 from kalam_notebook.wire.live import Change
@@ -48,9 +47,6 @@ _MAX_CELLS = 10_000
 
 #: Deletes that are remembered. Events come at most seconds late, so this is for memory only.
 _MAX_TOMBSTONES = 100_000
-
-#: Outdated entries beside those of the rows that are kept, until they are put away.
-_MAX_OUTDATED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +113,9 @@ class KeyedStore:
         self.key = key
         self.version = version
         self.last_seq = 0
-        #: Rows up to this ``_seq`` may be missing, because ``max_rows`` left no room for them.
-        self.floor = 0
         self._schema = arrow_schema(self.columns)
         self._visible = list(visible)
-        self._max_rows = max_rows
+        self._limit = RowLimit(max_rows)
         self._history = History(version=version, max_entries=_MAX_LOG, max_cells=_MAX_CELLS)
         self._slots = Slots(
             self._schema,
@@ -135,11 +129,14 @@ class KeyedStore:
         self._happened = Entries()
         # Rows whose decimals may have lost their sign on the socket (truth L5), until they are read over HTTP.
         self._doubtful: set[Hashable] = set()
-        # The rows by ``_seq``, oldest first, with outdated entries among them; kept only with a limit.
-        self._by_seq: list[tuple[int, Hashable]] = []
         # With what was held when a check asked.
         self._comparison = Comparison(Fingerprint())
         self._comparison.end()
+
+    @property
+    def floor(self) -> int:
+        """Rows up to this ``_seq`` may be missing, because ``max_rows`` left no room for them."""
+        return self._limit.floor
 
     @property
     def next_row_id(self) -> int:
@@ -261,7 +258,7 @@ class KeyedStore:
                 self._tombstones.pop(key, None)
         held = self._comparison.compare(versions, self._slots.seq_of, after)
 
-        start = self._slots.append(self._conform(delta.rows))
+        start = self._slots.chunks.extend(conformed(delta.rows, self._schema))
         # The server tells them in no order; new rows get their numbers in the order of writing.
         for key, seq in sorted(versions.newest.items(), key=itemgetter(1)):
             offset = versions.offsets.get(seq)
@@ -326,84 +323,34 @@ class KeyedStore:
             pyarrow.ArrowInvalid: A column cannot be held in its type.
             ProtocolError: A row has no ``_seq``.
         """
-        rows = self._newest_of_each(self._conform(table))
+        conform = conformed(table, self._schema)
+        rows, self._limit.floor = newest_of_each(conform, self.key, self._limit.max_rows)
         keys, seqs = rows.column(self.key).to_pylist(), rows.column("_seq").to_pylist()
-        old = self._slots
-        before = {key: (old.row_ids[slot], old.seqs[slot], old.places[slot]) for key, slot in old}
-        old_chunks = old.chunks
+        before = Replaced.of(self._slots)
         self._slots.load(rows, keys, seqs)
-        self._by_seq = list(zip(seqs, keys, strict=True)) if self._max_rows is not None else []
+        self._limit.load(seqs, keys)
         for key in self._tombstones.keys() & set(keys):
             del self._tombstones[key]
         self.last_seq = max([self.last_seq, *seqs[-1:]])
         self._comparison.end()
 
-        applied = self._log_reading(before, old_chunks, at=at, healed=healed)
+        if before.rows:
+            happened, chunks = before.compare(
+                self._slots, doubtful=self._doubtful, schema=self._schema, max_cells=_MAX_CELLS
+            )
+            self._history.settle(self._schema)
+            if happened:
+                self.version += 1
+                self._history.add(Step(self.version, at, healed, happened, chunks))
+            applied = _count(happened)
+        else:
+            if self.num_rows or not self._was_read:
+                self.version += 1
+                self._history.forget(self.version)
+            applied = Applied(inserted=self.num_rows)
         self._was_read = True
         self._doubtful.clear()
         return applied
-
-    def _conform(self, table: pa.Table) -> pa.Table:
-        import pyarrow as pa
-
-        table = table.select(self._schema.names)
-        if table.column("_seq").null_count:
-            raise ProtocolError("The server sent rows without a _seq.")
-        if table.schema.types != self._schema.types:
-            return table.cast(self._schema)
-        return pa.Table.from_arrays(table.columns, schema=self._schema)
-
-    def _newest_of_each(self, table: pa.Table) -> pa.Table:
-        """The rows in the order of ``_seq``, one for each key, at most ``max_rows``."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        table = table.take(pc.sort_indices(table.column("_seq")))
-        last = dict(zip(table.column(self.key).to_pylist(), range(table.num_rows), strict=True))
-        if len(last) < table.num_rows:
-            table = table.take(pa.array(sorted(last.values()), pa.int64()))
-        self.floor = 0
-        if self._max_rows is not None and table.num_rows > self._max_rows:
-            self.floor = table.column("_seq")[table.num_rows - self._max_rows - 1].as_py()
-            table = table.slice(table.num_rows - self._max_rows)
-        return table
-
-    def _log_reading(
-        self, before: dict[Hashable, tuple[int, int, int]], old_chunks: RowChunks, *, at: float, healed: bool
-    ) -> Applied:
-        """Remember the difference between the rows before and after a reading, as far as the history reaches."""
-        rows = self._slots
-        if not before:
-            if len(rows) or not self._was_read:
-                self.version += 1
-                self._history.forget(self.version)
-            return Applied(inserted=len(rows))
-
-        entries: list[Entry] = []
-        for key, (row_id, seq, place) in before.items():
-            slot = rows.find(key)
-            if slot is None:
-                entries.append(Entry(row_id, Effect.DELETED, seq, -1, place))
-            elif rows.seqs[slot] != seq or key in self._doubtful:
-                entries.append(Entry(row_id, Effect.UPDATED, rows.seqs[slot], rows.places[slot], place))
-        entries += [
-            Entry(rows.row_ids[slot], Effect.INSERTED, rows.seqs[slot], rows.places[slot], -1)
-            for key, slot in rows
-            if key not in before
-        ]
-        self._history.settle(self._schema)
-        chunks = None
-        if len(entries) <= _MAX_CELLS:
-            # The old cells lie in other chunks than the new ones; the history wants them in the same.
-            chunks = RowChunks(self._schema)
-            new = _copied(chunks, rows.chunks, [entry.new for entry in entries])
-            old = _copied(chunks, old_chunks, [entry.old for entry in entries])
-            entries = [entry._replace(new=a, old=b) for entry, a, b in zip(entries, new, old, strict=True)]
-        happened = Entries(entries)
-        if entries:
-            self.version += 1
-            self._history.add(Step(self.version, at, healed, happened, chunks))
-        return _count(happened)
 
     # One row.
 
@@ -426,8 +373,7 @@ class KeyedStore:
             rows.replace(slot, seq, position)
             self._doubtful.discard(key)
 
-        if self._max_rows is not None:
-            heapq.heappush(self._by_seq, (seq, key))
+        self._limit.add(seq, key)
         return True
 
     def _delete(self, key: Hashable, seq: int | None, effect: Effect) -> None:
@@ -456,36 +402,19 @@ class KeyedStore:
         """Make one version of what happened."""
         applied = Applied()
         if self._happened:
-            self._drop_oldest()
+            for seq, key in self._limit.too_many(self._slots):
+                self._comparison.touch(key, seq)
+                self._remove(key, seq, Effect.EXPIRED)
             happened, self._happened = self._happened, Entries()
             self.version += 1
             self._history.add(Step(self.version, at, healed, happened, self._slots.chunks))
             applied = _count(happened)
 
         self._slots.gather_if_scattered()
-        if len(self._by_seq) > 2 * self.num_rows + _MAX_OUTDATED:
-            self._by_seq = [(self._slots.seqs[slot], key) for key, slot in self._slots]
-            heapq.heapify(self._by_seq)
+        self._limit.tidy(self._slots)
         return applied
-
-    def _drop_oldest(self) -> None:
-        while self._max_rows is not None and len(self._slots) > self._max_rows:
-            seq, key = heapq.heappop(self._by_seq)
-            if self._slots.seq_of(key) == seq:
-                self.floor = max(self.floor, seq)
-                self._comparison.touch(key, seq)
-                self._remove(key, seq, Effect.EXPIRED)
 
 
 def _count(entries: Entries) -> Applied:
     inserted, updated = entries.count(Effect.INSERTED), entries.count(Effect.UPDATED)
     return Applied(inserted, updated, len(entries) - inserted - updated)
-
-
-def _copied(to: RowChunks, source: RowChunks, places: Sequence[int]) -> list[int]:
-    """Copy rows and return their new places; -1 stays."""
-    wanted = [place for place in places if place >= 0]
-    numbers = iter(range(len(to), len(to) + len(wanted)))
-    for batch in source.take(wanted).combine_chunks().to_batches():
-        to.append(batch)
-    return [next(numbers) if place >= 0 else -1 for place in places]

@@ -21,8 +21,8 @@ from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.following.plan import Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.schedule import Rhythm
+from kalam_notebook.live_queries.opening import open_table
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
-from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.wire.live import parse_message, unpack_frame
 from kalam_notebook.wire.types import Column
 
@@ -79,7 +79,7 @@ def receive_and_apply(flood: Flood, source: Source, count: int, num_rows: int) -
     """The same by a live table, all threads together, until the last change is in the table."""
     socket, pool = LiveSocket(url=flood.url, token=source.access_token), Pool()
     try:
-        with LiveTable("SELECT * FROM b.t", source=source, socket=socket, pool=pool, rhythm=_NEVER) as live:
+        with open_table("SELECT * FROM b.t", source=source, socket=socket, pool=pool, rhythm=_NEVER) as live:
             live.wait_for(lambda table: table.status == "live")
             gc.collect()
             start = time.process_time()

@@ -13,7 +13,7 @@ import threading
 import weakref
 from typing import Protocol
 
-__all__ = ["MAX_CHARACTERS", "hide_in_messages", "in_line", "shown", "visible", "without_secrets"]
+__all__ = ["MAX_CHARACTERS", "first_line", "hide_in_messages", "in_line", "shown", "visible", "without_secrets"]
 
 #: Characters of a message that are shown. The server's own texts with the names of all columns are shorter.
 MAX_CHARACTERS = 2_000
@@ -90,3 +90,8 @@ def shown(text: str, limit: int = MAX_CHARACTERS, *, lines: bool = True) -> str:
 def in_line(text: str, limit: int = 200) -> str:
     """A text as it can stand in the middle of a line of a message."""
     return shown(without_secrets(text), limit, lines=False)
+
+
+def first_line(error: BaseException) -> str:
+    """An error in one line of some 200 characters, without any that a terminal would obey."""
+    return in_line((str(error).strip() or type(error).__name__).split("\n", 1)[0])

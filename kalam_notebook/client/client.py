@@ -714,12 +714,12 @@ class Client:
             SubscriptionError: The query cannot be followed, or the server refuses it.
             KalamError: As ``execute_query``.
         """
-        from kalam_notebook.live_queries.table import LiveTable
+        from kalam_notebook.live_queries.opening import open_table
 
         self._check_open()
         named = self._live_sql(sql, params, namespace)
         with self._hinting(named):
-            table = LiveTable(
+            table = open_table(
                 named,
                 source=self._live_source(),
                 socket=self._live_socket(),

@@ -35,4 +35,4 @@ def replay(path: str | os.PathLike[str], *, speed: float = 1.0) -> LiveTable:
     if not speed > 0:
         raise ConfigError(f"speed is {speed}; give a number greater than 0.")
     player = Player(Path(path).expanduser(), speed=speed)
-    return LiveTable.over(player, sql=player.origin.sql)
+    return LiveTable(player, sql=player.origin.sql)

@@ -1,52 +1,33 @@
 """``LiveTable``: what ``kalam.live()`` returns, a table that follows the server and proves that it does.
 
-It subscribes first and reads the rows over HTTP after that, because a snapshot from the socket may lack rows (truth
-L12). The work is done in ``following.follower``; the widget is in ``notebook`` and reads ``delta``.
+The work is done in ``following.follower``, or ``recording.player`` for a recording; the widget is in ``notebook`` and
+reads ``delta``. ``opening`` makes one for a query.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from kalam_notebook.callers import short_interrupts
-from kalam_notebook.errors import (
-    ConfigError,
-    KalamError,
-    LiveError,
-    NotIterableError,
-    RequestTimeoutError,
-    SubscriptionError,
-)
+from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterableError, RequestTimeoutError
 from kalam_notebook.live_queries.display import display
 from kalam_notebook.live_queries.following.callbacks import Callbacks
 from kalam_notebook.live_queries.following.counters import LiveStats
-from kalam_notebook.live_queries.following.engine import Engine, Rows, RowSource
+from kalam_notebook.live_queries.following.engine import Rows
 from kalam_notebook.live_queries.following.followed import Followed
-from kalam_notebook.live_queries.following.follower import Follower
-from kalam_notebook.live_queries.following.keyed import KeyedEngine
-from kalam_notebook.live_queries.following.patience import patiently
-from kalam_notebook.live_queries.following.plan import Form
-from kalam_notebook.live_queries.following.query import parse_live_query
-from kalam_notebook.live_queries.following.rerun import parse_rerun_query
-from kalam_notebook.live_queries.following.rerunning import RerunEngine
-from kalam_notebook.live_queries.following.schedule import Rhythm
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.fingerprint import Proof
 from kalam_notebook.live_queries.rows.store import LiveDelta
 from kalam_notebook.live_queries.threads import call_in_thread
-from kalam_notebook.sql.live_filter import has_sub_query
-from kalam_notebook.sql.tables import bound_table
-from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -54,38 +35,14 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from kalam_notebook.live_queries.connection.socket import LiveSocket
-    from kalam_notebook.live_queries.following.pool import Pool
     from kalam_notebook.live_queries.rows.history import Step
 
-__all__ = ["LiveBatches", "LiveChanges", "LiveDelta", "LiveSource", "LiveStats", "LiveTable", "Proof"]
-
-#: Seconds in which a server that cannot be reached may come back while a live table begins.
-_PATIENCE = 10.0
-
-#: How often the server is asked. Where events only ring, nothing is shown before a question has been answered.
-_RHYTHMS = {
-    Form.DIRECT: Rhythm(),
-    Form.DELTA: Rhythm(settle=0.0, rest=100.0, longest=1.5),
-    Form.RERUN: Rhythm(settle=0.02, gap=0.5, rest=20.0),
-}
+__all__ = ["LiveBatches", "LiveChanges", "LiveDelta", "LiveStats", "LiveTable", "Proof"]
 
 _NO_ITERATOR = (
     "A live table cannot be looped over.\n"
     "Type live.df(), live.polars() or live.arrow() for its rows, live.batches() for its changes."
 )
-
-
-class LiveSource(RowSource, Protocol):
-    """What a live table needs of a client; all calls but the first may block and raise ``KalamError``."""
-
-    def websocket_url(self) -> str:
-        """``ws(s)://host/v1/ws``."""
-        ...
-
-    def access_token(self, *, renew: bool = False) -> str:
-        """A token; with ``renew`` one other than the last, which was refused."""
-        ...
 
 
 class View(Protocol):
@@ -180,75 +137,18 @@ class LiveTable:
     called from any thread.
 
     Args:
-        sql: A SELECT.
-        source: Reads rows and tokens.
-        socket: The client's connection for live queries.
-        pool: The client's threads for asking the server.
-        key: For the form ``re-run`` the columns that tell rows apart; None to find them.
-        max_rows: How many rows are kept, those with the newest changes; None for all.
-        timeout: Seconds until the server has to acknowledge the query. Reading the rows has the client's own timeout.
-        rhythm: How often the server is asked; None for the usual.
-        given: The query as the reader wrote it, if that is not ``sql``: with ``$1`` instead of the values, which do not
-            belong into what is saved.
-
-    Raises:
-        SubscriptionError: The query cannot be followed, or the server refuses it.
-        ConnectError: There is no live connection within ``timeout``.
-        KalamError: The rows cannot be read.
+        followed: Keeps the rows; it is closed with the table.
+        sql: The query as the reader wrote it, with ``$1`` instead of values, which do not belong into what is saved.
+        bind: Namespace and name of the table that FILE cells belong to; None for no table.
     """
 
-    _is_open = False
-
-    def __init__(
-        self,
-        sql: str,
-        *,
-        source: LiveSource,
-        socket: LiveSocket,
-        pool: Pool,
-        key: str | Sequence[str] | None = None,
-        max_rows: int | None = None,
-        timeout: float = 20.0,
-        rhythm: Rhythm | None = None,
-        given: str | None = None,
-    ) -> None:
-        if max_rows is not None:
-            check_number("max_rows", max_rows)
-        named = [key] if isinstance(key, str) else key
-        if named is not None and not (isinstance(named, Sequence) and all(isinstance(name, str) for name in named)):
-            raise ConfigError(f"key is the name of a column or a list of such, not {key!r}.")
-        engine, bind = patiently(
-            lambda: _engine_for(sql, source, key=named, max_rows=max_rows), seconds=min(timeout, _PATIENCE)
-        )
-        rhythm = rhythm or _RHYTHMS[engine.form]
-        follower = Follower(engine, source=source, pool=pool, rhythm=rhythm, budget=pool.budget)
-        try:
-            follower.start(socket, timeout=timeout)
-        except BaseException:
-            follower.close()
-            raise
-        self._show(follower, sql=given or sql, bind=bind)
-
-    @classmethod
-    def over(cls, followed: Followed, *, sql: str) -> LiveTable:
-        """Make a live table of rows that are there already, whoever keeps them.
-
-        Args:
-            followed: Keeps them; it is closed with the table.
-            sql: The query whose result they are.
-        """
-        table = cls.__new__(cls)
-        table._show(followed, sql=sql, bind=None)
-        return table
-
-    def _show(self, followed: Followed, *, sql: str, bind: tuple[str, str] | None) -> None:
+    def __init__(self, followed: Followed, *, sql: str, bind: tuple[str, str] | None = None) -> None:
         self._follower = followed
         self._sql = sql
         self._bind = bind
         self._callbacks = Callbacks(self, bell=followed.bell, is_over=lambda: followed.is_over)
         self._recorders: list[LiveRecorder] = []
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
-        self._is_open = True
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -261,7 +161,7 @@ class LiveTable:
         self.close()
 
     def __del__(self) -> None:
-        if self._is_open and not self._follower.is_over and not self._follower.is_forked:
+        if not self._follower.is_over and not self._follower.is_forked:
             text = f"{self!r} was not closed. Call close(), or use it in a with block."
             self.close()
             warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
@@ -553,20 +453,3 @@ class LiveTable:
         for recorder in self._recorders:
             recorder.close(timeout=0.5)
         self.freeze()
-
-
-def _engine_for(
-    sql: str, source: RowSource, *, key: Sequence[str] | None, max_rows: int | None
-) -> tuple[Engine, tuple[str, str] | None]:
-    """The engine for a query, and the table that its FILE cells belong to."""
-    query = None
-    if key is None:
-        with contextlib.suppress(SubscriptionError):
-            query = parse_live_query(sql)
-    if query is not None and not has_sub_query(query.filter_tokens):
-        info = source.describe(query.source)
-        return KeyedEngine(query, info, max_rows=max_rows), (query.namespace, query.table)
-    rerun = parse_rerun_query(sql)
-    if max_rows is not None:
-        raise ConfigError("max_rows goes with a live query over one table; here write LIMIT into the query.")
-    return RerunEngine(rerun, [source.describe(table) for table in rerun.tables], key=key), bound_table(sql)

@@ -84,7 +84,7 @@ def test_damaged_recordings(tmp_path, caplog, part):
     def play(dice):
         path.write_bytes(damaged_bytes(whole, dice))
         player = Player(path, speed=float("inf"))
-        with LiveTable.over(player, sql=player.origin.sql) as live:
+        with LiveTable(player, sql=player.origin.sql) as live:
             player._thread.join(20)
             assert not player._thread.is_alive()
             assert player.error is None or isinstance(player.error, RecordingError)

@@ -14,8 +14,10 @@ from websockets.exceptions import ConnectionClosed
 from kalam_notebook.errors import KalamError, ProtocolError
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.following import follower as follower_module
+from kalam_notebook.live_queries.following import hearing
 from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.schedule import Rhythm
+from kalam_notebook.live_queries.opening import open_table
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.live_queries.threads import Inbox
 from kalam_notebook.results.render import render_html, render_text
@@ -54,7 +56,7 @@ def table(server, source, monkeypatch):
         url=server.url, token=source.access_token, timeouts=Timeouts(keepalive=0.05), delays=lambda: repeat(0.01)
     )
     pool = Pool(per_second=1000)
-    table = LiveTable("SELECT * FROM chat.messages", source=source, socket=socket, pool=pool, rhythm=SOON)
+    table = open_table("SELECT * FROM chat.messages", source=source, socket=socket, pool=pool, rhythm=SOON)
     yield table
     table.close()
     socket.close()
@@ -121,13 +123,13 @@ def test_times_at_the_ends(server, source, table, at, day):
 
 
 def test_what_waits_is_bounded_in_bytes(server, source, table, monkeypatch):
-    monkeypatch.setattr(follower_module, "_MAX_WAITING_BYTES", 3_000)
-    inbox = table._follower._inbox
+    monkeypatch.setattr(hearing, "_MAX_WAITING_BYTES", 3_000)
+    inbox = table._follower._hearing.inbox
     with table._follower._lock:  # The worker cannot take anything in.
         for number in range(3, 43):
             source.put({**row(number, str(100 + number)), "room": "r" * 900})
             server.change("insert", {**row(number, str(100 + number)), "room": "r" * 900}, zipped=True)
-        server.wait_until(lambda: table._follower._was_full)
+        server.wait_until(lambda: table._follower._hearing.was_full)
         assert 0 < inbox.num_bytes <= 3_000
     table.wait_for(42)
     assert table.verify()

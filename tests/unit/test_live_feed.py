@@ -491,8 +491,8 @@ class FakeSocket:
         self.is_closed = False
         self.fetched = []
 
-    def stream(self, sql, hear, cursor):
-        hear(subscribed(cursor.options()), 10)
+    def subscribe(self, sql, listener, cursor):
+        listener(subscribed(cursor.options()), 10)
         return 1
 
     def next_batch(self, key, wire_id):

@@ -15,8 +15,17 @@ import pytest
 from live_socket_server import SocketServer
 
 from kalam_notebook.errors import AuthError, ConfigError, ConnectError, LiveError, SubscriptionError
+from kalam_notebook.live_queries.connection.failures import subscription_error
 from kalam_notebook.live_queries.connection.socket import LiveSocket
-from kalam_notebook.live_queries.connection.states import State
+from kalam_notebook.live_queries.connection.states import (
+    Changed,
+    Interrupted,
+    Refused,
+    State,
+    StatusChanged,
+    Stopped,
+    Subscribed,
+)
 from kalam_notebook.settings import Secret, Timeouts
 
 SQL = "SELECT * FROM a.b"
@@ -46,25 +55,25 @@ class Ears:
         self.heard: list[tuple[str, object]] = []
         self._changed = threading.Condition()
 
-    def _hear(self, kind, what):
+    def __call__(self, event, size):
         with self._changed:
-            self.heard.append((kind, what))
+            self.heard.append(self._named(event))
             self._changed.notify_all()
 
-    def subscribed(self, ack):
-        self._hear("subscribed", ack)
-
-    def changed(self, change, size):
-        self._hear("changed", change)
-
-    def interrupted(self, reason):
-        self._hear("interrupted", reason)
-
-    def status_changed(self, status):
-        self._hear("status", status)
-
-    def stopped(self, error):
-        self._hear("stopped", error)
+    def _named(self, event):
+        match event:
+            case Subscribed():
+                return "subscribed", event.ack
+            case Changed():
+                return "changed", event.change
+            case Interrupted():
+                return "interrupted", event.reason
+            case StatusChanged():
+                return "status", event.status
+            case Refused():
+                return "stopped", subscription_error(event)
+            case Stopped():
+                return "stopped", event.error
 
     def all(self, kind):
         return [what for heard, what in self.heard if heard == kind]

@@ -30,8 +30,10 @@ from kalam_notebook.errors import (
     RequestTimeoutError,
     SubscriptionError,
 )
+from kalam_notebook.live_queries import opening
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.following import follower as follower_module
+from kalam_notebook.live_queries.following import hearing, rounds
 from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.schedule import Rhythm
 from kalam_notebook.live_queries.rows.fingerprint import Fingerprint
@@ -96,7 +98,7 @@ def open_table(source, socket, pool):
     tables = []
 
     def open_table(sql=SQL, **options) -> LiveTable:
-        tables.append(LiveTable(sql, source=source, socket=socket, pool=pool, **{"rhythm": NEVER, **options}))
+        tables.append(opening.open_table(sql, source=source, socket=socket, pool=pool, **{"rhythm": NEVER, **options}))
         return tables[-1]
 
     yield open_table
@@ -290,7 +292,7 @@ def test_deltas_for_a_view(server, open_table):
 def test_a_server_that_does_not_answer_for_a_while_is_no_lost_connection(server, source, pool):
     timeouts = Timeouts(keepalive=0.05, pong=30.0)
     socket = LiveSocket(url=server.url, token=source.access_token, timeouts=timeouts, delays=lambda: repeat(0.01))
-    with LiveTable(SQL, source=source, socket=socket, pool=pool, rhythm=NEVER) as table:
+    with opening.open_table(SQL, source=source, socket=socket, pool=pool, rhythm=NEVER) as table:
         server.freeze()
         table.wait_for(lambda t: t.status == "waiting for the server")
         assert "does not answer just now" in table.notice
@@ -348,7 +350,7 @@ def test_status_while_the_server_is_away(server, source, pool):
     source.rows.clear()
     waiting = threading.Event()
     socket = LiveSocket(url=server.url, token=source.access_token, delays=lambda: repeat(2.5))
-    with LiveTable(SQL, source=source, socket=socket, pool=pool) as table:
+    with opening.open_table(SQL, source=source, socket=socket, pool=pool) as table:
         statuses = []
         table.on_change(lambda t: (statuses.append(t.status), waiting.set()))
         server.cut()
@@ -360,7 +362,7 @@ def test_status_while_the_server_is_away(server, source, pool):
 
 def test_why_there_is_no_connection_is_told_until_it_is_back(server, source, pool):
     socket = LiveSocket(url=server.url, token=source.access_token, delays=lambda: repeat(0.2))
-    with LiveTable(SQL, source=source, socket=socket, pool=pool) as table:
+    with opening.open_table(SQL, source=source, socket=socket, pool=pool) as table:
         server.http_status.extend([503] * 3)
         server.cut()
         table.wait_for(lambda t: "503" in (t.notice or ""))
@@ -390,7 +392,7 @@ def fail_with(error, *, times):
 
 @pytest.fixture
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(follower_module, "backoff", lambda random: repeat(0.01))
+    monkeypatch.setattr(rounds, "backoff", lambda random: repeat(0.01))
 
 
 def test_a_question_that_fails_on_the_way_is_repeated(server, source, no_pauses, open_table):
@@ -460,12 +462,12 @@ def test_other_columns_after_a_reconnect(server, source, open_table):
 
 def test_too_many_waiting_events_are_dropped_and_fetched(server, source, open_table, monkeypatch):
     table = open_table(rhythm=SOON)
-    monkeypatch.setattr(follower_module, "_MAX_WAITING", 5)
+    monkeypatch.setattr(hearing, "_MAX_WAITING", 5)
     with table._follower._lock:  # The worker cannot take anything in.
         for number in range(3, 43):
             source.put(row(number, 100 + number))
             server.change("insert", row(number, 100 + number))
-        server.wait_until(lambda: len(table._follower._inbox) == 5)
+        server.wait_until(lambda: len(table._follower._hearing.inbox) == 5)
     table.wait_for(42)
     assert table.verify()
     assert sorted(ids(table)) == [*range(1, 43)]
@@ -575,7 +577,7 @@ def test_pause_and_resume(server, source, open_table):
         table.verify()
     with pytest.raises(LiveError, match="resume"):
         table.refresh()
-    server.wait_until(lambda: not len(table._follower._inbox))
+    server.wait_until(lambda: not len(table._follower._hearing.inbox))
     assert table.num_rows == 2
     table.resume()
     table.wait_for(3)
@@ -704,7 +706,7 @@ def test_a_first_reading_that_is_cut_again_and_again_raises(server, source, no_p
 def test_a_server_that_cannot_be_reached_raises(source, pool):
     socket = LiveSocket(url="ws://127.0.0.1:1/v1/ws", token=source.access_token, delays=lambda: repeat(0.01))
     with pytest.raises(ConnectError, match=r"within 0\.2 s: .*Connection refused"):
-        LiveTable(SQL, source=source, socket=socket, pool=pool, timeout=0.2)
+        opening.open_table(SQL, source=source, socket=socket, pool=pool, timeout=0.2)
     socket.close()
 
 
@@ -786,7 +788,7 @@ def test_close_during_a_long_question(server, source, open_table):
 
 
 def test_a_forgotten_table_warns_and_unsubscribes(server, source, socket, pool):
-    tables = [LiveTable(SQL, source=source, socket=socket, pool=pool, rhythm=NEVER)]
+    tables = [opening.open_table(SQL, source=source, socket=socket, pool=pool, rhythm=NEVER)]
     tables[0].verify()
     tables[0].on_change(lambda t: None)
     with pytest.warns(ResourceWarning, match="LiveTable chat.messages, 2 rows, live> was not closed"):

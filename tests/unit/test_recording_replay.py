@@ -91,7 +91,7 @@ def kept():
 
 @pytest.fixture
 def live(kept):
-    with LiveTable.over(kept, sql=SQL) as live:
+    with LiveTable(kept, sql=SQL) as live:
         yield live
 
 
@@ -177,7 +177,7 @@ def play(path, clock):
 
     def play(**options) -> LiveTable:
         player = Player(path, **{"speed": 1.0, "clock": clock, **options})
-        tables.append(LiveTable.over(player, sql=player.origin.sql))
+        tables.append(LiveTable(player, sql=player.origin.sql))
         return tables[-1]
 
     yield play
@@ -460,7 +460,7 @@ def test_what_is_recorded_can_be_replayed(kept, live, path):
 
 
 def test_closing_the_table_ends_the_recording(kept, path):
-    live = LiveTable.over(kept, sql=SQL)
+    live = LiveTable(kept, sql=SQL)
     recorder = live.record(path)
     kept.change(insert(3, 12))
     live.close()

@@ -36,12 +36,12 @@ LEVELS = [
 #: The rooms inside of one, in the same way.
 INSIDE = {
     "live_queries": [
-        {"rows", "threads", "display"},
+        {"rows", "threads", "lifetime", "display"},
         {"connection"},
         {"following"},
         {"recording", "events", "source"},
         {"table"},
-        {"replay"},
+        {"opening", "replay"},
     ],
     "notebook": [{"page", "nested", "values"}, {"options"}, {"magics"}],
 }

@@ -16,11 +16,11 @@ from kalam_notebook import errors
 from kalam_notebook.callers import warn_caller
 from kalam_notebook.live_queries.connection.failures import describe_failure
 from kalam_notebook.live_queries.connection.protocol import _CONNECTION_IDS, LiveProtocol
-from kalam_notebook.live_queries.connection.states import Interrupted, Timing, first_line
+from kalam_notebook.live_queries.connection.states import Interrupted, Timing
 from kalam_notebook.notebook.magics import Note
 from kalam_notebook.results.results import QueryResult
 from kalam_notebook.settings import Secret
-from kalam_notebook.texts import MAX_CHARACTERS, in_line, shown, visible
+from kalam_notebook.texts import MAX_CHARACTERS, first_line, in_line, shown, visible
 from kalam_notebook.wire.live import AuthErrorMessage, ErrorMessage
 from kalam_notebook.writing.report import WriteReport
 

@@ -20,17 +20,14 @@ from kalam_notebook.errors import KalamError, LiveError
 from kalam_notebook.http.proxies import proxy_for
 from kalam_notebook.live_queries.connection.cursor import Cursor
 from kalam_notebook.live_queries.connection.failures import describe_failure
-from kalam_notebook.live_queries.connection.fan import Fan
-from kalam_notebook.live_queries.connection.listener import FrameHook, Hearing, TokenSource
+from kalam_notebook.live_queries.connection.fan import Fans
+from kalam_notebook.live_queries.connection.listener import FrameHook, Listener, TokenSource
 from kalam_notebook.live_queries.connection.protocol import LiveProtocol
 from kalam_notebook.live_queries.connection.states import (
     Action,
-    Changed,
     Drop,
-    Event,
     Open,
     Ping,
-    Refused,
     Send,
     State,
     Status,
@@ -98,9 +95,7 @@ class Driver:
         self._on_receive, self._on_send = hooks
         self._protocol = LiveProtocol(delays=delays, timing=timing, return_delays=return_delays)
         self._gate = gate
-        # Who hears a subscription, by its key in the protocol; and under which of those a live query is found.
-        self._fans: dict[int, Fan] = {}
-        self._places: dict[int, int] = {}
+        self._fans = Fans()
         # Bytes of the frame that is being told, as it came and unpacked.
         self._size = self.message_bytes = 0
         self._waiting: list[Callable[[KalamError | None], None]] = []
@@ -145,20 +140,12 @@ class Driver:
         if self.status.state is State.OPEN:
             self._release(None)
 
-    def subscribe(self, key: int, sql: str, hear: Hearing, cursor: Cursor | None = None) -> None:
+    def subscribe(self, key: int, sql: str, listener: Listener, cursor: Cursor | None = None) -> None:
         """Start a live query; without a cursor it joins a subscription of the same text."""
-        hear(StatusChanged(self.status), 0)
-        shared = None
-        if cursor is None:
-            shared = next((place for place, fan in self._fans.items() if fan.sql == sql), None)
-        self._places[key] = key if shared is None else shared
-        if shared is not None:
-            self._fans[shared].add(key, hear)
-            return
-        self._fans[key] = Fan(sql if cursor is None else None)
-        self._fans[key].add(key, hear)
-        self._protocol.subscribe(key, sql, self._now(), cursor)
-        self._pump()
+        listener(StatusChanged(self.status), 0)
+        if self._fans.join(key, sql if cursor is None else None, listener):
+            self._protocol.subscribe(key, sql, self._now(), cursor)
+            self._pump()
 
     def next_batch(self, key: int, wire_id: str) -> None:
         """Ask for more rows of a live query."""
@@ -167,14 +154,10 @@ class Driver:
 
     def unsubscribe(self, key: int) -> None:
         """End a live query; it hears nothing more."""
-        place = self._places.pop(key, key)
-        if (fan := self._fans.get(place)) is not None:
-            fan.remove(key)
-            if fan:
-                return
-            del self._fans[place]
-        self._protocol.unsubscribe(place, self._now())
-        self._pump()
+        left = self._fans.leave(key)
+        if left is not None:
+            self._protocol.unsubscribe(left, self._now())
+            self._pump()
 
     # What the protocol says.
 
@@ -204,32 +187,16 @@ class Driver:
 
     def _tell_all(self) -> None:
         for event in self._protocol.events():
-            self._tell(event)
-
-    def _tell(self, event: Event) -> None:
-        match event:
-            case Changed():
-                for hear in self._fans[event.key].all:
-                    hear(event, self._size)
-            case StatusChanged():
-                self._tell_status(event)
-            case Stopped():
-                fans, self._fans = self._fans, {}
-                for fan in fans.values():
-                    fan(event, 0)
+            self._fans.tell(event, self._size)
+            if isinstance(event, StatusChanged):
+                self._status_changed(event.status)
+            elif isinstance(event, Stopped):
                 self._release(event.error or LiveError("The connection of this client was closed."))
-            case Refused():
-                self._fans.pop(event.key)(event, self._size)
-            case _:
-                self._fans[event.key](event, self._size)
 
-    def _tell_status(self, event: StatusChanged) -> None:
-        status = event.status
+    def _status_changed(self, status: Status) -> None:
         if status.state in {State.WAITING, State.STOPPED}:
             _LOG.info("live connection %s: %s", status.state.value, status.reason)
-        for fan in self._fans.values():
-            fan(event, 0)
-        if status.state is State.OPEN:
+        elif status.state is State.OPEN:
             self._release(None)
 
     def _release(self, error: KalamError | None) -> None:

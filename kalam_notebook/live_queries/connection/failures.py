@@ -33,8 +33,8 @@ from kalam_notebook.errors import (
     TransportError,
 )
 from kalam_notebook.http.proxies import Proxy, through, unusable_proxy, without_socks
-from kalam_notebook.live_queries.connection.states import Failure, Refused, first_line
-from kalam_notebook.texts import in_line
+from kalam_notebook.live_queries.connection.states import Failure, Refused
+from kalam_notebook.texts import first_line, in_line
 
 __all__ = ["describe_failure", "subscription_error"]
 

@@ -29,6 +29,7 @@ from dataclasses import replace
 
 from kalam_notebook.errors import AuthError, KalamError
 from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.keepalive import Keepalive
 from kalam_notebook.live_queries.connection.states import (
     TRANSITIONS,
     Action,
@@ -44,10 +45,9 @@ from kalam_notebook.live_queries.connection.states import (
     StatusChanged,
     Stopped,
     Timing,
-    first_line,
 )
 from kalam_notebook.live_queries.connection.subscriptions import Subscriptions
-from kalam_notebook.texts import in_line
+from kalam_notebook.texts import first_line, in_line
 from kalam_notebook.wire.live import (
     AuthErrorMessage,
     AuthSuccess,
@@ -92,11 +92,7 @@ class LiveProtocol:
         self._is_renewed = False
         self._auth_deadline = math.inf
         self._opened_at = math.inf
-        self._next_ping = math.inf
-        # The ping that nothing has followed yet.
-        self._unanswered_ping: float | None = None
-        # Whether the owner reads nothing for now.
-        self._is_held = False
+        self._keepalive = Keepalive(timing)
 
     # Results.
 
@@ -117,9 +113,9 @@ class LiveProtocol:
         if self.status.state is State.AUTHENTICATING:
             return self._auth_deadline
         if self.status.state is State.OPEN:
-            if self._is_held:
-                return min(self._next_ping, self._subscriptions.turn())
-            return min(self._next_ping, self._pong_deadline(), self._subscriptions.deadline())
+            answers = self._subscriptions.turn() if self._keepalive.is_held else self._subscriptions.deadline()
+            dead_at = self._keepalive.dead_at(is_busy=self._subscriptions.awaits_rows)
+            return min(self._keepalive.next_ping, dead_at, answers)
         return math.inf
 
     # Wishes of the owner.
@@ -166,12 +162,11 @@ class LiveProtocol:
 
     def hold(self) -> None:
         """Take note that nothing is read for now, so that nothing can be heard."""
-        self._is_held = True
+        self._keepalive.is_held = True
 
     def go_on(self, now: float) -> None:
         """Take note that reading goes on; whoever was not heard meanwhile gets all their time again."""
-        self._is_held = False
-        self._unanswered_ping = None
+        self._keepalive.go_on()
         self._subscriptions.be_patient(now)
 
     # What happened.
@@ -183,7 +178,7 @@ class LiveProtocol:
 
     def heard(self) -> None:
         """Something came from the server, a pong for example."""
-        self._unanswered_ping = None
+        self._keepalive.unanswered = None
         if self.status.is_silent:
             self._become(Status(self.status.state))
 
@@ -202,9 +197,9 @@ class LiveProtocol:
             case AuthSuccess() if self.status.state is State.AUTHENTICATING:
                 self._authenticated(now)
             case AuthErrorMessage():
-                self._lose(Failure(in_line(message.message), is_refusal=True), now)
+                self.lost(Failure(in_line(message.message), is_refusal=True), now)
             case ErrorMessage() if message.subscription_id in _CONNECTION_IDS:
-                self._lose(Failure(in_line(f"{message.code}: {message.message}")), now)
+                self.lost(Failure(in_line(f"{message.code}: {message.message}")), now)
             case ErrorMessage():
                 self._events.extend(self._subscriptions.failed(message, now))
                 self._send_due(now)
@@ -220,52 +215,7 @@ class LiveProtocol:
             self._events.append(changed)
 
     def lost(self, failure: Failure, now: float) -> None:
-        """The connection, or the attempt, ended by itself."""
-        self._lose(failure, now)
-
-    def tick(self, now: float) -> None:
-        """A deadline may have passed."""
-        state = self.status.state
-        if state is State.WAITING and now >= self.deadline():
-            self._open(Input.CONNECT, renew=False)
-        elif state is State.AUTHENTICATING and now >= self._auth_deadline:
-            self._lose(Failure("the server did not answer the handshake"), now)
-        elif state is State.OPEN:
-            self._tick_open(now)
-
-    def _tick_open(self, now: float) -> None:
-        if not self._is_held and now >= self._pong_deadline():
-            self._lose(Failure("the server is silent"), now)
-        elif not self._is_held and self._subscriptions.is_overdue(now):
-            self._lose(Failure("the server did not answer a live query"), now)
-        else:
-            if now >= self._next_ping:
-                if self._pong_deadline() < math.inf and not self._is_held:
-                    self._become(replace(self.status, reason="the server does not answer", is_silent=True))
-                self._actions.append(Ping())
-                self._next_ping = now + self._timing.ping_interval
-                if self._unanswered_ping is None:
-                    self._unanswered_ping = now
-            self._send_due(now)
-
-    def _pong_deadline(self) -> float:
-        if self._unanswered_ping is None or self._subscriptions.awaits_rows:
-            return math.inf
-        return self._unanswered_ping + self._timing.pong_timeout
-
-    def _authenticated(self, now: float) -> None:
-        self._opened_at = now
-        self._next_ping = now + self._timing.ping_interval
-        self._go(Input.ACCEPTED)
-        self._subscriptions.connected()
-        self._send_due(now)
-
-    def _send_due(self, now: float) -> None:
-        if self.status.state is State.OPEN:
-            self._actions.extend(Send(text) for text in self._subscriptions.take_messages(now))
-
-    def _lose(self, failure: Failure, now: float) -> None:
-        """Leave the connection and decide how to go on: a new token, a later attempt, or not at all."""
+        """The connection, or the attempt, ended; decide how to go on: a new token, a later attempt, or not at all."""
         self._leave(now)
         if failure.error is not None:
             self._stop(failure.error)
@@ -282,12 +232,48 @@ class LiveProtocol:
         else:
             self._go(Input.LOST, reason=failure.reason, retry_at=now + next(self._delays))
 
+    def tick(self, now: float) -> None:
+        """A deadline may have passed."""
+        state = self.status.state
+        if state is State.WAITING and now >= self.deadline():
+            self._open(Input.CONNECT, renew=False)
+        elif state is State.AUTHENTICATING and now >= self._auth_deadline:
+            self.lost(Failure("the server did not answer the handshake"), now)
+        elif state is State.OPEN:
+            self._tick_open(now)
+
+    def _tick_open(self, now: float) -> None:
+        dead_at = self._keepalive.dead_at(is_busy=self._subscriptions.awaits_rows)
+        if now >= dead_at:
+            self.lost(Failure("the server is silent"), now)
+            return
+        if not self._keepalive.is_held and self._subscriptions.is_overdue(now):
+            self.lost(Failure("the server did not answer a live query"), now)
+            return
+
+        if now >= self._keepalive.next_ping:
+            if dead_at < math.inf:
+                self._become(replace(self.status, reason="the server does not answer", is_silent=True))
+            self._actions.append(Ping())
+            self._keepalive.pinged(now)
+        self._send_due(now)
+
+    def _authenticated(self, now: float) -> None:
+        self._opened_at = now
+        self._keepalive.begin(now)
+        self._go(Input.ACCEPTED)
+        self._subscriptions.connected()
+        self._send_due(now)
+
+    def _send_due(self, now: float) -> None:
+        if self.status.state is State.OPEN:
+            self._actions.extend(Send(text) for text in self._subscriptions.take_messages(now))
+
     def _leave(self, now: float) -> None:
         if now - self._opened_at >= self._timing.stable_after:
             self._delays, self._is_renewed = self._new_return_delays(), False
-        self._opened_at = self._auth_deadline = self._next_ping = math.inf
-        self._unanswered_ping = None
-        self._is_held = False
+        self._opened_at = self._auth_deadline = math.inf
+        self._keepalive.end()
         self._subscriptions.lost(now)
         self._actions = [Drop()]
 

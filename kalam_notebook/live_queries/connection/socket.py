@@ -24,7 +24,7 @@ from kalam_notebook.errors import ConnectError, KalamError, LiveError, Subscript
 from kalam_notebook.live_queries.connection.backoff import backoff
 from kalam_notebook.live_queries.connection.cursor import Cursor
 from kalam_notebook.live_queries.connection.driver import Driver
-from kalam_notebook.live_queries.connection.listener import FrameHook, Hearing, Listener, TokenSource, hearing_of
+from kalam_notebook.live_queries.connection.listener import FrameHook, Listener, TokenSource
 from kalam_notebook.live_queries.connection.states import Timing
 from kalam_notebook.live_queries.connection.waiting import Gate
 from kalam_notebook.settings import Timeouts
@@ -154,29 +154,14 @@ class LiveSocket:
         if error is not None:
             raise error
 
-    def subscribe(self, sql: str, listener: Listener) -> int:
+    def subscribe(self, sql: str, listener: Listener, cursor: Cursor | None = None) -> int:
         """Start a live query on the connection, now or as soon as it stands.
 
         Args:
-            sql: The query as the server gets it. Events only, no rows.
-            listener: Hears what comes, on the socket's thread.
-
-        Returns:
-            A key for ``unsubscribe``.
-
-        Raises:
-            SubscriptionError: The text is longer than the server reads.
-            LiveError: The socket is closed.
-        """
-        return self._subscribe(sql, hearing_of(listener), None)
-
-    def stream(self, sql: str, hear: Hearing, cursor: Cursor) -> int:
-        """Start a live query whose rows come over the connection too, before the changes.
-
-        Args:
             sql: The query as the server gets it.
-            hear: Hears what comes, on the socket's thread.
-            cursor: Which rows to ask for, now and whenever the connection comes back.
+            listener: Hears what comes, on the socket's thread.
+            cursor: Which rows come over the connection too, before the changes, now and whenever the connection comes
+                back; None for changes only.
 
         Returns:
             A key for ``next_batch`` and ``unsubscribe``.
@@ -185,7 +170,18 @@ class LiveSocket:
             SubscriptionError: The text is longer than the server reads.
             LiveError: The socket is closed.
         """
-        return self._subscribe(sql, hear, cursor)
+        key = next(self._keys)
+        options = None if cursor is None else SubscribeOptions(MAX_BATCH_SIZE, None, _LONGEST)
+        size = len(subscribe_message(f"live-{key:09}", sql, options).encode())
+        if size > MAX_CLIENT_MESSAGE_BYTES:
+            message = f"The live query has {size:,} bytes; the server reads {MAX_CLIENT_MESSAGE_BYTES:,} at most."
+            raise SubscriptionError("MESSAGE_TOO_LARGE", message, sql, "Shorten the filter.")
+        try:
+            self._post(self._driver.subscribe, key, sql, listener, cursor)
+        except BaseException:  # An interrupt may come when it is on its way already, and nobody would know the key.
+            self.unsubscribe(key)
+            raise
+        return key
 
     def next_batch(self, key: int, wire_id: str) -> None:
         """Ask for the rows that follow a batch; nothing happens when it is of the past, or the socket is closed."""
@@ -230,20 +226,6 @@ class LiveSocket:
                 atexit.unregister(self.close)
                 self._call(self._driver.close)
             return self._thread
-
-    def _subscribe(self, sql: str, hear: Hearing, cursor: Cursor | None) -> int:
-        key = next(self._keys)
-        options = None if cursor is None else SubscribeOptions(MAX_BATCH_SIZE, None, _LONGEST)
-        size = len(subscribe_message(f"live-{key:09}", sql, options).encode())
-        if size > MAX_CLIENT_MESSAGE_BYTES:
-            message = f"The live query has {size:,} bytes; the server reads {MAX_CLIENT_MESSAGE_BYTES:,} at most."
-            raise SubscriptionError("MESSAGE_TOO_LARGE", message, sql, "Shorten the filter.")
-        try:
-            self._post(self._driver.subscribe, key, sql, hear, cursor)
-        except BaseException:  # An interrupt may come when it is on its way already, and nobody would know the key.
-            self.unsubscribe(key)
-            raise
-        return key
 
     def _post(self, call: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
         """Have the driver called on the loop, which is started by the first call."""

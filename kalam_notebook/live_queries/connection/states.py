@@ -35,14 +35,7 @@ __all__ = [
     "Subscribed",
     "Timing",
     "Unexplained",
-    "first_line",
 ]
-
-
-def first_line(error: BaseException) -> str:
-    """Return an error in one line of some 200 characters, without any that a terminal would obey."""
-    text = str(error).strip() or type(error).__name__
-    return in_line(text.split("\n", 1)[0])
 
 
 class State(Enum):

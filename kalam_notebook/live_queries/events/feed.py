@@ -7,8 +7,6 @@ that pauses, would cost the other live queries events (protocol/live.md#loss).
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections import deque
 
@@ -23,7 +21,6 @@ from kalam_notebook.live_queries.connection.states import (
     Status,
     StatusChanged,
     Stopped,
-    first_line,
 )
 from kalam_notebook.live_queries.connection.waiting import Sleepers
 from kalam_notebook.live_queries.events import notices
@@ -37,7 +34,7 @@ from kalam_notebook.live_queries.events.messages import (
     Update,
 )
 from kalam_notebook.live_queries.events.streaming import EventStream
-from kalam_notebook.threads import Bell
+from kalam_notebook.live_queries.lifetime import Lifetime
 from kalam_notebook.wire.live import SubscribeOptions
 
 __all__ = ["EventFeed"]
@@ -46,7 +43,7 @@ __all__ = ["EventFeed"]
 _MAX_WAITING_BYTES = 64 * 1024 * 1024
 
 
-class EventFeed:
+class EventFeed(Lifetime):
     """A bounded queue of events, filled by the socket's thread and emptied by any other.
 
     Args:
@@ -57,10 +54,10 @@ class EventFeed:
         on_full: What happens when more come.
 
     Attributes:
-        error: Why it ended; None while it goes on, and when it was closed.
-        is_over: Whether nothing more will come.
         is_closed: Whether the reader wants nothing more.
     """
+
+    forked = "These live events belong to the process that forked this one. Begin new ones here."
 
     def __init__(
         self,
@@ -71,9 +68,9 @@ class EventFeed:
         max_queue: int,
         on_full: OnFull,
     ) -> None:
+        super().__init__()
+        self.is_closed = False
         self._received = self._delivered = self._num_bytes = 0
-        self.error: KalamError | None = None
-        self.is_over = self.is_closed = False
         self._stream = stream
         self._socket = socket
         self._options = options
@@ -86,10 +83,7 @@ class EventFeed:
         self._events: deque[tuple[LiveEvent, int]] = deque()
         self._waiting_bytes = 0
         self._held_since: float | None = None
-        self._lock = threading.RLock()
-        self._bell = Bell()
         self._sleepers = Sleepers()
-        self._pid = os.getpid()
 
     def start(self, sql: str, *, timeout: float) -> None:
         """Subscribe, and wait for the acknowledgement.
@@ -98,7 +92,7 @@ class EventFeed:
             ConnectError: There was none in time.
             KalamError: The query was refused.
         """
-        self._key = self._socket.stream(sql, self.hear, Cursor(self._options))
+        self._key = self._socket.subscribe(sql, self.hear, Cursor(self._options))
         if not self.wait(time.monotonic() + timeout):
             reason = self._connection.reason or self._socket.status
             raise ConnectError(f"No live connection to {self._socket.url} within {timeout:g} s: {reason}.")
@@ -153,22 +147,18 @@ class EventFeed:
         if self._is_full() and self._on_full == "block" and self._held_since is None:
             self._held_since = time.monotonic()
             self._socket.gate.shut()
-        self._wake()
+        self.bell.ring()
+        self._sleepers.wake()
 
     def _is_full(self) -> bool:
         return len(self._events) >= self._max_queue or self._waiting_bytes >= _MAX_WAITING_BYTES
 
-    def _end(self, error: KalamError | None) -> None:
-        """End once; what comes first is the reason."""
-        if not self.is_over:
-            self.error, self.is_over = error, True
-            if error is not None:
-                self._socket.close()
-        self._wake()
-
-    def _wake(self) -> None:
-        self._bell.ring()
+    def _end(self, error: KalamError | None, why: str = "closed") -> bool:
+        is_first = super()._end(error, why)
+        if is_first and error is not None:
+            self._socket.close()
         self._sleepers.wake()
+        return is_first
 
     # What the reader does.
 
@@ -205,10 +195,10 @@ class EventFeed:
     def wait(self, deadline: float | None = None) -> bool:
         """Wait until there is something to take or nothing will come; False at the deadline on the monotonic clock."""
         while True:
-            seen = self._bell.count
+            seen = self.bell.count
             if self._events or self.is_over:
                 return True
-            if self._bell.wait_beyond(seen, deadline) == seen:
+            if self.bell.wait_beyond(seen, deadline) == seen:
                 return False
 
     async def sleep(self) -> None:
@@ -228,11 +218,6 @@ class EventFeed:
         if self.error is not None:
             raise self.error
 
-    def _check_process(self) -> None:
-        # Before the lock, which may be held for ever in a forked child.
-        if self.is_forked:
-            raise LiveError("These live events belong to the process that forked this one. Begin new ones here.")
-
     # What anybody may ask.
 
     def stats(self) -> EventStats:
@@ -248,15 +233,10 @@ class EventFeed:
         return self._taken_cursor.seq
 
     @property
-    def is_forked(self) -> bool:
-        """Whether this is a forked child of the process that made it."""
-        return os.getpid() != self._pid
-
-    @property
     def status(self) -> str:
         """Where it is, for people."""
         if self.is_over:
-            return f"stopped: {'closed' if self.error is None else first_line(self.error)}"
+            return self._stopped
         if self._held_since is not None:
             return "held up: the queue is full"
         if self._connection.state is State.OPEN:

@@ -2,97 +2,113 @@
 
 from __future__ import annotations
 
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from kalam_notebook.errors import KalamError
-from kalam_notebook.live_queries.following.counters import LiveStats
+from kalam_notebook.live_queries.following.counters import Counters, LiveStats
 from kalam_notebook.live_queries.following.engine import Rows
 from kalam_notebook.live_queries.following.plan import Form
+from kalam_notebook.live_queries.lifetime import Lifetime
 from kalam_notebook.live_queries.rows.fingerprint import Proof
-from kalam_notebook.threads import Bell
 
 __all__ = ["Followed"]
 
 _T = TypeVar("_T")
 
 
-class Followed(Protocol):
-    """Rows that change, and how it stands with them. All of it may be used from any thread."""
+class Followed(Lifetime, ABC):
+    """Rows that change, and how it stands with them. All of it may be used from any thread.
 
-    #: Rung when the rows or the state have changed, and at the end.
-    bell: Bell
-    #: Why it ended; None before that, and when the owner wanted it.
-    error: KalamError | None
-    #: Whether nothing will change any more.
-    is_over: bool
-    #: Whether the rows are kept as they are.
-    is_paused: bool
+    Attributes:
+        is_replay: Whether there is a recording in place of a server.
+    """
+
+    is_replay = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counters = Counters()
 
     @property
+    @abstractmethod
+    def rows(self) -> Rows | None:
+        """The rows, which are looked at with ``look``; None before they have been read."""
+
+    @property
+    @abstractmethod
     def form(self) -> Form:
         """How the rows are, or were, followed."""
-        ...
 
     @property
+    @abstractmethod
     def table_name(self) -> str:
         """The tables, for people."""
-        ...
 
     @property
+    @abstractmethod
     def key(self) -> tuple[str, ...]:
         """The columns that tell rows apart; empty for all of them."""
-        ...
 
     @property
-    def is_replay(self) -> bool:
-        """Whether there is a recording in place of a server."""
-        ...
+    @abstractmethod
+    def is_paused(self) -> bool:
+        """Whether the rows are kept as they are."""
 
     @property
-    def is_forked(self) -> bool:
-        """Whether this is a forked child of the process that made it."""
-        ...
-
-    @property
+    @abstractmethod
     def status(self) -> str:
         """Where it is, for people."""
-        ...
 
     @property
+    @abstractmethod
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
-        ...
 
     @property
     def num_rows(self) -> int:
         """How many rows there are; never waits."""
-        ...
+        rows = self.rows
+        return 0 if rows is None else rows.num_rows
 
     def stats(self) -> LiveStats:
-        """The numbers as of now."""
-        ...
+        """The numbers as of now.
+
+        Raises:
+            LiveError: This is a forked child of the process that made it.
+        """
+        self._check_process()
+        with self._lock:
+            return self._counters.stats(rows=self.num_rows, now=time.monotonic())
 
     def look(self, view: Callable[[Rows], _T]) -> _T:
-        """Return what a function makes of the rows at one point in time."""
-        ...
+        """Return what a function makes of the rows at one point in time.
 
+        Raises:
+            LiveError: This is a forked child of the process that made it.
+        """
+        self._check_process()
+        with self._lock:
+            assert self.rows is not None
+            return view(self.rows)
+
+    @abstractmethod
     def verify(self, *, timeout: float, reread: bool = False) -> Proof:
         """Find out whether the rows are the server's."""
-        ...
 
+    @abstractmethod
     def pause(self) -> None:
         """Let the rows stay as they are."""
-        ...
 
+    @abstractmethod
     def resume(self) -> None:
         """Go on."""
-        ...
 
+    @abstractmethod
     def raise_if_over(self) -> None:
         """Raise why it has ended, if it has."""
-        ...
 
+    @abstractmethod
     def close(self) -> None:
         """End it, within a second; the rows stay. May be called twice."""
-        ...

@@ -9,29 +9,24 @@ from __future__ import annotations
 import atexit
 import datetime as dt
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
-from typing import IO, Protocol, TypeAlias, TypeVar
+from typing import IO, Protocol, TypeAlias
 
 from kalam_notebook.errors import KalamError, LiveError, RecordingError
-from kalam_notebook.live_queries.connection.states import first_line
-from kalam_notebook.live_queries.following.counters import Counters, LiveStats
-from kalam_notebook.live_queries.following.engine import Rows
+from kalam_notebook.live_queries.following.followed import Followed
 from kalam_notebook.live_queries.following.plan import Form
-from kalam_notebook.live_queries.recording.format import Changes, End, Origin, RecordedStep, Snapshot
+from kalam_notebook.live_queries.recording.format import Changes, End, RecordedStep, Snapshot
 from kalam_notebook.live_queries.recording.playhead import Playhead
 from kalam_notebook.live_queries.recording.reader import read_recording
 from kalam_notebook.live_queries.recording.rows import ReplayedRows
 from kalam_notebook.live_queries.rows.fingerprint import Proof
-from kalam_notebook.threads import Bell, Flag, Worker
+from kalam_notebook.threads import Flag, Worker
 
 __all__ = ["Clock", "Player"]
 
-_T = TypeVar("_T")
 _LOG = logging.getLogger("kalam_notebook.live")
 
 #: What stands in a file.
@@ -66,7 +61,7 @@ class _SystemClock:
         wake.wait(seconds)
 
 
-class Player:
+class Player(Followed):
     """The rows of a recording and the thread that changes them.
 
     Args:
@@ -74,24 +69,22 @@ class Player:
         speed: How many recorded seconds pass in one; infinity for all at once.
         clock: The time; None for that of the system.
 
+    Attributes:
+        origin: What was recorded.
+
     Raises:
         RecordingError: The file cannot be read, is no recording, or breaks off before its first rows.
     """
 
+    is_replay = True
+    forked = "This replay belongs to the process that forked this one. Begin a new one here."
+
     def __init__(self, path: Path, *, speed: float, clock: Clock | None = None) -> None:
-        self.bell = Bell()
-        self.error: KalamError | None = None
-        self.is_over = False
-        self.is_paused = False
-        self.is_replay = True
+        super().__init__()
         self._path = str(path)
         self._clock = clock or _SystemClock()
-        self._lock = threading.Lock()
         self._wake = Flag()
-        self._end = "closed"
         self._gaps: list[float] = []
-        self._counters = Counters()
-        self._pid = os.getpid()
         file = _open(path)
         try:
             records = read_recording(file, self._path)
@@ -101,7 +94,7 @@ class Player:
         except BaseException:
             file.close()
             raise
-        self._origin = first.origin
+        self.origin = first.origin
         self._rows = ReplayedRows(first)
         self._playhead = Playhead(speed, at=first.at, now=self._clock.now())
         self._thread = Worker(partial(self._work, file, records), name="kalam-live-replay")
@@ -113,48 +106,48 @@ class Player:
         """End the replay and its thread; the rows stay. May be called twice, and from any thread."""
         if self.is_forked:
             return
-        self._finish(None, "closed")
+        self._end(None)
         self._wake.set()
         self._thread.join(_JOIN_TIMEOUT)
 
     # What anybody may ask.
 
     @property
-    def origin(self) -> Origin:
-        """What was recorded."""
-        return self._origin
-
-    @property
     def form(self) -> Form:
         """How the recorded table followed the server."""
-        return self._origin.form
+        return self.origin.form
 
     @property
     def table_name(self) -> str:
         """The tables, for people."""
-        return self._origin.table_name
+        return self.origin.table_name
 
     @property
     def key(self) -> tuple[str, ...]:
         """The columns that tell rows apart; empty for all of them."""
-        return self._origin.key
+        return self.origin.key
 
     @property
-    def is_forked(self) -> bool:
-        """Whether this is a forked child of the process that made it."""
-        return os.getpid() != self._pid
+    def rows(self) -> ReplayedRows:
+        """The rows."""
+        return self._rows
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the recording stands still."""
+        return self._playhead.is_paused
 
     @property
     def status(self) -> str:
         """Where the replay is, for people."""
         if self.is_over:
-            return f"stopped: {self._end}"
+            return self._stopped
         return "paused" if self.is_paused else "replaying"
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
-        notices = [self._origin.notice] if self._origin.notice else []
+        notices = [self.origin.notice] if self.origin.notice else []
         if self._gaps:
             times = "once" if len(self._gaps) == 1 else f"{len(self._gaps):,} times"
             notices.append(
@@ -163,27 +156,6 @@ class Player:
                 "whole after it."
             )
         return tuple(notices)
-
-    @property
-    def num_rows(self) -> int:
-        """How many rows there are; never waits."""
-        return self._rows.num_rows
-
-    def stats(self) -> LiveStats:
-        """The numbers as of now; events are the recorded changes that an event had told."""
-        self._check_process()
-        with self._lock:
-            return self._counters.stats(rows=self.num_rows, now=time.monotonic())
-
-    def look(self, view: Callable[[Rows], _T]) -> _T:
-        """Return what a function makes of the rows at one point in time.
-
-        Raises:
-            LiveError: This is a forked child of the process that began the replay.
-        """
-        self._check_process()
-        with self._lock:
-            return view(self._rows)
 
     def verify(self, *, timeout: float, reread: bool = False) -> Proof:
         """Say that nothing can be proved: there is no server."""
@@ -200,16 +172,15 @@ class Player:
 
     def pause(self) -> None:
         """Stop the recording where it is."""
-        self._set_paused(True)
+        self._move(self._playhead.pause)
 
     def resume(self) -> None:
         """Let the recording go on from where it is."""
-        self._set_paused(False)
+        self._move(self._playhead.resume)
 
-    def _set_paused(self, is_paused: bool) -> None:
+    def _move(self, move: Callable[[float], None]) -> None:
         with self._lock:
-            self.is_paused = is_paused
-            (self._playhead.pause if is_paused else self._playhead.resume)(self._clock.now())
+            move(self._clock.now())
         self._wake.set()
         self.bell.ring()
 
@@ -221,11 +192,7 @@ class Player:
         """
         self._check_process()
         if self.is_over:
-            raise self.error or LiveError(f"The replay of {self._path} has stopped: {self._end}.")
-
-    def _check_process(self) -> None:
-        if self.is_forked:
-            raise LiveError("This replay belongs to the process that forked this one. Begin a new one here.")
+            raise self.error or LiveError(f"The replay of {self._path} has {self._stopped}.")
 
     # The thread.
 
@@ -250,7 +217,8 @@ class Player:
             error.__cause__ = exc
         records.close()
         atexit.unregister(self.close)
-        self._finish(error, end if error is None else first_line(error))
+        if self._end(error, end) and error is not None:
+            _LOG.warning("replay of %s stopped: %s", self._path, error)
 
     def _next(self, records: Records) -> Snapshot | Changes | End:
         try:
@@ -294,7 +262,7 @@ class Player:
             self._rows.load(snapshot)
         else:
             self._rows = ReplayedRows(snapshot)
-        self._origin = snapshot.origin
+        self.origin = snapshot.origin
         self._gaps.append(snapshot.at)
 
     def _apply(self, step: RecordedStep) -> None:
@@ -305,16 +273,6 @@ class Player:
         else:
             self._counters.add_events(applied.total, 0, now=time.monotonic())
         self._counters.last_seq = max(self._counters.last_seq, *(seq for _, _, seq in step.rows))
-
-    def _finish(self, error: KalamError | None, end: str) -> None:
-        """End once; what comes first is the reason."""
-        with self._lock:
-            if self.is_over:
-                return
-            self.error, self._end, self.is_over = error, end, True
-        if error is not None:
-            _LOG.warning("replay of %s stopped: %s", self._path, error)
-        self.bell.ring()
 
 
 def _open(path: Path) -> IO[bytes]:

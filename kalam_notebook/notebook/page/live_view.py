@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anywidget
 import traitlets
 
-from kalam_notebook.live_queries.connection.states import first_line
 from kalam_notebook.notebook.page.execution import MadeByCell, forget, let_go
 from kalam_notebook.notebook.page.freeze import Outputs, StaticCopy, register, settle_all
 from kalam_notebook.notebook.page.pace import Pace, Turns
 from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.results.render import render_html, render_text
+from kalam_notebook.texts import first_line
 from kalam_notebook.threads import Flag, Worker
 
 if TYPE_CHECKING:

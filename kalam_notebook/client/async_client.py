@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.callers import short_interrupts
-from kalam_notebook.client.client import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Client, Engine
+from kalam_notebook.client.client import Client
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
+from kalam_notebook.client.reading import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Engine
 from kalam_notebook.http.files import FileSource
 from kalam_notebook.live_queries.events.messages import OnFull
 from kalam_notebook.results.batches import QueryBatches

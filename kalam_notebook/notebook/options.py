@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from kalam_notebook.client.client import DEFAULT_MAX_ROWS, Engine
+from kalam_notebook.client.reading import DEFAULT_MAX_ROWS, Engine
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.notebook.values import Values, read_values
 

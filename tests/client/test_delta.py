@@ -36,7 +36,7 @@ def table(request, client, namespace):
 
 def plan_of(client, sql):
     query = parse_live_query(sql)
-    return plan_table(query, client._live_source().describe(query.source))
+    return plan_table(query, client._live_parts().source().describe(query.source))
 
 
 def read_delta(endpoint, plan, question):

@@ -1,0 +1,74 @@
+"""What the live queries of a client share. Loaded by the first of them, with the library for the WebSocket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from kalam_notebook.http.endpoint import SqlEndpoint
+from kalam_notebook.http.session import Session
+from kalam_notebook.live_queries.connection.socket import LiveSocket
+from kalam_notebook.live_queries.following.delta import read_deltas
+from kalam_notebook.live_queries.following.pool import Pool
+from kalam_notebook.live_queries.following.together import Together
+from kalam_notebook.live_queries.source import ClientSource
+from kalam_notebook.reading.reader import Reader
+from kalam_notebook.reading.window import WindowCheck
+from kalam_notebook.settings import Timeouts
+
+__all__ = ["LiveParts", "make_parts"]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveParts:
+    """The parts; nothing is sent and no thread runs before the first live query.
+
+    Attributes:
+        source: Makes what is asked over HTTP, anew for each live query: those over one table ask together, and are told
+            apart by it.
+        socket: The connection for events.
+        pool: The threads for asking the server what is true.
+    """
+
+    source: Callable[[], ClientSource]
+    socket: LiveSocket
+    pool: Pool
+
+    def close(self) -> None:
+        """End all that uses them; may be called twice."""
+        self.socket.close()
+        self.pool.close()
+
+
+def make_parts(
+    url: str,
+    *,
+    session: Session,
+    endpoint: SqlEndpoint,
+    reader: Reader,
+    window: WindowCheck,
+    timeouts: Timeouts,
+    compression: bool,
+    on_receive: Callable[[str], None] | None,
+    on_send: Callable[[str], None] | None,
+) -> LiveParts:
+    """Make the parts of a client, which are the arguments and their names there."""
+    source = partial(
+        ClientSource,
+        url,
+        session=session,
+        endpoint=endpoint,
+        reader=reader,
+        window=window,
+        deltas=Together(partial(read_deltas, endpoint)),
+    )
+    socket = LiveSocket(
+        url=source().websocket_url(),
+        token=source().access_token,
+        compression=compression,
+        timeouts=timeouts,
+        on_receive=on_receive,
+        on_send=on_send,
+    )
+    return LiveParts(source, socket, Pool())

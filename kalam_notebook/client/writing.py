@@ -1,0 +1,194 @@
+"""The calls that write: frames, and files into FILE cells and out of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kalam_notebook.callers import short_interrupts
+from kalam_notebook.client.reading import ReadingCalls
+from kalam_notebook.errors import ConfigError
+from kalam_notebook.http import files as uploads
+from kalam_notebook.http.files import FileSource
+from kalam_notebook.results.results import QueryResponse
+from kalam_notebook.sql.tokens import UnreadableSQL
+from kalam_notebook.wire.fileref import FileRef, check_file_ref
+from kalam_notebook.writing.report import WriteReport
+from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
+
+__all__ = ["WritingCalls"]
+
+
+@short_interrupts
+class WritingCalls(ReadingCalls):
+    """Frames and files."""
+
+    def execute_with_files(
+        self,
+        sql: str,
+        files: Mapping[str, FileSource],
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        allow_unsafe: bool = False,
+    ) -> QueryResponse:
+        """Run one INSERT or UPDATE with uploads.
+
+        Args:
+            sql: One statement with a placeholder ``FILE("name")`` for each file.
+            files: For each placeholder name a path, bytes, an open binary file, or ``(file name, bytes or path)``.
+            params: Values for ``$1 …``; see ``execute_query``.
+            namespace: Namespace of table names that have none; None for the client's.
+            allow_unsafe: Send also statements that the server carries out otherwise than they are written.
+
+        Returns:
+            The server's answer, with the number of rows.
+
+        Raises:
+            ParameterError: Placeholders do not match the files, have no value, or one that cannot be sent exactly.
+            FileRejectedError: A file is too large, or there are too many.
+            KalamError: As ``execute_query``.
+        """
+        qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
+        with self._running(qualified):
+            try:
+                answer = uploads.upload(self._endpoint, qualified, files, values)
+            except UnreadableSQL as exc:
+                raise ConfigError(f"The statement cannot be read: {exc}") from exc
+        return self._response(answer)
+
+    def write(
+        self,
+        frame: object,
+        table: str,
+        *,
+        mode: Mode = "insert",
+        key: str | None = None,
+        create: bool = False,
+        kind: Kind = "SHARED",
+        ttl_seconds: int | None = None,
+        atomic: bool = False,
+        nan: Nan = "refuse",
+        chunk_rows: int | None = None,
+        count: bool = False,
+        on_progress: Progress | None = None,
+    ) -> WriteReport:
+        """Write the rows of a frame into a table. What the server would damage is refused before anything is sent.
+
+        Args:
+            frame: A pandas or polars DataFrame, an Arrow table, or anything with ``__arrow_c_stream__``. Columns are
+                matched by name; all of the table's must be there, but for those that have a default. An update or
+                delete needs the key alone.
+            table: ``namespace.table``.
+            mode: ``insert`` new rows; ``update`` rows by their key; ``upsert``: update those that exist and insert the
+                rest; ``delete`` rows by their key.
+            key: The primary key; needed when the table is created.
+            create: Whether to create the table if there is none.
+            kind: Of a table that is created.
+            ttl_seconds: For how long a STREAM table that is created keeps its rows.
+            atomic: Whether all rows are written or none; they must fit into one request then (1 MiB of SQL), and cost
+                the server twice as much. Otherwise each statement of an insert, and each request of the other modes,
+                is all or nothing.
+            nan: ``refuse`` NaN in floating-point columns, or store ``null``.
+            chunk_rows: Rows of a statement; None to find out while writing with how many the server is fastest.
+            count: Whether to count the table's rows before and after, and tell where the counts do not fit; each count
+                is a scan of the whole table.
+            on_progress: Called with the rows done and the rows of the frame after each request.
+
+        Returns:
+            What was done.
+
+        Raises:
+            FrameError: The frame cannot be written as it is; nothing was sent.
+            WriteError: A request failed; says what was written and how to go on.
+            KalamError: The table does not exist, or the server cannot be reached.
+        """
+        self._check_open()
+        try:
+            return Writer(self._endpoint).write(
+                frame,
+                table,
+                mode=mode,
+                key=key,
+                create=create,
+                kind=kind,
+                ttl_seconds=ttl_seconds,
+                atomic=atomic,
+                nan=nan,
+                chunk_rows=chunk_rows,
+                count=count,
+                on_progress=on_progress,
+            )
+        finally:
+            self._reader.forget()
+
+    def download_file(
+        self,
+        ref: FileRef,
+        namespace: str,
+        table: str,
+        *,
+        to: str | os.PathLike[str] = ".",
+        target_user_id: str | None = None,
+    ) -> Path:
+        """Download the file of a FILE cell.
+
+        Args:
+            ref: The cell's value.
+            namespace: Namespace of its table.
+            table: The table.
+            to: A folder (existing, or written with a slash at the end), where a name that another file has gets a
+                number, else the file to write, which is replaced.
+            target_user_id: Whose file it is, for tables of the kind USER; None for one's own.
+
+        Returns:
+            The file that was written, whole and checked.
+
+        Raises:
+            ParameterError: The cell is NULL, or no FileRef.
+            NotFoundError: The server has no such file.
+            DownloadError: Size or SHA-256 differ, the disk does not take it, or ``to`` is no ordinary file (a device);
+                nothing is left then.
+            KalamError: As ``execute_query``.
+        """
+        self._check_open()
+        path = check_file_ref(ref).path(namespace, table)
+        return uploads.download(self._http, self._endpoint, ref, path, to=to, user_id=target_user_id)
+
+    def download_bound_file(
+        self, ref: FileRef, *, to: str | os.PathLike[str] = ".", target_user_id: str | None = None
+    ) -> Path:
+        """Download the file of a FILE cell that knows its table, as cells of ``query`` over one table do.
+
+        Args:
+            ref: A cell of a FILE column.
+            to: A folder or a file name; see ``download_file``.
+            target_user_id: Whose file it is, for tables of users; None for one's own.
+
+        Returns:
+            Where the file is.
+
+        Raises:
+            ConfigError: The reference is not bound to a table.
+            KalamError: As ``download_file``.
+        """
+        self._check_open()
+        path = check_file_ref(ref).path()
+        return uploads.download(self._http, self._endpoint, ref, path, to=to, user_id=target_user_id)
+
+    def download(self, ref: FileRef, *, to: str | os.PathLike[str] = ".") -> Path:
+        """Download one's own file of a FILE cell; the short form of ``download_bound_file``.
+
+        Args:
+            ref: A cell of a FILE column, as ``query`` over one table gives it.
+            to: A folder or a file name; see ``download_file``.
+
+        Returns:
+            Where the file is.
+
+        Raises:
+            KalamError: As ``download_bound_file``.
+        """
+        return self.download_bound_file(ref, to=to)

@@ -95,14 +95,15 @@ class Connections:
         raise httpcore.ConnectError("closed")
 
     def _take(self, origin: httpcore.Origin) -> _Connection:
+        useless: list[_Connection] = []
         with self._lock:
             idle, self._idle = self._idle, []
-            usable = [connection for connection in idle if connection.is_usable]
-            found = usable.pop() if usable else None
-            self._idle = usable
-        for connection in idle:
-            if connection is not found and not connection.is_usable:
-                connection.give_up()
+            for connection in idle:
+                (self._idle if connection.is_usable else useless).append(connection)
+            found = self._idle.pop() if self._idle else None
+        # Those that were found to be: another thread may use the others by now, and they look like these.
+        for connection in useless:
+            connection.give_up()
         return found or _Connection(self._make(origin), self)
 
 

@@ -46,6 +46,7 @@ class TableInfo:
         columns: All columns in ordinal order, hidden ones among them but for system tables.
         version: Name of the column that numbers row versions.
         domain: What versions of a SHARED table belong to, as clients are told; None where the server tells nothing.
+        policy: Condition that rows must fulfil for the caller to see them, None for none.
     """
 
     namespace: str
@@ -54,6 +55,7 @@ class TableInfo:
     columns: tuple[Column, ...]
     version: str = "_seq"
     domain: Mapping[str, object] | None = None
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ class Options:
         plain_live_queries: Refuse aliases and expressions in a live query (KalamDB 0.5).
         refuse_odd_filters: Refuse a live query whose condition events cannot be tested with (KalamDB 0.5).
         tell_leaving: Test the row before a change as well: one that leaves the filter is a delete (KalamDB 0.5).
+        row_policies: Let policies decide about rows of SHARED tables, none by default; no access levels (KalamDB 0.6).
         version_domains: Send the domain of a SHARED table's versions, and want it back with a cursor (KalamDB 0.7.1).
     """
 
@@ -159,6 +160,7 @@ class Options:
     text_cursors: bool = False
     any_cursors: bool = False
     version_domains: bool = False
+    row_policies: bool = False
     plain_live_queries: bool = False
     refuse_odd_filters: bool = False
     tell_leaving: bool = False

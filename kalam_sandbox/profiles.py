@@ -21,6 +21,7 @@ _V0_7 = _V0_5 | {
     "any_cursors": False,
     "text_cursors": True,
     "version_domains": True,
+    "row_policies": True,
 }
 _V0_8 = _V0_7 | {
     "create_with_only": True,

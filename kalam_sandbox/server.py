@@ -9,7 +9,7 @@ from kalam_sandbox.backend import Caller, Change, SelectRows, SqlFailed, TableIn
 from kalam_sandbox.catalogue import stored_tables
 from kalam_sandbox.changes import changes_of, key_text
 from kalam_sandbox.commands.context import Server
-from kalam_sandbox.engine import access
+from kalam_sandbox.engine import access, row_rights
 from kalam_sandbox.engine.plan_cache import PlanCache
 from kalam_sandbox.engine.request import Planned, Request, StatementFailedError
 from kalam_sandbox.engine.results import Rows
@@ -86,7 +86,8 @@ class Sandbox:
                 "scope_id": 0,
                 "partition_id": None,
             }
-        return TableInfo(namespace, table, definition.kind, columns, definition.version_column, domain)
+        policy = row_rights.live_condition(caller, found)
+        return TableInfo(namespace, table, definition.kind, columns, definition.version_column, domain, policy)
 
     def select(self, caller: Caller, sql: str) -> SelectRows:
         """Run one SELECT of a live query as over HTTP; raises SqlFailed or Unencodable."""

@@ -294,7 +294,7 @@ def options_json(table: TableDef) -> str:
         options["storage_id"] = table.options.get("storage_id", "local")
         if table.kind == "user":
             options["use_user_storage"] = table.options.get("use_user_storage", False)
-        else:
+        elif table.access_level is not None:
             options["access_level"] = table.access_level
         options |= {"flush_policy": table.options.get("flush_policy"), "compression": "snappy"}
     return json.dumps(options, separators=(",", ":"))

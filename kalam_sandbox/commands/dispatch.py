@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalam_sandbox.commands import flush, namespaces, show, tables, topics, users
+from kalam_sandbox.commands import flush, namespaces, policies, show, tables, topics, users
 from kalam_sandbox.commands.context import Call
 from kalam_sandbox.engine.results import Message, Result
 from kalam_sandbox.sql import statements as s
@@ -45,6 +45,12 @@ def _message(call: Call, statement: s.Statement) -> str:
             return tables.alter_table(call, statement)
         case s.DropTable():
             return tables.drop_table(call, statement)
+        case s.CreatePolicy():
+            return policies.create_policy(call, statement)
+        case s.AlterPolicy():
+            return policies.alter_policy(call, statement)
+        case s.DropPolicy():
+            return policies.drop_policy(call, statement)
         case s.CreateView():
             return tables.create_view(call, statement)
         case s.Flush():

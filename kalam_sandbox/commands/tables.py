@@ -72,7 +72,8 @@ def _definition(statement: CreateTable, namespace: str, kind: str, settings: Opt
     declared = [replace(column, column_id=place) for place, column in enumerate(statement.columns, 1)]
     hidden = hidden_columns(len(declared) + 1, kind, by_log=settings.log_versions)
     options = statement.options
-    level = str(options.get("access_level", "Private")) if kind == "shared" else None
+    has_level = kind == "shared" and not settings.row_policies
+    level = str(options.get("access_level", "Private")) if has_level else None
     ttl = options.get("ttl_seconds")
     return TableDef(
         namespace=namespace,

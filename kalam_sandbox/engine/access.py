@@ -21,13 +21,30 @@ _IMPERSONATES = {
 
 
 def may_read(caller: Caller, definition: TableDef) -> bool:
-    """Say whether the caller may read a table; own rows of USER and STREAM tables always."""
-    return definition.kind != "shared" or caller.role in _READERS[definition.access_level or "Private"]
+    """Say whether the caller may read a table; own rows of USER and STREAM tables always.
+
+    Of a table with policies everybody may read what they let through, be it nothing.
+    """
+    if definition.kind != "shared" or definition.access_level is None:
+        return True
+    return caller.role in _READERS[definition.access_level]
 
 
 def may_write(caller: Caller, definition: TableDef) -> bool:
-    """Say whether the caller may write a table; role user never writes SHARED ones."""
+    """Say whether the caller may write a table; role user never writes SHARED ones that have a level."""
+    if is_by_policy(definition):
+        return True
     return definition.kind != "shared" or (caller.role != "user" and may_read(caller, definition))
+
+
+def is_by_policy(definition: TableDef) -> bool:
+    """Say whether rows of a table are judged one by one: it is SHARED and has no level."""
+    return definition.kind == "shared" and definition.access_level is None
+
+
+def is_restricted(caller: Caller, definition: TableDef) -> bool:
+    """Say whether the caller sees and writes what policies let through alone."""
+    return is_by_policy(definition) and caller.role in ("user", "service")
 
 
 def may_act_as(caller: Caller, target: str, target_role: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kalam_sandbox.engine import access
+from kalam_sandbox.engine import access, row_rights
 from kalam_sandbox.engine.coerce import Coercer
 from kalam_sandbox.engine.defaults import Defaults
 from kalam_sandbox.engine.failures import engine_text
@@ -78,6 +78,7 @@ class Inserter:
         else:
             rows = EvaluatedRows(definition, self._selector, coercer, defaults).build(sql, text, params)
         check_inserted_key(definition, text, is_literal=is_literal)
+        row_rights.check_written(self._selector.session, self._caller, self._catalog.tables[name], rows, "insert")
         operation = Operation(
             "insert",
             name,

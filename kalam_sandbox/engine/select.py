@@ -14,7 +14,7 @@ import pyarrow as pa
 from datafusion import DataFrame, LogicalPlan, col
 
 from kalam_sandbox.backend import Caller, SqlFailed
-from kalam_sandbox.engine import access, plan
+from kalam_sandbox.engine import access, plan, row_rights
 from kalam_sandbox.engine.decimals import as_decimals
 from kalam_sandbox.engine.failures import engine_text, told_as_failure
 from kalam_sandbox.engine.plan import TableScan
@@ -73,6 +73,8 @@ class Selector:
         self._filled_as: dict[Name, Filling] = {}
         # Scans of the statements run so far.
         self.scans: list[Scan] = []
+        # What the statement does with the rows that it finds.
+        self.command = "select"
         # What the column is called that numbers row versions.
         self._version = version_name(by_log=options.log_versions)
 
@@ -296,6 +298,7 @@ class Selector:
             # MODIFY COLUMN to a type that stored values do not fit (protocol/sql.md#alter-table).
             raise self.session.cast_failure(wrong.cells, wrong.kind) from None
         self._filled_as[name] = filling
+        batches = row_rights.seen(self.session, self.caller, self._catalog.tables[name], batches, self.command)
         self.session.fill(full_name, schema, batches)
 
     def _resolve(self, spelled: list[str]) -> list[Name]:

@@ -20,6 +20,8 @@ from kalam_sandbox.engine.functions import register_functions
 from kalam_sandbox.errors import unsupported
 from kalam_sandbox.store.versions import empty
 
+# Rows that are tested one by one; no table has a name like this.
+_FILTERED = "kalam.default.__filtered"
 # Sessions kept for later requests, over all users.
 _KEPT = 32
 
@@ -95,6 +97,29 @@ class Session:
             # A column became NOT NULL over rows that hold NULL.
             self.context.register_record_batches(name, [[empty(schema)]])
             raise engine_failure(failed) from None
+
+    def filtered(self, alias: str, batches: Sequence[pa.RecordBatch], condition: str) -> list[pa.RecordBatch]:
+        """Return the rows for which a condition is true, in their order.
+
+        Args:
+            alias: Name under which the condition may call the table.
+            batches: The rows, all of one schema.
+            condition: SQL over its columns.
+
+        Raises:
+            SqlFailed: The condition cannot be evaluated.
+        """
+        if not batches:
+            return []
+        self.context.register_record_batches(_FILTERED, [list(batches)])
+        try:
+            frame = self.plan(f'SELECT ({condition}) IS TRUE AS kept FROM {_FILTERED} AS "{alias}"')
+            with told_as_failure():
+                found = frame.collect()
+        finally:
+            self.context.deregister_table(_FILTERED)
+        kept = pa.chunked_array([batch.column(0) for batch in found], pa.bool_())
+        return list(pa.Table.from_batches(batches).filter(kept).to_batches())
 
     def forget(self, name: str) -> None:
         """Take a table away; a plan that was made over it keeps its rows."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 from datafusion import LogicalPlan
 
 from kalam_sandbox.backend import SqlFailed
-from kalam_sandbox.engine import access
+from kalam_sandbox.engine import access, row_rights
 from kalam_sandbox.engine.coerce import Coercer, CoercionError
 from kalam_sandbox.engine.failures import engine_text
 from kalam_sandbox.engine.insert_evaluated import without_null_vectors
@@ -64,6 +64,7 @@ class Changer:
             typed = self._parameters(parts, definition, params)
         else:
             typed = named_parameters(params)
+        self._selector.command = kind
         frame = self._selector.plan(text, typed, whole=True)
         if name is None or parts is None:
             raise engine_text("Error during planning: the sandbox does not understand this statement")
@@ -82,6 +83,8 @@ class Changer:
             rows = rows.slice(0, 0)
         if kind == "update":
             rows = self._changed(rows, name, parts, definition)
+            table = self._catalog.tables[name]
+            row_rights.check_written(self._selector.session, self._selector.caller, table, rows, kind)
         is_shared = definition.kind == "shared"
         return Operation(kind, name, self._selector.caller.user_id, rows, is_shared=is_shared)
 

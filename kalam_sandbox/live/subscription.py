@@ -109,8 +109,10 @@ def _row_test(
 ) -> Callable[[dict[str, object]], bool]:
     """Return the test that rows of events must pass."""
     types = column_types(table.columns)
-    if options.refuse_odd_filters:
-        condition = None if query.where is None else parse_filter(with_user(query.where, caller.user_id))
-        return lambda row: condition is None or admits(condition, row, types)
-    predicate = None if query.where is None else parse_predicate(query.where)
-    return lambda row: passes(predicate, row, types)
+    conditions = [] if table.policy is None else [parse_filter(table.policy)]
+    predicate = None
+    if query.where is not None and options.refuse_odd_filters:
+        conditions.append(parse_filter(with_user(query.where, caller.user_id)))
+    elif query.where is not None:
+        predicate = parse_predicate(query.where)
+    return lambda row: passes(predicate, row, types) and all(admits(condition, row, types) for condition in conditions)

@@ -67,6 +67,8 @@ def _refusal(sandbox: Sandbox, caller: Caller, table: Table, asked: str | None) 
     if definition.kind == "shared":
         if asked is not None:
             return sql_error(400, INVALID_INPUT, "user_id is only valid for user tables")
+        if access.is_restricted(caller, definition):
+            return sql_error(403, DENIED, "Files of shared tables can only be read by dba and system")
         if access.may_read(caller, definition):
             return None
         return sql_error(403, DENIED, f"Shared table access denied (access_level={definition.access_level})")

@@ -11,10 +11,12 @@ from itertools import islice
 from kalam_sandbox.backend import Caller, SqlFailed
 from kalam_sandbox.errors import INVALID_INPUT, denied, invalid_sql, unsupported
 from kalam_sandbox.options import Options
-from kalam_sandbox.sql import commands, tables
+from kalam_sandbox.sql import commands, policies, tables
 from kalam_sandbox.sql.statements import (
+    AlterTable,
     Begin,
     Commit,
+    CreateTable,
     Dml,
     EngineMeta,
     ExecuteAs,
@@ -37,6 +39,7 @@ _FOREIGN_TEXT = """
 _FOREIGN = frozenset(_FOREIGN_TEXT.split())
 
 _BAD_CREATE = "Invalid CREATE TABLE statement: "
+_NO_LEVELS = "ACCESS_LEVEL is not supported any more; use CREATE POLICY"
 _DEFAULTS = Options()
 
 _Reader = Callable[[Cursor], Statement]
@@ -68,7 +71,7 @@ def classify(sql: str, caller: Caller, options: Options = _DEFAULTS) -> Statemen
     if words[:3] == ["EXECUTE", "AS", "USER"] or (options.short_execute_as and words[:2] == ["EXECUTE", "AS"]):
         return ExecuteAs(*commands.read_execute_as(sql, lambda inner: classify(inner, caller, options)))
     cursor = Cursor(sql)
-    command = _session(words) or _table_command(cursor, words, caller, options) or _command(cursor, words, caller)
+    command = _session(words) or _later_command(cursor, words, caller, options) or _command(cursor, words, caller)
     return command or _meta(sql, words, caller) or _unknown(cursor)
 
 
@@ -78,9 +81,13 @@ def _session(words: list[str]) -> Statement | None:
     return Commit() if words[0] == "COMMIT" else Rollback() if words[0] == "ROLLBACK" else None
 
 
-def _table_command(cursor: Cursor, words: list[str], caller: Caller, options: Options) -> Statement | None:
-    """Read CREATE, ALTER or DROP TABLE; None for anything else."""
+def _later_command(cursor: Cursor, words: list[str], caller: Caller, options: Options) -> Statement | None:
+    """Read what not all servers take: CREATE, ALTER and DROP of TABLE and POLICY; None for anything else."""
     verb, what = words[0], words[1]
+    if options.row_policies and what == "POLICY" and verb in ("CREATE", "ALTER", "DROP"):
+        if caller.role not in STAFF:
+            raise denied("System, DBA, or Service role required for policy operations")
+        return _read(policies.read_policy, cursor, "Invalid SQL: ")
     if verb not in ("CREATE", "ALTER", "DROP") or "TABLE" not in (what, words[2] if what in _KINDS else ""):
         return None
     if options.staff_only_ddl and caller.role not in STAFF:
@@ -88,10 +95,16 @@ def _table_command(cursor: Cursor, words: list[str], caller: Caller, options: Op
     if verb == "DROP":
         return _read(tables.read_drop_table, cursor, "Invalid SQL: ")
     if verb == "ALTER":
-        return _read(tables.read_alter_table, cursor, "Invalid SQL: ")
+        change = _read(tables.read_alter_table, cursor, "Invalid SQL: ")
+        if options.row_policies and isinstance(change, AlterTable) and change.action == "access":
+            raise invalid_sql(f"Invalid SQL: {_NO_LEVELS}")
+        return change
     if options.create_with_only and what in _KINDS:
         raise invalid_sql(f"{_BAD_CREATE}use CREATE TABLE … WITH (TYPE = '{what}') instead of CREATE {what} TABLE")
-    return _read(tables.read_create_table, cursor, _BAD_CREATE)
+    created = _read(tables.read_create_table, cursor, _BAD_CREATE)
+    if options.row_policies and isinstance(created, CreateTable) and "access_level" in created.options:
+        raise invalid_sql(_BAD_CREATE + _NO_LEVELS)
+    return created
 
 
 def _command(cursor: Cursor, words: list[str], caller: Caller) -> Statement | None:

@@ -137,6 +137,42 @@ class DropTable:
 
 
 @dataclass(frozen=True, slots=True)
+class CreatePolicy:
+    """CREATE POLICY; conditions are what stands in the parentheses."""
+
+    namespace: str | None
+    table: str
+    name: str
+    command: str
+    roles: tuple[str, ...]
+    using: str | None
+    check: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlterPolicy:
+    """ALTER POLICY; what is None stays as it is."""
+
+    namespace: str | None
+    table: str
+    name: str
+    new_name: str | None
+    roles: tuple[str, ...] | None
+    using: str | None
+    check: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DropPolicy:
+    """DROP POLICY."""
+
+    namespace: str | None
+    table: str
+    name: str
+    if_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CreateView:
     """CREATE [OR REPLACE] VIEW."""
 
@@ -276,6 +312,9 @@ Statement = (
     | CreateTable
     | AlterTable
     | DropTable
+    | CreatePolicy
+    | AlterPolicy
+    | DropPolicy
     | CreateView
     | Show
     | DescribeTable
@@ -297,6 +336,9 @@ DDL = (
     CreateTable,
     AlterTable,
     DropTable,
+    CreatePolicy,
+    AlterPolicy,
+    DropPolicy,
     CreateView,
     CreateNamespace,
     DropNamespace,

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 
 from kalam_sandbox.ids import Numbers, Positions, Snowflakes, uuid7
+from kalam_sandbox.store.policies import Policy
 from kalam_sandbox.store.schema import TableDef
 from kalam_sandbox.store.versions import VersionLog
 
@@ -42,6 +43,7 @@ class Table:
     history: list[TableDef] = field(default_factory=list)
     logs: dict[str | None, VersionLog] = field(default_factory=dict)
     incarnation: str = field(default_factory=uuid7)
+    policies: dict[str, Policy] = field(default_factory=dict)
 
     @property
     def is_owned(self) -> bool:

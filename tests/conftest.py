@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: one sandbox server for the session, and clients of it.
 
-With ``KALAM_TEST_URL`` and ``KALAM_TEST_ROOT_PASSWORD`` the tests marked ``contract`` run against that server instead.
+With ``KALAM_TEST_URL`` and ``KALAM_TEST_ROOT_PASSWORD`` the tests marked ``contract`` run against that server instead,
+with ``KALAM_TEST_SANDBOX=0.8`` against a sandbox that plays that one.
 """
 
 import gc
@@ -10,7 +11,7 @@ import uuid
 
 import pytest
 from hypothesis import settings
-from servers import Server
+from servers import Server, sandbox
 
 import kalam_notebook as kalam
 
@@ -52,7 +53,7 @@ def closed_port():
 @pytest.fixture(scope="session")
 def sandbox_server():
     """The embedded server, with its default silent limits."""
-    with kalam.sandbox() as server:
+    with sandbox() as server:
         yield Server(server.url, server.root_password)
 
 

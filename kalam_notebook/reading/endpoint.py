@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kalam_notebook.errors import ServerError
 from kalam_notebook.http.endpoint import Answer
-from kalam_notebook.sql.params import write_parameters_in
 from kalam_notebook.sql.statement import Statement
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CountingEndpoint", "Endpoint", "ImpersonatingEndpoint", "OneStateEndpoint", "WatchableEndpoint"]
+__all__ = ["CountingEndpoint", "Endpoint", "ImpersonatingEndpoint", "WatchableEndpoint"]
 
 
 class Endpoint(Protocol):
@@ -45,7 +41,7 @@ class ImpersonatingEndpoint:
 
     Args:
         endpoint: Runs the SQL.
-        envelope: ``EXECUTE AS USER name``; the server wants each statement in parentheses behind it
+        envelope: ``EXECUTE AS USER name``, later ``EXECUTE AS name``; the server wants each statement in parentheses behind it
         (protocol/sql.md#execute-as).
     """
 
@@ -70,53 +66,6 @@ class ImpersonatingEndpoint:
     def _wrapped(self, sql: str) -> str:
         statements = Statement.of(sql).statements
         return ";\n".join(one if one in {"BEGIN", "COMMIT"} else f"{self._envelope} (\n{one}\n)" for one in statements)
-
-
-class OneStateEndpoint:
-    """An endpoint whose statements each see one state of all tables.
-
-    The server gives each scan of a statement a state of its own, unless it stands between BEGIN and COMMIT (truth L29).
-
-    Args:
-        endpoint: Runs the SQL.
-    """
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> Answer:
-        """Run one statement that reads; see ``Endpoint``."""
-        with _as_first(sql):
-            answer = self._endpoint.execute(*_in_transaction(sql, params))
-        # Without what is said of BEGIN and COMMIT.
-        return replace(answer, results=answer.results[1:-1], tables=answer.tables[1:-1])
-
-    def execute_row(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        """Run one statement that scans nothing; see ``Endpoint``."""
-        return self._endpoint.execute_row(sql, params)
-
-    def execute_lists(
-        self, sql: str, params: Sequence[Any], types: Sequence[Sequence[pa.DataType]]
-    ) -> list[list[pa.Array | None]]:
-        """Run one statement that reads; see ``Endpoint``."""
-        with _as_first(sql):
-            return self._endpoint.execute_lists(*_in_transaction(sql, params), types)
-
-
-def _in_transaction(sql: str, params: Sequence[Any]) -> tuple[str, Sequence[Any]]:
-    """A statement as a transaction. Several statements take no parameters, so they are written in."""
-    return f"BEGIN;\n{write_parameters_in(sql, params)}\n;\nCOMMIT", ()
-
-
-@contextmanager
-def _as_first(sql: str) -> Iterator[None]:
-    """Errors tell of the statement as it was written: BEGIN before it is not the reader's."""
-    try:
-        yield
-    except ServerError as exc:
-        exc.message = exc.message.replace("Statement 2 failed", "Statement 1 failed", 1)
-        exc.sql = sql
-        raise
 
 
 class CountingEndpoint:

@@ -50,6 +50,10 @@ class UnpageableError(ResultError):
     """Versions of a row cannot be told from those of another one."""
 
 
+#: After so many pages that are not full an end is looked for: one that is empty does not come, since others write.
+_PARTIAL_PAGES = 5
+
+
 @dataclass(frozen=True, slots=True)
 class PagerPlan:
     """What is read.
@@ -95,7 +99,8 @@ class Pager:
     _reads_rows: bool = True
     _span: int | None = None  # Width of a page in versions; None reads without an upper bound.
     _last: int = 0  # Greater than every version when the width was set.
-    _end: int | None = None  # A version that none had reached since the pager began.
+    _end: int | None = None  # A version that none had reached since the pager began; None as long as it is not known.
+    _partial: int = 0  # Pages that were not full.
 
     @property
     def reach(self) -> str:
@@ -173,9 +178,10 @@ class Pager:
         # Behind an upper bound may lie the newer version of a key that this page leaves out.
         if upper is not None or not reached or is_full:
             return upper is not None or bool(reached)
-        if self._end is None:
+        self._partial += 1
+        if self._end is None and self._partial >= _PARTIAL_PAGES:
             self._end = _end_behind(endpoint, self.plan, reached)
-        return reached < self._end
+        return self._end is None or reached < self._end
 
     def take(self, lists: Sequence[Sequence[pa.Array | None]]) -> tuple[int, bool]:
         """Keep a page: its rows, keys and tombstones.

@@ -67,6 +67,7 @@ class Reader:
         self._local = LocalEngine()
         self._window = window
         self._limits = LimitsProbe(limits)
+        self._refused: set[tuple[str, ...]] = set()  # Tables that cannot be read in one transaction.
         self._small: dict[tuple[str | None, str], bool] = {}  # Whether plain answers hold all rows of a table.
         self._keys: dict[tuple[str | None, str], str] = {}
         # Queries over one table, and whether a plain answer held all of their rows.
@@ -197,7 +198,7 @@ class Reader:
     ) -> Run:
         endpoint = CountingEndpoint(self._as_user(user, meter))
         on_rows = None if meter is None else meter.found
-        return Run(endpoint, self._exact, self._limits, params, max_rows, on_rows)
+        return Run(endpoint, self._exact, self._limits, self._refused, params, max_rows, on_rows)
 
     def _shape(self, run: Run, sql: str) -> Shape | None:
         """The shape of a query, and its text as it is sent."""
@@ -324,6 +325,8 @@ class Reader:
                     found = replace(run.pages(shape, found.columns), reason=_unread(table))
                 except UnpageableError as exc:
                     return _not_certain(run, shape.text, found, f"{_unread(table)}, and {exc}")
+        if not run.is_of_one_state(shape.text):
+            return _not_certain(run, shape.text, found, _SEVERAL_STATES)
         damage = damaged_columns(run.endpoint, shape, columns, found.table)
         if damage is not None:
             return _not_certain(run, shape.text, found, damage)
@@ -377,6 +380,11 @@ def _beyond(table: str) -> str:
 
 
 _UNTOLD = "the tables that the query reads cannot be told from its text, so they were not checked"
+
+
+_SEVERAL_STATES = (
+    "the server does not read these tables in one transaction, so that parts of the result may be of different moments"
+)
 
 
 def _more_than(rows: int) -> str:

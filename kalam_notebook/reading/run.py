@@ -10,12 +10,20 @@ from kalam_notebook.errors import DecodeError, NotLeaderError, ProtocolError, Ra
 from kalam_notebook.http.bounded import TooLargeError
 from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.http.failures import NoAnswerError
-from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, OneStateEndpoint
+from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint
 from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
+from kalam_notebook.reading.one_state import OneStateEndpoint
 from kalam_notebook.reading.order import in_stable_order, sort_by_key
 from kalam_notebook.reading.pager import Pager, PagerPlan, plan_pager
 from kalam_notebook.reading.server_limits import LimitsProbe
-from kalam_notebook.reading.trust import is_exhausted, is_too_much, is_unencodable, reason_to_doubt
+from kalam_notebook.reading.trust import (
+    has_null_floats,
+    is_exhausted,
+    is_too_much,
+    is_unencodable,
+    may_be_lists,
+    reason_to_doubt,
+)
 from kalam_notebook.results.results import Method
 from kalam_notebook.sql.shape import Shape, rename_duplicates, shape_of
 from kalam_notebook.sql.stars import expand_stars, star_sources
@@ -61,7 +69,8 @@ class Run:
     Args:
         endpoint: Runs the SQL, and counts.
         exact: Reads queries as one aggregated row.
-        limits: Asks the server for its caps.
+        limits: Asks the server for its caps, and for what it can send.
+        refused: Tables that the server does not read in one transaction; kept up here.
         params: JSON values for ``$1 …``.
         max_rows: Rows that are wanted at most; None for all.
         on_rows: Called with the number of rows that a pager has found so far.
@@ -72,6 +81,7 @@ class Run:
         endpoint: CountingEndpoint,
         exact: ExactReader,
         limits: LimitsProbe,
+        refused: set[tuple[str, ...]],
         params: Sequence[Any],
         max_rows: int | None = None,
         on_rows: Callable[[int], None] | None = None,
@@ -81,6 +91,7 @@ class Run:
         self.max_rows = max_rows
         self._exact = exact
         self._limits = limits
+        self._refused = refused
         self._on_rows = on_rows
         self._as_user: str | None = None  # As whom the server ran the last question for columns.
 
@@ -104,8 +115,13 @@ class Run:
 
     def _at_one_state(self, sql: str) -> Endpoint:
         shape = shape_of(sql)
-        is_alone = shape is None or not shape.is_select or is_one_scan(sql)
-        return self.endpoint if is_alone else OneStateEndpoint(self.endpoint)
+        if shape is None or not shape.is_select or is_one_scan(sql):
+            return self.endpoint
+        return OneStateEndpoint(self.endpoint, _tables_of(sql), self._refused)
+
+    def is_of_one_state(self, sql: str) -> bool:
+        """Whether the scans of a query see one state, as far as it is known."""
+        return is_one_scan(sql) or _tables_of(sql) not in self._refused
 
     def is_long(self, shape: Shape) -> bool:
         """Whether the plain answer is cut, or too large for the server's memory or to be read at once."""
@@ -126,7 +142,7 @@ class Run:
             found = self.plain(shape.text)
         except (NoAnswerError, ServerError, DecodeError) as exc:
             return self._after_failure(shape, exc)
-        reason = self._reason_to_doubt(shape, found) or self._mislabelled(shape, found.columns)
+        reason = self._reason_to_doubt(shape, found) or self._mislabelled(shape, found)
         if reason is None:
             return self._ordered(shape, found)
         try:
@@ -168,7 +184,8 @@ class Run:
             found = self.exact(shape, None, careful=True)
         except (ServerError, ProtocolError, ResultError):
             raise error from None
-        return replace(found, reason="the server could not encode a value")
+        is_other_type = isinstance(error, DecodeError)
+        return replace(found, reason=_OTHER_TYPE if is_other_type else "the server could not encode a value")
 
     def announced(self, shape: Shape) -> tuple[Column, ...]:
         """The columns of the result as the server announces them."""
@@ -267,16 +284,22 @@ class Run:
     def _reason_to_doubt(self, shape: Shape, found: Found) -> str | None:
         # A single row is not cut anywhere; most queries of a notebook cost one request so.
         limits = self._limits.ask(self.endpoint) if found.table.num_rows > 1 else self._limits.known
-        return reason_to_doubt(shape, found.columns, found.table, limits)
+        reason = reason_to_doubt(shape, found.columns, found.table, limits)
+        if reason is None and has_null_floats(found.table) and self._limits.sends_anything(self.endpoint):
+            return "the server sends NaN and infinity as NULL"
+        return reason
 
-    def _mislabelled(self, shape: Shape, columns: Sequence[Column]) -> str | None:
+    def _mislabelled(self, shape: Shape, found: Found) -> str | None:
         """Whether a column is announced under another type than it has (truth L6, L7).
 
-        Columns of tables are not, but for those of the server's own.
+        Columns of tables are not, but for those of the server's own, and for lists where it can send them.
         """
-        if not columns or (shape.is_plain and not reads_system_tables(shape.text)):
+        if not found.columns:
             return None
-        return self._other_type(shape, columns)
+        is_told = shape.is_plain and not reads_system_tables(shape.text)
+        if is_told and not (may_be_lists(found.table) and self._limits.sends_anything(self.endpoint)):
+            return None
+        return self._other_type(shape, found.columns)
 
     def _other_type(self, shape: Shape, columns: Sequence[Column]) -> str | None:
         try:
@@ -322,7 +345,13 @@ def _advise(error: Exception) -> None:
         error.hint = "The query needs more memory than the server gives one. Run it here: query(..., engine='local')."
 
 
+_OTHER_TYPE = "a column holds something else than its type"
 _TOO_LARGE = "the server's query memory does not hold the whole answer"
+
+
+def _tables_of(sql: str) -> tuple[str, ...]:
+    tables = scanned_tables(sql)
+    return (sql,) if tables is None else tuple(sorted(tables))
 
 
 def _row_index(answer: Answer) -> int:

@@ -1,7 +1,7 @@
-"""What a server does silently, found out by asking it: where it cuts results, and the decimal sign.
+"""What a server does silently, found out by asking it: where it cuts results, the decimal sign, and what it can send.
 
-Both are settings or faults of a version, and no version number tells them. Asked once per connection, with the first
-answer that has more than one row.
+These are settings or faults of a version, and no version number tells them. Each is asked once per client, when
+something depends on it: the limits with the first answer that has more than one row.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import threading
 from dataclasses import dataclass
 from decimal import Decimal
 
-from kalam_notebook.errors import KalamError
+from kalam_notebook.errors import KalamError, ServerError
+from kalam_notebook.http.failures import NoAnswerError
 from kalam_notebook.reading.endpoint import Endpoint
 
 __all__ = ["LimitsProbe", "ServerLimits"]
@@ -40,10 +41,15 @@ class ServerLimits:
 
 
 class LimitsProbe:
-    """Asks a server for its limits, once."""
+    """Asks a server for its limits, once.
+
+    Args:
+        known: The limits where they are known; None to ask.
+    """
 
     def __init__(self, known: ServerLimits | None = None) -> None:
         self._known = known
+        self._sends_anything: bool | None = None
         self._lock = threading.Lock()
 
     @property
@@ -57,6 +63,24 @@ class LimitsProbe:
             if self._known is None:
                 self._known = _ask(endpoint)
             return self._known
+
+    def sends_anything(self, endpoint: Endpoint) -> bool:
+        """Whether the server sends values that 0.4.3 cannot send (protocol/http.md#later-versions).
+
+        It sends NaN and the infinities as NULL then, and lists under the type of their elements.
+        """
+        with self._lock:
+            if self._sends_anything is None:
+                self._sends_anything = _sends_text_views(endpoint)
+            return self._sends_anything
+
+
+def _sends_text_views(endpoint: Endpoint) -> bool:
+    """Ask for a text of the kind that only newer servers can send; in a batch the others answer with an error."""
+    try:
+        return endpoint.execute("SELECT 1;\nSELECT CAST('a' AS TEXT) AS t").column(1) == ["a"]
+    except (ServerError, NoAnswerError):
+        return False
 
 
 def _ask(endpoint: Endpoint) -> ServerLimits:

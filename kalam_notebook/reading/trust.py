@@ -15,7 +15,7 @@ from kalam_notebook.wire.types import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["is_exhausted", "is_too_much", "is_unencodable", "reason_to_doubt"]
+__all__ = ["has_null_floats", "is_exhausted", "is_too_much", "is_unencodable", "may_be_lists", "reason_to_doubt"]
 
 
 def reason_to_doubt(shape: Shape, columns: Sequence[Column], table: pa.Table, limits: ServerLimits) -> str | None:
@@ -46,6 +46,28 @@ def _may_lack_sign(table: pa.Table) -> bool:
             if pc.any(small).as_py():
                 return True
     return False
+
+
+def has_null_floats(table: pa.Table) -> bool:
+    """Whether a floating column has a NULL, in whose place some servers send what JSON has no number for."""
+    from pyarrow import types
+
+    return any(column.null_count and types.is_floating(column.type) for column in table.columns)
+
+
+def may_be_lists(table: pa.Table) -> bool:
+    """Whether a column of texts looks as if lists had come in it, which are kept as JSON text."""
+    from pyarrow import types
+
+    columns = (column for column in table.columns if types.is_string(column.type))
+    return any((_first_of(column) or "").startswith("[") for column in columns)
+
+
+def _first_of(column: pa.ChunkedArray) -> str | None:
+    """The first value that is not NULL."""
+    kept = column if not column.null_count else column.drop_null()
+    first: str | None = kept[0].as_py() if len(kept) else None
+    return first
 
 
 def is_unencodable(error: Exception) -> bool:

@@ -132,7 +132,9 @@ def _is_only_item(tokens: Sequence[Token], index: int) -> bool:
 
 def _takes_text(tokens: Sequence[Token], index: int) -> bool:
     """Whether the JSON text of a list has a meaning here: for a column that is set, or as a vector."""
-    begin = 5 if tokens[0].word == "EXECUTE" else 0  # EXECUTE AS USER name (statement)
+    begin = 0
+    if tokens[0].word == "EXECUTE":  # EXECUTE AS [USER] name (statement)
+        begin = 5 if tokens[2].word == "USER" else 4
     words = [token.word for token in tokens[begin:index]]
     if words[0] == "INSERT" or (words[0] == "UPDATE" and "WHERE" not in words):
         return True

@@ -141,17 +141,20 @@ def _is_enclosed(tokens: Sequence[Token]) -> bool:
 
 
 def impersonation(sql: str) -> tuple[str, Statement] | None:
-    """Take the envelope from ``EXECUTE AS USER name (statement)``.
+    """Take the envelope from ``EXECUTE AS USER name (statement)``, from 0.5 on ``EXECUTE AS name (statement)``.
 
     Returns:
-        ``EXECUTE AS USER name`` as written, and the statement; None for any other text.
+        What stands before the parenthesis as written, and the statement; None for any other text.
     """
     statement = Statement.of(sql)
     tokens = statement.single if statement.is_readable else ()
     words = [token.word for token in tokens[:3]]
-    if words != ["EXECUTE", "AS", "USER"] or len(tokens) < 7 or tokens[4].text != "(" or tokens[-1].text != ")":
+    name = 3 if words[2:] == ["USER"] else 2
+    if words[:2] != ["EXECUTE", "AS"] or len(tokens) < name + 4 or tokens[name + 1].text != "(":
         return None
-    return statement[tokens[0].start : tokens[3].end], statement.part(tokens[4].end, tokens[-1].start)
+    if tokens[-1].text != ")":
+        return None
+    return statement[tokens[0].start : tokens[name].end], statement.part(tokens[name + 1].end, tokens[-1].start)
 
 
 def bare_branches(sql: str, names: Sequence[str]) -> Statement:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 from plain_client import IS_REAL, server_with
+from servers import ROW_VERSION
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ResultError
@@ -212,7 +213,7 @@ ORDERED = {
         "SELECT q.id FROM (SELECT id, score FROM a ORDER BY score DESC, id LIMIT 53) AS q ORDER BY q.id",
         lambda rows: sorted(by(ranked(rows)[:53], "id")),
     ),
-    "exclude": ("SELECT * EXCLUDE (_seq, _deleted, dec, name, day) FROM a ORDER BY id", lambda rows: by(
+    "exclude": (f"SELECT * EXCLUDE ({ROW_VERSION}, _deleted, dec, name, day) FROM a ORDER BY id", lambda rows: by(
         rows, "id", "grp", "score")),
     "values": ("SELECT * FROM (VALUES (1, 'a'), (2, NULL)) AS v(x, y) ORDER BY x", lambda rows: [(1, "a"), (2, None)]),
     "without a table": ("SELECT 1 AS one, 'two' AS two, NULL AS three", lambda rows: [(1, "two", None)]),
@@ -361,7 +362,7 @@ def test_equal_names_behind_a_star(module_client, tables, sql):
     assert result.completeness.is_complete, result.completeness
     names = result.arrow().column_names
     assert len(set(names)) < len(names)
-    hidden = {"_seq", "_deleted"}
+    hidden = {ROW_VERSION, "_deleted"}
     got = [
         tuple(cell for name, cell in zip(names, values, strict=True) if name not in hidden)
         for values in zip(*(column.to_pylist() for column in result.arrow().columns), strict=True)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
+from servers import sandbox
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, QueryError, ResultError
@@ -21,7 +22,7 @@ TEXT = "x" * 2000
 def client(request):
     flags = {"whole": [], "cut": ["--scan-window", "500"], "little memory": ["--query-memory-bytes", "1500000"]}
     with (
-        kalam.sandbox(options=flags[request.param]) as server,
+        sandbox(*flags[request.param]) as server,
         kalam.Client(server.url, user="root", password=server.root_password) as client,
     ):
         client.execute_query("CREATE NAMESPACE b")

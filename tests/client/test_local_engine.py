@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from servers import ROW_VERSION
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import QueryError, ResultError
@@ -33,7 +34,7 @@ def local(server):
         )
         client.execute_query(f"INSERT INTO {space}.t (id) VALUES (2)")
         client.execute_query(f"CREATE VIEW {space}.v AS SELECT id, x FROM {space}.t")
-        client.execute_query(f"CREATE VIEW {space}.w AS SELECT id, _seq FROM {space}.t")
+        client.execute_query(f"CREATE VIEW {space}.w AS SELECT id, {ROW_VERSION} FROM {space}.t")
         yield lambda sql: client.query_result(re.sub(r"\br\.", f"{space}.", sql), engine="local")
         client.execute_query(f"DROP NAMESPACE {space} CASCADE")
 

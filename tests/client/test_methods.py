@@ -5,6 +5,7 @@ import contextlib
 
 import pyarrow as pa
 import pytest
+from servers import sandbox
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, QueryError, UnsafeStatementError
@@ -14,7 +15,7 @@ ROWS = 400
 
 
 def make_client(*flags):
-    server = kalam.sandbox(options=flags)
+    server = sandbox(*flags)
     client = kalam.Client(server.url, user="root", password=server.root_password)
     client.execute_query("CREATE NAMESPACE r")
     return server, client

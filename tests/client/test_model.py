@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from servers import sandbox
 
 import kalam_notebook as kalam
 from kalam_notebook.http.pacing import Bucket
@@ -185,7 +186,7 @@ def client(request):
     """A client of a server that scans tables whole, or of one that scans few row versions of them."""
     flags = ["--no-return-deleted-rows", *(["--scan-window", str(WINDOW)] if request.param else [])]
     with (
-        kalam.sandbox(options=flags) as server,
+        sandbox(*flags) as server,
         kalam.Client(server.url, user="root", password=server.root_password) as client,
     ):
         client.execute_query("CREATE NAMESPACE m")

@@ -1,6 +1,7 @@
 """What the server answers to unusual statements, in its own words: the same from the sandbox."""
 
 import pytest
+from servers import ROW_VERSION
 
 from kalam_notebook.errors import ServerError
 
@@ -46,7 +47,10 @@ def refusal(client, sql, params=None):
             "Invalid role 'nope'. Hint: Valid roles: dba",
         ),
         ("KILL LIVE QUERY 'a-b-c'", "Not found: Connection not found for live query: a-b-c"),
-        ("INSERT INTO {0}.t (id, _seq) VALUES (2, 1)", "Invalid operation: Column '_seq' does not exist"),
+        (
+            f"INSERT INTO {{0}}.t (id, {ROW_VERSION}) VALUES (2, 1)",
+            f"Invalid operation: Column '{ROW_VERSION}' does not exist",
+        ),
         ("INSERT INTO {0}.t (id, n) VALUES (2, 9223372036854775808)", "cast value Float64 to Int32 for column 'n'"),
         (
             "INSERT INTO {0}.t (id, ts) VALUES (2, 'x')",

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from servers import wait_for_jobs
+from servers import ROW_VERSION, wait_for_jobs
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, NotFoundError, PermissionDeniedError, ResultError, TopicError
@@ -133,8 +133,8 @@ def test_rows_have_the_types_of_their_table(client, orders, events):
         messages = consumer.poll()
         table = consumer.arrow(messages)
     assert table.column_names[:4] == ["_partition", "_offset", "_op", "_time"]
-    names = ["id", "status", "total", "at", "_seq"]
-    true = client.query_arrow(f"SELECT {', '.join(names)} FROM {orders} ORDER BY _seq")
+    names = ["id", "status", "total", "at", ROW_VERSION]
+    true = client.query_arrow(f"SELECT {', '.join(names)} FROM {orders} ORDER BY {ROW_VERSION}")
     assert table.select(names).equals(true)
     frame = consumer.df(messages)
     assert frame["id"].tolist() == [9007199254740993, 1]

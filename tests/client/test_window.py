@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
+from servers import ROW_VERSION, sandbox
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ResultError
 from kalam_notebook.results.results import IncompleteResultWarning
-from kalam_sandbox.launcher import start
 
 ROWS = 900
 
@@ -19,7 +19,7 @@ ROWS = 900
 def small_window():
     """A server whose scans read 300 unflushed row versions, as the real one reads 100,000."""
     with (
-        start(options=["--scan-window", "300"]) as server,
+        sandbox("--scan-window", "300") as server,
         kalam.Client(server.url, user="root", password=server.root_password) as client,
     ):
         client.execute_query("CREATE NAMESPACE w")
@@ -61,7 +61,7 @@ def test_the_server_itself_reads_only_the_oldest_versions(small_window, big):
 def test_a_plain_select_is_walked(small_window, big):
     result = small_window.query_result(f"SELECT id, n, t FROM {big}")
     assert result.completeness.is_complete
-    assert "read in pages by _seq" in result.completeness.text
+    assert f"read in pages by {ROW_VERSION}" in result.completeness.text
     rows = result.arrow().to_pylist()
     assert [row["id"] for row in rows] == list(range(100, ROWS))
     assert {row["n"] for row in rows} == {1}
@@ -92,7 +92,7 @@ def test_the_road_and_its_reason_are_told(small_window, big):
     told = small_window.query_result(f"SELECT id FROM {big}").completeness
     assert (told.method, told.is_complete) == ("pages", True)
     assert told.reason == f"{big} holds more row versions than the server scans"
-    assert re.search(r"read in pages by _seq up to \d{15,}:", told.text)
+    assert re.search(rf"read in pages by {ROW_VERSION} up to \d{{6,}}:", told.text)
     local = small_window.query_result(f"SELECT id FROM {big}", engine="local").completeness
     assert (local.method, local.reason) == ("local", None)
 

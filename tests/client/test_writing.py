@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from servers import sandbox
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, FrameError, KalamError, QueryError, RequestTimeoutError, WriteError
@@ -564,7 +565,7 @@ def test_a_key_that_the_server_makes_replaces_nothing_in_silence(client, make):
 def small_window():
     """A client of a sandbox that scans 200 row versions of a table; the real server's 100,000 would take minutes."""
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(kalam.sandbox(options=("--scan-window", "200")))
+        server = stack.enter_context(sandbox("--scan-window", "200"))
         client = stack.enter_context(kalam.Client(server.url, user="root", password=server.root_password))
         client.execute_query("CREATE NAMESPACE w")
         yield client

@@ -3,8 +3,8 @@
 from contextlib import contextmanager
 
 import pytest
+from servers import sandbox
 
-import kalam_notebook as kalam
 from kalam_notebook.live_queries.connection.backoff import backoff
 from kalam_notebook.live_queries.following import follower, schedule
 
@@ -38,7 +38,7 @@ def start_server():
 
     @contextmanager
     def start(*options: str, port: int = 0):
-        with kalam.sandbox(port=port, options=options) as server:
+        with sandbox(*options, port=port) as server:
             yield server
 
     return start

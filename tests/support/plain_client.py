@@ -5,7 +5,7 @@ import os
 import uuid
 
 import httpx
-from servers import Server
+from servers import Server, sandbox
 
 import kalam_notebook as kalam
 
@@ -44,7 +44,7 @@ def server_with(*flags):
         if IS_REAL:
             server = Server(os.environ["KALAM_TEST_URL"], os.environ["KALAM_TEST_ROOT_PASSWORD"])
         else:
-            started = stack.enter_context(kalam.sandbox(options=flags))
+            started = stack.enter_context(sandbox(*flags))
             server = Server(started.url, started.root_password)
         client = stack.enter_context(kalam.Client(server.url, token=server.token))
         name = f"t{uuid.uuid4().hex[:12]}"

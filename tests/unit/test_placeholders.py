@@ -183,6 +183,7 @@ def test_a_list_elsewhere_is_an_error(sql, values):
         "INSERT INTO t (id, j) VALUES (1, $1)",
         "INSERT INTO t (id, j) SELECT 1, $1",
         "EXECUTE AS USER 'bob' (INSERT INTO t (id, j) VALUES (1, $1))",
+        "EXECUTE AS 'bob' (INSERT INTO t (id, j) VALUES (1, $1))",
         "UPDATE t SET j = $1 WHERE id = 1",
         "SELECT cosine_distance(e, $1) FROM t",
         "SELECT id FROM t ORDER BY COSINE_DISTANCE(coalesce(e, f), $1)",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalam_notebook.sql.shape import shape_of
+from kalam_notebook.sql.shape import impersonation, shape_of
 from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tables import qualify, table_names
 from kalam_notebook.sql.tokens import Kind, UnreadableSQL, first_token
@@ -233,3 +233,24 @@ def test_of_a_long_text_that_writes_only_the_first_word_is_read():
     assert str(first_token(text).text) == "INSERT"
     assert not Statement.of(text).is_repeatable
     assert first_token(" -- nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "envelope"),
+    [
+        ("EXECUTE AS USER 'al' (SELECT 1)", "EXECUTE AS USER 'al'"),
+        ("EXECUTE AS USER al (SELECT 1);", "EXECUTE AS USER al"),
+        ("execute as 'al'(SELECT 1)", "execute as 'al'"),
+        ("EXECUTE AS al (SELECT 1)", "EXECUTE AS al"),
+    ],
+)
+def test_the_envelope_of_both_generations(sql, envelope):
+    found, inner = impersonation(sql)
+    assert (found, str(inner).strip()) == (envelope, "SELECT 1")
+
+
+@pytest.mark.parametrize(
+    "sql", ["EXECUTE AS", "EXECUTE AS 'al'", "EXECUTE AS 'al' (SELECT 1", "EXECUTE AS USER (SELECT 1)"]
+)
+def test_what_is_no_envelope(sql):
+    assert impersonation(sql) is None

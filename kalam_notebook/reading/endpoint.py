@@ -41,8 +41,8 @@ class ImpersonatingEndpoint:
 
     Args:
         endpoint: Runs the SQL.
-        envelope: ``EXECUTE AS USER name``, later ``EXECUTE AS name``; the server wants each statement in parentheses behind it
-        (protocol/sql.md#execute-as).
+        envelope: ``EXECUTE AS USER name``, later ``EXECUTE AS name``; the server wants each statement in parentheses
+            behind it (protocol/sql.md#execute-as).
     """
 
     def __init__(self, endpoint: Endpoint, envelope: str) -> None:

@@ -91,7 +91,7 @@ class LiveCalls(ClientBase):
         """Start a live query and return the server's events as they come: first the rows, then the changes.
 
         Unlike ``live`` this is what the server sends, which may not be all. What is known to be missing comes as a
-        ``LiveError`` among the events, with what to do.
+        ``LiveNotice`` among the events, with what to do.
 
         Args:
             sql: ``SELECT columns FROM namespace.table [WHERE …]``.

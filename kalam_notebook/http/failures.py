@@ -1,14 +1,14 @@
-"""What went wrong with an HTTP request, in words: the one place where httpx's errors are told apart."""
+"""What went wrong with a request: where errors of httpx are told apart, and those of the server by their texts."""
 
 from __future__ import annotations
 
 import httpx
 
-from kalam_notebook.errors import ConnectError, RequestTimeoutError, TransportError
+from kalam_notebook.errors import ConnectError, RequestTimeoutError, ServerError, TransportError
 from kalam_notebook.http.deadlines import Overdue
 from kalam_notebook.http.proxies import Proxy, through
 
-__all__ = ["NoAnswerError", "describe_failure"]
+__all__ = ["NoAnswerError", "describe_failure", "is_exhausted"]
 
 
 class NoAnswerError(TransportError):
@@ -72,6 +72,11 @@ def describe_failure(
             return TransportError(
                 f"The connection to {server} broke{where}: {_reason(exc)}.\nNothing of the answer was used. {advice}"
             )
+
+
+def is_exhausted(error: Exception) -> bool:
+    """Whether a query needs more memory than the server gives it, which has no code of its own (truth R1)."""
+    return isinstance(error, ServerError) and "Resources exhausted" in error.message
 
 
 def _reason(exc: Exception) -> str:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import QueryError, ResultError, ServerError
+from kalam_notebook.http.failures import is_exhausted
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.local_bounds import refusal
 from kalam_notebook.reading.local_process import EngineProcess
 from kalam_notebook.reading.local_types import as_on_the_server
 from kalam_notebook.reading.pager import Pager, plan_pager, read_at_one_state
-from kalam_notebook.reading.trust import is_exhausted
 from kalam_notebook.sql.shape import Shape, shape_of
 from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tables import SYSTEM_NAMESPACES, table_names

@@ -293,8 +293,6 @@ class Reader:
         """The result, after a look at its tables: at the scan window (truth R7), and at damaged columns."""
         if found.failure is not None:
             text = f"{found.reason}; reading it exactly failed: {found.failure}"
-            if "Resources exhausted" in text:
-                text += "\nAsk for fewer columns or rows, or run it here: query(..., engine='local')."
             return _not_certain(run, shape.text, found, text)
         tables = scanned_tables(shape.text)
         if tables is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kalam_notebook.errors import DecodeError, NotLeaderError, ProtocolError, RateLimitError, ResultError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
 from kalam_notebook.http.endpoint import Answer
-from kalam_notebook.http.failures import NoAnswerError
+from kalam_notebook.http.failures import NoAnswerError, is_exhausted
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint
 from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
 from kalam_notebook.reading.one_state import OneStateEndpoint
@@ -18,7 +18,6 @@ from kalam_notebook.reading.pager import Pager, PagerPlan, plan_pager
 from kalam_notebook.reading.server_limits import LimitsProbe
 from kalam_notebook.reading.trust import (
     has_null_floats,
-    is_exhausted,
     is_too_much,
     is_unencodable,
     may_be_lists,
@@ -154,7 +153,10 @@ class Run:
                 raise  # It would work a moment later; a damaged answer is no substitute for that.
             if is_exhausted(exc) and shape.clauses is not None:
                 return replace(self.pages(shape, found.columns), reason=f"{reason}, and {_TOO_LARGE}")
-            return replace(found, reason=reason, failure=str(exc).splitlines()[0])
+            failure = str(exc).splitlines()[0]
+            if is_exhausted(exc):
+                failure += "\nAsk for fewer columns or rows, or run it here: query(..., engine='local')."
+            return replace(found, reason=reason, failure=failure)
 
     def _exact_again(self, shape: Shape, found: Found) -> Found:
         """The exact answer, asked for once more when the connection was lost: nothing in it cannot be encoded."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import DecodeError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
-from kalam_notebook.http.failures import NoAnswerError
+from kalam_notebook.http.failures import NoAnswerError, is_exhausted
 from kalam_notebook.reading.server_limits import ServerLimits
 from kalam_notebook.sql.shape import Shape
 from kalam_notebook.wire.types import Column
@@ -15,7 +15,7 @@ from kalam_notebook.wire.types import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["has_null_floats", "is_exhausted", "is_too_much", "is_unencodable", "may_be_lists", "reason_to_doubt"]
+__all__ = ["has_null_floats", "is_too_much", "is_unencodable", "may_be_lists", "reason_to_doubt"]
 
 
 def reason_to_doubt(shape: Shape, columns: Sequence[Column], table: pa.Table, limits: ServerLimits) -> str | None:
@@ -75,11 +75,6 @@ def is_unencodable(error: Exception) -> bool:
     return isinstance(error, (NoAnswerError, DecodeError)) or (
         isinstance(error, ServerError) and error.code == "INTERNAL_ERROR"
     )
-
-
-def is_exhausted(error: Exception) -> bool:
-    """Whether a query needs more memory than the server gives it, which has no code of its own (truth R1)."""
-    return isinstance(error, ServerError) and "Resources exhausted" in error.message
 
 
 def is_too_much(error: Exception) -> bool:

@@ -9,7 +9,7 @@ from tcp_proxy import TcpProxy
 import kalam_notebook as kalam
 from kalam_notebook.errors import LiveError, SlowConsumerError, SubscriptionError
 from kalam_notebook.live_queries.events.messages import Ack, Delete, InitialBatch, Insert, Update
-from kalam_notebook.live_queries.events.messages import LiveError as Notice
+from kalam_notebook.live_queries.events.messages import LiveNotice as Notice
 from kalam_notebook.settings import Timeouts
 
 pytestmark = pytest.mark.contract

@@ -44,7 +44,7 @@ from kalam_notebook.live_queries.events import notices
 from kalam_notebook.live_queries.events.feed import EventFeed
 from kalam_notebook.live_queries.events.live_events import LiveEvents
 from kalam_notebook.live_queries.events.messages import Ack, Delete, InitialBatch, Insert, Update
-from kalam_notebook.live_queries.events.messages import LiveError as Notice
+from kalam_notebook.live_queries.events.messages import LiveNotice as Notice
 from kalam_notebook.live_queries.events.notices import query_notices
 from kalam_notebook.live_queries.events.streaming import EventStream, stream_options
 from kalam_notebook.live_queries.following.plan import TableInfo
@@ -155,7 +155,7 @@ def test_the_statement_that_is_sent():
 
 
 def test_every_code_is_documented():
-    found = re.findall(r'LiveError\("([A-Z_]+)"', inspect.getsource(notices))
+    found = re.findall(r'LiveNotice\("([A-Z_]+)"', inspect.getsource(notices))
     page = (Path(__file__).parents[2] / "docs" / "live.md").read_text(encoding="utf-8")
     assert len(found) > 10
     assert [code for code in found if f"| `{code}` |" not in page] == []

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, LiveError, RequestTimeoutError
 from kalam_notebook.live_queries.events.feed import EventFeed
-from kalam_notebook.live_queries.events.messages import EventStats, LiveEvent, OnFull
-from kalam_notebook.live_queries.events.messages import LiveError as LiveNotice
+from kalam_notebook.live_queries.events.messages import EventStats, LiveEvent, LiveNotice, OnFull
 from kalam_notebook.live_queries.events.notices import query_notices
 from kalam_notebook.live_queries.events.streaming import EventStream, stream_options
 from kalam_notebook.live_queries.following.plan import TableInfo
@@ -46,7 +45,7 @@ class LiveEvents:
 
     These are the events as the server sends them, not a table that stays true. It drops events without a sign when more
     than 128 wait on one connection, which a single statement over that many rows can bring about, and when a row holds
-    NaN or infinity. What this client knows to be wrong comes as a ``LiveError`` among the events.
+    NaN or infinity. What this client knows to be wrong comes as a ``LiveNotice`` among the events.
 
     Args:
         sql: ``SELECT columns | * FROM namespace.table [WHERE …]``.

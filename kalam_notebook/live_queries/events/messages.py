@@ -1,8 +1,7 @@
 """What ``kalam.live_events`` yields: the server's messages about one live query as it sent them, and notices.
 
-``LiveError`` here is a value that tells something about the stream, which goes on; the exception of that name, with
-which a stream ends, is ``errors.LiveError``. Rows are as the JSON parser made them: BIGINT and DECIMAL are text, times
-are integers. ``Ack.decode`` makes Arrow of them.
+A ``LiveNotice`` tells something about the stream, which goes on; a stream ends with an ``errors.LiveError``. Rows are
+as the JSON parser made them: BIGINT and DECIMAL are text, times are integers. ``Ack.decode`` makes Arrow of them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from kalam_notebook.wire.types import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Ack", "Delete", "EventStats", "InitialBatch", "Insert", "LiveError", "LiveEvent", "OnFull", "Update"]
+__all__ = ["Ack", "Delete", "EventStats", "InitialBatch", "Insert", "LiveEvent", "LiveNotice", "OnFull", "Update"]
 
 #: What happens when more events wait than may: reading pauses, or the stream ends with an error.
 OnFull = Literal["block", "error"]
@@ -130,7 +129,7 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveError:
+class LiveNotice:
     """Something that a reader of the stream has to know; the stream goes on.
 
     Attributes:
@@ -165,4 +164,4 @@ class EventStats:
     bytes: int
 
 
-LiveEvent = Ack | InitialBatch | Insert | Update | Delete | LiveError
+LiveEvent = Ack | InitialBatch | Insert | Update | Delete | LiveNotice

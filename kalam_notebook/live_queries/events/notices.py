@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kalam_notebook.errors import SubscriptionError
-from kalam_notebook.live_queries.events.messages import LiveError
+from kalam_notebook.live_queries.events.messages import LiveNotice
 from kalam_notebook.live_queries.following.query import LiveQuery
 from kalam_notebook.sql.live_filter import doubtful_part, filter_columns
 from kalam_notebook.wire.types import Column
@@ -30,7 +30,7 @@ __all__ = [
 _TRUTH = "kalam.live(sql) keeps a table that stays true, kalam.query(sql) reads it once."
 
 
-def query_notices(query: LiveQuery, columns: Sequence[Column], kind: str) -> tuple[LiveError, ...]:
+def query_notices(query: LiveQuery, columns: Sequence[Column], kind: str) -> tuple[LiveNotice, ...]:
     """Return what is wrong with the events of a query, whatever happens.
 
     Args:
@@ -51,7 +51,7 @@ def query_notices(query: LiveQuery, columns: Sequence[Column], kind: str) -> tup
     return tuple(notice for notice in (_filter(query, columns), *notices) if notice is not None)
 
 
-def _filter(query: LiveQuery, columns: Sequence[Column]) -> LiveError | None:
+def _filter(query: LiveQuery, columns: Sequence[Column]) -> LiveNotice | None:
     doubt = doubtful_part(query.filter_tokens, columns) if query.filter_sql else None
     if doubt is None:
         return None
@@ -59,10 +59,10 @@ def _filter(query: LiveQuery, columns: Sequence[Column]) -> LiveError | None:
         f"Events may be missing, or too many: the server sends no sure events for the filter `{doubt}`. Use "
         "comparisons of columns with =, < and > joined by AND, or leave the filter out and look at each event yourself."
     )
-    return LiveError("FILTER_NOT_SURE", text)
+    return LiveNotice("FILTER_NOT_SURE", text)
 
 
-def _leaving(query: LiveQuery, columns: Sequence[Column], key: Sequence[str]) -> LiveError | None:
+def _leaving(query: LiveQuery, columns: Sequence[Column], key: Sequence[str]) -> LiveNotice | None:
     # Keys never change (protocol/live.md#changes), and _seq only grows.
     mutable = [name for name in filter_columns(query.filter_tokens, columns) if name not in {*key, "_seq"}]
     if not mutable:
@@ -71,100 +71,100 @@ def _leaving(query: LiveQuery, columns: Sequence[Column], key: Sequence[str]) ->
         f"Rows that an update of {' or '.join(mutable)} moves out of the filter send no event, nor do their later "
         "updates and deletes. Leave the filter out and look at each event yourself to be sure."
     )
-    return LiveError("ROWS_LEAVE_UNTOLD", text)
+    return LiveNotice("ROWS_LEAVE_UNTOLD", text)
 
 
-def _key(query: LiveQuery, key: Sequence[str]) -> LiveError | None:
+def _key(query: LiveQuery, key: Sequence[str]) -> LiveNotice | None:
     if query.projection is None or set(key) <= set(query.projection):
         return None
     text = f"Inserts and deletes come without the key, so deletes cannot be matched with rows. Select {', '.join(key)}."
-    return LiveError("KEY_NOT_SELECTED", text)
+    return LiveNotice("KEY_NOT_SELECTED", text)
 
 
-def _stream_deletes(query: LiveQuery) -> LiveError | None:
+def _stream_deletes(query: LiveQuery) -> LiveNotice | None:
     if query.filter_sql:
         text = "Deletes of STREAM rows are not told under a filter. Leave it out and look at each event yourself."
     elif query.projection is not None:
         text = "Deletes of STREAM rows do not tell which row it was when columns are named. Use SELECT *."
     else:
         return None
-    return LiveError("STREAM_DELETES_UNTOLD", text)
+    return LiveNotice("STREAM_DELETES_UNTOLD", text)
 
 
-def doubtful_decimals(columns: Sequence[Column]) -> LiveError | None:
+def doubtful_decimals(columns: Sequence[Column]) -> LiveNotice | None:
     """The notice for columns of the type Decimal, if there are any."""
     names = [column.name for column in columns if column.type_name == "Decimal"]
     if not names:
         return None
     text = f"Values of {', '.join(names)} between -1 and 0 come without their sign. {_TRUTH}"
-    return LiveError("DECIMAL_SIGN_MISSING", text)
+    return LiveNotice("DECIMAL_SIGN_MISSING", text)
 
 
-def connection_lost(reason: str) -> LiveError:
+def connection_lost(reason: str) -> LiveNotice:
     """Nothing comes for now."""
-    return LiveError("CONNECTION_LOST", f"No events come until it is back: {reason or 'the connection was lost'}.")
+    return LiveNotice("CONNECTION_LOST", f"No events come until it is back: {reason or 'the connection was lost'}.")
 
 
-def deletes_not_told(seq: int) -> LiveError:
+def deletes_not_told(seq: int) -> LiveNotice:
     """The stream goes on from a place."""
     text = (
         f"The stream goes on from _seq {seq}. Rows that were written since then follow; those that were deleted since, "
         f"or left the filter, are never told. {_TRUTH}"
     )
-    return LiveError("DELETES_NOT_TOLD", text)
+    return LiveNotice("DELETES_NOT_TOLD", text)
 
 
-def changes_not_told() -> LiveError:
+def changes_not_told() -> LiveNotice:
     """The stream goes on without a place."""
     text = f"What changed while the connection was lost is never told: no row had come to go on from. {_TRUTH}"
-    return LiveError("CHANGES_NOT_TOLD", text)
+    return LiveNotice("CHANGES_NOT_TOLD", text)
 
 
-def rows_come_again() -> LiveError:
+def rows_come_again() -> LiveNotice:
     """The rows are sent from the beginning."""
     text = (
         "The connection was lost before the last batch of rows, so they begin anew and some come again. Rows that were "
         f"deleted since are never told. {_TRUTH}"
     )
-    return LiveError("ROWS_COME_AGAIN", text)
+    return LiveNotice("ROWS_COME_AGAIN", text)
 
 
-def snapshot_may_miss_rows() -> LiveError:
+def snapshot_may_miss_rows() -> LiveNotice:
     """There is more than one batch."""
     text = (
         "The rows do not fit into one batch. Between batches the server may leave rows out and send others twice, and "
         f"of changes made meanwhile it keeps 128 at most. {_TRUTH}"
     )
-    return LiveError("SNAPSHOT_MAY_MISS_ROWS", text)
+    return LiveNotice("SNAPSHOT_MAY_MISS_ROWS", text)
 
 
-def last_rows_may_be_wrong(last_rows: int) -> LiveError:
+def last_rows_may_be_wrong(last_rows: int) -> LiveNotice:
     """As many rows came as were asked for, so there may be more."""
     text = (
         f"If there are more than {last_rows} rows, these are not the newest: the server takes one row more and leaves "
         "out the one with the greatest key. Read them with kalam.query(sql + ' ORDER BY _seq DESC LIMIT …')."
     )
-    return LiveError("LAST_ROWS_MAY_BE_WRONG", text)
+    return LiveNotice("LAST_ROWS_MAY_BE_WRONG", text)
 
 
-def columns_changed(names: Sequence[str]) -> LiveError:
+def columns_changed(names: Sequence[str]) -> LiveNotice:
     """Rows have other columns than were announced."""
     text = (
         f"The table was altered: rows now come with or without {', '.join(names)}, unlike what was announced. Begin a "
         "new stream to learn the new columns."
     )
-    return LiveError("COLUMNS_CHANGED", text)
+    return LiveNotice("COLUMNS_CHANGED", text)
 
 
-def reading_held_up(seconds: float) -> LiveError:
+def reading_held_up(seconds: float) -> LiveNotice:
     """The reader was slow, and nothing was read from the connection for a while."""
     text = (
         f"Reading was held up for {seconds:.1f} s because the queue was full. The server drops events without a sign "
         f"when more than 128 wait for a connection. {_TRUTH}"
     )
-    return LiveError("READING_HELD_UP", text)
+    return LiveNotice("READING_HELD_UP", text)
 
 
-def unknown_message(kind: object, text: str) -> LiveError:
+def unknown_message(kind: object, text: str) -> LiveNotice:
     """The server said something that this client does not understand."""
-    return LiveError("UNKNOWN_MESSAGE", f"The server sent a message of the unknown type {kind!r}: {text}", True)
+    return LiveNotice("UNKNOWN_MESSAGE", f"The server sent a message of the unknown type {kind!r}: {text}", True)

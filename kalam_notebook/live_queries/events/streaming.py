@@ -22,7 +22,7 @@ from kalam_notebook.live_queries.connection.states import (
     Unexplained,
 )
 from kalam_notebook.live_queries.events import notices
-from kalam_notebook.live_queries.events.messages import Ack, Delete, InitialBatch, Insert, LiveError, LiveEvent, Update
+from kalam_notebook.live_queries.events.messages import Ack, Delete, InitialBatch, Insert, LiveEvent, LiveNotice, Update
 from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.live import MAX_BATCH_SIZE, Change, InitialDataBatch, SubscribeOptions, Unknown, greatest_seq
 
@@ -72,7 +72,7 @@ class EventStream:
         reconnects: How often it was established again.
     """
 
-    def __init__(self, remarks: Sequence[LiveError] = (), *, is_whole_row: bool) -> None:
+    def __init__(self, remarks: Sequence[LiveNotice] = (), *, is_whole_row: bool) -> None:
         self.is_following = False
         self.reconnects = -1
         self._remarks = remarks
@@ -94,7 +94,7 @@ class EventStream:
                 yield from self._subscribed(event)
             case Interrupted():
                 self.is_following = False
-                yield LiveError(event.code, event.message, from_server=True)
+                yield LiveNotice(event.code, event.message, from_server=True)
             case StatusChanged() if self.is_following and event.status.state not in {State.OPEN, State.STOPPED}:
                 self.is_following = False
                 yield notices.connection_lost(event.status.reason)
@@ -148,6 +148,6 @@ class EventStream:
             self._names = None
 
 
-def _unknown(message: Unknown) -> LiveError:
+def _unknown(message: Unknown) -> LiveNotice:
     text = orjson.dumps(message.raw).decode()
     return notices.unknown_message(message.raw.get("type"), text if len(text) <= 500 else f"{text[:497]}...")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kalam_notebook.errors import ProtocolError, ServerError
+from kalam_notebook.http.failures import is_exhausted
 from kalam_notebook.live_queries.following.plan import TablePlan
 from kalam_notebook.live_queries.rows.fingerprint import MODULUS, Delta, DeltaQuestion, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
@@ -80,8 +81,7 @@ def _read_together(endpoint: Endpoint, questions: Sequence[tuple[TablePlan, Delt
     try:
         answers = endpoint.execute_lists(sql, (), list(asked.values()))
     except ServerError as exc:
-        # The server has no code of its own for this (truth R1).
-        if "Resources exhausted" not in exc.message:
+        if not is_exhausted(exc):
             raise
         return [None] * len(questions)
     took = time.monotonic() - begun

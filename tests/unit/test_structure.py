@@ -231,6 +231,36 @@ def test_module_functions_have_the_signature_of_the_methods():
     assert "Run one query" in kalam_notebook.query.__doc__
 
 
+#: Classes whose many methods are the public interface.
+INTERFACES = {"Client", "AsyncClient", "LiveTable"}
+BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match, ast.AsyncFor, ast.AsyncWith)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def levels_of(node):
+    """How deep blocks lie in each other; what is asked by ``elif`` lies no deeper than the ``if``."""
+    found = 0
+    for name, value in ast.iter_fields(node):
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST) and not isinstance(child, (*FUNCTIONS, ast.ClassDef)):
+                is_elif = (
+                    isinstance(node, ast.If) and name == "orelse" and isinstance(child, ast.If) and len(value) == 1
+                )
+                found = max(found, levels_of(child) + (isinstance(child, BLOCKS) and not is_elif))
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
+def test_what_has_to_be_read_at_once_is_small(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= 600
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef) and node.name not in INTERFACES:
+            assert sum(isinstance(member, FUNCTIONS) for member in node.body) <= 25, node.name
+        elif isinstance(node, FUNCTIONS):
+            assert levels_of(node) <= 4, node.name
+
+
 def test_no_room_has_the_name_of_a_public_function():
     rooms = {module_of(path)[0] for path, _ in modules()}
     assert not rooms & set(kalam_notebook._METHODS)

@@ -187,10 +187,10 @@ class Driver:
 
     def _tell_all(self) -> None:
         for event in self._protocol.events():
-            self._fans.tell(event, self._size)
             if isinstance(event, StatusChanged):
                 self._status_changed(event.status)
-            elif isinstance(event, Stopped):
+            self._fans.tell(event, self._size)
+            if isinstance(event, Stopped):
                 self._release(event.error or LiveError("The connection of this client was closed."))
 
     def _status_changed(self, status: Status) -> None:

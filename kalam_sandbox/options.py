@@ -87,6 +87,11 @@ class Options:
         short_execute_as: Take EXECUTE AS 'user' (…) beside EXECUTE AS USER 'user' (…) (KalamDB 0.5).
         plain_live_queries: Refuse aliases and expressions in a live query (KalamDB 0.5).
         refuse_odd_filters: Refuse a live query whose condition events cannot be tested with (KalamDB 0.5).
+        tell_gaps: Tell a live query once that it has lost events, and send it no more (KalamDB 0.7.1).
+        replay_log: Keep the latest changes, from which live queries resume, deletes too (KalamDB 0.7.1).
+        refuse_used_ids: Refuse a second live query under an id, instead of replacing the first (KalamDB 0.7.1).
+        page_by_version: Page snapshots of live queries by version without losing rows (KalamDB 0.5).
+        msgpack: Speak MessagePack on sockets that ask for it; KalamDB 0.8 does not.
         tell_leaving: Test the row before a change as well: one that leaves the filter is a delete (KalamDB 0.5).
         row_policies: Let policies decide about rows of SHARED tables, none by default; no access levels (KalamDB 0.6).
         version_domains: Send the domain of a SHARED table's versions, and want it back with a cursor (KalamDB 0.7.1).
@@ -164,6 +169,11 @@ class Options:
     plain_live_queries: bool = False
     refuse_odd_filters: bool = False
     tell_leaving: bool = False
+    tell_gaps: bool = False
+    replay_log: bool = False
+    refuse_used_ids: bool = False
+    page_by_version: bool = False
+    msgpack: bool = True
     create_with_only: bool = False
     optional_keys: bool = False
     staff_only_ddl: bool = False

@@ -14,6 +14,7 @@ _V0_5: dict[str, object] = {
     "plain_live_queries": True,
     "refuse_odd_filters": True,
     "tell_leaving": True,
+    "page_by_version": True,
 }
 _V0_7 = _V0_5 | {
     "log_versions": True,
@@ -22,10 +23,14 @@ _V0_7 = _V0_5 | {
     "text_cursors": True,
     "version_domains": True,
     "row_policies": True,
+    "tell_gaps": True,
+    "replay_log": True,
+    "refuse_used_ids": True,
 }
 _V0_8 = _V0_7 | {
     "create_with_only": True,
     "optional_keys": True,
+    "msgpack": False,
 }
 
 #: Settings by the version of KalamDB that they make; those of 0.4.3 are the defaults of `Options`.

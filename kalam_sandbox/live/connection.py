@@ -8,10 +8,11 @@ from __future__ import annotations
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from kalam_sandbox.backend import Caller, Change
+from kalam_sandbox.live import frames
 from kalam_sandbox.live.faults import EventFaults
 from kalam_sandbox.live.frames import Message
 from kalam_sandbox.live.subscription import Subscription
@@ -31,6 +32,7 @@ class Connection:
 
     Args:
         queue_size: Events that may wait for the socket.
+        tells_gaps: Whether a live query is told that it has lost events; it then gets no more.
         faults: What becomes of each event before it is queued.
         wake: Called when an event has been queued.
         end: Called when the server wants to close the connection.
@@ -51,6 +53,7 @@ class Connection:
         self,
         *,
         queue_size: int,
+        tells_gaps: bool,
         faults: EventFaults[tuple[Subscription, Message]],
         wake: Callable[[], None],
         end: Callable[[Ending], None],
@@ -65,6 +68,7 @@ class Connection:
         self.subscriptions: dict[str, Subscription] = {}
         self.end = end
         self._queue_size = queue_size
+        self._tells_gaps = tells_gaps
         self._faults = faults
         self._wake = wake
         self._later = later
@@ -96,19 +100,38 @@ class Connection:
             return
         table = (change.namespace, change.table)
         for (receiving_table, _), subscription in list(self._receivers.items()):
-            if receiving_table != table:
+            if receiving_table != table or subscription.is_cut:
                 continue
             message = subscription.message_for(change)
             if message is None:
                 continue
-            if subscription.is_loading:
-                subscription.hold(change.seq, message)
-            else:
+            if not subscription.is_loading:
                 self._pass_on(subscription, message)
+            elif not subscription.hold(change.seq, message):
+                self.cut(subscription)
+
+    def cut_scope(self, owner: str | None, table: tuple[str, str]) -> None:
+        """Tell every live query of a table that may see an owner's rows that events were lost."""
+        if self.caller is not None and owner in (None, self.caller.user_id):
+            for (receiving_table, _), subscription in list(self._receivers.items()):
+                if receiving_table == table:
+                    self.cut(subscription)
+
+    def cut(self, subscription: Subscription) -> None:
+        """Tell a live query that it has lost events, where the server does so; nothing follows."""
+        if not self._tells_gaps or subscription.is_cut:
+            return
+        subscription.is_cut = True
+        self.outbox.append(frames.error(subscription.request.id, *frames.EXPIRED))
+        self._wake()
 
     def finish_loading(self, subscription: Subscription) -> None:
         """Let a live query send its changes; what was held goes out until the queue is full once."""
-        for message in subscription.finish_loading():
+        self.offer_all(subscription, subscription.finish_loading())
+
+    def offer_all(self, subscription: Subscription, messages: Iterable[Message]) -> None:
+        """Queue events until the queue is full."""
+        for message in messages:
             if not self._offer(subscription, message):
                 return
 
@@ -126,8 +149,11 @@ class Connection:
             self._offer(*event)
 
     def _offer(self, subscription: Subscription, message: Message) -> bool:
-        """Queue an event; a full queue drops it without a sign (protocol/live.md#loss)."""
+        """Queue an event; a full queue drops it, without a sign on 0.4.3 (protocol/live.md#loss)."""
+        if subscription.is_cut:
+            return False
         if len(self.outbox) >= self._queue_size:
+            self.cut(subscription)
             return False
         self.outbox.append(message)
         subscription.note_delivery()

@@ -22,6 +22,8 @@ _COMPRESS_FROM = 512
 _MAX_REASON = 123
 # Messages that are JSON although the client asked for MessagePack.
 _ALWAYS_JSON = ("auth_success", "auth_error", "error")
+#: Code and text for a live query that has lost events, or that cannot go on from its cursor.
+EXPIRED = ("CURSOR_EXPIRED", "stale resume cursor expired; resubscribe without a resume token")
 _GZIP = b"\x1f\x8b"
 # A client message holds no more; what unpacks to more is refused.
 _MOST_UNPACKED = 1 << 20

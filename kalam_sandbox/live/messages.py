@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 _DEFAULTS = Options()
+# Rows of a page, on servers that say so.
+_MOST_ROWS = 1000
 _TYPES = ("authenticate", "subscribe", "next_batch", "unsubscribe", "ping")
 
 
@@ -116,7 +118,7 @@ def parse_message(text: str, options: Options = _DEFAULTS) -> ClientMessage:
         raise BadMessage(at(text, len(text.rstrip()), str(error))) from None
     match kind:
         case "authenticate":
-            return _authenticate(message)
+            return _authenticate(message, options)
         case "subscribe":
             return _subscribe(object_of(message.need("subscription"), "SubscriptionRequest"), options)
         case "next_batch":
@@ -127,10 +129,10 @@ def parse_message(text: str, options: Options = _DEFAULTS) -> ClientMessage:
     return Ping()
 
 
-def _authenticate(message: JsonObject) -> Authenticate:
+def _authenticate(message: JsonObject, options: Options) -> Authenticate:
     """Read credentials; both fields of `protocol` are mandatory (protocol/live.md#authentication)."""
     protocol = object_of(message.need("protocol"), "ProtocolOptions")
-    serialization = choice_of(protocol.need("serialization"), ("json", "msgpack"))
+    serialization = choice_of(protocol.need("serialization"), ("json", "msgpack") if options.msgpack else ("json",))
     compression = choice_of(protocol.need("compression"), ("none", "gzip"))
     choice_of(message.need("method"), ("jwt",))
     return Authenticate(text_of(message.need("token")), compression, serialization)
@@ -159,9 +161,10 @@ def _options(given: JsonObject, options: Options) -> SubscribeOptions:
         value = given.get(name)
         return None if value is None else int_of(value, kind)
 
+    size = number("usize", "batch_size")
     domain = given.get("version_domain") if options.version_domains else None
     return SubscribeOptions(
-        batch_size=number("usize", "batch_size"),
+        batch_size=size if size is None or not options.page_by_version else min(max(size, 1), _MOST_ROWS),
         last_rows=number("u32", "last_rows"),
         from_seq=_cursor(given.get("from", "from_seq_id"), options),
         version_domain=None if domain is None else dict(object_of(domain, "VersionDomain").pairs),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import count
@@ -16,9 +17,12 @@ from kalam_sandbox.backend import Change
 from kalam_sandbox.live.connection import Connection, Ending
 from kalam_sandbox.live.faults import EventFaults
 from kalam_sandbox.live.frames import auth_error
+from kalam_sandbox.live.replay import ReplayLog
 from kalam_sandbox.live.subscription import Subscription
 from kalam_sandbox.options import Options
 
+# Events of one table that may wait until they are looked at.
+_WORKER_QUEUE = 4096
 # Seconds of idleness after which the server forgets a user's count (protocol/live.md#limits).
 _FORGET_AFTER = 600.0
 
@@ -48,10 +52,12 @@ class LiveRegistry:
 
     Attributes:
         counter: Live queries per user.
+        replay: What live queries may resume from; None on a server that keeps no changes.
     """
 
     def __init__(self, options: Options) -> None:
         self.counter = SubscriptionCounter()
+        self.replay = ReplayLog() if options.replay_log else None
         self._options = options
         self._connections: dict[str, Connection] = {}
         self._numbers = count(1)
@@ -69,8 +75,16 @@ class LiveRegistry:
 
     def publish(self, changes: Sequence[Change]) -> None:
         """Queue the changes of one commit at once, so that a large one overruns the queues as it should."""
+        waiting: Counter[tuple[str | None, tuple[str, str]]] = Counter()
         for change in changes:
+            if self.replay is not None:
+                self.replay.record(change)
+            scope = (change.owner, (change.namespace, change.table))
+            waiting[scope] += 1
             for connection in self._connections.values():
+                if waiting[scope] > _WORKER_QUEUE:
+                    # Without an effect where losses are not told.
+                    connection.cut_scope(*scope)
                 connection.publish(change)
 
     def open(self, *, wake: Callable[[], None], end: Callable[[Ending], None]) -> Connection:
@@ -78,6 +92,7 @@ class LiveRegistry:
         late_by = self._options.late_by_ms / 1000
         connection = Connection(
             queue_size=self._options.notification_queue,
+            tells_gaps=self._options.tell_gaps,
             faults=EventFaults(self._options, next(self._numbers)),
             wake=wake,
             end=end,

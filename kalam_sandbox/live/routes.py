@@ -87,6 +87,7 @@ class _Driver:
         self._request = request
         self._socket = socket
         self._registry = registry
+        self._options = options
         self._wake = asyncio.Event()
         self._inbox: asyncio.Queue[WSMessage] = asyncio.Queue(_READ_AHEAD)
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
@@ -161,8 +162,22 @@ class _Driver:
         header = self._request.headers.get("Authorization", "")
         if header.startswith(_BEARER):
             compression = "none" if "compression=none" in self._parameters else "gzip"
-            serialization = "msgpack" if "serialization=msgpack" in self._parameters else "json"
+            serialization = self._serialization()
             await self._session.authenticate(header.removeprefix(_BEARER), compression, serialization)
+
+    def _serialization(self) -> str:
+        """Return what the parameters ask for; JSON unless they name something else.
+
+        Raises:
+            Closed: The server does not speak it.
+        """
+        asked = "serialization="
+        if self._options.msgpack:
+            return "msgpack" if f"{asked}msgpack" in self._parameters else "json"
+        for given in self._parameters:
+            if given.startswith(asked) and given != f"{asked}json":
+                raise Closed(Ending(1008, f"Unsupported serialization: {given.removeprefix(asked)}"))
+        return "json"
 
     async def _receive(self, message: WSMessage) -> None:
         self._connection.last_seen = time.monotonic()

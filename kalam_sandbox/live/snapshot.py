@@ -119,10 +119,21 @@ def with_deleted(
     return SelectRows(answer.columns, rows)
 
 
-def page_of(answer: SelectRows, request: PageRequest, version: str = "_seq") -> Page:
-    """Cut an answer to a page; the newest rows are turned round, whatever the engine sorted them by."""
+def page_of(answer: SelectRows, request: PageRequest, version: str = "_seq", *, in_version_order: bool = False) -> Page:
+    """Cut an answer to a page; the newest rows are turned round, whatever the engine sorted them by.
+
+    Args:
+        answer: What the SELECT of the page answered.
+        request: Which rows are wanted.
+        version: Name of the column that numbers row versions.
+        in_version_order: Whether rows are sorted by version before the cut, so that no page loses a row.
+    """
     names = [column.name for column in answer.columns]
-    rows = [dict(zip(names, row, strict=True)) for row in answer.rows[: request.limit]]
+    found = answer.rows
+    if in_version_order:
+        place = names.index(version)
+        found = sorted(found, key=lambda row: int(str(row[place])), reverse=request.newest)
+    rows = [dict(zip(names, row, strict=True)) for row in found[: request.limit]]
     if request.newest:
         rows.reverse()
     return Page(rows, not request.newest and len(answer.rows) > request.limit, version)

@@ -23,6 +23,7 @@ from kalam_sandbox.live.connection import Connection
 from kalam_sandbox.live.messages import NextBatch, Subscribe, Unsubscribe
 from kalam_sandbox.live.query import InvalidQuery, LiveQuery, parse_live_query
 from kalam_sandbox.live.registry import LiveRegistry
+from kalam_sandbox.live.replay import Resume, Scope
 from kalam_sandbox.live.row_filter import RefusedFilter
 from kalam_sandbox.live.snapshot import (
     Page,
@@ -53,10 +54,6 @@ class _Refused(Exception):
         self.text = text
 
 
-# Also what is told when events have been lost.
-_EXPIRED = ("CURSOR_EXPIRED", "stale resume cursor expired; resubscribe without a resume token")
-
-
 class LiveQueries:
     """The live queries of one authenticated connection."""
 
@@ -82,9 +79,12 @@ class LiveQueries:
             await self._send(frames.error("invalid_subscription", "INVALID_SUBSCRIPTION_ID", text))
             return
         try:
+            if self._options.refuse_used_ids and request.id in self._connection.subscriptions:
+                raise _Refused("ALREADY_EXISTS", f"Subscription already exists: {request.id}")
             subscription = await self._admit(caller, request)
             self._connection.add(subscription)
-            await self._start(caller, subscription)
+            if not await self._resume(caller, subscription):
+                await self._start(caller, subscription)
         except _Refused as refusal:
             await self._send(frames.error(request.id, refusal.code, refusal.text))
 
@@ -158,6 +158,37 @@ class LiveQueries:
             raise _Refused("NOT_FOUND", f"Not found: Table not found: {table_id}")
         return table
 
+    async def _resume(self, caller: Caller, subscription: Subscription) -> bool:
+        """Go on from a cursor by the log of changes; False where there is none to go on from, or it is too old."""
+        replay, options = self._registry.replay, subscription.request.options
+        if replay is None or options is None or options.from_seq is None:
+            return False
+        scope, cursor = _scope(caller, subscription), options.from_seq
+        outcome = replay.outcome(scope, cursor)
+        if outcome is Resume.SNAPSHOT:
+            return False
+        if outcome is Resume.EXPIRED:
+            self._connection.remove(subscription.request.id)
+            raise _Refused(*frames.EXPIRED)
+        subscription.boundary = cursor
+        control = self._control(subscription, has_more=False, last_seq_id=cursor)
+        await self._send_ack(subscription, control)
+        await self._send(frames.initial_data_batch(subscription.request.id, [], control))
+        self._registry.counter.add(caller.user_id, 1)
+        changes = replay.after(scope, cursor)
+        # What came meanwhile is in the log as well.
+        subscription.finish_loading()
+        if changes is None:
+            self._connection.cut(subscription)
+        else:
+            messages = [message for change in changes if (message := subscription.message_for(change)) is not None]
+            self._connection.offer_all(subscription, messages)
+        return True
+
+    async def _send_ack(self, subscription: Subscription, control: frames.Message) -> None:
+        schema = frames.schema_of(subscription.table.columns, subscription.query.columns)
+        await self._send(frames.subscription_ack(subscription.request.id, control, schema))
+
     async def _start(self, caller: Caller, subscription: Subscription) -> None:
         """Read the first page, where one is wanted, and send ack and page."""
         id, options = subscription.request.id, subscription.request.options
@@ -170,8 +201,7 @@ class LiveQueries:
                 raise _Refused("SUBSCRIPTION_FAILED", f"Execution error: {error.message}") from None
         has_more, last_seq_id = (page.has_more, page.last_seq_id) if page else (False, None)
         control = self._control(subscription, has_more, last_seq_id)
-        schema = frames.schema_of(subscription.table.columns, subscription.query.columns)
-        await self._send(frames.subscription_ack(id, control, schema))
+        await self._send_ack(subscription, control)
         if failure is not None:
             self._connection.remove(id)
             raise _Refused("CONVERSION_ERROR", f"Failed to convert row data: {failure}")
@@ -183,7 +213,11 @@ class LiveQueries:
         self, caller: Caller, subscription: Subscription, request: PageRequest
     ) -> tuple[Page, str | None]:
         """Read the first page; the text says why its values cannot be sent, although the ack can."""
+        if self._registry.replay is not None:
+            self._registry.replay.begin(_scope(caller, subscription))
         request = await self._with_boundary(caller, subscription, request)
+        if self._registry.replay is not None:
+            self._registry.replay.note(_scope(caller, subscription), subscription.boundary)
         try:
             return await self._page(caller, subscription, request), None
         except Unencodable as error:
@@ -223,7 +257,8 @@ class LiveQueries:
         if has_bare_or(subscription.query):
             deleted = await self._select(caller, deleted_rows_sql(subscription.query, request, columns))
             answer = with_deleted(answer, deleted, request, subscription.key, subscription.query.version)
-        return page_of(answer, request, subscription.query.version)
+        version = subscription.query.version
+        return page_of(answer, request, version, in_version_order=self._options.page_by_version)
 
     async def _select(self, caller: Caller, sql: str) -> SelectRows:
         return await asyncio.to_thread(self._backend.select, caller, sql)
@@ -253,4 +288,10 @@ def _check_domain(request: Subscribe, table: TableInfo) -> None:
     is_missing = given.from_seq is not None and table.domain is not None and given.version_domain is None
     is_other = given.version_domain is not None and given.version_domain != table.domain
     if is_missing or is_other:
-        raise _Refused(*_EXPIRED)
+        raise _Refused(*frames.EXPIRED)
+
+
+def _scope(caller: Caller, subscription: Subscription) -> Scope:
+    """Return whose changes of which table a live query hears of."""
+    owner = None if subscription.table.kind == "shared" else caller.user_id
+    return owner, *subscription.table_key

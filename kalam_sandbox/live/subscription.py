@@ -39,6 +39,7 @@ class Subscription:
         batch_num: Number of the page sent last.
         is_loading: Whether the last page is still to come.
         is_listed: Whether ``system.live`` shows it.
+        is_cut: Whether it was told that events were lost; it gets no more.
         changes: Changes handed to the connection's queue.
         key: Names of the primary key columns.
         created_at: Unix time in microseconds.
@@ -55,6 +56,7 @@ class Subscription:
         self.batch_num = 0
         self.is_loading = request.options is not None
         self.is_listed = True
+        self.is_cut = False
         self.changes = 0
         self.created_at = self.last_update = time.time_ns() // 1000
         self.key = tuple(column.name for column in table.columns if "pk" in column.flags)
@@ -87,9 +89,11 @@ class Subscription:
         )
         return None if body is None else frames.change(self.request.id, body)
 
-    def hold(self, seq: int, message: frames.Message) -> None:
-        """Keep a change until the snapshot is complete."""
+    def hold(self, seq: int, message: frames.Message) -> bool:
+        """Keep a change until the snapshot is complete; say whether the oldest one had not to go for it."""
+        has_room = len(self._held) != self._held.maxlen
         self._held.append((seq, message))
+        return has_room
 
     def finish_loading(self) -> list[frames.Message]:
         """Return the held changes that are no part of the snapshot, in order of their versions."""

@@ -112,11 +112,13 @@ class Unencodable(Exception):
 
     Attributes:
         message: What could not be encoded, in the server's words.
+        row_count: Rows of the result, 0 where nobody asked.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, row_count: int = 0) -> None:
+        super().__init__(message, row_count)
         self.message = message
+        self.row_count = row_count
 
 
 class LiveBackend(Protocol):

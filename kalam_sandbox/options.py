@@ -77,6 +77,11 @@ class Options:
         explain_carries_out: Carry out the INSERT, UPDATE or DELETE behind EXPLAIN (truth L26).
         return_deleted_rows: Bring deleted rows back at a flush that writes other rows of the table (truth L27).
         compare_decimals_as_text: Compare DECIMAL with a text parameter as text (truth L28).
+        sort_under_limit: Sort by the key before the LIMIT, and not over an ORDER BY (truth L4 mended, KalamDB 0.5).
+        send_any_type: Send text views as text and structs as objects (KalamDB 0.8).
+        fast_writer: Write results of plain columns without exponents, and null for NaN and infinity (KalamDB 0.8).
+        announce_elements: Announce a list under the type of its elements (KalamDB 0.8).
+        code_constraints: Answer NULL where none may be under a code of its own (KalamDB 0.7.1).
         log_versions: Number row versions by position in the log in `_version`, not by time in `_seq` (KalamDB 0.7.1).
         seek_by_literals_only: Let a bound of the version move the scan window only where it is a plain number.
         text_cursors: Send and take the cursor of a live query as text alone (KalamDB 0.7.1).
@@ -160,6 +165,11 @@ class Options:
     return_deleted_rows: bool = True
     compare_decimals_as_text: bool = True
     # What later versions of KalamDB do; `profiles` has them by version.
+    sort_under_limit: bool = False
+    send_any_type: bool = False
+    fast_writer: bool = False
+    announce_elements: bool = False
+    code_constraints: bool = False
     log_versions: bool = False
     seek_by_literals_only: bool = False
     text_cursors: bool = False

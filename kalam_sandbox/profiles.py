@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _V0_5: dict[str, object] = {
+    "buffer_small_results": True,
+    "mix_time_units": False,
+    "sort_under_limit": True,
     "any_cursors": True,
     "staff_only_ddl": True,
     "short_execute_as": True,
@@ -26,11 +29,18 @@ _V0_7 = _V0_5 | {
     "tell_gaps": True,
     "replay_log": True,
     "refuse_used_ids": True,
+    "code_constraints": True,
 }
 _V0_8 = _V0_7 | {
     "create_with_only": True,
     "optional_keys": True,
     "msgpack": False,
+    "drop_decimal_sign": False,
+    "store_debug_bytes": False,
+    "spoil_flushed_columns": False,
+    "send_any_type": True,
+    "fast_writer": True,
+    "announce_elements": True,
 }
 
 #: Settings by the version of KalamDB that they make; those of 0.4.3 are the defaults of `Options`.

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from kalam_sandbox.backend import Column, Unencodable
+from kalam_sandbox.engine import fast_writer
 from kalam_sandbox.options import Options
 from kalam_sandbox.store.types import from_wire
 
@@ -38,6 +39,8 @@ _DEFAULTS = Options()
 def wire_column(field: pa.Field, options: Options = _DEFAULTS) -> Column:
     """Return how a result column is announced: by the column that it was made from (truth L6)."""
     metadata = field.metadata or {}
+    if options.announce_elements and (pt.is_list(field.type) or pt.is_large_list(field.type)):
+        return Column(field.name, _declared(field.type.value_type), ())
     declared = metadata.get(b"kalam_data_type")
     if declared and not options.declare_source_types and not from_wire(json.loads(declared)).arrow.equals(field.type):
         return Column(field.name, _declared(field.type), ())
@@ -68,6 +71,7 @@ def encode_batches(
     options: Options = _DEFAULTS,
     *,
     mask_secrets: bool = False,
+    is_live: bool = False,
 ) -> list[list[object]]:
     """Return the rows of a result as cells.
 
@@ -76,16 +80,20 @@ def encode_batches(
         batches: The result.
         options: Habits of the server.
         mask_secrets: Whether password hashes and credentials are hidden, as from non-administrators.
+        is_live: Whether the rows are for a live query.
 
     Raises:
         Unencodable: A value has no JSON form on this wire.
     """
     rows: list[list[object]] = []
+    is_fast = options.fast_writer and not is_live and fast_writer.writes(schema)
     for batch in batches:
         columns: list[list[object]] = []
         for place, field in enumerate(schema):
             if mask_secrets and field.name in _SECRET_COLUMNS:
                 columns.append(["***" for _ in range(batch.num_rows)])
+            elif is_fast and pt.is_floating(field.type):
+                columns.append(fast_writer.floats(batch.column(place)))
             else:
                 columns.append(encode_array(batch.column(place), options))
         rows += [list(row) for row in zip(*columns, strict=True)] if columns else [[]] * batch.num_rows
@@ -105,6 +113,8 @@ def encode_array(array: pa.Array, options: Options = _DEFAULTS) -> list[object]:
     kind = array.type
     if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
         return _lists(array, options)
+    if options.send_any_type and pt.is_struct(kind):
+        return _structs(array, options)
     encoder = _encoder(kind, options)
     if encoder is None:
         if array.null_count == len(array):
@@ -119,6 +129,8 @@ _Encoder = Callable[[pa.Array], list[object]]
 
 def _encoder(kind: pa.DataType, options: Options) -> _Encoder | None:
     if pt.is_boolean(kind) or pt.is_string(kind) or pt.is_large_string(kind) or pt.is_null(kind):
+        return _plain
+    if options.send_any_type and kind == pa.string_view():
         return _plain
     if pt.is_integer(kind):
         return _as_text if kind.bit_width == 64 else _plain
@@ -196,6 +208,14 @@ def _lists(array: pa.Array, options: Options) -> list[object]:
         cells.append(flat[place : place + length])
         place += length
     return cells
+
+
+def _structs(array: pa.Array, options: Options) -> list[object]:
+    """Return an object of cells for each value."""
+    names = [field.name for field in array.type]
+    members = [encode_array(array.field(place), options) for place in range(len(names))]
+    rows = [dict(zip(names, cells, strict=True)) for cells in zip(*members, strict=True)]
+    return [row if item.is_valid else None for row, item in zip(rows, array, strict=True)]
 
 
 def _debug(value: pa.Scalar) -> str:

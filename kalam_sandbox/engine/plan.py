@@ -16,6 +16,7 @@ _AFTER = re.compile(r"\.(\w+) (>=?|=) Int64\((-?\d+)\)$")
 # The same as written: on either side of a number without a cast.
 _PLAIN_AFTER = re.compile(r"\.(\w+) (>=?|=) Int64\((-?\d+)\)")
 _PLAIN_BEFORE = re.compile(r"Int64\((-?\d+)\) (<=?|=) [\w.\"]*\.(\w+)\b")
+_LIMIT = re.compile(r"Limit: skip=(\d+), fetch=(\d+|None)$")
 _DELETED = re.compile(r"\._deleted(?: = Boolean\(true\))?$")
 
 
@@ -103,6 +104,19 @@ def has_limit(plan: LogicalPlan) -> bool:
 def is_sorted_last(plan: LogicalPlan) -> bool:
     """Say whether the sort is the last step; only then does the server keep it."""
     return plan.display().startswith("Sort:")
+
+
+def is_sorted(plan: LogicalPlan) -> bool:
+    """Say whether the query sorts its result; a LIMIT or a projection above it does not matter."""
+    while plan.display().startswith(("Limit:", "Projection:")):
+        (plan,) = plan.inputs()
+    return is_sorted_last(plan)
+
+
+def limit_of(plan: LogicalPlan) -> tuple[int, int | None] | None:
+    """Return rows to skip and rows to take of a LIMIT that stands last, None without one."""
+    found = _LIMIT.match(plan.display())
+    return None if found is None else (int(found[1]), None if found[2] == "None" else int(found[2]))
 
 
 def hidden_filters(optimized: LogicalPlan, version: str) -> list[HiddenFilter]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
-from kalam_sandbox.backend import Caller, SqlFailed
+from kalam_sandbox.backend import Caller, SqlFailed, Unencodable
 from kalam_sandbox.commands.context import Call, Server
 from kalam_sandbox.commands.dispatch import carry_out
 from kalam_sandbox.engine import access, explain
@@ -55,12 +55,18 @@ class _Unencoded:
     result: ArrowRows
     caller: Caller
     options: Options
+    is_live: bool
 
     def encoded(self) -> Rows:
         """Return the row set with its cells; raises Unencodable."""
         masked = self.caller.role not in ADMINS
         columns = tuple(wire_column(field, self.options) for field in self.result.schema)
-        cells = encode_batches(self.result.schema, self.result.batches, self.options, mask_secrets=masked)
+        try:
+            cells = encode_batches(
+                self.result.schema, self.result.batches, self.options, mask_secrets=masked, is_live=self.is_live
+            )
+        except Unencodable as broken:
+            raise Unencodable(broken.message, sum(batch.num_rows for batch in self.result.batches)) from None
         return Rows(columns, cells, self.caller.user_id)
 
 
@@ -129,7 +135,7 @@ class Request:
                     caller, sql, self._select_namespace, keep=bool(self._reader.transaction)
                 ) as selector:
                     rows = selector.select(sql, named_parameters(self._params))
-                return _Unencoded(rows, caller, self._server.options)
+                return self._unencoded(rows, caller)
             case s.Dml():
                 check_parameters(self._params)
                 with self._planned(caller, statement.sql, self._namespace, keep=bool(self._params)) as selector:
@@ -148,6 +154,9 @@ class Request:
                 return self._meta(sql, caller)
             case _:
                 return self._command(statement, caller)
+
+    def _unencoded(self, rows: ArrowRows, caller: Caller) -> _Unencoded:
+        return _Unencoded(rows, caller, self._server.options, self._is_live)
 
     @contextmanager
     def _planned(self, caller: Caller, sql: str, namespace: str, *, keep: bool) -> Iterator[Selector]:
@@ -221,7 +230,7 @@ class Request:
         if inner is not None and self._server.options.explain_carries_out:
             # EXPLAIN of a statement that writes carries it out (truth L26).
             self._writer.write(inner, selector, self._params, literal_path=False)
-        return _Unencoded(explain.run_meta(sql, selector, self._server.catalog), caller, self._server.options)
+        return self._unencoded(explain.run_meta(sql, selector, self._server.catalog), caller)
 
     def _command(self, statement: s.Statement, caller: Caller) -> Result:
         transaction = self._reader.transaction

@@ -34,6 +34,8 @@ from kalam_sandbox.system_tables import SystemTables
 
 #: The only aggregate of a plan that counts all rows.
 _COUNT_ALONE = re.compile(r"Aggregate: groupBy=\[\[\]\], aggr=\[\[count\((?:Int64\(1\)|\*)\)(?: AS [^,\]]*)?\]\]")
+# A LIMIT that is none.
+_ALL_ROWS = 2**62
 # Rows as UPDATE, DELETE and most of SELECT see them.
 _PLAIN = Filling(whole=True)
 # System tables of the real server that the sandbox has not.
@@ -104,7 +106,9 @@ class Selector:
     def _shaped(self, frame: DataFrame) -> DataFrame:
         """Sort and cut a result as the server does (truth L1, L2, L4)."""
         limited = plan.has_limit(frame.logical_plan())
-        if self.options.resort_by_key:
+        if self.options.sort_under_limit:
+            frame = self._sorted_under_limit(frame)
+        elif self.options.resort_by_key:
             frame = self._in_default_order(frame)
         if cap := self.options.max_query_limit if limited else self.options.default_query_limit:
             frame = frame.limit(cap)
@@ -395,6 +399,18 @@ class Selector:
         if names.count(column) != 1:
             return frame
         return frame.sort(col(f'"{column}"').sort(ascending=True, nulls_first=False))
+
+    def _sorted_under_limit(self, frame: DataFrame) -> DataFrame:
+        """Sort by the first table's key before the LIMIT, unless the statement sorts by itself (truth L4 mended)."""
+        logical = frame.logical_plan()
+        limit = plan.limit_of(logical)
+        if plan.is_sorted(logical):
+            return frame
+        if limit is None:
+            return self._in_default_order(frame)
+        below = self._in_default_order(self.session.frame(logical.inputs()[0]))
+        skip, count = limit
+        return below.limit(count, skip) if count is not None else below.limit(_ALL_ROWS, skip)
 
     def _order_column(self, name: Name) -> str:
         if name[0] == "system":

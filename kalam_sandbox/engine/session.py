@@ -182,6 +182,10 @@ class Session:
         with told_as_failure():
             return frame.optimized_logical_plan()
 
+    def frame(self, logical: LogicalPlan) -> DataFrame:
+        """Return a plan as one that can be added to."""
+        return self.context.create_dataframe_from_logical_plan(logical)
+
     def collect(self, optimized: LogicalPlan) -> tuple[pa.Schema, list[pa.RecordBatch]]:
         """Run an optimised plan; the schema is its own, as the server announces it.
 

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from kalam_sandbox.backend import Caller, SqlFailed, Unencodable
+from kalam_sandbox.engine.fast_writer import unmarked
 from kalam_sandbox.engine.parameters import Value, read_parameters
 from kalam_sandbox.engine.request import Planned, Request, StatementFailedError
 from kalam_sandbox.engine.results import Message, Result, Rows, in_batch_order
 from kalam_sandbox.errors import INVALID_INPUT, answer_for
 from kalam_sandbox.limits import RateLimiter
+from kalam_sandbox.options import Options
 from kalam_sandbox.routes.answers import (
     JSON,
     SANDBOX,
@@ -39,6 +41,7 @@ _LOG = logging.getLogger("kalam_sandbox")
 _MAX_SQL_BYTES = 1_048_576
 # Results of so many rows and fewer are small.
 _BUFFERED_ROWS = 32
+_NOT_NULL = "NOT NULL constraint violation"
 _UNSENDABLE = "Failed to serialize SQL result: Failed to convert batch to JSON: "
 
 
@@ -71,7 +74,8 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
         if is_streamed and sandbox.chance.random() < sandbox.options.cut_bodies:
             return await _chunked(request, content[: len(content) // 2], is_cut=True)
     except StatementFailedError as failed:
-        told = answer_for(failed.failure, is_admin=is_admin, statement=failed.number, sql=failed.sql)
+        failure = _coded(failed.failure, sandbox.options)
+        told = answer_for(failure, is_admin=is_admin, statement=failed.number, sql=failed.sql)
         return sql_error(told.status, told.code, told.message, took=_took(started), details=told.details)
     except SqlFailed as failure:
         told = answer_for(failure, is_admin=is_admin, statement=None, sql=None)
@@ -81,7 +85,9 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
         told = answer_for(SqlFailed("INTERNAL_ERROR", message), is_admin=is_admin, statement=None, sql=None)
         return sql_error(told.status, told.code, told.message, took=_took(started))
     except Unencodable as broken:
-        if not sandbox.options.hang_up_on_unencodable or sandbox.options.buffer_small_results:
+        # What is sent in one piece is not on its way yet.
+        is_small = sandbox.options.buffer_small_results and broken.row_count <= _BUFFERED_ROWS
+        if is_small or not sandbox.options.hang_up_on_unencodable:
             return sql_error(500, "INTERNAL_ERROR", f"{_UNSENDABLE}{broken.message}", took=_took(started))
         return close_without_answer(request)
     except Exception as fault:
@@ -101,8 +107,16 @@ def _content(sandbox: Sandbox, caller: Caller, body: SqlBody, started: float) ->
     }
     envelope["took"] = _took(started)
     # Only the answer that the server streams has the member.
-    content = encoded({**envelope, "error": None} if is_single_select else envelope)
+    content = unmarked(encoded({**envelope, "error": None} if is_single_select else envelope))
     return content, is_single_select and not _is_buffered(sandbox, results)
+
+
+def _coded(failure: SqlFailed, options: Options) -> SqlFailed:
+    """Return a failure under the code of its kind, which later servers have for NULL where none may be."""
+    if not options.code_constraints or _NOT_NULL not in failure.message:
+        return failure
+    is_missing = "is missing in row" in failure.message
+    return SqlFailed("MISSING_COLUMN" if is_missing else "NOT_NULL_VIOLATION", failure.message)
 
 
 def _is_buffered(sandbox: Sandbox, results: list[Result]) -> bool:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalam_notebook.errors import KalamError, QueryError, ServerError
 from kalam_notebook.http.endpoint import Answer
+from kalam_notebook.http.failures import is_exhausted
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.trust import is_exhausted
 from kalam_notebook.sql.params import write_parameters_in
 
 if TYPE_CHECKING:

@@ -108,7 +108,7 @@ class ReadingCalls(ClientBase):
             KalamError: As ``execute_query``.
             ResultError: The statement returns no rows, or ``strict`` and the result may not be complete.
         """
-        result = self.query_result(
+        result = self._result(
             sql,
             params,
             namespace=namespace,
@@ -135,7 +135,7 @@ class ReadingCalls(ClientBase):
         allow_unsafe: bool = False,
     ) -> pa.Table:
         """Run one query and return all its rows as an Arrow table; otherwise as ``query``."""
-        return self.query_result(
+        return self._result(
             sql,
             params,
             namespace=namespace,
@@ -163,7 +163,7 @@ class ReadingCalls(ClientBase):
         Raises:
             MissingDependencyError: polars is not installed.
         """
-        return self.query_result(
+        return self._result(
             sql,
             params,
             namespace=namespace,
@@ -187,15 +187,16 @@ class ReadingCalls(ClientBase):
         allow_unsafe: bool = False,
     ) -> QueryResult:
         """Run one query and return all its rows with what is known of their completeness; otherwise as ``query``."""
-        _check_reading(max_rows, engine)
-        qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
-        read = self._reader.read_locally if engine == "local" else self._reader.read
-        meter, surface = Meter(time.monotonic()), find_surface() if progress else None
-        with self._running(qualified), reporting(meter, surface):
-            result = read(qualified, values, max_rows=max_rows, meter=meter)
-        assert result.completeness is not None
-        _tell(result.completeness, strict=strict)
-        return result
+        return self._result(
+            sql,
+            params,
+            namespace=namespace,
+            max_rows=max_rows,
+            engine=engine,
+            strict=strict,
+            progress=progress,
+            allow_unsafe=allow_unsafe,
+        )
 
     def query_batches(
         self,
@@ -247,6 +248,28 @@ class ReadingCalls(ClientBase):
             on_end=lambda completeness: _tell(completeness, strict=strict),
             find_schema=lambda: self._reader.read(qualified, values, max_rows=0).arrow().schema,
         )
+
+    def _result(
+        self,
+        sql: str,
+        params: Sequence[Any] | None,
+        *,
+        namespace: str | None,
+        max_rows: int | None,
+        engine: Engine,
+        strict: bool,
+        progress: bool,
+        allow_unsafe: bool,
+    ) -> QueryResult:
+        _check_reading(max_rows, engine)
+        qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
+        read = self._reader.read_locally if engine == "local" else self._reader.read
+        meter, surface = Meter(time.monotonic()), find_surface() if progress else None
+        with self._running(qualified), reporting(meter, surface):
+            result = read(qualified, values, max_rows=max_rows, meter=meter)
+        assert result.completeness is not None
+        _tell(result.completeness, strict=strict)
+        return result
 
     def _response(self, answer: Answer) -> QueryResponse:
         """An answer as it came. Where the server cuts results is not asked for the sake of a single row."""

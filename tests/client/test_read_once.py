@@ -1,5 +1,6 @@
 """A text is tokenized once, where it enters: what is asked of it later goes by the tokens that are there."""
 
+import sys
 from collections import Counter
 
 import pytest
@@ -56,3 +57,38 @@ def test_a_live_query(client, table, tokenized, sql):
     with client.live(sql) as live:
         assert live.num_rows > 0
     assert tokenized[sql] == 1
+
+
+def room_of(frame):
+    """The room of this package that a frame belongs to; empty for another package, and for what Python has written."""
+    package, _, rest = frame.f_globals.get("__name__", "").partition(".")
+    is_ours = package == "kalam_notebook" and frame.f_code.co_filename != "<string>"
+    return rest.partition(".")[0] if is_ours else ""
+
+
+def test_the_way_of_a_select_to_its_request_is_short(client, table):
+    """Calls from one room into another, from ``query`` until httpx is called."""
+    crossings = []
+    is_underway = False
+
+    def watch(frame, event, arg):
+        nonlocal is_underway
+        if event != "call":
+            return
+        if frame.f_globals.get("__name__", "").startswith("httpx"):
+            is_underway = False
+        is_underway = is_underway or (frame.f_code.co_name == "query" and room_of(frame) == "client")
+        caller = frame.f_back
+        while caller is not None and not room_of(caller):
+            caller = caller.f_back
+        if is_underway and caller is not None and room_of(frame) not in ("", room_of(caller)):
+            crossings.append(frame.f_code.co_qualname)
+
+    client.query(f"SELECT id, n FROM {table} WHERE id = 1")
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        client.query(f"SELECT id, n FROM {table} WHERE id = $1", [1])
+    finally:
+        sys.setprofile(before)
+    assert 10 < len(crossings) <= 25, "\n".join([str(len(crossings)), *crossings])

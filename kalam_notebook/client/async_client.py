@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.client.client import Client
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
@@ -27,7 +29,6 @@ from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-    import pyarrow as pa
 
     from kalam_notebook.live_queries.events.live_events import LiveEvents
     from kalam_notebook.live_queries.table import LiveTable

@@ -6,6 +6,8 @@ import time
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+import pyarrow as pa
+
 from kalam_notebook.callers import short_interrupts, warn_caller
 from kalam_notebook.client.base import ClientBase
 from kalam_notebook.errors import ConfigError, ResultError
@@ -19,7 +21,6 @@ from kalam_notebook.wire.types import unknown_types
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-    import pyarrow as pa
 
 __all__ = ["DEFAULT_BATCH_ROWS", "DEFAULT_MAX_ROWS", "Engine", "ReadingCalls"]
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import pyarrow as pa
 
 from kalam_notebook.errors import AuthError, ProtocolError, QueryError, ServerError
 from kalam_notebook.http.client import HttpTransport, Request
@@ -19,9 +21,6 @@ from kalam_notebook.sql.statement import Statement
 from kalam_notebook.wire.body import BodyDecoder, ListsDecoder, RawResult, parse_row
 from kalam_notebook.wire.envelope import sql_body
 from kalam_notebook.wire.types import Column, arrow_schema
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Answer", "SqlEndpoint"]
 
@@ -240,8 +239,6 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def _tables(results: Sequence[RawResult], batches: dict[int, list[pa.RecordBatch]]) -> Iterator[pa.Table | None]:
-    import pyarrow as pa
-
     number = 0
     for result in results:
         if not result.has_rows:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kalam_notebook.http.session import Session
 from kalam_notebook.live_queries.following.plan import Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.following.together import Together
@@ -15,9 +13,7 @@ from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck, newer_version
 from kalam_notebook.results.results import QueryResult
 from kalam_notebook.wire.row_version import SEQ
-
-if TYPE_CHECKING:
-    from kalam_notebook.wire.types import Column
+from kalam_notebook.wire.types import Column
 
 __all__ = ["ClientSource"]
 

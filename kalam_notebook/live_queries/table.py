@@ -16,6 +16,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+import pyarrow as pa
+
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterableError, RequestTimeoutError
 from kalam_notebook.live_queries.display import display
@@ -26,16 +28,15 @@ from kalam_notebook.live_queries.following.followed import Followed
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.fingerprint import Proof
+from kalam_notebook.live_queries.rows.history import Step
 from kalam_notebook.live_queries.rows.store import LiveDelta
 from kalam_notebook.live_queries.threads import call_in_thread
+from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-    import pyarrow as pa
-
-    from kalam_notebook.live_queries.rows.history import Step
 
 __all__ = ["LiveBatches", "LiveChanges", "LiveDelta", "LiveStats", "LiveTable", "Proof"]
 
@@ -73,8 +74,6 @@ class LiveChanges:
 
     def df(self) -> pd.DataFrame:
         """Return the changes as a DataFrame."""
-        from kalam_notebook.results.frames import to_pandas
-
         return to_pandas(self.table)
 
 
@@ -247,8 +246,6 @@ class LiveTable:
 
     def df(self) -> pd.DataFrame:
         """Return all rows as of now as a DataFrame, with the types of ``kalam.query``."""
-        from kalam_notebook.results.frames import to_pandas
-
         return to_pandas(self.arrow(), bind=self._bind)
 
     def polars(self) -> pl.DataFrame:
@@ -257,8 +254,6 @@ class LiveTable:
         Raises:
             MissingDependencyError: polars is not installed.
         """
-        from kalam_notebook.results.frames import to_polars
-
         return to_polars(self.arrow())
 
     def __arrow_c_schema__(self) -> object:
@@ -266,8 +261,6 @@ class LiveTable:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Give ``arrow()`` to any library that takes Arrow streams, for example ``polars.DataFrame(live)``."""
-        from kalam_notebook.results.frames import unsliced
-
         return unsliced(self.arrow()).__arrow_c_stream__(requested_schema)
 
     def delta(self, since: int) -> LiveDelta:
@@ -290,8 +283,6 @@ class LiveTable:
             query any more, ``expired``), ``_healed`` (whether no event had told it), ``_at``, ``_seq``, ``_changed``
             (the names of updated columns), the columns of the table after the change, and ``_old``, those before it.
         """
-        from kalam_notebook.results.frames import to_pandas
-
         return to_pandas(self._changes_since(-1, last=last).table)
 
     def _changes_since(self, version: int, *, last: int | None = None) -> LiveChanges:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.results.frames import unsliced
 from kalam_notebook.results.results import Completeness
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["QueryBatches"]
 
@@ -76,8 +74,6 @@ class QueryBatches:
 
         ``pyarrow.RecordBatchReader.from_stream(batches)`` and what is built on it hold one batch at a time.
         """
-        import pyarrow as pa
-
         first = self._take()
         if first is None:
             return self._find_schema().empty_table().__arrow_c_stream__(requested_schema)

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from kalam_notebook.errors import MissingDependencyError, ResultError
 from kalam_notebook.wire.fileref import FileRef, parse_file_ref
 from kalam_notebook.wire.types import KALAM_TYPE
@@ -15,7 +18,6 @@ from kalam_notebook.wire.types import KALAM_TYPE
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-    import pyarrow as pa
 
 __all__ = ["to_pandas", "to_polars", "unsliced"]
 
@@ -38,7 +40,6 @@ def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None) -> pd.Dat
         A frame with the table's columns in order and a default index.
     """
     import pandas as pd
-    import pyarrow as pa
 
     # Names may repeat, which Arrow's conversion refuses; numbers do not.
     plain = table.rename_columns([str(index) for index in range(table.num_columns)])
@@ -61,8 +62,6 @@ def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None) -> pd.Dat
 
 def _holds_fixed_bytes(kind: pa.DataType) -> bool:
     """Whether a type is UUID, or a list of UUIDs or of other bytes of one size."""
-    import pyarrow as pa
-
     is_nested = False
     while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         kind, is_nested = kind.value_type, True
@@ -96,9 +95,6 @@ def _file(cell: str | None, bind: tuple[str, str] | None) -> FileRef | str | Non
 
 
 def _has_null_and_nan(column: pa.ChunkedArray) -> bool:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if not pa.types.is_floating(column.type) or column.null_count == 0:
         return False
     return bool(pc.any(pc.is_nan(column)).as_py())
@@ -106,8 +102,6 @@ def _has_null_and_nan(column: pa.ChunkedArray) -> bool:
 
 def _for_polars(kind: pa.DataType) -> pa.DataType:
     """The type under which polars holds every value: it has no UUID, and decimals of 38 digits at most."""
-    import pyarrow as pa
-
     if isinstance(kind, pa.UuidType):
         return pa.binary(16)
     if pa.types.is_decimal256(kind):
@@ -137,7 +131,6 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
         raise ResultError(
             f"A polars frame cannot have two columns named {twice[0]!r}. Give them names in SQL: ... AS {twice[0]}_2."
         )
-    import pyarrow as pa
 
     table = unsliced(table)
     kinds = [_for_polars(kind) for kind in table.schema.types]
@@ -156,8 +149,6 @@ def unsliced(rows: _Rows) -> _Rows:
     Args:
         rows: A table or a record batch, for another library to read.
     """
-    import pyarrow as pa
-
     for index, found in enumerate(rows.schema):
         cells = rows.column(index)
         if pa.types.is_fixed_size_list(found.type) and cells.null_count:

@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import pyarrow as pa
+
 from kalam_notebook.errors import ResultError
 from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
+from kalam_notebook.results.render import render_html, render_message_html, render_text
 from kalam_notebook.texts import in_line, shown
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-    import pyarrow as pa
 
 __all__ = ["Completeness", "IncompleteResultWarning", "Method", "QueryResponse", "QueryResult"]
 
@@ -132,8 +134,6 @@ class QueryResult:
         return (text, "1 request" if requests == 1 else f"{requests} requests")
 
     def _repr_html_(self) -> str:
-        from kalam_notebook.results.render import render_html, render_message_html
-
         if self._table is None:
             return render_message_html(self.message or f"{self.row_count} row(s)", notices=self.notices)
         return render_html(self._table, columns=self.columns, footer=self.footer, notices=self.notices)
@@ -147,8 +147,6 @@ class QueryResult:
         return self._text(None)
 
     def _text(self, width: int | None) -> str:
-        from kalam_notebook.results.render import render_text
-
         if self._table is None:
             return shown(self.message or f"{self.row_count} row(s)")
         return render_text(self._table, columns=self.columns, footer=self.footer, notices=self.notices, max_width=width)

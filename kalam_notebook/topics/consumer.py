@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import pyarrow as pa
+
 from kalam_notebook.callers import short_interrupts, warn_caller
 from kalam_notebook.errors import ConfigError, TopicError, TransportError
+from kalam_notebook.results.frames import to_pandas
 from kalam_notebook.threads import Flag
 from kalam_notebook.topics.partition import Partition, Source
 from kalam_notebook.topics.watch import TopicWarning, TopicWatch
@@ -20,7 +23,6 @@ from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 __all__ = ["CommitResult", "Consumer", "TopicSource"]
 
@@ -233,8 +235,6 @@ class Consumer:
 
     def df(self, messages: Sequence[TopicMessage], *, table: str | None = None) -> pd.DataFrame:
         """Convert the rows of messages into a DataFrame with the types of ``kalam.query``; otherwise as ``arrow``."""
-        from kalam_notebook.results.frames import to_pandas
-
         table = _table_of(messages, table)
         named = () if table is None else table.split(".")
         return to_pandas(self._converted(messages, table), bind=(named[0], named[1]) if len(named) == 2 else None)

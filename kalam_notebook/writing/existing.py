@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
@@ -179,8 +180,6 @@ def _equal(left: pa.Array, right: pa.Array, column: Column) -> pa.Array:
 
 
 def _equal_embeddings(left: pa.Array, right: pa.Array, size: int) -> pa.Array:
-    import numpy as np
-
     left = left.take(pa.array(range(len(left)), pa.int32()))  # ``values`` begins at the first row only without offset.
     bits = [side.values.to_numpy(zero_copy_only=False).view(np.uint32).reshape(-1, size) for side in (left, right)]
     is_equal = pa.array((bits[0] == bits[1]).all(axis=1))

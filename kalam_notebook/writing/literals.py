@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
@@ -110,8 +111,6 @@ def _embeddings(array: pa.Array) -> list[str]:
 
 def _vectors(array: pa.Array) -> list[str]:
     """Each embedding as ``[0.1,0.2]``, every element with the digits that tell the 32-bit value, and no more."""
-    import numpy as np
-
     values = array.flatten().to_numpy(zero_copy_only=False)
     texts = values.astype(str)
     # The server reads a double and rounds it to 32 bits; where that is not the same, the double itself is written.

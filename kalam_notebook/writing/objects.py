@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from kalam_notebook.errors import FrameError
@@ -39,8 +40,6 @@ def plain_objects(series: pd.Series[Any], name: str, *, is_json: bool | None, na
     Raises:
         FrameError: A value would be changed; names column, row and value.
     """
-    import numpy as np
-
     kinds = set(map(type, series))
     if _has(kinds, uuid.UUID):
         cells = [value.bytes if isinstance(value, uuid.UUID) else value for value in series]
@@ -92,14 +91,11 @@ def _uuids(cells: list[Any], name: str) -> pa.Array:
 
 def _may_be_vectors(series: pd.Series[Any]) -> bool:
     """Whether all lists are of one length and hold numbers alone, as embeddings do."""
-    import numpy as np
-
     cells = [value for value in series if isinstance(value, (list, tuple, np.ndarray))]
     return all(map(_is_vector, cells)) and len(set(map(len, cells))) == 1
 
 
 def _is_vector(cell: Any) -> bool:  # noqa: ANN401 - A list, a tuple or an array.
-    import numpy as np
 
     if isinstance(cell, np.ndarray) and cell.dtype != object:
         return cell.ndim == 1 and cell.dtype.kind in "iuf"
@@ -123,7 +119,6 @@ def _json(value: object, name: str, row: int) -> str | None:
 
 
 def _from_numpy(value: Any) -> object:  # noqa: ANN401 - Whatever JSON does not know.
-    import numpy as np
 
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kalam_notebook.results.render import render_message_html
 from kalam_notebook.texts import shown
 
 __all__ = ["ChunkReport", "WriteReport"]
@@ -88,7 +89,5 @@ class WriteReport:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from kalam_notebook.results.render import render_message_html
-
         message = self.summary if self.created_sql is None else f"{self.summary}\n{self.created_sql}"
         return render_message_html(message, notices=self.notices)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
@@ -206,7 +207,6 @@ def _unfit_decimal(value: pa.Scalar, column: Column) -> str:
 def _shortest(value: float, kind: pa.DataType) -> str:
     if types.is_float64(kind):
         return repr(value)
-    import numpy as np
 
     return str(np.float32(value))
 

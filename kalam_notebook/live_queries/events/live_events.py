@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, LiveError, RequestTimeoutError
+from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.events.feed import EventFeed
 from kalam_notebook.live_queries.events.messages import EventStats, LiveEvent, LiveNotice, OnFull
 from kalam_notebook.live_queries.events.notices import query_notices
@@ -20,9 +21,6 @@ from kalam_notebook.live_queries.following.plan import TableInfo
 from kalam_notebook.live_queries.following.query import parse_live_query
 from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
-
-if TYPE_CHECKING:
-    from kalam_notebook.live_queries.connection.socket import LiveSocket
 
 __all__ = ["EventSource", "LiveEvents"]
 

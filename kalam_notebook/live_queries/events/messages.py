@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import pyarrow as pa
 
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.live import Row
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Ack", "Delete", "EventStats", "InitialBatch", "Insert", "LiveEvent", "LiveNotice", "OnFull", "Update"]
 

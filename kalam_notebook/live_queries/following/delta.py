@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.http.failures import is_exhausted
@@ -22,9 +24,6 @@ from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.answered import number_in, table_of
 from kalam_notebook.wire.seq import seq_span
 from kalam_notebook.wire.types import arrow_schema
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["MAX_ROWS", "read_deltas"]
 
@@ -93,8 +92,6 @@ def _read_together(endpoint: Endpoint, questions: Sequence[tuple[TablePlan, Delt
 
 def _parts(plan: TablePlan, ask: DeltaQuestion, after: int) -> dict[str, list[pa.DataType]]:
     """The statements of a question, with the types of what they return."""
-    import pyarrow as pa
-
     schema = arrow_schema(plan.columns)
     number = pa.int64()
     versions = [*schema.types, schema.field(plan.key).type, number, pa.bool_()]
@@ -107,9 +104,6 @@ def _parts(plan: TablePlan, ask: DeltaQuestion, after: int) -> dict[str, list[pa
 
 
 def _delta(plan: TablePlan, ask: DeltaQuestion, answers: list[list[pa.Array | None]], took: float) -> Delta | None:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     schema = arrow_schema(plan.columns)
     (counted,) = _numbers(answers.pop()) if ask.counts else (None,)
     fingerprint = Fingerprint(*_numbers(answers.pop())) if ask.proves else None

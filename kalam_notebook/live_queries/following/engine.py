@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+import pyarrow as pa
 
 from kalam_notebook.live_queries.following.plan import Form, Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.following.schedule import Question
@@ -17,9 +19,6 @@ from kalam_notebook.live_queries.rows.history import Step
 from kalam_notebook.live_queries.rows.store import Applied, LiveDelta
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["TIME_INTERVAL", "Engine", "Job", "RowSource", "Rows", "Verdict"]
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from kalam_notebook.errors import ProtocolError, SubscriptionError
 from kalam_notebook.live_queries.following.query import LiveQuery
@@ -17,9 +18,6 @@ from kalam_notebook.live_queries.rows.fingerprint import Fingerprint
 from kalam_notebook.sql.live_filter import doubtful_part, filter_columns
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Form", "Reading", "ResultReading", "TableInfo", "TablePlan", "doorbell_sql", "plan_table"]
 

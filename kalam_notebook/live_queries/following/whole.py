@@ -7,7 +7,7 @@ and cost the server no more than the rows alone. A version far behind that ``_se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pyarrow as pa
 
 from kalam_notebook.errors import ServerError
 from kalam_notebook.live_queries.following.plan import Reading, TablePlan
@@ -21,9 +21,6 @@ from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.answered import number_in, one_number, table_of
 from kalam_notebook.wire.seq import OVERLAP, seq_at
 from kalam_notebook.wire.types import arrow_schema
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["read_whole"]
 
@@ -41,8 +38,6 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
     Raises:
         KalamError: The server cannot be reached.
     """
-    import pyarrow as pa
-
     shape = shape_of(plan.reading)
     assert shape is not None
     is_look_up = shape.clauses is not None and shape.clauses.looks_up == plan.key

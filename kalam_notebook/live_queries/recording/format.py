@@ -28,14 +28,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.rows.history import Effect
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = [
     "CONTROL",
@@ -154,7 +152,5 @@ class End:
 
 def control_types() -> tuple[pa.DataType, ...]:
     """The Arrow types of ``CONTROL``."""
-    import pyarrow as pa
-
     whole = pa.int64()
     return pa.dictionary(pa.int8(), pa.string()), pa.bool_(), pa.timestamp("us", "UTC"), whole, whole, whole, whole

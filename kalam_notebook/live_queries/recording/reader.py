@@ -6,7 +6,9 @@ import json
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
+
+import pyarrow as pa
 
 from kalam_notebook.errors import RecordingError
 from kalam_notebook.live_queries.following.plan import Form
@@ -29,9 +31,6 @@ from kalam_notebook.live_queries.recording.format import (
 )
 from kalam_notebook.live_queries.rows.history import Effect
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["read_recording"]
 
@@ -73,7 +72,6 @@ def read_recording(source: IO[bytes], path: str) -> Generator[Snapshot | Changes
 
 def _records(source: IO[bytes], path: str) -> Iterator[tuple[_Title, list[pa.RecordBatch]]]:
     """The batches of each whole record, with what its stream says of them all."""
-    import pyarrow as pa
     from pyarrow import ipc
 
     batches: list[pa.RecordBatch] = []
@@ -138,8 +136,6 @@ def _record(batches: Sequence[pa.RecordBatch], origin: Origin, columns: tuple[Co
     Raises:
         ValueError: It makes no sense.
     """
-    import pyarrow as pa
-
     for batch in batches:
         batch.validate(full=True)  # Recordings are passed on, and Arrow trusts offsets.
     table = pa.Table.from_batches(batches)
@@ -162,8 +158,6 @@ def _record(batches: Sequence[pa.RecordBatch], origin: Origin, columns: tuple[Co
 
 def _rows_of(control: pa.Table) -> Iterator[tuple[Any, ...]]:
     """The control columns row by row, the time in seconds since 1970."""
-    import pyarrow as pa
-
     kinds, healed, at, *numbers = control.columns
     seconds = [micros / 1_000_000 for micros in at.cast(pa.int64()).to_pylist()]
     if not all(0 <= moment < _LATEST for moment in seconds):

@@ -6,7 +6,9 @@ As ``rows.store`` but driven by row numbers: what happened is known, nothing has
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
 
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.recording.format import Changes, RecordedStep, Snapshot
@@ -14,10 +16,6 @@ from kalam_notebook.live_queries.rows.chunks import RowChunks, runs_of
 from kalam_notebook.live_queries.rows.history import Effect, Entry, History, Step
 from kalam_notebook.live_queries.rows.store import Applied, LiveDelta
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
 
 __all__ = ["ReplayedRows"]
 
@@ -151,8 +149,6 @@ class ReplayedRows:
         return Applied(inserted, updated, len(entries) - inserted - updated)
 
     def _living_places(self) -> np.ndarray:
-        import numpy as np
-
         return np.fromiter(self._places.values(), np.int64, len(self._places))
 
     def _gather(self) -> None:

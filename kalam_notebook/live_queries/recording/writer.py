@@ -6,8 +6,12 @@ import json
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+
+from kalam_notebook.live_queries.following.engine import Rows
 from kalam_notebook.live_queries.recording.format import (
     CONTROL,
     END,
@@ -24,13 +28,8 @@ from kalam_notebook.live_queries.recording.format import (
 )
 from kalam_notebook.live_queries.rows.changes import cells_at
 from kalam_notebook.live_queries.rows.history import Step
+from kalam_notebook.live_queries.rows.store import LiveDelta
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from kalam_notebook.live_queries.following.engine import Rows
-    from kalam_notebook.live_queries.rows.store import LiveDelta
 
 __all__ = ["Glance", "RecordingWriter"]
 
@@ -136,8 +135,6 @@ class RecordingWriter:
         self._stream = _Stream(schema, ipc.new_stream(self._sink, schema))
 
     def _write_steps(self, glance: Glance, at: float) -> None:
-        import pyarrow as pa
-
         pairs = [(step, entry) for step in glance.steps for entry in step.entries]
         entries = [entry for _, entry in pairs]
         cells = cells_at(pairs, glance.schema, [entry.new if entry.new >= 0 else entry.old for entry in entries])
@@ -184,8 +181,6 @@ class RecordingWriter:
         return places, [row_id for row_id in places if row_id not in told]
 
     def _write_note(self, kind: str, version: int, at: float, *, is_more: bool = False) -> None:
-        import pyarrow as pa
-
         assert self._stream is not None
         types = self._stream.schema.types[len(CONTROL) :]
         control = _control([_Moment(version, at, False, 1)], [CODES[kind]], [0], [None], [None])
@@ -194,8 +189,6 @@ class RecordingWriter:
     def _write_rows(
         self, control: Sequence[pa.Array], cells: Sequence[pa.ChunkedArray | pa.Array], *, is_more: bool = False
     ) -> None:
-        import pyarrow as pa
-
         assert self._stream is not None
         table = pa.Table.from_arrays([*control, *cells], schema=self._stream.schema).combine_chunks()
         left = table.num_rows
@@ -228,9 +221,6 @@ def _control(
     places: Sequence[int | None],
 ) -> list[pa.Array]:
     """The control columns."""
-    import numpy as np
-    import pyarrow as pa
-
     counts = [moment.num_rows for moment in moments]
     healed, at, versions = (
         np.repeat(np.array(values), counts)
@@ -246,8 +236,6 @@ def _control(
 
 
 def _file_schema(schema: pa.Schema, columns: Sequence[Column], origin: Origin) -> pa.Schema:
-    import pyarrow as pa
-
     told = asdict(origin) | {
         "format": FORMAT,
         "form": origin.form.value,

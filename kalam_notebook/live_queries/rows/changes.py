@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.history import Entry, Step
 from kalam_notebook.live_queries.rows.values import comparable
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["cells_at", "change_table"]
 
@@ -27,8 +25,6 @@ def change_table(steps: Sequence[Step], schema: pa.Schema, *, last: int | None =
         it was seen here), ``_seq``, ``_changed`` (the names of updated columns), the visible columns as they are after
         the change (as they were last, for a row that is gone), and ``_old``, the visible columns before the change.
     """
-    import pyarrow as pa
-
     pairs = [(step, entry) for step in steps for entry in step.entries]
     pairs = pairs if last is None else pairs[max(0, len(pairs) - last) :]
     old = cells_at(pairs, schema, [entry.old for _, entry in pairs])
@@ -66,8 +62,6 @@ def cells_at(pairs: Sequence[tuple[Step, Entry]], schema: pa.Schema, places: Seq
         schema: The visible columns, whose names may repeat.
         places: A place for each change; -1 gives a row of NULL.
     """
-    import pyarrow as pa
-
     pieces: list[pa.Table] = []
     order: list[int | None] = [None] * len(places)
     by_chunks: dict[int, list[int]] = {}

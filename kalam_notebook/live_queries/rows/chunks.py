@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
+import numpy as np
+import pyarrow as pa
 
 __all__ = ["RowChunks", "runs_of"]
 
@@ -22,8 +20,6 @@ _RUNS_PER_ROW = 1 / 8
 
 def runs_of(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first position and the length of each run of consecutive positions."""
-    import numpy as np
-
     starts = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 2) != 1)
     return positions[starts], np.diff(starts, append=len(positions))
 
@@ -66,8 +62,6 @@ class RowChunks:
 
     def slices(self, firsts: np.ndarray, lengths: np.ndarray) -> pa.Table:
         """Return runs of rows one after the other, without a copy."""
-        import pyarrow as pa
-
         pieces = []
         for first, length in zip(firsts.tolist(), lengths.tolist(), strict=True):
             number = bisect_right(self._starts, first) - 1
@@ -81,9 +75,6 @@ class RowChunks:
 
     def take(self, positions: Sequence[int] | np.ndarray) -> pa.Table:
         """Return a copy of the rows at these positions, in this order."""
-        import numpy as np
-        import pyarrow as pa
-
         wanted = np.asarray(positions, np.int64)
         firsts, lengths = runs_of(wanted)
         # A single piece would be lent, not copied.

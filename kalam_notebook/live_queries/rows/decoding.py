@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from kalam_notebook.errors import ProtocolError
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.live import Change, Row, row_seq
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["DecodedEvents", "decode_events"]
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
+import numpy as np
+import pyarrow as pa
 
 __all__ = ["MODULUS", "Delta", "DeltaQuestion", "Fingerprint", "Proof", "fingerprint_of"]
 
@@ -54,8 +52,6 @@ class Fingerprint:
 
 def fingerprint_of(seqs: np.ndarray) -> Fingerprint:
     """The fingerprint of row versions, as int64."""
-    import numpy as np
-
     if not len(seqs):
         return Fingerprint()
     return Fingerprint(

@@ -9,12 +9,11 @@ from copy import copy
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.chunks import RowChunks
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Effect", "Entries", "Entry", "History", "Step"]
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.errors import ProtocolError
 from kalam_notebook.live_queries.rows.chunks import RowChunks
 from kalam_notebook.live_queries.rows.history import Effect, Entries, Entry
 from kalam_notebook.live_queries.rows.slots import Slots
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Replaced", "conformed", "newest_of_each"]
 
@@ -24,8 +23,6 @@ def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
         pyarrow.ArrowInvalid: A column cannot be held in its type.
         ProtocolError: A row has no ``_seq``.
     """
-    import pyarrow as pa
-
     table = table.select(schema.names)
     if table.column("_seq").null_count:
         raise ProtocolError("The server sent rows without a _seq.")
@@ -45,9 +42,6 @@ def newest_of_each(table: pa.Table, key: str, max_rows: int | None) -> tuple[pa.
     Returns:
         The rows, and the ``_seq`` up to which some were left out; 0 for none.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     table = table.take(pc.sort_indices(table.column("_seq")))
     last = dict(zip(table.column(key).to_pylist(), range(table.num_rows), strict=True))
     if len(last) < table.num_rows:

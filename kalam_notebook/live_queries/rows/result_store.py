@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.chunks import RowChunks
 from kalam_notebook.live_queries.rows.history import Effect, Entry, History, Step
 from kalam_notebook.live_queries.rows.store import Applied, LiveDelta
 from kalam_notebook.live_queries.rows.values import comparable
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["ResultStore"]
 

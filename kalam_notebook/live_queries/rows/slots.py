@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.chunks import RowChunks, runs_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
 
 __all__ = ["Slots"]
 
@@ -76,8 +74,6 @@ class Slots:
 
     def find_numbers(self, row_ids: Sequence[int]) -> list[int]:
         """The slot of each number, -1 for rows that are gone; numbers only grow with the slots."""
-        import numpy as np
-
         known = np.array(self.row_ids)
         if not len(known):
             return [-1] * len(row_ids)
@@ -88,8 +84,6 @@ class Slots:
 
     def living(self, values: array[int]) -> np.ndarray:
         """A copy of ``seqs``, ``places`` or ``row_ids`` without the rows that are gone."""
-        import numpy as np
-
         # A copy: an array that lends its memory out cannot grow.
         found = np.array(values)
         return found if len(self._by_key) == len(values) else found[np.array(self.places) >= 0]
@@ -136,9 +130,6 @@ class Slots:
             keys: Their keys, each once.
             seqs: Their versions.
         """
-        import numpy as np
-        import pyarrow as pa
-
         known = [-1 if (slot := self._by_key.get(key)) is None else self.row_ids[slot] for key in keys]
         fresh = iter(range(self.next_row_id, self.next_row_id + known.count(-1)))
         numbers = [next(fresh) if row_id < 0 else row_id for row_id in known]
@@ -164,8 +155,6 @@ class Slots:
 
     def gather(self) -> None:
         """Copy the living rows into one batch, and forget the slots of those that are gone when they are many."""
-        import numpy as np
-
         self._on_gather()
         rows = self.chunks.take(self.living(self.places))
         self.chunks = RowChunks(self._schema)
@@ -183,6 +172,4 @@ class Slots:
 
 
 def _is_ascending(order: np.ndarray) -> bool:
-    import numpy as np
-
     return bool(np.all(order[:-1] < order[1:]))

@@ -21,7 +21,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.comparison import Comparison, Versions
 from kalam_notebook.live_queries.rows.decoding import decode_events
@@ -33,9 +34,6 @@ from kalam_notebook.live_queries.rows.slots import Slots
 from kalam_notebook.live_queries.rows.values import comparable
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column, arrow_schema
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Applied", "KeyedStore", "LiveDelta"]
 
@@ -156,8 +154,6 @@ class KeyedStore:
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of the visible columns."""
-        import pyarrow as pa
-
         return pa.schema([self._schema.field(name) for name in self._visible])
 
     @property

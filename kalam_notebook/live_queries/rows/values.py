@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
 
 __all__ = ["comparable"]
 
 
 def comparable(column: pa.ChunkedArray) -> list[Any]:
     """The cells of a column; dates and times as numbers, because Python's end at the year 9999 and at microseconds."""
-    import pyarrow as pa
-
     if pa.types.is_temporal(column.type):
         column = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64())
     cells: list[Any] = column.to_pylist()

@@ -62,19 +62,23 @@ class ClientBase:
     ) -> None:
         secret, given = (None if value is None else Secret.of(value) for value in (password, token))
         password = token = None  # A verbose traceback shows the locals of this frame.
+
         for name, text in (("url", url), ("user", user), ("profile", profile), ("namespace", namespace)):
             if text is not None:
                 check_text(name, text)
         for name, call in (("token_provider", token_provider), ("on_receive", on_receive), ("on_send", on_send)):
             check_function(name, call)
+
         check_seconds("timeout", timeout)
         check_number("max_retries", max_retries, least=0, most=_MOST_RETRIES)
         if max_result_bytes is not None:
             check_number("max_result_bytes", max_result_bytes)
         if timeouts is not None and not isinstance(timeouts, Timeouts):
             raise ConfigError(f"timeouts is kalam.Timeouts(...), not {type(timeouts).__name__}.")
+
         settings = resolve(url, user=user, password=secret, token=given, token_provider=token_provider, profile=profile)
         self._settings: Settings = settings
+
         self._timeouts = timeouts or Timeouts(receive=timeout, auth=min(timeout or math.inf, Timeouts().auth))
         self._http = HttpTransport(settings.url, timeouts=self._timeouts, max_retries=max_retries)
         self._session = session.Session(self._http, settings.credentials, auth_timeout=self._timeouts.auth)
@@ -82,6 +86,7 @@ class ClientBase:
         self._window = WindowCheck()
         self._reader = Reader(self._endpoint, self._window)
         self._namespace = namespace
+
         self._lock = threading.Lock()
         self._closed = False
         # What live queries share: opened by the first of them, and what is being closed.

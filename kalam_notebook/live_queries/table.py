@@ -27,9 +27,9 @@ from kalam_notebook.live_queries.following.engine import Rows
 from kalam_notebook.live_queries.following.followed import Followed
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder
 from kalam_notebook.live_queries.rows.changes import change_table
+from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.rows.fingerprint import Proof
 from kalam_notebook.live_queries.rows.history import Step
-from kalam_notebook.live_queries.rows.store import LiveDelta
 from kalam_notebook.live_queries.threads import call_in_thread
 from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
 from kalam_notebook.wire.types import Column

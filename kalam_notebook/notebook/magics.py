@@ -190,6 +190,7 @@ def _run_statements(
         words = [statement.first_word for statement in statements]
     except UnreadableSQL as exc:
         raise ConfigError(f"The SQL cannot be read: {exc}") from exc
+
     if not statements:
         raise ConfigError("The cell holds no SQL. Write a statement below the %%kalam line.")
     if len(statements) > 1 and ("BEGIN" in words or "START" in words):
@@ -197,6 +198,7 @@ def _run_statements(
         return
     if len(statements) > 1 and params:
         raise ConfigError("--params belongs to one statement, and the cell holds several. Use one cell for each.")
+
     for number, statement in enumerate(statements, 1):
         try:
             found = _run_one(client, statement, params, options)

@@ -105,6 +105,7 @@ def _typed(values: pa.ChunkedArray, field: pa.Field, flags: tuple[str, ...]) -> 
     if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
         kind = kind.value_type
     known = (field.metadata or {}).get(KALAM_TYPE, b"").decode()
+
     if types.is_decimal(kind):
         if not 0 <= kind.scale <= kind.precision <= _MAX_DIGITS:
             raise FrameError(f"is {kind}; the server's decimals have 38 digits at most.", column=field.name)
@@ -112,11 +113,13 @@ def _typed(values: pa.ChunkedArray, field: pa.Field, flags: tuple[str, ...]) -> 
         # has the type of that table.
         precision = kind.precision if known else _MAX_DIGITS
         return Column(field.name, "Decimal", precision, kind.scale, flags=flags)
+
     if types.is_timestamp(kind):
         is_zoned = kind.tz is not None and known != "TIMESTAMP"
         return Column(field.name, "DateTime" if is_zoned else "Timestamp", flags=flags)
     if size := _embedding_size(values, kind):
         return Column(field.name, "Embedding", size=size, flags=flags)
+
     name = _simple_name(kind)
     if name == "Text" and known in {"JSON", "FILE"}:
         name = known.title()

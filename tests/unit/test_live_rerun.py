@@ -15,8 +15,8 @@ from kalam_notebook.live_queries.following.rerun import parse_rerun_query, resul
 from kalam_notebook.live_queries.following.rerunning import RerunEngine
 from kalam_notebook.live_queries.following.schedule import Question
 from kalam_notebook.live_queries.rows.changes import change_table
+from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.live_queries.rows.result_store import ResultStore
-from kalam_notebook.live_queries.rows.store import Applied
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column
 

@@ -14,7 +14,8 @@ from kalam_notebook.errors import DecodeError, ProtocolError
 from kalam_notebook.live_queries.rows import slots as slots_module
 from kalam_notebook.live_queries.rows import store as store_module
 from kalam_notebook.live_queries.rows.fingerprint import Delta, fingerprint_of
-from kalam_notebook.live_queries.rows.store import Applied, KeyedStore
+from kalam_notebook.live_queries.rows.history import Applied
+from kalam_notebook.live_queries.rows.store import KeyedStore
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column

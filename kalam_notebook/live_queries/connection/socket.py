@@ -94,6 +94,7 @@ class LiveSocket:
             hooks=(on_receive, on_send),
             gate=self.gate,
         )
+
         self._new_sibling = partial(
             LiveSocket,
             url=url,
@@ -105,6 +106,7 @@ class LiveSocket:
             on_send=on_send,
         )
         self._siblings: weakref.WeakSet[LiveSocket] = weakref.WeakSet()
+
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: Worker | None = None

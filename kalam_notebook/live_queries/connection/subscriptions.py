@@ -163,6 +163,7 @@ class Subscriptions:
         subscription = self._by_wire_id.get(batch.subscription_id)
         if subscription is None or subscription.phase is not _Phase.LOADING:
             return
+
         control, cursor = batch.batch_control, subscription.cursor
         if control.has_more and (control.last_seq_id is None or control.last_seq_id <= subscription.page_end):
             # Asked for what follows it, the server would send the same rows again and again.
@@ -170,8 +171,10 @@ class Subscriptions:
             text = f"The rows that follow batch {control.batch_num} cannot be asked for."
             yield Refused(subscription.key, subscription.sql, "SNAPSHOT_ENDLESS", text)
             return
+
         if cursor is not None:
             cursor.take(greatest_seq(batch.rows), is_loading=control.has_more)
+
         subscription.deadline = math.inf
         if control.has_more and control.last_seq_id is not None:
             subscription.page_end = subscription.unfetched = control.last_seq_id

@@ -6,7 +6,7 @@ import datetime as dt
 from collections import deque
 from dataclasses import dataclass
 
-from kalam_notebook.live_queries.rows.store import Applied
+from kalam_notebook.live_queries.rows.history import Applied
 
 __all__ = ["Counters", "LiveStats"]
 
@@ -56,7 +56,7 @@ class Counters:
     """Counts."""
 
     def __init__(self) -> None:
-        self.inserted = self.updated = self.deleted = 0
+        self._applied = Applied()
         self.events = self.healed = self.rounds = self.acknowledgements = 0
         self.last_seq = self.verified_seq = 0
         self.verified_at: dt.datetime | None = None
@@ -72,17 +72,15 @@ class Counters:
 
     def add_changes(self, applied: Applied) -> None:
         """Count rows that changed."""
-        self.inserted += applied.inserted
-        self.updated += applied.updated
-        self.deleted += applied.deleted
+        self._applied += applied
 
     def stats(self, *, rows: int, now: float) -> LiveStats:
         """The numbers as of now."""
         self._forget(now)
         return LiveStats(
-            inserted=self.inserted,
-            updated=self.updated,
-            deleted=self.deleted,
+            inserted=self._applied.inserted,
+            updated=self._applied.updated,
+            deleted=self._applied.deleted,
             events=self.events,
             events_per_second=sum(count for _, count, _ in self._recent) / _SPAN,
             bytes_per_second=sum(size for _, _, size in self._recent) / _SPAN,

@@ -108,12 +108,14 @@ def _delta(plan: TablePlan, ask: DeltaQuestion, answers: list[list[pa.Array | No
     (counted,) = _numbers(answers.pop()) if ask.counts else (None,)
     fingerprint = Fingerprint(*_numbers(answers.pop())) if ask.proves else None
     (*rows, keys, seqs, gone), clock = answers
+
     told = pa.schema([("key", schema.field(plan.key).type), ("seq", pa.int64()), ("gone", pa.bool_())])
     versions = table_of([keys, seqs, gone], told)
     if versions.num_rows >= MAX_ROWS:
         return None
     if versions.column("seq").null_count or versions.column("gone").null_count:
         raise ProtocolError("The answer has versions without a number.")
+
     is_gone, versions = versions.column("gone"), versions.select(["key", "seq"])
     (now_ms,) = _numbers(clock)
     return Delta(

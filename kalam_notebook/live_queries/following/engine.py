@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from kalam_notebook.live_queries.following.plan import Form, Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.following.schedule import Question
+from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, Fingerprint
-from kalam_notebook.live_queries.rows.history import Step
-from kalam_notebook.live_queries.rows.store import Applied, LiveDelta
+from kalam_notebook.live_queries.rows.history import Applied, Step
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column
 

@@ -33,6 +33,7 @@ class DeltaJob:
             names = {column.name for column in source.columns(self.plan.source)}
             if names != self.plan.row_names:
                 return Deltas(self.ask, has_other_columns=True)
+
         found: list[Delta] = []
         ask, is_beyond = self.ask, self.is_beyond
         while (delta := source.read_delta(self.plan, ask)) is not None:
@@ -43,6 +44,7 @@ class DeltaJob:
                 break
             if not is_beyond and not self.is_careful and len(seqs_of(delta)) < _MANY:
                 break
+
             if not is_beyond:
                 # One scan may not reach all that changed, and its fingerprint ends where it does (truth L3, R7).
                 hidden = source.newer_seq(self.plan.source, newest)
@@ -56,6 +58,7 @@ class DeltaJob:
                 if newest >= hidden:
                     break
                 is_beyond, ask = True, replace(ask, counts=ask.proves and not self.plan.filter_sql)
+
             ask = replace(ask, after=newest)
         return Deltas(self.ask, tuple(found), is_cut=delta is None, is_beyond=is_beyond)
 

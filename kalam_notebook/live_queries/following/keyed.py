@@ -20,8 +20,9 @@ from kalam_notebook.live_queries.following.jobs import DeltaJob, Deltas, ReadJob
 from kalam_notebook.live_queries.following.plan import Form, Reading, TableInfo, TablePlan, plan_table
 from kalam_notebook.live_queries.following.query import LiveQuery
 from kalam_notebook.live_queries.following.schedule import Question
-from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
-from kalam_notebook.live_queries.rows.store import Applied, KeyedStore
+from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, Fingerprint, fingerprint_of
+from kalam_notebook.live_queries.rows.history import Applied
+from kalam_notebook.live_queries.rows.store import KeyedStore
 from kalam_notebook.sql.live_filter import is_volatile
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.seq import OVERLAP, seq_at, seq_ms, seq_span
@@ -171,13 +172,16 @@ class KeyedEngine:
         if self._must_read or self._store is None:
             self._is_reading, self._meanwhile = True, []
             return ReadJob(self._query, self._max_rows)
+
         overlap = _LONG_OVERLAP if self._mismatches else OVERLAP
         self._floor = max(self._store.floor, self._clock.expiring(self._plan.ttl_ms, now))
         self._store.ask(self._floor)
+
         if looks := now - self._looked_at > _LOOK_INTERVAL:
             self._looked_at = now
         self._has_looked = looks
         is_careful, self._asked_at = looks or now - self._asked_at > _LOOK_INTERVAL, now
+
         proves = question is Question.PROOF
         ask = DeltaQuestion(
             after=max(self._dense, self._after - overlap),
@@ -210,12 +214,14 @@ class KeyedEngine:
         if store is not self._store:
             applied = Applied()
         self._plan, self._store = plan, store
+
         meanwhile, self._meanwhile, self._is_reading = self._meanwhile, [], False
         self._after, self._must_read, self._is_beyond = reading.newest, False, reading.is_beyond
         self._is_fresh, self._looked_at = True, now
         self._doubt = reading.doubt
         if plan.form is Form.DIRECT:
             self.take_in(meanwhile, at=at)
+
         told = Verdict(
             Question.PROOF,
             True,
@@ -230,6 +236,7 @@ class KeyedEngine:
             if held.agrees(reading.fingerprint):
                 how = "read whole in one statement, with the same fingerprint of the rows' _seq"
                 return self._as_usual(replace(told, how=how, server=reading.fingerprint, held=held))
+
         # A delta follows that proves it, at once, where one can.
         if reading.is_beyond and plan.filter_sql:
             return told
@@ -258,17 +265,21 @@ class KeyedEngine:
     def _finish_delta(self, found: Deltas, *, now: float, at: float) -> Verdict:
         store, before = self._store, self._after
         assert store is not None
-        applied, server, held, counted, is_lossy = Applied(), None, None, None, False
+        applied = Applied()
+        server: Fingerprint | None = None
+        held: Fingerprint | None = None
+        counted: int | None = None
+        is_lossy = False
+
         for delta in found.deltas:
             self._clock.set(delta.now_ms, now)
             is_lossy = is_lossy or self._is_lossy(delta)
             healed = self.form is Form.DIRECT
             more, held = store.answer(delta, after=self._floor, at=at, healed=healed)
-            applied = Applied(
-                applied.inserted + more.inserted, applied.updated + more.updated, applied.deleted + more.deleted
-            )
+            applied += more
             self._after = max([self._after, *seqs_of(delta)])
             server, counted = delta.fingerprint, delta.counted
+
         store.answered()
         told = Verdict(
             Question.PROOF if found.ask.proves else Question.DELTA,
@@ -283,11 +294,13 @@ class KeyedEngine:
             took=sum(delta.took for delta in found.deltas) if found.deltas else None,
             is_lossy=is_lossy,
         )
+
         if found.has_other_columns:
             self._must_read = True
             return replace(told, is_final=False, how="the table has other columns", again=Question.PROOF)
         if found.is_cut:
             return self._was_cut(told)
+
         self._is_fresh = False
         if found.is_beyond and not self._is_beyond:
             self._is_beyond = True  # The fingerprint is that of what a scan reaches.

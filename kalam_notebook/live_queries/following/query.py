@@ -144,10 +144,12 @@ def _find_from(sql: str, tokens: Sequence[Token]) -> int:
         if token.kind is Kind.PARAMETER:
             hint = "Pass the values: params=[…]."
             raise _refusal(sql, f"There is no value for {token.text}.", hint=hint)
+
         if depth == 0 and (token.word in _CLAUSES or (index == 1 and token.word == "DISTINCT")):
             raise _refusal(sql, f"A live query cannot have {token.word}.", hint=f"{_SHAPE} {_ONCE}")
         if depth == 0 and token.word == "FROM" and not start:
             start = index
+
     if depth:
         raise _refusal(sql, "A parenthesis is not closed.")
     if not start:
@@ -191,6 +193,7 @@ def _read_filter(sql: str, tokens: Sequence[Token], index: int) -> tuple[Token, 
 def _read_projection(sql: str, tokens: Sequence[Token], table: tuple[str, str]) -> tuple[str, ...] | None:
     if [token.text for token in tokens] == ["*"]:
         return None
+
     names: list[str] = []
     index = 0
     while True:
@@ -205,10 +208,12 @@ def _read_projection(sql: str, tokens: Sequence[Token], table: tuple[str, str]) 
         ):
             reason = "Only names of columns can be selected, without expressions and AS."
             raise _refusal(sql, reason, code="UNSUPPORTED", hint="Select the columns and compute with live.df().")
+
         names.append(parts[-1])
         if is_end:
             break
         index += 1
+
     if len(set(names)) < len(names):
         twice = next(a for a, b in pairwise(sorted(names)) if a == b)
         raise _refusal(sql, f"Column {twice!r} is selected twice.", code="UNSUPPORTED", hint="Name each column once.")

@@ -44,14 +44,17 @@ def parse_rerun_query(sql: str) -> RerunQuery:
     shape = shape_of(sql)
     if shape is None or not shape.is_select:
         raise SubscriptionError("INVALID_SQL", "The text is not a single SELECT or WITH.", sql)
+
     missing = next((token.text for token in Statement.of(sql).tokens if token.kind is Kind.PARAMETER), None)
     if missing is not None:
         reason = f"There is no value for {missing}."
         raise SubscriptionError("INVALID_SQL", reason, sql, "Pass the values: params=[…].")
+
     try:
         names = table_names(sql)
     except UnreadableSQL as exc:
         raise SubscriptionError("INVALID_SQL", str(exc), sql) from exc
+
     found: dict[str, None] = {}
     for name in names:
         if name.namespace is None:
@@ -61,6 +64,7 @@ def parse_rerun_query(sql: str) -> RerunQuery:
             reason = f"The server sends no events for the system table {name.namespace}.{name.table}."
             raise SubscriptionError("UNSUPPORTED", reason, sql, "For a single answer use kalam.query(sql).")
         found[f"{quote_name(name.namespace)}.{quote_name(name.table)}"] = None
+
     if not found:
         hint = "For a single answer use kalam.query(sql)."
         raise SubscriptionError("UNSUPPORTED", "The query reads no table, so nothing can change.", sql, hint)

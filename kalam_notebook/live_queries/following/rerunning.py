@@ -14,8 +14,8 @@ from kalam_notebook.live_queries.following.engine import TIME_INTERVAL, Job, Row
 from kalam_notebook.live_queries.following.plan import Form, ResultReading, TableInfo, doorbell_sql
 from kalam_notebook.live_queries.following.rerun import RerunQuery, result_key
 from kalam_notebook.live_queries.following.schedule import Question
+from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.live_queries.rows.result_store import ResultStore
-from kalam_notebook.live_queries.rows.store import Applied
 from kalam_notebook.sql.live_filter import is_volatile
 from kalam_notebook.wire.live import Change
 

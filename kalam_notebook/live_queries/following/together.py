@@ -63,6 +63,7 @@ class Together(Generic[_Q, _A]):
             Exception: Why there is no answer.
         """
         mine: _Question[_Q, _A] = _Question(question)
+
         with self._changed:
             found = self._groups.setdefault(group, _Group())
             found.askers.add(asker)
@@ -74,6 +75,7 @@ class Together(Generic[_Q, _A]):
                 found.is_busy = True
                 self._changed.wait_for(lambda: len(found.waiting) >= len(found.askers), self._patience)
                 taken, found.waiting = found.waiting, []
+
         if not mine.is_over:
             self._answer(taken)
             with self._changed:

@@ -43,18 +43,21 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
     is_look_up = shape.clauses is not None and shape.clauses.looks_up == plan.key
     schema = arrow_schema(plan.columns)
     types = [*schema.types, *[pa.int64()] * 6]
+
     try:
         ((*rows, n, s, x, m, newest, clock),) = endpoint.execute_lists(
             _statement(plan, schema, is_look_up=is_look_up), (), [types]
         )
     except ServerError:
         return None
+
     now_ms = number_in(clock)
     # What was committed before this moment is in the rows; what was about to be is told by the first delta.
     reached = seq_at(now_ms) - OVERLAP if is_look_up else number_in(newest)
     behind = None if is_look_up else _next_seq(endpoint, plan, reached)
     if behind is not None and behind < seq_at(now_ms):
         return None
+
     fingerprint = Fingerprint(number_in(n), number_in(s), number_in(x), number_in(m))
     table = table_of(rows, schema)
     damage = damaged_columns(endpoint, shape, {plan.source: plan.columns}, table) or damaged_cells(plan.columns, table)

@@ -215,6 +215,7 @@ class Player(Followed):
         except Exception as exc:
             error = LiveError(f"The replay broke in an unexpected way: {type(exc).__name__}: {exc}")
             error.__cause__ = exc
+
         records.close()
         atexit.unregister(self.close)
         if self._end(error, end) and error is not None:

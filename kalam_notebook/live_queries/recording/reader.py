@@ -112,6 +112,7 @@ def _title_of(schema: pa.Schema, path: str) -> _Title:
     raw = (schema.metadata or {}).get(RECORDING)
     if raw is None:
         raise RecordingError(path, "It is an Arrow file, but no recording of a live table.")
+
     try:
         told = json.loads(raw)
         number, columns = told.pop("format"), told.pop("columns")
@@ -120,8 +121,10 @@ def _title_of(schema: pa.Schema, path: str) -> _Title:
             shown = tuple(Column(**column | {"flags": tuple(column["flags"])}) for column in columns)
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         raise RecordingError(path, "Its description is damaged.") from exc
+
     if number != FORMAT:
         raise RecordingError(path, f"It has the format {number}, and this version of the package reads {FORMAT} only.")
+
     kinds = [*control_types(), *schema.types[len(CONTROL) :]]
     if tuple(schema.names[: len(CONTROL)]) != CONTROL or schema.types != kinds:
         raise RecordingError(path, "Its columns are not those of a recording.")
@@ -138,17 +141,20 @@ def _record(batches: Sequence[pa.RecordBatch], origin: Origin, columns: tuple[Co
     """
     for batch in batches:
         batch.validate(full=True)  # Recordings are passed on, and Arrow trusts offsets.
+
     table = pa.Table.from_batches(batches)
     cells = table.select(range(len(CONTROL), table.num_columns)).replace_schema_metadata(None)
     control = table.select(range(len(CONTROL)))
     first = next(_rows_of(control.slice(0, 1)), None)
     if first is None:
         raise ValueError("a record is empty")
+
     kind, _, at, _, version, *_ = first
     if kind == END:
         return End(at)
     if kind not in {START, GAP}:
         return Changes(cells, tuple(_steps_of(_rows_of(control))))
+
     row_ids = control.column("_row").slice(1).to_pylist()
     kinds = control.column("_change").slice(1).unique().to_pylist()
     if kinds not in ([], [SNAPSHOT]) or None in row_ids or len(set(row_ids)) < len(row_ids):

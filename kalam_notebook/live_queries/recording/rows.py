@@ -13,8 +13,8 @@ import pyarrow as pa
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.recording.format import Changes, RecordedStep, Snapshot
 from kalam_notebook.live_queries.rows.chunks import RowChunks, runs_of
-from kalam_notebook.live_queries.rows.history import Effect, Entry, History, Step
-from kalam_notebook.live_queries.rows.store import Applied, LiveDelta
+from kalam_notebook.live_queries.rows.delta import LiveDelta, changes, nothing, whole
+from kalam_notebook.live_queries.rows.history import Applied, Effect, Entries, History, Step
 from kalam_notebook.wire.types import Column
 
 __all__ = ["ReplayedRows"]
@@ -78,16 +78,11 @@ class ReplayedRows:
     def delta(self, since: int) -> LiveDelta:
         """Return what changed after a version; the whole table when that is not known, or rows may have moved."""
         if since == self.version:
-            return LiveDelta(self.version, False, self._schema.empty_table(), (), frozenset(), (), self.num_rows)
+            return nothing(self.version, self._schema, self.num_rows)
         changed = self._history.since(since) if since < self.version and not self._is_ordered else None
         if changed is None:
-            return LiveDelta(self.version, True, self.arrow(), tuple(self._places), frozenset(), (), self.num_rows)
-        ids = tuple(row_id for row_id in sorted(changed) if row_id in self._places)
-        inserted = frozenset(row_id for row_id in ids if changed[row_id] is Effect.INSERTED)
-        gone = (row_id for row_id in sorted(changed) if row_id not in self._places)
-        removed = tuple(row_id for row_id in gone if changed[row_id] is not Effect.INSERTED)
-        rows = self._chunks.take([self._places[row_id] for row_id in ids])
-        return LiveDelta(self.version, False, rows, ids, inserted, removed, self.num_rows)
+            return whole(self.version, self.arrow(), tuple(self._places))
+        return changes(self.version, changed, self._places, self._chunks.take, self.num_rows)
 
     def steps(self, since: int) -> tuple[list[Step], bool]:
         """What happened after a version, oldest first, and whether that is all of it."""
@@ -109,12 +104,12 @@ class ReplayedRows:
         self.version = snapshot.version
         self._history.forget(self.version)
 
-    def hold(self, changes: Changes) -> None:
+    def hold(self, coming: Changes) -> None:
         """Take the cells of changes in, before their steps are applied one by one."""
         self._coming = ()
         if self._chunks.num_batches > _MAX_BATCHES or len(self._chunks) > 2 * self.num_rows + _MAX_DEAD_ROWS:
             self._gather()
-        self._coming = changes.cells.to_batches()
+        self._coming = coming.cells.to_batches()
         self._append_coming()
 
     def apply(self, step: RecordedStep) -> Applied:
@@ -125,28 +120,30 @@ class ReplayedRows:
         """
         if step.version <= self.version:
             raise ValueError(f"version {step.version} comes after {self.version}")
-        entries: list[Entry] = []
+
+        entries = Entries()
         for place, (row_id, effect, seq) in enumerate(step.rows, self._base + step.first):
             old = self._places.get(row_id, -1)
             if (old < 0) is not (effect is Effect.INSERTED):
                 raise ValueError(f"row {row_id} is {'not ' if old < 0 else ''}there already")
             if effect is None:
                 continue
+
             is_there = effect is Effect.INSERTED or effect is Effect.UPDATED
             if is_there:
                 self._places[row_id] = place
             else:
                 del self._places[row_id]
-            entries.append(Entry(row_id, effect, seq, place if is_there else -1, old))
+            entries.add(row_id, effect, seq, place if is_there else -1, old)
+
         if step.places:
             self._places = {row_id: self._places[row_id] for row_id in _rearranged(list(self._places), step.places)}
+
         self.version = step.version
         self._table = None
         if entries:
             self._history.add(Step(step.version, step.at, step.healed, entries, self._chunks))
-        inserted = sum(entry.effect is Effect.INSERTED for entry in entries)
-        updated = sum(entry.effect is Effect.UPDATED for entry in entries)
-        return Applied(inserted, updated, len(entries) - inserted - updated)
+        return entries.counted()
 
     def _living_places(self) -> np.ndarray:
         return np.fromiter(self._places.values(), np.int64, len(self._places))

@@ -27,8 +27,8 @@ from kalam_notebook.live_queries.recording.format import (
     control_types,
 )
 from kalam_notebook.live_queries.rows.changes import cells_at
+from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.rows.history import Step
-from kalam_notebook.live_queries.rows.store import LiveDelta
 from kalam_notebook.wire.types import Column
 
 __all__ = ["Glance", "RecordingWriter"]

@@ -80,9 +80,11 @@ class RowChunks:
         # A single piece would be lent, not copied.
         if 1 < len(firsts) <= len(wanted) * _RUNS_PER_ROW:
             return self.slices(firsts, lengths).combine_chunks()
+
         is_sorted = bool(np.all(wanted[:-1] < wanted[1:]))
         order = None if is_sorted else np.argsort(wanted, kind="stable")
         ordered = wanted if order is None else wanted[order]
+
         # One take per batch: taking from many chunks at once would first copy all of them.
         pieces, low = [], 0
         numbers = np.searchsorted(self._starts, ordered, "right") - 1
@@ -90,6 +92,7 @@ class RowChunks:
             high = bisect_left(ordered, self._starts[number + 1], low)
             pieces.append(self._batches[number].take(pa.array(ordered[low:high] - self._starts[number])))
             low = high
+
         table = pa.Table.from_batches(pieces, schema=self._schema)
         if order is None:
             return table

@@ -60,6 +60,7 @@ def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str
             gone = is_delete or bool(row.get("_deleted"))
             order.append(gone)
             (deletes if gone else upserts).append(row)
+
     cells = [_cells(column, upserts) for column in columns]
     batch = decode_columns(columns, cells)
     keys: list[Hashable] = batch.column(key).to_pylist()
@@ -67,6 +68,7 @@ def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str
     if None in seqs:
         names = ", ".join(sorted(upserts[seqs.index(None)]))
         raise ProtocolError(f"The server sent a row without _seq; its columns: {names}.")
+
     offsets: list[int | None] = list(range(len(upserts)))
     if deletes:
         gone_keys, gone_seqs = _decode_deletes(deletes, columns, key)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.chunks import RowChunks
 
-__all__ = ["Effect", "Entries", "Entry", "History", "Step"]
+__all__ = ["Applied", "Effect", "Entries", "Entry", "History", "Step"]
 
 
 class Effect(Enum):
@@ -46,6 +46,23 @@ class Entry(NamedTuple):
     old: int
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How many rows were inserted, updated and removed; late and repeated events do not count."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.inserted + self.updated + self.deleted
+
+    def __add__(self, more: Applied) -> Applied:
+        return Applied(self.inserted + more.inserted, self.updated + more.updated, self.deleted + more.deleted)
+
+
 class Entries(Collection[Entry]):
     """Entries column by column: ten thousands of tuples would be looked through by every garbage collection."""
 
@@ -63,9 +80,10 @@ class Entries(Collection[Entry]):
         self._new.append(new)
         self._old.append(old)
 
-    def count(self, effect: Effect) -> int:
-        """To how many rows this happened."""
-        return self._effects.count(effect)
+    def counted(self) -> Applied:
+        """How many rows this happened to."""
+        inserted, updated = self._effects.count(Effect.INSERTED), self._effects.count(Effect.UPDATED)
+        return Applied(inserted, updated, len(self) - inserted - updated)
 
     def __len__(self) -> int:
         return len(self._effects)
@@ -104,7 +122,7 @@ class Step:
     version: int
     at: float
     healed: bool
-    entries: Collection[Entry]
+    entries: Entries
     chunks: RowChunks | None
     is_settled: bool = False
 
@@ -130,8 +148,6 @@ class History:
         if len(step.entries) > self._max_entries:
             self.forget(step.version)
             return
-        if not isinstance(step.entries, Entries):
-            step.entries = Entries(step.entries)
         self._steps.append(step)
         self._size += len(step.entries)
         while self._size > self._max_entries:
@@ -183,14 +199,14 @@ class History:
                 left -= len(step.entries)
                 if not step.is_settled:
                     moving.append(step)
+
         chunks = RowChunks(schema)
         for old, steps in _by_chunks(moving):
-            found = [(step, step.entries) for step in steps if isinstance(step.entries, Entries)]
-            places = sorted(set(chain.from_iterable(entries.places() for _, entries in found)) - {-1})
+            places = sorted(set(chain.from_iterable(step.entries.places() for step in steps)) - {-1})
             moved = {-1: -1} | dict(zip(places, range(len(chunks), len(chunks) + len(places)), strict=True))
             chunks.extend(old.take(places))
-            for step, entries in found:
-                step.entries = entries.move(moved)
+            for step in steps:
+                step.entries = step.entries.move(moved)
                 step.chunks, step.is_settled = chunks, True
 
     def __len__(self) -> int:

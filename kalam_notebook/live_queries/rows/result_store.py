@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.chunks import RowChunks
-from kalam_notebook.live_queries.rows.history import Effect, Entry, History, Step
-from kalam_notebook.live_queries.rows.store import Applied, LiveDelta
+from kalam_notebook.live_queries.rows.delta import LiveDelta, nothing, whole
+from kalam_notebook.live_queries.rows.history import Applied, Effect, Entries, History, Step
 from kalam_notebook.live_queries.rows.values import comparable
 from kalam_notebook.wire.types import Column
 
@@ -78,10 +78,9 @@ class ResultStore:
 
     def delta(self, since: int) -> LiveDelta:
         """Return the whole result: rows may have moved, and results are small."""
-        ids = tuple(self._ids.values())
         if since == self.version:
-            return LiveDelta(self.version, False, self._rows.slice(0, 0), (), frozenset(), (), self.num_rows)
-        return LiveDelta(self.version, True, self._rows, ids, frozenset(), (), self.num_rows)
+            return nothing(self.version, self.schema, self.num_rows)
+        return whole(self.version, self._rows, tuple(self._ids.values()))
 
     def steps(self, since: int) -> tuple[list[Step], bool]:
         """What happened after a version, oldest first, and whether that is all of it."""
@@ -98,18 +97,22 @@ class ResultStore:
         keys, before, after = self._keys_of(rows), _cells(self._rows), _cells(rows)
         if before == after:
             return Applied()
+
         places = dict(zip(self._ids, range(len(before)), strict=True))
         ids: dict[Hashable, int] = {}
-        entries: list[Entry] = []
+        entries = Entries()
         for place, key in enumerate(keys):
             old = places.pop(key, -1)
             ids[key] = self._ids[key] if old >= 0 else self.next_row_id
             if old < 0:
                 self.next_row_id += 1
-                entries.append(Entry(ids[key], Effect.INSERTED, 0, len(before) + place, -1))
+                entries.add(ids[key], Effect.INSERTED, 0, len(before) + place, -1)
             elif before[old] != after[place]:
-                entries.append(Entry(ids[key], Effect.UPDATED, 0, len(before) + place, old))
-        entries += [Entry(self._ids[key], Effect.DELETED, 0, -1, old) for key, old in places.items()]
+                entries.add(ids[key], Effect.UPDATED, 0, len(before) + place, old)
+
+        for key, old in places.items():
+            entries.add(self._ids[key], Effect.DELETED, 0, -1, old)
+
         chunks = RowChunks(rows.schema)
         chunks.extend(self._rows)
         chunks.extend(rows)
@@ -117,9 +120,9 @@ class ResultStore:
         if entries:
             self._history.settle(rows.schema)
             self._history.add(Step(self.version, at, healed, entries, chunks))
+
         self._rows, self._ids = rows, ids
-        inserted = sum(entry.effect is Effect.INSERTED for entry in entries)
-        return Applied(inserted, len(entries) - inserted - len(places), len(places))
+        return entries.counted()
 
     def _keys_of(self, rows: pa.Table) -> list[Hashable]:
         """One key for each row, all different: the key columns, and which of the equal ones it is."""

@@ -19,15 +19,15 @@ threads holds a lock around each call.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 
 import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.comparison import Comparison, Versions
 from kalam_notebook.live_queries.rows.decoding import decode_events
+from kalam_notebook.live_queries.rows.delta import LiveDelta, changes, whole
 from kalam_notebook.live_queries.rows.fingerprint import Delta, Fingerprint, fingerprint_of
-from kalam_notebook.live_queries.rows.history import Effect, Entries, History, Step
+from kalam_notebook.live_queries.rows.history import Applied, Effect, Entries, History, Step
 from kalam_notebook.live_queries.rows.limit import RowLimit
 from kalam_notebook.live_queries.rows.replacing import Replaced, conformed, newest_of_each
 from kalam_notebook.live_queries.rows.slots import Slots
@@ -35,7 +35,7 @@ from kalam_notebook.live_queries.rows.values import comparable
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column, arrow_schema
 
-__all__ = ["Applied", "KeyedStore", "LiveDelta"]
+__all__ = ["KeyedStore"]
 
 #: Changes that can be told apart by version; a view that is further behind gets the whole table.
 _MAX_LOG = 50_000
@@ -45,43 +45,6 @@ _MAX_CELLS = 10_000
 
 #: Deletes that are remembered. Events come at most seconds late, so this is for memory only.
 _MAX_TOMBSTONES = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class LiveDelta:
-    """What changed in a live table between two of its versions.
-
-    Attributes:
-        version: The table's version after this delta.
-        reset: Whether ``rows`` is the whole table and replaces everything.
-        rows: Inserted and updated rows with all visible columns, in the order of their numbers.
-        row_ids: The stable number of each row of ``rows``.
-        inserted: The numbers that are new; empty on a reset.
-        removed: The numbers that are gone.
-        num_rows: How many rows the table has now.
-    """
-
-    version: int
-    reset: bool
-    rows: pa.Table
-    row_ids: tuple[int, ...]
-    inserted: frozenset[int]
-    removed: tuple[int, ...]
-    num_rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """How many rows were inserted, updated and removed; late and repeated events do not count."""
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.inserted + self.updated + self.deleted
 
 
 class KeyedStore:
@@ -172,17 +135,14 @@ class KeyedStore:
         """Return what changed after a version; the whole table when that is not known (any more)."""
         changed = self._history.since(since) if since <= self.version else None
         if changed is None:
-            ids = tuple(self._slots.living(self._slots.row_ids).tolist())
-            return LiveDelta(self.version, True, self.arrow(), ids, frozenset(), (), self.num_rows)
+            return whole(self.version, self.arrow(), self._slots.living(self._slots.row_ids).tolist())
         wanted = sorted(changed)
-        slots = self._slots.find_numbers(wanted)
-        held = [(row_id, slot) for row_id, slot in zip(wanted, slots, strict=True) if slot >= 0]
-        rows = self._slots.chunks.take([self._slots.places[slot] for _, slot in held]).select(self._visible)
-        ids = tuple(row_id for row_id, _ in held)
-        inserted = frozenset(row_id for row_id in ids if changed[row_id] is Effect.INSERTED)
-        gone = (row_id for row_id, slot in zip(wanted, slots, strict=True) if slot < 0)
-        removed = tuple(row_id for row_id in gone if changed[row_id] is not Effect.INSERTED)
-        return LiveDelta(self.version, False, rows, ids, inserted, removed, self.num_rows)
+        found = zip(wanted, self._slots.find_numbers(wanted), strict=True)
+        places = {row_id: self._slots.places[slot] for row_id, slot in found if slot >= 0}
+        return changes(self.version, changed, places, self._visible_at, self.num_rows)
+
+    def _visible_at(self, places: Sequence[int]) -> pa.Table:
+        return self._slots.chunks.take(places).select(self._visible)
 
     def steps(self, since: int) -> tuple[list[Step], bool]:
         """What happened after a version, oldest first, and whether that is all of it."""
@@ -338,7 +298,7 @@ class KeyedStore:
             if happened:
                 self.version += 1
                 self._history.add(Step(self.version, at, healed, happened, chunks))
-            applied = _count(happened)
+            applied = happened.counted()
         else:
             if self.num_rows or not self._was_read:
                 self.version += 1
@@ -404,13 +364,8 @@ class KeyedStore:
             happened, self._happened = self._happened, Entries()
             self.version += 1
             self._history.add(Step(self.version, at, healed, happened, self._slots.chunks))
-            applied = _count(happened)
+            applied = happened.counted()
 
         self._slots.gather_if_scattered()
         self._limit.tidy(self._slots)
         return applied
-
-
-def _count(entries: Entries) -> Applied:
-    inserted, updated = entries.count(Effect.INSERTED), entries.count(Effect.UPDATED)
-    return Applied(inserted, updated, len(entries) - inserted - updated)

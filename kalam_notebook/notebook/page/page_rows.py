@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from kalam_notebook.results.cells import BYTES_HEAD, LIST_WHOLE, CellColumn, describe, plain
 
 if TYPE_CHECKING:
-    from kalam_notebook.live_queries.rows.store import LiveDelta
+    from kalam_notebook.live_queries.rows.delta import LiveDelta
     from kalam_notebook.wire.types import Column
 
 __all__ = ["MAX_ROWS", "Message", "PageRows"]

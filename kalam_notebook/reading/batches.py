@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
@@ -17,10 +20,6 @@ from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.pager import Pager, PagerPlan, rows_statement
 from kalam_notebook.reading.trust import is_too_much
 from kalam_notebook.wire.answered import table_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
 
 __all__ = ["BatchPager"]
 
@@ -73,9 +72,6 @@ class BatchPager:
         yield from self._replaced(endpoint)
 
     def _page_keys(self, endpoint: Endpoint) -> None:
-        import numpy as np
-        import pyarrow.compute as pc
-
         pager = Pager(self.plan, page_rows=max(self.batch_rows, _PAGE), enough=0)
         pager.run(endpoint, on_page=lambda pager: self._ends.append(pager.after))
         pager.compact()
@@ -90,17 +86,12 @@ class BatchPager:
 
     def _between(self, begin: int, end: int) -> tuple[int, int]:
         """The rows whose newest version lies behind ``begin`` and up to ``end``."""
-        import numpy as np
-
         assert self._seqs is not None
         first, last = np.searchsorted(self._seqs, [begin, end], side="right")
         return int(first), int(last)
 
     def _rows(self, endpoint: Endpoint, first: int, last: int) -> Iterator[pa.RecordBatch]:
         """Rows by their place, in halves where the memory of the server or of one answer does not suffice."""
-        import numpy as np
-        import pyarrow as pa
-
         assert self._seqs is not None
         assert self._given is not None
         window = self.plan.version.behind(self._seqs[first] - 1, self._seqs[last - 1])
@@ -132,10 +123,6 @@ class BatchPager:
 
     def _replaced(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
         """Rows that were there at first and whose version was replaced before it was read."""
-        import numpy as np
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         if self._keys is None or self._given is None or self._given.all():
             return
         pager = Pager(self.plan, after=max(0, self.upto - self.plan.version.overlap))
@@ -154,8 +141,6 @@ class BatchPager:
             yield from self._batches([column.combine_chunks() for column in rows.columns[:-2]], chosen)
 
     def _batches(self, columns: list[pa.Array | None], chosen: np.ndarray) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-
         taken = [column.take(pa.array(chosen)) for column in columns if column is not None]
         batch = pa.RecordBatch.from_arrays(taken, schema=self.plan.fields)
         for start in range(0, batch.num_rows, self.batch_rows):

@@ -10,7 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.errors import KalamError
 from kalam_notebook.reading.endpoint import Endpoint
@@ -22,9 +24,6 @@ from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.row_version import row_version_of
 from kalam_notebook.wire.types import Column, arrow_type
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 __all__ = ["damaged_cells", "damaged_columns"]
 
 #: How the debug text begins that the server puts in the place of bytes.
@@ -35,9 +34,6 @@ _LOOK_UPS = 500
 
 def damaged_cells(columns: Sequence[Column], table: pa.Table) -> str | None:
     """Which output column holds the debug text in the place of bytes, or None."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     for column, cells in zip(columns, table.columns, strict=True):
         if pa.types.is_binary(cells.type) and pc.any(pc.starts_with(cells, _DEBUG_BYTES)).as_py():
             return _bytes_text(column.name)
@@ -83,8 +79,6 @@ def _is_only_shown(shape: Shape, column: Column) -> bool:
 
 def _is_told_by(table: pa.Table, column: Column) -> bool:
     """Whether the cells of the output tell if they are damaged: bytes by their text, embeddings when none is NULL."""
-    import pyarrow as pa
-
     if column.type_name == "Bytes":
         return True
     return not any(pa.types.is_fixed_size_list(cells.type) and cells.null_count for cells in table.columns)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+import pyarrow as pa
 
 from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.sql.statement import Statement
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["CountingEndpoint", "Endpoint", "ImpersonatingEndpoint", "WatchableEndpoint"]
 

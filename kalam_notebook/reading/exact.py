@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.reading.endpoint import Endpoint
@@ -21,9 +24,6 @@ from kalam_notebook.wire.answered import number_in, table_of
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
 from kalam_notebook.wire.row_version import RowVersion
 from kalam_notebook.wire.types import KALAM_TYPE, Column, arrow_type
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["ExactReader", "Unwrappable", "agrees", "assemble", "exact_text"]
 
@@ -101,8 +101,6 @@ class ExactReader:
             Unwrappable: The query cannot stand in a sub-query.
             ServerError: The server refuses, for example for its memory limit.
         """
-        import pyarrow as pa
-
         shape = _wrappable(shape, columns)
         types = self.true_types(endpoint, shape, params, columns)
         true = [_TrueColumn(c.name, text, true_type(text)) for c, text in zip(columns, types, strict=True)]
@@ -160,8 +158,6 @@ class ExactReader:
         Raises:
             ServerError: The server refuses, for example for its memory limit.
         """
-        import pyarrow as pa
-
         true = [_TrueColumn(c.name, text, true_type(text)) for c, text in zip(columns, types, strict=True)]
         names = [f"c{index}" for index in range(len(true))]
         lists = ", ".join(
@@ -244,8 +240,6 @@ def assemble(lists: Sequence[pa.Array | None], schema: pa.Schema) -> pa.Table:
             all are None when there are no rows.
         schema: The fields.
     """
-    import pyarrow.compute as pc
-
     numbers, *columns = lists
     table = table_of(columns, schema)
     if numbers is None:
@@ -257,8 +251,6 @@ def assemble(lists: Sequence[pa.Array | None], schema: pa.Schema) -> pa.Table:
 
 
 def _field(column: Column, true: _TrueColumn) -> pa.Field:
-    import pyarrow as pa
-
     shown = column if agrees(column, true.type_text) else column_of(column.name, true.type_text)
     return pa.field(column.name, true.type, metadata={KALAM_TYPE: shown.sql_type.encode()})
 

@@ -7,12 +7,10 @@ Pure.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from kalam_notebook.wire.arrow_names import DICTIONARY, FIXED_LIST, LIST, parse_arrow_type
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["exact_text", "is_found", "true_type"]
 
@@ -78,8 +76,6 @@ def true_type(text: str) -> pa.DataType:
 
 
 def _in_utc(kind: pa.DataType) -> pa.DataType:
-    import pyarrow as pa
-
     if pa.types.is_timestamp(kind) and kind.tz in (None, "+00:00"):
         return pa.timestamp(kind.unit, "UTC")
     if pa.types.is_fixed_size_list(kind):

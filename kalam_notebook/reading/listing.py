@@ -7,15 +7,13 @@ The versions of a table differ in their columns, not in this.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.sql.tables import table_names
 from kalam_notebook.wire.answered import json_object, whole_number
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["LISTED", "Listed", "find_listed", "listed_table"]
 

@@ -12,7 +12,9 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from kalam_notebook.errors import QueryError, ResultError, ServerError
 from kalam_notebook.http.failures import is_exhausted
@@ -26,9 +28,6 @@ from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tables import SYSTEM_NAMESPACES, table_names
 from kalam_notebook.wire.row_version import OVERLAP_MS, row_version_of
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["LocalEngine"]
 

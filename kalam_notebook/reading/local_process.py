@@ -18,12 +18,11 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
+
+import pyarrow as pa
 
 from kalam_notebook.errors import MissingDependencyError, QueryError, ResultError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["EngineProcess"]
 
@@ -197,8 +196,6 @@ def _ask(
         OSError: The process is gone.
         EOFError: It went before it had answered.
     """
-    import pyarrow as pa
-
     questions, answers = running.process.stdin, running.process.stdout
     assert questions is not None
     assert answers is not None

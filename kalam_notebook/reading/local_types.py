@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pyarrow as pa
 
 from kalam_notebook.errors import ResultError
 from kalam_notebook.wire.types import KALAM_TYPE
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["as_on_the_server", "as_read", "without_metadata"]
 
 
 def as_on_the_server(table: pa.Table) -> pa.Table:
     """The table under the server's Arrow types: TIMESTAMP has no zone there, a UUID is 16 bytes."""
-    import pyarrow as pa
-
     fields = []
     for found in table.schema:
         kind = found.type
@@ -30,8 +25,6 @@ def as_on_the_server(table: pa.Table) -> pa.Table:
 
 def without_metadata(table: pa.Table) -> pa.Table:
     """The table without what its fields say of the server's types."""
-    import pyarrow as pa
-
     return table.cast(pa.schema([found.remove_metadata() for found in table.schema]))
 
 
@@ -48,8 +41,6 @@ def as_read(batches: list[pa.RecordBatch], announced: pa.Schema) -> pa.Table:
     Raises:
         ResultError: A column has a type that the client has no form for.
     """
-    import pyarrow as pa
-
     schema = pa.schema([pa.field(f.name, _plain(f.type), metadata=f.metadata) for f in announced])
     rows = [
         pa.RecordBatch.from_arrays([_cast(*pair) for pair in zip(batch.columns, schema, strict=True)], schema=schema)
@@ -59,7 +50,6 @@ def as_read(batches: list[pa.RecordBatch], announced: pa.Schema) -> pa.Table:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    import pyarrow as pa
     from pyarrow import types
 
     if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
@@ -84,8 +74,6 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def _cast(cells: pa.Array, field: pa.Field) -> pa.Array:
-    import pyarrow as pa
-
     try:
         return cells.cast(field.type)
     except pa.ArrowNotImplementedError:
@@ -94,7 +82,6 @@ def _cast(cells: pa.Array, field: pa.Field) -> pa.Array:
 
 
 def _cast_by_engine(cells: pa.Array, field: pa.Field) -> pa.Array:
-    import pyarrow as pa
     from datafusion import SessionConfig, SessionContext
 
     context = SessionContext(SessionConfig().with_target_partitions(1))  # Several would not keep the order.

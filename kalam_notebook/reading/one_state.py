@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import pyarrow as pa
 
 from kalam_notebook.errors import KalamError, QueryError, ServerError
 from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.http.failures import is_exhausted
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.sql.params import write_parameters_in
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["OneStateEndpoint"]
 

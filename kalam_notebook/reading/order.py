@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["in_stable_order", "sort_by_key"]
 
@@ -28,8 +27,6 @@ def sort_by_key(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
 
 def in_stable_order(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
     """Rows in order of all keys that are in the result, then of its other columns."""
-    import pyarrow.compute as pc
-
     keys = [index for index, column in enumerate(columns) if column.is_primary_key]
     if len(keys) == 1 and _has_order(_storage(table.column(keys[0])).type):
         if _rises(_storage(table.column(keys[0]))):
@@ -44,7 +41,6 @@ def in_stable_order(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
 
 def _rises(column: pa.ChunkedArray) -> bool:
     """Whether each value is greater than the one before; small results come from the server like that."""
-    import pyarrow.compute as pc
     from pyarrow import types
 
     if column.null_count:
@@ -57,9 +53,6 @@ def _rises(column: pa.ChunkedArray) -> bool:
 
 
 def _sorted(table: pa.Table, indexes: Sequence[int]) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if table.num_rows < 2:
         return table
     sortable = [plain for index in indexes if _has_order((plain := _storage(table.column(index))).type)]
@@ -71,8 +64,6 @@ def _sorted(table: pa.Table, indexes: Sequence[int]) -> pa.Table:
 
 
 def _storage(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    import pyarrow as pa
-
     if isinstance(column.type, pa.UuidType):
         return pa.chunked_array([chunk.storage for chunk in column.chunks], pa.binary(16))
     return column

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.errors import ProtocolError, ResultError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
@@ -27,9 +30,6 @@ from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.answered import number_in, one_number, table_of, whole_number
 from kalam_notebook.wire.row_version import COMMIT, GREATEST_VERSION, ROW_ID, WRITTEN_AT, RowVersion, row_version_of
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = [
     "PAGE_ROWS",
@@ -133,9 +133,6 @@ class Pager:
 
     def result(self) -> pa.Table:
         """The rows whose version is the newest of their key, in order of the key."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         if not self.rows:
             return self.plan.fields.empty_table()
         newest = pa.concat_tables(self.keys).group_by("key").aggregate([("seq", "max")]).column("seq_max")
@@ -151,9 +148,6 @@ class Pager:
 
     def compact(self) -> None:
         """Forget versions that are not the newest of their key, so that reading can go on for long."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         if self.keys:
             newest = pa.concat_tables(self.keys).group_by("key").aggregate([("seq", "max")])
             self.keys = [newest.rename_columns(["key", "seq"])]
@@ -189,9 +183,6 @@ class Pager:
         Returns:
             The greatest version in it, 0 when it is empty; and whether it is full, so that more may follow.
         """
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         rows, keys, tombstones = lists
         pair = pa.schema([("key", self.plan.key_type), ("seq", pa.int64())])
         found = [_versions(table_of(page, pair)) for page in (keys, tombstones) if page != [None, None]]
@@ -271,8 +262,6 @@ class Pager:
 
     def types(self) -> list[list[pa.DataType]]:
         """The types of what the statements of a page list."""
-        import pyarrow as pa
-
         pair = [self.plan.key_type, pa.int64()]
         return [[*self.plan.fields.types, *pair], pair, pair]
 
@@ -318,8 +307,6 @@ def read_at_one_state(endpoint: Endpoint, pagers: Sequence[Pager], overlap_ms: i
     Raises:
         ServerError: The server refuses.
     """
-    import pyarrow as pa
-
     together: list[str] = []
     apart: list[str] = []
     types = []

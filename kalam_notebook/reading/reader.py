@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import pyarrow as pa
 
 from kalam_notebook.errors import ProtocolError, ResultError, ServerError
 from kalam_notebook.reading.batches import BatchPager
@@ -35,9 +37,6 @@ from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.arrow_names import column_of_arrow
 from kalam_notebook.wire.row_version import row_version_of
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Reader"]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from kalam_notebook.errors import DecodeError, NotLeaderError, ProtocolError, RateLimitError, ResultError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
@@ -30,9 +32,6 @@ from kalam_notebook.sql.tables import is_one_scan, reads_system_tables, scanned_
 from kalam_notebook.wire.arrow_names import column_of
 from kalam_notebook.wire.row_version import row_version_of
 from kalam_notebook.wire.types import Column, unknown_types
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Found", "Run"]
 

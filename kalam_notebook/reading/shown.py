@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
+import pyarrow.compute as pc
 
 __all__ = ["LEAST_MICROSECONDS", "in_microseconds"]
 
@@ -16,9 +14,6 @@ LEAST_MICROSECONDS = 10**14
 
 def in_microseconds(table: pa.Table) -> pa.Table:
     """A table whose timestamps are all in microseconds, as they are announced."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     for index, found in enumerate(table.schema):
         if not pa.types.is_timestamp(found.type):
             continue

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.errors import DecodeError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
@@ -11,9 +13,6 @@ from kalam_notebook.http.failures import NoAnswerError, is_exhausted
 from kalam_notebook.reading.server_limits import ServerLimits
 from kalam_notebook.sql.shape import Shape
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["has_null_floats", "is_too_much", "is_unencodable", "may_be_lists", "reason_to_doubt"]
 
@@ -37,9 +36,6 @@ def _in_output(shape: Shape, columns: Sequence[Column]) -> bool:
 
 
 def _may_lack_sign(table: pa.Table) -> bool:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     for column in table.columns:
         if pa.types.is_decimal(column.type):
             small = pc.and_(pc.greater(column, 0), pc.less(column, 1))

@@ -13,8 +13,9 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import orjson
 
 from kalam_notebook.errors import ParameterError
@@ -22,9 +23,6 @@ from kalam_notebook.sql.decimals import DecimalText, decimal_literal
 from kalam_notebook.sql.statement import Statement, quote_text
 from kalam_notebook.sql.tokens import Kind, Token
 from kalam_notebook.wire.fileref import FileRef
-
-if TYPE_CHECKING:
-    import numpy as np
 
 __all__ = ["MAX_PARAMETERS", "check_list", "encode", "encode_items", "literal", "unpacked", "write_parameters_in"]
 
@@ -201,8 +199,6 @@ def _to_python(value: object) -> object:
 
 
 def _numpy_scalar(value: np.generic) -> object:
-    import numpy as np
-
     if isinstance(value, np.datetime64):
         return None if np.isnat(value) else _numpy_time(value)
     if isinstance(value, np.timedelta64):  # NumPy takes it for an integer.

@@ -7,14 +7,12 @@ one beside it, without these. Pure; called by whoever asks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from kalam_notebook.errors import ProtocolError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["json_object", "number_in", "one_number", "shortened", "table_of", "text_in", "texts_in", "whole_number"]
 
@@ -111,8 +109,6 @@ def table_of(lists: Sequence[pa.Array | None], schema: pa.Schema) -> pa.Table:
     Raises:
         ProtocolError: They are of several lengths.
     """
-    import pyarrow as pa
-
     if all(one is None for one in lists):
         return schema.empty_table()
     lengths = {-1 if one is None else len(one) for one in lists}

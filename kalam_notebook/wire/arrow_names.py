@@ -6,13 +6,11 @@ Source: truth R2; protocol/sql.md#result-types. Called by the exact reader.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from kalam_notebook.errors import ProtocolError
 from kalam_notebook.wire.types import KALAM_TYPE, Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["DICTIONARY", "FIXED_LIST", "LIST", "column_of", "column_of_arrow", "parse_arrow_type"]
 
@@ -36,8 +34,6 @@ def parse_arrow_type(text: str) -> pa.DataType:
 
     A dictionary is read as its values, an interval as text.
     """
-    import pyarrow as pa
-
     simple = {
         "Null": pa.null(), "Boolean": pa.bool_(), "Utf8": pa.string(), "Utf8View": pa.string(),
         "LargeUtf8": pa.large_string(), "Binary": pa.binary(), "BinaryView": pa.binary(),
@@ -99,8 +95,6 @@ def column_of(name: str, type_text: str) -> Column:
 
 def column_of_arrow(field: pa.Field) -> Column:
     """The column that a field of a locally computed result would be announced as."""
-    import pyarrow as pa
-
     kind = field.type
     # The engine carries the metadata of a column along, into expressions as well.
     told = (field.metadata or {}).get(KALAM_TYPE, b"").decode()

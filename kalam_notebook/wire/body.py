@@ -21,18 +21,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from kalam_notebook.errors import DecodeError, ProtocolError
 from kalam_notebook.wire.answered import shortened, whole_number
 from kalam_notebook.wire.brackets import Brackets
 from kalam_notebook.wire.decode import CELL_ERRORS, decode_array, decode_columns
 from kalam_notebook.wire.types import Column, parse_schema
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["BodyDecoder", "ListsDecoder", "RawResult", "parse_row"]
 

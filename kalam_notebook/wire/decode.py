@@ -13,13 +13,12 @@ import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from kalam_notebook.errors import DecodeError
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["CELL_ERRORS", "decode_array", "decode_columns"]
 
@@ -37,8 +36,6 @@ def decode_columns(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -
     Raises:
         DecodeError: A cell does not fit its column.
     """
-    import pyarrow as pa
-
     schema, converters = _plan(tuple(columns))
     arrays = [
         _decode_column(column, convert, cells)
@@ -94,7 +91,6 @@ def decode_array(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
 
 @lru_cache(maxsize=256)  # Asking a type what it is costs more than converting a short column.
 def _converter(target: pa.DataType) -> Callable[[Sequence[Any]], pa.Array]:
-    import pyarrow as pa
     from pyarrow import types
 
     if types.is_integer(target):
@@ -125,8 +121,6 @@ def _numbers(cells: Sequence[Any], storage: pa.DataType, target: pa.DataType) ->
 
     The type is inferred first and cast after that: with a type given, Arrow cuts 1.5 to 1 without a sign.
     """
-    import pyarrow as pa
-
     if 0 < len(cells) <= _FEW and type(cells[0]) is str:
         cells = _read_whole(cells) or cells
     if cells and type(cells[0]) is int and (packed := _packed(cells, storage, target)) is not None:
@@ -164,8 +158,6 @@ def _packed(cells: Sequence[Any], storage: pa.DataType, target: pa.DataType) -> 
 
     None where a cell is no number, or none of this size: ``struct`` neither cuts nor rounds integers.
     """
-    import pyarrow as pa
-
     try:
         buffer = struct.pack(f"{len(cells)}{_CODES[str(storage)]}", *cells)
     except (struct.error, OverflowError):
@@ -174,8 +166,6 @@ def _packed(cells: Sequence[Any], storage: pa.DataType, target: pa.DataType) -> 
 
 
 def _floats(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
-    import pyarrow as pa
-
     is_double = bool(cells) and type(cells[0]) is float and pa.types.is_float64(target)
     if is_double and (packed := _packed(cells, target, target)) is not None:
         return packed
@@ -191,7 +181,6 @@ def _floats(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
 def _texts(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
     """Text as it is; other JSON values, which come under Text for types that have no name, as JSON text."""
     import orjson
-    import pyarrow as pa
 
     try:
         return pa.array(cells, target)
@@ -202,8 +191,6 @@ def _texts(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
 
 def _decimals(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
     """Text; also numbers: ``CAST(dec AS DOUBLE)`` is declared Decimal and sends a number."""
-    import pyarrow as pa
-
     try:
         return pa.array(cells, pa.string()).cast(target)
     except pa.ArrowTypeError:
@@ -212,8 +199,6 @@ def _decimals(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
 
 
 def _binaries(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
-    import pyarrow as pa
-
     return pa.array([None if cell is None else _bytes(cell) for cell in cells], target)
 
 
@@ -224,8 +209,6 @@ def _bytes(cell: str | list[int]) -> bytes:
 
 
 def _uuids(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
-    import pyarrow as pa
-
     values = [None if cell is None else bytes.fromhex(cell.replace("-", "")) for cell in cells]
     storage = pa.array(values, pa.binary(16))
     return pa.ExtensionArray.from_storage(target, storage)
@@ -233,8 +216,6 @@ def _uuids(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
 
 def _lists(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
     """Lists of any depth; their elements have the same forms as cells."""
-    import pyarrow as pa
-
     kind = pa.LargeListArray if pa.types.is_large_list(target) else pa.ListArray
     offset_type = pa.int64() if kind is pa.LargeListArray else pa.int32()
     lengths = (0 if cell is None else len(cell) for cell in cells)
@@ -247,8 +228,6 @@ def _lists(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
 
 def _fixed_lists(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
     """Lists of one size; numbers of an embedding are taken at once."""
-    import pyarrow as pa
-
     size = target.list_size
     first = next((cell[0] for cell in cells if cell), None)
     if pa.types.is_floating(target.value_type) and type(first) is not str:

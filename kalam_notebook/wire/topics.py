@@ -10,17 +10,15 @@ import binascii
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import orjson
+import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError, ProtocolError, ResultError
 from kalam_notebook.wire.answered import shortened, whole_number
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.types import Column
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = [
     "Consumed",
@@ -214,8 +212,6 @@ def decode_messages(messages: Sequence[TopicMessage], columns: Sequence[Column])
         DecodeError: A cell does not fit its column.
         ResultError: A message has a column that the table has not (any more).
     """
-    import pyarrow as pa
-
     rows = [message.row for message in messages]
     unknown = {name for row in rows for name in row} - {column.name for column in columns}
     if unknown:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from kalam_notebook.errors import ProtocolError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Column", "arrow_field", "arrow_schema", "is_known", "parse_schema", "unknown_types"]
 
@@ -104,8 +103,6 @@ def parse_schema(raw: Sequence[Mapping[str, Any]] | None) -> tuple[Column, ...]:
 
 @cache
 def _simple_types() -> dict[str, pa.DataType]:
-    import pyarrow as pa
-
     return {
         "Boolean": pa.bool_(),
         "SmallInt": pa.int16(),
@@ -142,8 +139,6 @@ def unknown_types(columns: Sequence[Column]) -> tuple[str, ...]:
 
 def arrow_type(column: Column) -> pa.DataType:
     """The Arrow type that holds every value of the column exactly; ``string`` for a type name that is not known."""
-    import pyarrow as pa
-
     if column.type_name == "Decimal":
         # A computed one may have up to 76 digits.
         make = pa.decimal128 if column.precision <= 38 else pa.decimal256
@@ -159,14 +154,10 @@ def arrow_field(column: Column) -> pa.Field:
     The field is nullable whatever the flags say: an outer join brings NULL under a ``nn`` flag
     (protocol/http.md#answer).
     """
-    import pyarrow as pa
-
     return pa.field(column.name, arrow_type(column), metadata={KALAM_TYPE: column.sql_type.encode()})
 
 
 @lru_cache(maxsize=256)  # Every row group of a result asks anew.
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of a result, columns in SELECT order."""
-    import pyarrow as pa
-
     return pa.schema([arrow_field(column) for column in columns])

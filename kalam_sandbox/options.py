@@ -82,6 +82,14 @@ class Options:
         fast_writer: Write results of plain columns without exponents, and null for NaN and infinity (KalamDB 0.8).
         announce_elements: Announce a list under the type of its elements (KalamDB 0.8).
         code_constraints: Answer NULL where none may be under a code of its own (KalamDB 0.7.1).
+        refuse_streams_inside: Refuse STREAM tables between BEGIN and COMMIT (KalamDB 0.7.1).
+        commit_rows: Row versions that one commit may write, 0 for any number (KalamDB 0.7.1: 65,536).
+        cancel_abandoned: Leave out statements whose client has disconnected (KalamDB 0.7.1).
+        login_options: Answer ``/v1/api/auth/login-options`` (KalamDB 0.5).
+        refuse_passwords: Refuse logins by password, as a server that leaves them to an issuer of tokens.
+        name_users: Tell a name of users beside their id (KalamDB 0.6).
+        latest_offsets: Answer ``/v1/api/topics/latest-offsets`` (KalamDB 0.5).
+        groupless_reads: Let topics be read without a group, which nothing remembers (KalamDB 0.5).
         log_versions: Number row versions by position in the log in `_version`, not by time in `_seq` (KalamDB 0.7.1).
         seek_by_literals_only: Let a bound of the version move the scan window only where it is a plain number.
         text_cursors: Send and take the cursor of a live query as text alone (KalamDB 0.7.1).
@@ -170,6 +178,14 @@ class Options:
     fast_writer: bool = False
     announce_elements: bool = False
     code_constraints: bool = False
+    refuse_streams_inside: bool = False
+    commit_rows: int = 0
+    cancel_abandoned: bool = False
+    login_options: bool = False
+    refuse_passwords: bool = False
+    name_users: bool = False
+    latest_offsets: bool = False
+    groupless_reads: bool = False
     log_versions: bool = False
     seek_by_literals_only: bool = False
     text_cursors: bool = False

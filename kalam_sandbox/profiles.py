@@ -11,6 +11,9 @@ _V0_5: dict[str, object] = {
     "buffer_small_results": True,
     "mix_time_units": False,
     "sort_under_limit": True,
+    "login_options": True,
+    "latest_offsets": True,
+    "groupless_reads": True,
     "any_cursors": True,
     "staff_only_ddl": True,
     "short_execute_as": True,
@@ -30,6 +33,10 @@ _V0_7 = _V0_5 | {
     "replay_log": True,
     "refuse_used_ids": True,
     "code_constraints": True,
+    "refuse_streams_inside": True,
+    "commit_rows": 65_536,
+    "cancel_abandoned": True,
+    "name_users": True,
 }
 _V0_8 = _V0_7 | {
     "create_with_only": True,

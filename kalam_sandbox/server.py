@@ -41,8 +41,9 @@ class Sandbox:
         topics = Topics(visibility_seconds=options.topic_visibility_seconds, numbers_commits=not options.log_versions)
         jobs = Jobs()
         system = SystemTables(catalog=catalog, users=users, topics=topics, jobs=jobs, options=options)
+        committer = Committer(catalog, most_rows=options.commit_rows)
         self.server = Server(
-            options, catalog, Committer(catalog), users, topics, jobs, FileStore(), system, PlanCache(), ScanLog()
+            options, catalog, committer, users, topics, jobs, FileStore(), system, PlanCache(), ScanLog()
         )
         self.options = options
         self.tokens = Tokens(users, access_seconds=options.access_token_seconds)

@@ -240,6 +240,20 @@ class Topics:
             group.claims.append(_Claim(found[0].offset, found[-1].offset, self._clock() + self._visibility))
             return found, group.cursor
 
+    def inspect(self, topic: Topic, partition: int, *, start: str | int, limit: int) -> tuple[list[Message], int]:
+        """Read messages for nobody: nothing is claimed or remembered."""
+        with self._lock:
+            log = topic.log(partition)
+            first = _start(log, _Group(), start)
+            found = log.read(first, limit)
+            return found, found[-1].offset + 1 if found else first
+
+    def end(self, name: str, partition: int) -> int:
+        """Return the offset that the next message of a partition gets, 0 for one that does not exist."""
+        with self._lock:
+            topic = self._topics.get(name)
+            return topic.log(partition).end if topic is not None else 0
+
     def ack(self, name: str, group_id: str, *, partition: int, upto: int) -> None:
         """Acknowledge everything up to an offset, inclusive; nothing is validated, a lower offset is no step back."""
         topic = self._topics[name]

@@ -60,6 +60,7 @@ class Inserter:
             planned_insert(self._selector, sql, named_parameters(params))
             raise engine_text("Error during planning: the sandbox does not understand this statement")
         definition = self._catalog.tables[name].definition
+        self._selector.check_transaction(definition)
         if hidden := next((name for name in text.columns or () if name in definition.hidden), None):
             raise execution(f"Invalid operation: Column '{hidden}' does not exist")
         is_literal = literal_path and plain and not params and not text.has_placeholders

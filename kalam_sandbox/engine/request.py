@@ -5,7 +5,7 @@ Rules: protocol/http.md#request, #batches. Blocking; the route runs it in a work
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -82,9 +82,11 @@ class Request:
         namespace: str = "default",
         params: Sequence[Value] = (),
         is_live: bool = False,
+        is_abandoned: Callable[[], bool] = lambda: False,
     ) -> None:
         self._server = server
         self._is_live = is_live
+        self._is_abandoned = is_abandoned
         self._session = session
         self._caller = caller
         self._params = params
@@ -119,6 +121,8 @@ class Request:
         literal_path = on_literal_path([item.statement for item in planned])
         for number, (item, literal) in enumerate(zip(planned, literal_path, strict=True), 1):
             try:
+                if self._is_abandoned():
+                    raise execution("Execution error: the client has disconnected")
                 results.append(self._run(item.statement, self._caller, literal_path=literal))
             except SqlFailed as failure:
                 raise StatementFailedError(number, item.sql, failure) from None

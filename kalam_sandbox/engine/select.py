@@ -323,8 +323,20 @@ class Selector:
     def _check_access(self, name: Name) -> None:
         if name[0] == "system":
             access.check_system(self.caller, name[1])
-        else:
-            access.check_read(self.caller, self._catalog.tables[name].definition)
+            return
+        definition = self._catalog.tables[name].definition
+        access.check_read(self.caller, definition)
+        self.check_transaction(definition)
+
+    def check_transaction(self, definition: TableDef) -> None:
+        """Refuse a STREAM table inside BEGIN and COMMIT, where the server does.
+
+        Raises:
+            SqlFailed: There is a transaction, and the table is one.
+        """
+        is_refused = self.reader.transaction is not None and self.options.refuse_streams_inside
+        if is_refused and definition.kind == "stream":
+            raise execution(f"Invalid operation: STREAM table '{definition.full_name}' cannot be used in a transaction")
 
     def _with_hidden_rows(
         self,

@@ -53,6 +53,8 @@ def add_auth_routes(app: web.Application) -> None:
     app.router.add_post("/v1/api/auth/refresh", limited(_refresh, "authentication"))
     app.router.add_post("/v1/api/auth/setup", limited(_setup, "setup"))
     app.router.add_post("/v1/api/auth/logout", _logout)
+    if app[SANDBOX].options.login_options:
+        app.router.add_get("/v1/api/auth/login-options", _login_options, allow_head=False)
     app.router.add_get("/v1/api/auth/me", _me, allow_head=False)
     app.router.add_get("/v1/api/auth/status", _status, allow_head=False)
 
@@ -66,6 +68,9 @@ async def _login(request: web.Request) -> web.Response:
     sandbox = request.app[SANDBOX]
     users = sandbox.server.users
     user_id, password = str(body["user"]), str(body["password"])
+    if sandbox.options.refuse_passwords:
+        text = "Local username/password login is disabled. Use the configured OIDC login method."
+        return _error(403, "local_auth_disabled", text)
     if user_id == "root" and not password and users.needs_setup:
         return _error(428, "setup_required", "Server requires initial setup. Root password is not configured.")
     try:
@@ -74,6 +79,11 @@ async def _login(request: web.Request) -> web.Response:
         return _error(401, "account_locked", f"{locked.minutes} minute(s)")
     except WrongPasswordError:
         return _error(401, "unauthorized", "Invalid credentials")
+
+
+async def _login_options(request: web.Request) -> web.Response:
+    """Tell how one can log in, to anybody; the sandbox has no issuer of tokens beside itself."""
+    return json_answer({"local": {"enabled": not request.app[SANDBOX].options.refuse_passwords}})
 
 
 async def _refresh(request: web.Request) -> web.Response:
@@ -112,7 +122,7 @@ async def _me(request: web.Request) -> web.Response:
     except TokenError as refused:
         garbage = refused.reason.startswith("Invalid JWT")
         return _error(401, "unauthorized", f"JWT validation failed: {refused.reason}" if garbage else refused.reason)
-    return json_answer({"user": _user(user), "admin_ui_access": _is_admin(user)})
+    return json_answer({"user": _user(request, user), "admin_ui_access": _is_admin(user)})
 
 
 async def _logout(request: web.Request) -> web.Response:
@@ -157,7 +167,7 @@ async def _setup(request: web.Request) -> web.Response:
     email = body.get("email")
     user = users.add(name, "dba", password=password, email=str(email) if email is not None else None)
     text = f"Server setup complete. Root password configured and DBA user '{name}' created. Please login to continue."
-    return json_answer({"user": _user(user), "message": text})
+    return json_answer({"user": _user(request, user), "message": text})
 
 
 def _header_token(request: web.Request) -> str:
@@ -178,7 +188,7 @@ def _session(request: web.Request, user: User) -> web.Response:
     ends = now + tokens.access_seconds, now + tokens.refresh_seconds
     answer = json_answer(
         {
-            "user": _user(user),
+            "user": _user(request, user),
             "admin_ui_access": _is_admin(user),
             "expires_at": _nanoseconds(ends[0]),
             "access_token": access,
@@ -199,10 +209,12 @@ def _set_cookie(answer: web.Response, name: str, value: str, expires: str) -> No
     answer.headers.add("Set-Cookie", cookie[name].OutputString())
 
 
-def _user(user: User) -> dict[str, object]:
+def _user(request: web.Request, user: User) -> dict[str, object]:
+    name = {"name": None} if request.app[SANDBOX].options.name_users else {}
     return {
         "id": user.user_id,
         "role": user.role,
+        **name,
         "email": user.email,
         "created_at": _milliseconds(user.created_ms),
         "updated_at": _milliseconds(user.updated_ms),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -70,7 +70,9 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
         if body.namespace == "":
             # An empty identifier kills the request (protocol/http.md#routes).
             return close_without_answer(request)
-        content, is_streamed = await asyncio.to_thread(_content, sandbox, caller, body, started)
+        content, is_streamed = await asyncio.to_thread(
+            _content, sandbox, caller, body, started, is_abandoned=_disconnected(request)
+        )
         if is_streamed and sandbox.chance.random() < sandbox.options.cut_bodies:
             return await _chunked(request, content[: len(content) // 2], is_cut=True)
     except StatementFailedError as failed:
@@ -98,9 +100,18 @@ async def _answer(request: web.Request, caller: Caller, started: float) -> web.S
     return await _chunked(request, content) if is_streamed else web.Response(body=content, content_type=JSON)
 
 
-def _content(sandbox: Sandbox, caller: Caller, body: SqlBody, started: float) -> tuple[bytes, bool]:
+def _disconnected(request: web.Request) -> Callable[[], bool]:
+    """Return what says whether the rest of a request is for nobody; on 0.4.3 it is carried out all the same."""
+    if not request.app[SANDBOX].options.cancel_abandoned:
+        return lambda: False
+    return lambda: request.transport is None or request.transport.is_closing()
+
+
+def _content(
+    sandbox: Sandbox, caller: Caller, body: SqlBody, started: float, *, is_abandoned: Callable[[], bool]
+) -> tuple[bytes, bool]:
     """Return the bytes of a successful answer, and whether the server would stream them; blocking."""
-    results, is_single_select = run_body(sandbox, caller, body)
+    results, is_single_select = run_body(sandbox, caller, body, is_abandoned)
     envelope: dict[str, object] = {
         "status": "success",
         "results": [_result(one, is_streamed=is_single_select) for one in results],
@@ -129,7 +140,9 @@ class _UnencodableBatchError(Exception):
     """A result of a batch cannot be sent; a single SELECT would close the connection instead."""
 
 
-def run_body(sandbox: Sandbox, caller: Caller, body: SqlBody) -> tuple[list[Result], bool]:
+def run_body(
+    sandbox: Sandbox, caller: Caller, body: SqlBody, is_abandoned: Callable[[], bool]
+) -> tuple[list[Result], bool]:
     """Check and run one request; blocking.
 
     Returns:
@@ -153,16 +166,22 @@ def run_body(sandbox: Sandbox, caller: Caller, body: SqlBody) -> tuple[list[Resu
         raise SqlFailed("PARAMS_WITH_BATCH", "Parameters not supported with multi-statement batches")
     if body.uploads:
         with stored_uploads(sandbox, caller, planned, body.uploads) as rewritten:
-            return _run(sandbox, caller, rewritten, params, body.namespace)
-    return _run(sandbox, caller, planned, params, body.namespace)
+            return _run(sandbox, caller, rewritten, params, body.namespace, is_abandoned)
+    return _run(sandbox, caller, planned, params, body.namespace, is_abandoned)
 
 
 def _run(
-    sandbox: Sandbox, caller: Caller, planned: Sequence[Planned], params: list[Value], namespace: str | None
+    sandbox: Sandbox,
+    caller: Caller,
+    planned: Sequence[Planned],
+    params: list[Value],
+    namespace: str | None,
+    is_abandoned: Callable[[], bool],
 ) -> tuple[list[Result], bool]:
     is_single = len(planned) == 1
+    named = (namespace or "default").lower()
     with sandbox.sessions.lend(caller.user_id) as session:
-        request = Request(sandbox.server, session, caller, namespace=(namespace or "default").lower(), params=params)
+        request = Request(sandbox.server, session, caller, namespace=named, params=params, is_abandoned=is_abandoned)
         try:
             results = request.run(planned)
         except Unencodable as broken:

@@ -59,10 +59,16 @@ Listener = Callable[[Sequence[Applied]], None]
 
 
 class Committer:
-    """Apply operations to tables and tell listeners, one commit at a time."""
+    """Apply operations to tables and tell listeners, one commit at a time.
 
-    def __init__(self, catalog: Catalog) -> None:
+    Args:
+        catalog: The tables.
+        most_rows: Row versions that one commit may write, 0 for any number.
+    """
+
+    def __init__(self, catalog: Catalog, *, most_rows: int = 0) -> None:
         self._catalog = catalog
+        self._most_rows = most_rows
         self.listeners: list[Listener] = []
 
     def commit(self, operations: Sequence[Operation]) -> None:
@@ -71,6 +77,11 @@ class Committer:
         Raises:
             ConstraintError: A row breaks a constraint; nothing was applied.
         """
+        rows = sum(operation.rows.num_rows for operation in operations)
+        if 0 < self._most_rows < rows:
+            raise ConstraintError(
+                f"Invalid operation: a transaction can write at most {self._most_rows} row versions, not {rows}"
+            )
         with self._catalog.lock:
             if len(operations) > 1:
                 self._rehearse(operations)

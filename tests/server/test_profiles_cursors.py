@@ -55,6 +55,9 @@ def test_the_forms_that_are_taken(served, cursor):
     taken = {"0.4.3": (int,), "0.5": (int, str), "0.7": (str,), "0.8": (str,)}[served.version]
 
     async def subscribed(client):
+        # From now on later servers keep what a cursor needs.
+        await client.subscribe("first", "SELECT * FROM app.u", options={})
+        await client.receive()
         message = {"type": "subscribe", "subscription": {"id": "s", "sql": "SELECT * FROM app.u"}}
         message["subscription"]["options"] = {"from": cursor}
         await client.send(message)

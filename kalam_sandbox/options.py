@@ -90,6 +90,7 @@ class Options:
         name_users: Tell a name of users beside their id (KalamDB 0.6).
         latest_offsets: Answer ``/v1/api/topics/latest-offsets`` (KalamDB 0.5).
         groupless_reads: Let topics be read without a group, which nothing remembers (KalamDB 0.5).
+        on_conflict: Take ON CONFLICT and RETURNING in an INSERT (KalamDB 0.5.4).
         log_versions: Number row versions by position in the log in `_version`, not by time in `_seq` (KalamDB 0.7.1).
         seek_by_literals_only: Let a bound of the version move the scan window only where it is a plain number.
         text_cursors: Send and take the cursor of a live query as text alone (KalamDB 0.7.1).
@@ -186,6 +187,7 @@ class Options:
     name_users: bool = False
     latest_offsets: bool = False
     groupless_reads: bool = False
+    on_conflict: bool = False
     log_versions: bool = False
     seek_by_literals_only: bool = False
     text_cursors: bool = False

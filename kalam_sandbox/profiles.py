@@ -11,6 +11,7 @@ _V0_5: dict[str, object] = {
     "buffer_small_results": True,
     "mix_time_units": False,
     "sort_under_limit": True,
+    "on_conflict": True,
     "login_options": True,
     "latest_offsets": True,
     "groupless_reads": True,

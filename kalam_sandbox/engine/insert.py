@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kalam_sandbox.engine import access, row_rights
 from kalam_sandbox.engine.coerce import Coercer
+from kalam_sandbox.engine.conflicts import check_conflict, settle
 from kalam_sandbox.engine.defaults import Defaults
 from kalam_sandbox.engine.failures import engine_text
 from kalam_sandbox.engine.insert_evaluated import EvaluatedRows, planned_insert
@@ -18,7 +19,8 @@ from kalam_sandbox.engine.insert_plain import PlainRows
 from kalam_sandbox.engine.keys import check_inserted_key, has_generated_key
 from kalam_sandbox.engine.parameters import Value, named_parameters
 from kalam_sandbox.engine.select import Selector
-from kalam_sandbox.errors import execution
+from kalam_sandbox.errors import execution, invalid_sql
+from kalam_sandbox.sql.conflicts import Clauses, split_clauses
 from kalam_sandbox.sql.inserts import InsertText, Placeholder, read_insert
 from kalam_sandbox.store.catalog import Catalog, Name
 from kalam_sandbox.store.commit import Operation
@@ -26,10 +28,19 @@ from kalam_sandbox.store.commit import Operation
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An INSERT ready to commit: its rows, and whether it went the literal path."""
+    """An INSERT ready to commit.
+
+    Attributes:
+        operation: Its rows.
+        is_literal: Whether it went the literal path.
+        update: Rows that ON CONFLICT changes, None without it.
+        returning: Columns that RETURNING answers, None without it.
+    """
 
     operation: Operation
     is_literal: bool
+    update: Operation | None = None
+    returning: tuple[str, ...] | None = None
 
 
 class Inserter:
@@ -52,6 +63,8 @@ class Inserter:
             SqlFailed: The statement is refused or fails.
         """
         options = self._selector.options
+        clauses = self._clauses(sql)
+        sql = clauses.sql
         text = read_insert(sql, rounds=options.round_literals)
         plain = text is not None and text.rows is not None and not text.has_expressions
         name = self._target(text, is_plain=plain and not params and literal_path) if text is not None else None
@@ -65,6 +78,11 @@ class Inserter:
             raise execution(f"Invalid operation: Column '{hidden}' does not exist")
         is_literal = literal_path and plain and not params and not text.has_placeholders
         access.check_write(self._caller, definition, before="" if is_literal else "Error during planning: ")
+        for column in clauses.returning or ():
+            if column != "*" and column not in definition.by_name:
+                raise execution(f"Invalid operation: Schema error: No field named {column}.")
+        if clauses.conflict is not None:
+            check_conflict(clauses.conflict, definition, self._selector)
         coercer = Coercer(self._selector.session.context, rounds=options.round_literals)
         defaults = Defaults(
             coercer,
@@ -80,15 +98,29 @@ class Inserter:
             rows = EvaluatedRows(definition, self._selector, coercer, defaults).build(sql, text, params)
         check_inserted_key(definition, text, is_literal=is_literal)
         row_rights.check_written(self._selector.session, self._caller, self._catalog.tables[name], rows, "insert")
+        is_shared = definition.kind == "shared"
+        update = None
+        if clauses.conflict is not None:
+            rows, changed = settle(rows, name, definition, clauses.conflict, self._selector, coercer, params)
+            update = Operation("update", name, self._caller.user_id, changed, is_shared=is_shared)
         operation = Operation(
             "insert",
             name,
             self._caller.user_id,
             rows,
-            is_shared=definition.kind == "shared",
+            is_shared=is_shared,
             checks_keys=is_literal or not has_generated_key(definition),
         )
-        return Prepared(operation, is_literal)
+        return Prepared(operation, is_literal, update, clauses.returning)
+
+    def _clauses(self, sql: str) -> Clauses:
+        """Take ON CONFLICT and RETURNING off a statement, where the server has them."""
+        if not self._selector.options.on_conflict:
+            return Clauses(sql)
+        try:
+            return split_clauses(sql)
+        except SyntaxError as wrong:
+            raise invalid_sql(f"Invalid SQL: {wrong.msg}") from None
 
     def _target(self, text: InsertText, *, is_plain: bool) -> Name | None:
         """Return the table meant; an unqualified literal INSERT prefers `default` (protocol/http.md#request)."""

@@ -143,7 +143,8 @@ class Request:
             case s.Dml():
                 check_parameters(self._params)
                 with self._planned(caller, statement.sql, self._namespace, keep=bool(self._params)) as selector:
-                    return self._writer.write(statement, selector, self._params, literal_path=literal_path)
+                    done = self._writer.write(statement, selector, self._params, literal_path=literal_path)
+                return self._unencoded(done, caller) if isinstance(done, ArrowRows) else done
             case s.Begin():
                 message = self._writer.begin(self._caller)
                 self._list_transaction()

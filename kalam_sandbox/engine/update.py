@@ -155,7 +155,7 @@ class Changer:
         old = self._selector.reader.find(name, self._selector.caller.user_id, rows)
         _check_missing(old, parts, definition)
         new = self._conformed(rows, parts, definition)
-        places = _differing(old, new, [c for c in parts.assigned if c not in definition.hidden])
+        places = differing(old, new, [c for c in parts.assigned if c not in definition.hidden])
         return new.take(pa.array(places, pa.int64()))
 
     def _conformed(self, rows: pa.RecordBatch, parts: ChangeText, definition: TableDef) -> pa.RecordBatch:
@@ -193,7 +193,8 @@ def _check_missing(old: pa.RecordBatch, parts: ChangeText, definition: TableDef)
             )
 
 
-def _differing(old: pa.RecordBatch, new: pa.RecordBatch, columns: Sequence[str]) -> list[int]:
+def differing(old: pa.RecordBatch, new: pa.RecordBatch, columns: Sequence[str]) -> list[int]:
+    """Return where rows differ in any of some columns."""
     differs = [False] * new.num_rows
     for name in columns:
         before, after = old.column(name), new.column(name)

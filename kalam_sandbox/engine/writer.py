@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import pyarrow as pa
+
 from kalam_sandbox.backend import Caller
-from kalam_sandbox.engine.insert import Inserter
+from kalam_sandbox.engine.insert import Inserter, Prepared
 from kalam_sandbox.engine.parameters import Value
 from kalam_sandbox.engine.reader import Reader
 from kalam_sandbox.engine.results import Message, written
-from kalam_sandbox.engine.select import Selector
+from kalam_sandbox.engine.select import ArrowRows, Selector
 from kalam_sandbox.engine.update import Changer
 from kalam_sandbox.engine.wording import commit_failure, engine_constraint, literal_constraint
 from kalam_sandbox.errors import execution
@@ -33,8 +35,10 @@ class Writer:
         self._reader = reader
         self._options = options
 
-    def write(self, dml: s.Dml, selector: Selector, params: Sequence[Value], *, literal_path: bool) -> Message:
-        """Carry out one INSERT, UPDATE or DELETE.
+    def write(
+        self, dml: s.Dml, selector: Selector, params: Sequence[Value], *, literal_path: bool
+    ) -> Message | ArrowRows:
+        """Carry out one INSERT, UPDATE or DELETE; the answer is rows where RETURNING asks for some.
 
         Raises:
             SqlFailed: The statement is refused or fails.
@@ -43,14 +47,27 @@ class Writer:
         with self._catalog.lock:
             if dml.kind == "insert":
                 prepared = Inserter(self._catalog, selector).prepare(dml.sql, params, literal_path=literal_path)
-                self._commit_or_stage(prepared.operation, is_literal=prepared.is_literal)
-                operation = prepared.operation
+                operations = [one for one in (prepared.operation, prepared.update) if one is not None]
+                rows = self._commit_or_stage(operations, is_literal=prepared.is_literal)
             else:
-                operation = Changer(self._catalog, selector).prepare(dml.kind, dml.sql, params)
-                self._commit_or_stage(operation, is_literal=True)
+                prepared = None
+                operations = [Changer(self._catalog, selector).prepare(dml.kind, dml.sql, params)]
+                self._commit_or_stage(operations, is_literal=True)
         # Others go on while this one pays.
-        time.sleep(sum(scan.seconds(self._options) for scan in selector.scans) + self._insert_seconds(operation))
-        return written(dml.kind, operation.rows.num_rows, selector.caller.user_id)
+        cost = sum(scan.seconds(self._options) for scan in selector.scans)
+        time.sleep(cost + sum(self._insert_seconds(operation) for operation in operations))
+        if prepared is not None and prepared.returning is not None:
+            return self._returned(prepared, rows)
+        return written(dml.kind, sum(one.rows.num_rows for one in operations), selector.caller.user_id)
+
+    def _returned(self, prepared: Prepared, rows: Sequence[pa.RecordBatch]) -> ArrowRows:
+        """Return the columns that RETURNING names of the rows written."""
+        definition = self._catalog.tables[prepared.operation.table].definition
+        names: list[str] = []
+        for name in prepared.returning or ():
+            names += definition.schema.names if name == "*" else [name]
+        schema = pa.schema([definition.schema.field(name) for name in names])
+        return ArrowRows(schema, [batch.select(names) for batch in rows])
 
     def _insert_seconds(self, operation: Operation) -> float:
         """Return what an INSERT costs: some for each value, and more for each value beside it (truth L20)."""
@@ -60,16 +77,19 @@ class Writer:
         values = int(operation.rows.num_rows * len(declared))
         return (values * self._options.insert_value_ns + values**2 * self._options.insert_square_ns) / 1e9
 
-    def _commit_or_stage(self, operation: Operation, *, is_literal: bool) -> None:
-        kind = self._catalog.tables[operation.table].definition.kind
+    def _commit_or_stage(self, operations: Sequence[Operation], *, is_literal: bool) -> list[pa.RecordBatch]:
+        """Write rows of one table at once, or keep them for COMMIT; return them as they are now."""
+        kind = self._catalog.tables[operations[0].table].definition.kind
         # Rows of STREAM tables are written at once and stay after ROLLBACK (protocol/sql.md#tables).
         if self._reader.transaction is not None and kind != "stream":
-            self._reader.stage(operation, numbered=is_literal)
-            return
-        if not operation.rows.num_rows:
-            return
+            for operation in operations:
+                self._reader.stage(operation, numbered=is_literal)
+            return [operation.rows for operation in operations]
+        written_ones = [operation for operation in operations if operation.rows.num_rows]
+        if not written_ones:
+            return []
         try:
-            self._committer.commit([operation])
+            return [applied.new for applied in self._committer.commit(written_ones) if applied.new is not None]
         except ConstraintError as broken:
             text = (
                 literal_constraint(f"{broken}")

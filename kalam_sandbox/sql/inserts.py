@@ -132,7 +132,7 @@ def _row(sql: str, tokens: list[Token], place: int, fraction: _Fraction) -> tupl
         if depth == 0 and text in (",", ")"):
             if place == start:
                 return None, place
-            row.append(_item(sql, tokens, start, place, fraction))
+            row.append(read_item(sql, tokens, start, place, fraction))
             if text == ")":
                 return row, place + 1
             start = place + 1
@@ -144,7 +144,8 @@ def _row(sql: str, tokens: list[Token], place: int, fraction: _Fraction) -> tupl
     return None, place
 
 
-def _item(sql: str, tokens: list[Token], start: int, stop: int, fraction: _Fraction) -> Item:
+def read_item(sql: str, tokens: list[Token], start: int, stop: int, fraction: _Fraction) -> Item:
+    """Read one value from the tokens between two places; what is neither literal nor parameter is an expression."""
     first = tokens[start]
     count = stop - start
     if count == 1:

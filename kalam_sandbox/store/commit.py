@@ -71,8 +71,8 @@ class Committer:
         self._most_rows = most_rows
         self.listeners: list[Listener] = []
 
-    def commit(self, operations: Sequence[Operation]) -> None:
-        """Apply operations, all or none, then tell the listeners.
+    def commit(self, operations: Sequence[Operation]) -> list[Applied]:
+        """Apply operations, all or none, tell the listeners, and return what was done.
 
         Raises:
             ConstraintError: A row breaks a constraint; nothing was applied.
@@ -92,6 +92,7 @@ class Committer:
             applied.sort(key=lambda item: order[item.definition.namespace, item.definition.name])
             for listener in self.listeners:
                 listener(applied)
+        return applied
 
     def _apply(self, operation: Operation) -> Applied:
         table = self._table(operation)

@@ -1,5 +1,5 @@
 // Builds the page module, or the tests. The output depends on the sources and the locked tools alone: no time, no path.
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,13 +16,24 @@ function banner() {
   return `/*! ${own}\n\nHolds @uwdata/flechette ${version}:\n\n${licence.trim()}\n*/`;
 }
 
+/** Styles go into the module as text, without what only their readers need. */
+const styles = {
+  name: "styles",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(readFileSync(path, "utf8"), { loader: "css", minify: true });
+      return { contents: code, loader: "text" };
+    });
+  },
+};
+
 const common = {
   absWorkingDir: here,
   bundle: true,
   format: "esm",
   target: "es2022",
   charset: "utf8",
-  loader: { ".css": "text" },
+  plugins: [styles],
   legalComments: "none",
   logLevel: "warning",
 };

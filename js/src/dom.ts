@@ -16,3 +16,19 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 export function setText(target: HTMLElement, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
+
+/** Gives an element the keys while it has the focus: JupyterLab's shortcuts, such as `d d`, look for this mark on it. */
+export function takeKeys(target: HTMLElement): void {
+  target.tabIndex = 0;
+  target.dataset["lmSuppressShortcuts"] = "true";
+}
+
+/** A button with a word on it. */
+export function button(text: string, title: string, click: () => void): HTMLButtonElement {
+  const made = element("button", "", text);
+  made.type = "button";
+  made.title = title;
+  takeKeys(made);
+  made.addEventListener("click", click);
+  return made;
+}

@@ -2,9 +2,9 @@
 // Nothing is measured while it is drawn, because a browser would have to lay out the page for that.
 
 import { CELL_CHARS, NARROW_CHARS, cellText, grouped, isLong, isNumber, visible, type Column, type Value } from "./cells";
-import { element } from "./dom";
+import { element, takeKeys } from "./dom";
 import { Flashes } from "./flash";
-import { Order, nextSort } from "./order";
+import { Order, nextSort, type Filter } from "./order";
 import type { Store } from "./store";
 
 const ROW_HEIGHT = 26; // Pixels, as in the style.
@@ -25,7 +25,7 @@ interface Line {
 
 export class Grid {
   readonly box = element("div", "kl-box");
-  readonly order: Order;
+  private readonly order: Order;
   private readonly table = element("table", "");
   private readonly body = element("tbody", "");
   private readonly above = element("tr", "kl-space");
@@ -48,7 +48,7 @@ export class Grid {
   /** @param onSort Called when the reader chose an order. */
   constructor(
     private readonly columns: readonly Column[],
-    private readonly store: Store,
+    private store: Store,
     label: string,
     private readonly onSort: () => void,
   ) {
@@ -77,6 +77,22 @@ export class Grid {
   get sortedBy(): Column | undefined {
     const sort = this.order.sortedBy;
     return sort && this.columns[sort.column];
+  }
+
+  /** How many rows are shown, in sight or not. */
+  get count(): number {
+    return this.order.slots.length;
+  }
+
+  /** Shows the rows of another store with the same columns from now on. */
+  look(store: Store): void {
+    this.store = store;
+    this.order.follow(store);
+  }
+
+  /** @param filter Which rows are shown; undefined for all. */
+  showOnly(filter: Filter | undefined): void {
+    this.order.showOnly(filter);
   }
 
   /** Shows the store's rows; call it after a frame, at most once per screen refresh. */
@@ -305,12 +321,6 @@ function setCellText(cell: HTMLElement, text: string): void {
   const node = cell.firstChild;
   if (node instanceof Text && !node.nextSibling) node.data = text;
   else cell.textContent = text;
-}
-
-/** Gives an element the keys while it has the focus: JupyterLab's shortcuts, such as `d d`, look for this mark on it. */
-function takeKeys(target: HTMLElement): void {
-  target.tabIndex = 0;
-  target.dataset["lmSuppressShortcuts"] = "true";
 }
 
 function setAttribute(target: Element, name: string, value: number): void {

@@ -27,10 +27,16 @@ export class Order {
   private epoch = -1;
   private tick = -1;
 
-  constructor(private readonly store: Store) {}
+  constructor(private store: Store) {}
 
   get sortedBy(): Sort | undefined {
     return this.sort;
+  }
+
+  /** Orders the rows of another store from now on. */
+  follow(store: Store): void {
+    this.store = store;
+    this.epoch = -1;
   }
 
   sortBy(sort: Sort | undefined): void {

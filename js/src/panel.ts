@@ -1,7 +1,9 @@
 // One view of a live table: status line, notices, rows, and a line that says how much is shown.
 
+import { Bar } from "./bar";
 import { grouped, visible, type Column } from "./cells";
 import { element, setText } from "./dom";
+import { Wishes } from "./filter";
 import { Grid } from "./grid";
 import type { Status } from "./frames";
 import type { Store } from "./store";
@@ -23,7 +25,15 @@ export class Panel {
   private readonly part = element("div", "kl-part");
   private readonly place = element("div", "");
   private readonly foot = element("div", "kl-foot");
+  private readonly wishes = new Wishes();
+  private readonly bar = new Bar(this.wishes, {
+    togglePause: () => this.togglePause(),
+    wish: () => this.wish(),
+    frequent: (column, most) => this.shown.frequent(column, most),
+  });
   private grid: Grid | undefined;
+  /** The rows that are kept on screen, and when that began. */
+  private paused: { readonly store: Store; readonly at: number } | undefined;
   private columns: readonly Column[] | undefined;
   private ended = "";
   private scheduled = 0;
@@ -42,7 +52,17 @@ export class Panel {
     const query = element("code", "kl-sql", oneLine(about.sql));
     query.title = visible(about.sql);
     line.append(element("span", "kl-dot"), this.state, this.facts, query);
-    this.root.append(element("style", "", style), line, this.note, this.part, this.place, this.foot);
+    this.root.append(element("style", "", style), line, this.note, this.bar.root, this.part, this.place, this.foot);
+    this.root.addEventListener("keydown", (event) => {
+      if (event.key !== "/" || event.target instanceof HTMLInputElement) return;
+      event.preventDefault();
+      this.bar.focusSearch();
+    });
+  }
+
+  /** The rows that are on screen. */
+  private get shown(): Store {
+    return this.paused?.store ?? this.store;
   }
 
   /** Shows the store as it is at the next screen refresh. */
@@ -63,6 +83,7 @@ export class Panel {
   dispose(): void {
     cancelAnimationFrame(this.scheduled);
     this.grid?.dispose();
+    this.bar.dispose();
     this.root.remove();
   }
 
@@ -75,33 +96,67 @@ export class Panel {
       this.root.append(element("style", "", hideTwin(this.about.twin)));
     }
     const text = this.ended || status.text;
-    const part = partText(this.store.size, status.rows);
-    this.root.dataset["tone"] = tone(text, status.failed, part !== "");
+    const { shown } = this;
+    const seen = shown.status ?? status;
+    const part = partText(shown.size, seen.rows);
+    this.root.dataset["tone"] = this.paused && text === "live" ? "paused" : tone(text, status.failed, part !== "");
     const [word, countdown] = parted(visible(text));
-    setText(this.word, word);
+    setText(this.word, this.paused ? `paused here${text === "live" ? "" : ` · ${word}`}` : word);
     setText(this.countdown, countdown);
     this.state.title = word + countdown;
-    const facts = factsText(status, part, text === "live");
+    const facts = factsText(seen, part, text === "live" && !this.paused, this.paused?.at);
     setText(this.facts, facts);
-    const { changed_at } = status;
+    const { changed_at } = seen;
     this.facts.title = changed_at === null ? facts : `${facts}\nLast change ${new Date(changed_at).toISOString()}`;
     const notices = status.notice.split("\n").filter(Boolean);
     setText(this.note, notices.map((notice) => `Warning: ${visible(notice)}`).join("\n"));
-    if (this.columns !== this.store.columns) {
-      this.columns = this.store.columns;
-      this.grid?.dispose();
-      this.grid = new Grid(this.columns, this.store, oneLine(this.about.sql), () => this.tellSort());
-      this.place.replaceChildren(this.grid.box);
-    }
+    if (this.columns !== shown.columns) this.showColumns(shown);
+    this.bar.setPaused(this.paused && status.changes - seen.changes);
     this.grid?.update();
+    this.bar.setHits(this.hitsText(shown, part));
     this.tellSort();
     setText(this.foot, part);
+  }
+
+  /** Builds the table anew, for other columns. */
+  private showColumns(store: Store): void {
+    this.columns = store.columns;
+    this.wishes.conditions.clear(); // Of columns that may be gone.
+    this.grid?.dispose();
+    this.grid = new Grid(this.columns, store, oneLine(this.about.sql), () => this.tellSort());
+    this.grid.showOnly(this.wishes.filter(store));
+    this.place.replaceChildren(this.grid.box);
+    this.bar.setColumns(this.columns);
+  }
+
+  /** Keeps the rows as they are on screen, or goes on. */
+  private togglePause(): void {
+    this.paused = this.paused ? undefined : { store: this.store.copy(), at: Date.now() };
+    if (this.columns === this.shown.columns) {
+      this.grid?.look(this.shown);
+      this.grid?.showOnly(this.wishes.filter(this.shown));
+    }
+    this.draw();
+  }
+
+  private wish(): void {
+    this.grid?.showOnly(this.wishes.filter(this.shown));
+    this.draw();
+  }
+
+  /** How many rows are shown of those in the page; "" while all are. No number that is not sure. */
+  private hitsText({ size }: Store, part: string): string {
+    if (this.wishes.isEmpty || !this.grid) return "";
+    const all = part ? `the ${part}` : `${grouped(size)} ${size === 1 ? "row" : "rows"}`;
+    const unsure = this.wishes.isUnsure(this.shown);
+    const found = `${grouped(this.grid.count)} of ${all}`;
+    return unsure ? `${found} match in what is here; long values are here only in part` : `${found} match`;
   }
 
   /** Says above the header that the rows were sorted without those that are not in the page. */
   private tellSort(): void {
     const column = this.grid?.sortedBy;
-    const part = partText(this.store.size, this.store.status?.rows ?? 0);
+    const part = partText(this.shown.size, this.shown.status?.rows ?? 0);
     setText(
       this.part,
       column && part
@@ -133,9 +188,12 @@ function parted(text: string): [string, string] {
   return word && countdown ? [word, countdown] : [text, ""];
 }
 
-function factsText({ rows, changes, changed_at, form, verified_at }: Status, part: string, live: boolean): string {
+/** @param at When the rows were these, if that is not now. */
+function factsText(status: Status, part: string, live: boolean, at?: number): string {
+  const { rows, changes, changed_at, form, verified_at } = status;
   // Rows that are not followed are as old as the last time that anything was heard of them.
-  const heard = live || verified_at === null ? "" : ` as of ${moment(Math.max(verified_at, changed_at ?? 0))}`;
+  const last = at ?? (live || verified_at === null ? undefined : Math.max(verified_at, changed_at ?? 0));
+  const heard = last === undefined ? "" : ` as of ${moment(last)}`;
   const parts = [
     `${part || `${grouped(rows)} ${rows === 1 ? "row" : "rows"}`}${heard}`,
     `${grouped(changes)} ${changes === 1 ? "change" : "changes"}`,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,21 @@ from playwright.sync_api import Page
 
 from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.wire.types import Column, arrow_schema
+
+ORDERS = (
+    Column("id", "BigInt", flags=("pk", "nn", "uq")),
+    Column("customer", "Text"),
+    Column("total", "Decimal", 12, 2),
+    Column("placed_at", "Timestamp"),
+)
+PLACED = dt.datetime(2026, 5, 20, 10, 0, tzinfo=dt.UTC)
+NAMES = ("Ada Lovelace", "Grace Hopper", "Alan Turing", "Barbara Liskov", "Edsger Dijkstra", "Radia Perlman")
+
+
+def order(i: int, customer: str | None = "Ada", total: str = "1.50") -> dict:
+    placed = PLACED + dt.timedelta(seconds=i, microseconds=i)
+    return {"id": i, "customer": customer, "total": Decimal(total), "placed_at": placed}
+
 
 MODULE = Path(__file__).parents[2] / "kalam_notebook" / "notebook" / "page" / "static" / "live_table.js"
 
@@ -36,6 +53,13 @@ SEND = """(messages) => {
     window.emit('msg:custom', content, views);
   }
 }"""
+
+
+def cells(page: Page) -> list[list[str]]:
+    """The texts of the rows on screen."""
+    return page.eval_on_selector_all(
+        ".kalam-live tbody tr:not(.kl-space)", "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    )
 
 
 @dataclass(frozen=True)

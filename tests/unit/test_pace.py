@@ -42,8 +42,10 @@ def test_a_flood_comes_in_few_large_frames():
 
 def test_dear_frames_leave_the_kernel_time():
     pace = alone()
-    pace.sent(1, 1000, 0.0, whole=True, spent=0.5)
-    assert pace.delay(0.5, is_heard=True) == pytest.approx(1.5)
+    pace.sent(1, 1000, 0.0, whole=False, spent=0.05)
+    assert pace.delay(0.05, is_heard=True) == pytest.approx(0.15)
+    pace.sent(2, 1000, 1.0, whole=True, spent=0.5)  # The whole table is no measure of what changes cost.
+    assert pace.delay(1.5, is_heard=True) == 0.0
 
 
 def test_the_tables_of_a_kernel_take_turns():

@@ -20,8 +20,10 @@ INTERVAL = 1 / 30
 #: cost less than many small ones.
 _PER_ROW = 80e-6
 _FLOOD_INTERVAL = 0.1
-#: A frame may come after so many times the seconds that the last one took to make: the rest is for the user's code.
+#: A frame may come after so many times the seconds that the last one took to make, at most after so many seconds: the
+#: rest is for the user's code.
 _REST = 4.0
+_LONGEST_REST = 0.25
 
 #: Frames that may be on their way to a page that is heard.
 _WINDOW = 3
@@ -134,7 +136,7 @@ class Pace:
         self._waiting.append(_Sent(frame, nbytes, now))
         self._bytes += nbytes
         self._last = now
-        self._rest = max(INTERVAL, min(_PER_ROW * rows, _FLOOD_INTERVAL), _REST * spent)
+        self._rest = max(INTERVAL, min(_PER_ROW * rows, _FLOOD_INTERVAL), min(_REST * spent, _LONGEST_REST))
         if whole and self._repeat_at is not None:
             self._repeats += 1
             self._repeated_bytes += nbytes

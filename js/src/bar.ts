@@ -1,0 +1,255 @@
+// The line of tools above the rows: pause, search, filters. It says what it does; the panel does it.
+
+import { cellText, grouped, visible, type Column, type Value } from "./cells";
+import { button, element, setText, takeKeys } from "./dom";
+import { conditionText, kindsFor, parse, whereText, type Condition, type Wishes } from "./filter";
+
+const TYPED = 150; // Milliseconds without a key until a text is searched.
+const OFFERED = 20; // Values of a column that are offered to choose from.
+
+const WORDS: Record<Condition["kind"], string> = {
+  contains: "contains",
+  "one of": "is one of",
+  range: "from … to …",
+  null: "is NULL",
+  "not null": "is not NULL",
+};
+
+export interface Tools {
+  /** Stops and resumes drawing. */
+  togglePause(): void;
+  /** The wishes are others now. */
+  wish(): void;
+  /** The values of a column that most rows have, and how many have each. */
+  frequent(column: number, most: number): readonly [Value, number][];
+}
+
+export class Bar {
+  readonly root = element("div", "kl-bar");
+  private readonly pause: HTMLButtonElement;
+  private readonly search = element("input", "kl-search");
+  private readonly filter: HTMLButtonElement;
+  private readonly chips = element("span", "kl-chips");
+  private readonly hits = element("span", "kl-hits");
+  private readonly editor = element("form", "kl-editor");
+  private columns: readonly Column[] = [];
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly wishes: Wishes,
+    private readonly tools: Tools,
+  ) {
+    this.pause = button("Pause", "Keep the rows as they are on screen; the table goes on behind it", () => tools.togglePause());
+    this.pause.setAttribute("aria-pressed", "false");
+    this.search.type = "search";
+    this.search.placeholder = "Search  /";
+    this.search.setAttribute("aria-label", "Search in all columns");
+    this.search.addEventListener("input", () => this.typed());
+    this.search.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || this.search.value === "") return;
+      this.search.value = "";
+      this.typed();
+    });
+    this.filter = button("Filter", "Show only rows with certain values of a column", () => this.openEditor());
+    this.filter.setAttribute("aria-expanded", "false");
+    this.hits.setAttribute("aria-live", "polite");
+    this.editor.hidden = true;
+    this.editor.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.closeEditor();
+    });
+    const line = element("div", "kl-tools");
+    line.setAttribute("role", "toolbar");
+    line.setAttribute("aria-label", "Tools of the table");
+    line.append(this.pause, this.search, this.filter, this.chips, this.hits);
+    this.root.append(line, this.editor);
+  }
+
+  /** Sets the focus to the search. */
+  focusSearch(): void {
+    this.search.focus();
+  }
+
+  /** The table has other columns now. */
+  setColumns(columns: readonly Column[]): void {
+    this.columns = columns;
+    this.closeEditor();
+    this.drawChips();
+  }
+
+  /** @param waiting Changes that are not shown; undefined while nothing is paused. */
+  setPaused(waiting: number | undefined): void {
+    const isPaused = waiting !== undefined;
+    const changes = `${grouped(waiting ?? 0)} ${waiting === 1 ? "change" : "changes"}`;
+    setText(this.pause, isPaused ? `Resume · ${changes} waiting` : "Pause");
+    this.pause.setAttribute("aria-pressed", String(isPaused));
+  }
+
+  /** @param text How many rows are shown, while not all are. */
+  setHits(text: string): void {
+    setText(this.hits, text);
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+  }
+
+  private typed(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.wishes.search = this.search.value;
+      this.tools.wish();
+    }, TYPED);
+  }
+
+  /** Shows the conditions, each a button that takes it back. */
+  private drawChips(): void {
+    const made: HTMLElement[] = [...this.wishes.conditions].flatMap(([index, condition]) => {
+      const column = this.columns[index];
+      if (!column) return [];
+      const text = visible(conditionText(column, condition));
+      const chip = button(`${text} ×`, `${text}: click to take it back`, () => {
+        this.wishes.conditions.delete(index);
+        this.changed();
+        this.filter.focus();
+      });
+      chip.className = "kl-chip";
+      return [chip];
+    });
+    if (made.length > 0) made.push(button("as SQL", "Show these filters as the text behind WHERE", () => this.openSql()));
+    this.chips.replaceChildren(...made);
+  }
+
+  private changed(): void {
+    this.drawChips();
+    this.tools.wish();
+  }
+
+  private open(...parts: (Node | string)[]): void {
+    this.editor.replaceChildren(...parts, button("Close", "Close this line", () => this.closeEditor()));
+    this.editor.hidden = false;
+    this.filter.setAttribute("aria-expanded", "true");
+  }
+
+  private closeEditor(): void {
+    const hadFocus = this.editor.contains(document.activeElement);
+    this.editor.hidden = true;
+    this.editor.replaceChildren();
+    this.filter.setAttribute("aria-expanded", "false");
+    if (hadFocus) this.filter.focus();
+  }
+
+  private openSql(): void {
+    const text = element("input", "kl-where");
+    text.readOnly = true;
+    text.value = `WHERE ${whereText(this.columns, this.wishes.conditions)}`;
+    text.setAttribute("aria-label", "The filters as SQL");
+    this.open(text);
+    text.select();
+  }
+
+  /** Asks for a column, what is to be asked of it, and the values. */
+  private openEditor(): void {
+    if (!this.editor.hidden) {
+      this.closeEditor();
+      return;
+    }
+    const column = select("Column", this.columns.map((column) => visible(column.name)));
+    const kind = element("span", "");
+    const fields = element("span", "");
+    const fault = element("span", "kl-fault");
+    fault.setAttribute("role", "alert");
+    let kinds: readonly Condition["kind"][] = [];
+    let read: () => Condition = () => ({ kind: "null" });
+    const chooseKind = (chosen: Condition["kind"]): void => {
+      setText(fault, "");
+      read = this.fields(fields, column.selectedIndex, chosen);
+    };
+    const chooseColumn = (): void => {
+      const described = this.columns[column.selectedIndex];
+      if (!described) return;
+      kinds = kindsFor(described);
+      const list = select("Condition", kinds.map((name) => WORDS[name]));
+      list.addEventListener("change", () => chooseKind(kinds[list.selectedIndex] ?? "null"));
+      kind.replaceChildren(list);
+      chooseKind(kinds[0] ?? "null");
+    };
+    column.addEventListener("change", chooseColumn);
+    chooseColumn();
+    const apply = (): void => {
+      try {
+        const condition = read();
+        this.wishes.conditions.set(column.selectedIndex, condition);
+      } catch (error) {
+        setText(fault, error instanceof Error ? error.message : String(error));
+        return;
+      }
+      this.closeEditor();
+      this.changed();
+    };
+    const submit = button("Apply", "Show only these rows", () => undefined);
+    submit.type = "submit";
+    this.editor.onsubmit = (event) => {
+      event.preventDefault();
+      apply();
+    };
+    this.open(column, kind, fields, submit, fault);
+    column.focus();
+  }
+
+  /** Puts the fields of a condition in a place. @returns What reads them. */
+  private fields(place: HTMLElement, index: number, kind: Condition["kind"]): () => Condition {
+    const column = this.columns[index];
+    switch (kind) {
+      case "contains": {
+        const text = field("Text");
+        place.replaceChildren(text);
+        return () => ({ kind, text: text.value });
+      }
+      case "range": {
+        const [least, most] = [field("From"), field("To")];
+        place.replaceChildren(least, most);
+        return () => {
+          if (column && parse(least.value, column) === null && parse(most.value, column) === null) {
+            throw new RangeError("Give at least one of the two bounds.");
+          }
+          return { kind, least: least.value.trim(), most: most.value.trim() };
+        };
+      }
+      case "one of": {
+        const offered = this.tools.frequent(index, OFFERED);
+        const boxes = offered.map(([value, count]) => {
+          const box = element("input", "");
+          box.type = "checkbox";
+          const label = element("label", "kl-choice");
+          label.append(box, ` ${column ? cellText(value, column) || "empty" : ""} `, element("small", "", grouped(count)));
+          return { box, label, value };
+        });
+        place.replaceChildren(...boxes.map(({ label }) => label));
+        return () => {
+          const values = boxes.filter(({ box }) => box.checked).map(({ value }) => value);
+          if (values.length === 0) throw new RangeError("Choose at least one value.");
+          return { kind, values };
+        };
+      }
+      default:
+        place.replaceChildren();
+        return () => ({ kind });
+    }
+  }
+}
+
+function field(label: string): HTMLInputElement {
+  const made = element("input", "");
+  made.type = "text";
+  made.placeholder = label;
+  made.setAttribute("aria-label", label);
+  return made;
+}
+
+function select(label: string, words: readonly string[]): HTMLSelectElement {
+  const made = element("select", "");
+  made.setAttribute("aria-label", label);
+  made.append(...words.map((word) => element("option", "", word)));
+  takeKeys(made);
+  return made;
+}

@@ -1,0 +1,286 @@
+"""The tools above the rows: pause, search, filters. Each by keyboard, and with words."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from looks import contrast_of
+from page_module import NAMES, ORDERS, MountedTable, cells, order
+from playwright.sync_api import Locator, Page, expect
+
+from kalam_notebook.notebook.page import page_rows
+from kalam_notebook.wire.types import Column
+
+pytestmark = pytest.mark.browser
+
+
+def tool(page: Page, name: str | re.Pattern[str]) -> Locator:
+    return page.get_by_role("toolbar", name="Tools of the table").get_by_role("button", name=name)
+
+
+def shown(page: Page, count: int) -> list[list[str]]:
+    """The rows on screen, once there are so many."""
+    expect(page.locator("tbody tr:not(.kl-space)")).to_have_count(count)
+    return cells(page)
+
+
+def add_filter(page: Page, column: str, condition: str, *values: str) -> None:
+    """Add a filter by its line; values go into the fields, or name the boxes to check."""
+    tool(page, "Filter").click()
+    page.get_by_label("Column", exact=True).select_option(column)
+    page.get_by_label("Condition").select_option(condition)
+    fields = page.locator(".kl-editor input[type=text]")
+    for index, value in enumerate(values):
+        if fields.count():
+            fields.nth(index).fill(value)
+        else:
+            page.locator("label", has_text=value).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Apply").click()
+
+
+def test_pause_keeps_the_rows_and_counts_what_waits(page: Page):
+    page.clock.set_fixed_time(dt.datetime(2026, 5, 20, 12, tzinfo=dt.UTC))
+    table = MountedTable(page, ORDERS)
+    table.load([order(1, "b"), order(2, "a"), order(3, "c")])
+    shown(page, 3)
+    tool(page, "Pause").focus()
+    page.keyboard.press("Enter")
+    pause = tool(page, re.compile("Resume"))
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".kl-state")).to_have_text("paused here")
+    expect(page.locator(".kl-facts")).to_have_text("3 rows as of 12:00:00 · 0 changes · direct")
+    table.change({1: order(1, "z"), 4: order(4, "y")}, removed=(2,))
+    expect(pause).to_have_text("Resume · 3 changes waiting")
+    assert [row[1] for row in cells(page)] == ["b", "a", "c"]
+    # Sorting works on what is kept, and shows nothing of what waits.
+    page.get_by_role("button", name="customer").click()
+    assert [row[1] for row in cells(page)] == ["a", "b", "c"]
+    table.tell(text="reconnecting in 3 s")
+    expect(page.locator(".kl-state")).to_have_text("paused here · reconnecting in 3 s")
+    expect(page.locator(".kalam-live")).to_have_attribute("data-tone", "waiting")
+    table.tell(text="live")
+    pause.click()
+    assert [row[1] for row in shown(page, 3)] == ["c", "y", "z"]
+    expect(tool(page, "Pause")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".kl-facts")).to_have_text("3 rows · 3 changes · direct")
+
+
+def test_paused_over_a_new_start_with_other_columns(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1, "b")])
+    shown(page, 1)
+    tool(page, "Pause").click()
+    table.alter((ORDERS[0], Column("qty", "BigInt")), [{"id": 1, "qty": 5}])
+    assert cells(page)[0][1] == "b"
+    tool(page, re.compile("Resume")).click()
+    assert shown(page, 1) == [["1", "5"]]
+
+
+def test_search_looks_at_all_columns_as_they_are_shown(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1, "Ada"), order(2, "Grace", "7.25"), order(3, None)])
+    shown(page, 3)
+    page.locator(".kl-box").focus()
+    page.keyboard.press("/")
+    search = page.get_by_role("searchbox", name="Search in all columns")
+    expect(search).to_be_focused()
+    page.keyboard.type("gRaC")
+    hits = page.locator(".kl-hits")
+    expect(hits).to_have_text("1 of 3 rows match")
+    assert shown(page, 1)[0][1] == "Grace"
+    table.change({4: order(4, "Gracian"), 2: order(2, "Hedy", "7.25")})
+    expect(page.locator("td").nth(1)).to_have_text("Gracian")
+    expect(hits).to_have_text("1 of 4 rows match")
+    search.fill("7.25")
+    expect(page.locator("td").nth(1)).to_have_text("Hedy")
+    search.fill("10:00:03")
+    expect(page.locator("td").first).to_have_text("3")
+    search.fill("null")  # NULL is no text.
+    expect(hits).to_have_text("0 of 4 rows match")
+    shown(page, 0)
+    search.press("Escape")
+    shown(page, 4)
+    expect(hits).to_be_empty()
+
+
+def test_filters_by_type_are_told_and_taken_back(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i, NAMES[i % 6] if i % 4 else None, f"{i}.50") for i in range(1, 13)])
+    shown(page, 12)
+    add_filter(page, "total", "from … to …", "3.5", "9.5")
+    assert [row[2] for row in shown(page, 7)] == [f"{i}.50" for i in range(3, 10)]
+    add_filter(page, "customer", "is NULL")
+    assert [row[0] for row in shown(page, 2)] == ["4", "8"]
+    expect(page.locator(".kl-hits")).to_have_text("2 of 12 rows match")
+    table.change({4: order(4, "Ada", "4.50"), 5: order(5, None, "5.50"), 6: order(6, None, "10.50")})
+    expect(page.locator("td").first).to_have_text("5")
+    assert [row[0] for row in cells(page)] == ["5", "8"]
+    tool(page, re.compile("customer is NULL")).click()
+    expect(tool(page, "Filter")).to_be_focused()
+    shown(page, 6)
+    add_filter(page, "customer", "is one of", "Grace Hopper", "Alan Turing")
+    expect(tool(page, re.compile("customer is"))).to_contain_text("Grace Hopper")
+    assert [row[1] for row in shown(page, 1)] == ["Grace Hopper"]
+    table.change({12: order(12, "Alan Turing", "9.00")})
+    assert [row[1] for row in shown(page, 2)] == ["Grace Hopper", "Alan Turing"]
+    table.alter((ORDERS[0], ORDERS[2]), [{"id": 1, "total": Decimal("1.00")}])
+    shown(page, 1)  # Conditions on columns that are gone are gone.
+    expect(page.locator(".kl-chip")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "fault"),
+    [
+        ("total", ["1.234"], "1.234 is no DECIMAL(12, 2)"),
+        ("id", ["x"], "x is no BIGINT"),
+        ("placed_at", ["20.5.2026"], "20.5.2026 is no TIMESTAMP: write it as 2026-05-20T10:00:00"),
+        ("id", [], "Give at least one of the two bounds."),
+    ],
+)
+def test_a_bound_that_is_no_value_is_told(page: Page, column: str, values: list[str], fault: str):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1), order(2)])
+    add_filter(page, column, "from … to …", *values)
+    expect(page.get_by_role("alert")).to_have_text(fault)
+    shown(page, 2)
+    page.keyboard.press("Escape")
+    expect(page.locator(".kl-editor")).to_be_hidden()
+    expect(tool(page, "Filter")).to_be_focused()
+
+
+def test_numbers_beyond_doubles_are_compared_exactly(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i) | {"id": 2**53 + i} for i in range(4)])
+    add_filter(page, "id", "from … to …", str(2**53 + 1), str(2**53 + 2))
+    assert [row[0] for row in shown(page, 2)] == [str(2**53 + 1), str(2**53 + 2)]
+
+
+def test_hits_are_exact_or_not_said_to_be(page: Page, monkeypatch: pytest.MonkeyPatch):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1, "x" * 2_000 + "needle"), order(2, "needle")])
+    page.get_by_role("searchbox").fill("needle")
+    told = "1 of 2 rows match in what is here; long values are here only in part"
+    expect(page.locator(".kl-hits")).to_have_text(told)
+    monkeypatch.setattr(page_rows, "MAX_ROWS", 3)
+    table.load([order(i, "needle") for i in range(1, 6)], ids=[1, 2, 3, 4, 5])
+    expect(page.locator(".kl-hits")).to_have_text("3 of the first 3 of 5 rows match")
+
+
+def test_nothing_of_a_filter_is_markup(page: Page):
+    name = "<img src=x onerror=document.title=1>"
+    table = MountedTable(page, (ORDERS[0], Column(name, "Text"), Column("__proto__", "Text")))
+    table.load([{"id": 1, name: name, "__proto__": name}])
+    add_filter(page, name, "contains", "<IMG")
+    shown(page, 1)
+    expect(page.locator(".kl-chip")).to_have_text(f"{name} contains “<IMG” ×")
+    tool(page, re.compile("contains")).click()
+    add_filter(page, "__proto__", "is one of", "<img")
+    shown(page, 1)
+    assert page.locator(".kalam-live img").count() == 0
+    assert page.title() == ""
+
+
+VALUES = (
+    Column("id", "Int", flags=("pk", "nn", "uq")),
+    Column("name", "Text"),
+    Column("total", "Decimal", 12, 2),
+    Column("score", "Double"),
+    Column("at", "Timestamp"),
+    Column("day", "Date"),
+    Column("paid", "Boolean"),
+)
+ROWS = [
+    (1, "O'Brien", "1.50", 0.5, "2026-05-20T10:00:00.000001", "2026-05-20", True),
+    (2, "o'b_ien 100%", "-3.25", -1.5, "2026-05-20T10:00:00", "2026-05-21", False),
+    (3, None, None, None, None, None, None),
+    (4, "ÄRGER", "999999.99", 1e300, "1969-12-31T23:59:59.999999", "1969-12-31", True),
+    (5, "", "0.00", 0.0, "2026-05-21T00:00:00", "2026-05-20", None),
+]
+
+
+def values_row(row: tuple) -> dict:
+    nr, name, total, score, at, day, paid = row
+    return {
+        "id": nr,
+        "name": name,
+        "total": None if total is None else Decimal(total),
+        "score": score,
+        "at": None if at is None else dt.datetime.fromisoformat(at),
+        "day": None if day is None else dt.date.fromisoformat(day),
+        "paid": paid,
+    }
+
+
+@pytest.fixture
+def values_table(client, namespace) -> str:
+    """The same rows as a table of the server."""
+    name = f"{namespace}.some"
+    client.execute_query(
+        f"CREATE TABLE {name} (id INT PRIMARY KEY, name TEXT, total DECIMAL(12, 2), score DOUBLE, "
+        "at TIMESTAMP, day DATE, paid BOOLEAN) WITH (TYPE = 'SHARED')"
+    )
+    for row in ROWS:
+        columns = ", ".join(column.name for column in VALUES)
+        client.execute_query(f"INSERT INTO {name} ({columns}) VALUES ($1, $2, $3, $4, $5, $6, $7)", list(row))
+    return name
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize(
+    ("column", "condition", "values"),
+    [
+        ("name", "contains", ["O'B"]),
+        ("name", "contains", ["_i"]),
+        ("name", "contains", ["0%"]),
+        ("name", "contains", ["ärg"]),
+        ("name", "is one of", ["O'Brien", "empty"]),
+        ("name", "is NULL", []),
+        ("name", "is not NULL", []),
+        ("total", "from … to …", ["-3.25", "1.5"]),
+        ("score", "from … to …", ["-1.5", "1e299"]),
+        ("at", "from … to …", ["2026-05-20 10:00:00.000001", ""]),
+        ("at", "from … to …", ["", "2026-05-20"]),
+        ("day", "from … to …", ["2026-05-20", "2026-05-20"]),
+        ("paid", "is one of", ["false"]),
+    ],
+)
+def test_a_filter_means_the_same_as_its_sql(page: Page, client, values_table, column, condition, values):
+    table = MountedTable(page, VALUES)
+    table.load([values_row(row) for row in ROWS])
+    shown(page, len(ROWS))
+    add_filter(page, column, condition, *values)
+    expect(page.locator(".kl-chip")).to_have_count(1)
+    page.get_by_role("button", name="as SQL").click()
+    where = page.get_by_label("The filters as SQL").input_value()
+    answer = client.query(f"SELECT id FROM {values_table} {where} ORDER BY id")
+    wanted = [str(nr) for nr in answer["id"]]
+    assert 0 < len(wanted) < len(ROWS)
+    assert [row[0] for row in shown(page, len(wanted))] == wanted
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1100])
+def test_the_tools_look_right_in_every_width_and_theme(page: Page, scheme: str, width: int, tmp_path: Path):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 640})
+    dark = "html { background: #0d1117 }" if scheme == "dark" else ""
+    page.add_style_tag(content=f"body {{ margin: 16px }} {dark}")
+    table = MountedTable(page, ORDERS, sql="SELECT * FROM shop.orders")
+    table.load([order(i, NAMES[i % 6] if i % 5 else None, f"{i * 37 % 900}.{i % 10}0") for i in range(1, 31)])
+    add_filter(page, "total", "from … to …", "100", "800")
+    tool(page, "Pause").click()
+    tool(page, "Filter").click()
+    page.get_by_label("Column", exact=True).select_option("customer")
+    page.get_by_label("Condition").select_option("is one of")
+    table.change({5: order(5, "Katherine Johnson", "99.90")})
+    expect(tool(page, re.compile("Resume"))).to_contain_text("1 change waiting")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for part in page.locator(".kl-bar :is(button, label, .kl-hits)").all():
+        assert contrast_of(part, page.locator(".kalam-live")) >= 4.5
+    folder = Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path))
+    page.screenshot(path=folder / f"tools-{scheme}-{width}.png")

@@ -1,6 +1,7 @@
 // The line of tools above the rows: pause, search, filters. It says what it does; the panel does it.
 
 import { cellText, grouped, visible, type Column, type Value } from "./cells";
+import { FORMATS, type Format } from "./copy";
 import { button, element, setText, takeKeys } from "./dom";
 import { conditionText, kindsFor, parse, whereText, type Condition, type Wishes } from "./filter";
 
@@ -22,6 +23,10 @@ export interface Tools {
   wish(): void;
   /** The values of a column that most rows have, and how many have each. */
   frequent(column: number, most: number): readonly [Value, number][];
+  /** What would be copied, in words. */
+  copied(): string;
+  /** Copies it, or writes it to a file, and tells what came of it. */
+  copy(format: Format, toFile: boolean): Promise<void>;
 }
 
 export class Bar {
@@ -31,7 +36,12 @@ export class Bar {
   private readonly filter: HTMLButtonElement;
   private readonly chips = element("span", "kl-chips");
   private readonly hits = element("span", "kl-hits");
+  private readonly told = element("span", "kl-told");
+  private readonly copy: HTMLButtonElement;
+  private readonly what = element("span", "");
   private readonly editor = element("form", "kl-editor");
+  /** What opened the line below. */
+  private opener: HTMLButtonElement | undefined;
   private columns: readonly Column[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -51,8 +61,9 @@ export class Bar {
       this.typed();
     });
     this.filter = button("Filter", "Show only rows with certain values of a column", () => this.openEditor());
-    this.filter.setAttribute("aria-expanded", "false");
-    this.hits.setAttribute("aria-live", "polite");
+    this.copy = button("Copy", "Copy or save the chosen cells, or all that are shown", () => this.openCopy());
+    for (const opener of [this.filter, this.copy]) opener.setAttribute("aria-expanded", "false");
+    for (const said of [this.hits, this.told]) said.setAttribute("aria-live", "polite");
     this.editor.hidden = true;
     this.editor.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.closeEditor();
@@ -60,7 +71,7 @@ export class Bar {
     const line = element("div", "kl-tools");
     line.setAttribute("role", "toolbar");
     line.setAttribute("aria-label", "Tools of the table");
-    line.append(this.pause, this.search, this.filter, this.chips, this.hits);
+    line.append(this.pause, this.search, this.filter, this.copy, this.chips, this.hits, this.told);
     this.root.append(line, this.editor);
   }
 
@@ -84,9 +95,15 @@ export class Bar {
     this.pause.setAttribute("aria-pressed", String(isPaused));
   }
 
-  /** @param text How many rows are shown, while not all are. */
+  /** @param text How many rows are shown, while not all are, and how much is chosen. */
   setHits(text: string): void {
     setText(this.hits, text);
+    if (this.opener === this.copy) setText(this.what, `Copy ${this.tools.copied()} as`);
+  }
+
+  /** Says what came of something that the reader did; "" takes it back. */
+  tell(text: string): void {
+    setText(this.told, text);
   }
 
   dispose(): void {
@@ -124,18 +141,35 @@ export class Bar {
     this.tools.wish();
   }
 
-  private open(...parts: (Node | string)[]): void {
+  /** Opens the line below the tools. */
+  private open(opener: HTMLButtonElement, ...parts: (Node | string)[]): void {
+    this.closeEditor();
+    this.opener = opener;
     this.editor.replaceChildren(...parts, button("Close", "Close this line", () => this.closeEditor()));
     this.editor.hidden = false;
-    this.filter.setAttribute("aria-expanded", "true");
+    opener.setAttribute("aria-expanded", "true");
   }
 
   private closeEditor(): void {
     const hadFocus = this.editor.contains(document.activeElement);
     this.editor.hidden = true;
     this.editor.replaceChildren();
-    this.filter.setAttribute("aria-expanded", "false");
-    if (hadFocus) this.filter.focus();
+    this.opener?.setAttribute("aria-expanded", "false");
+    if (hadFocus) this.opener?.focus();
+    this.opener = undefined;
+  }
+
+  private openCopy(): void {
+    if (this.opener === this.copy) {
+      this.closeEditor();
+      return;
+    }
+    const act = (format: Format, toFile: boolean): void => void this.tools.copy(format, toFile);
+    const buttons = FORMATS.map((format) => button(format, `Copy as ${format}`, () => act(format, false)));
+    const save = button("Save as CSV file", "Have the browser save it as a file", () => act("CSV", true));
+    this.open(this.copy, this.what, ...buttons, "or", save);
+    setText(this.what, `Copy ${this.tools.copied()} as`);
+    buttons[0]?.focus();
   }
 
   private openSql(): void {
@@ -143,13 +177,13 @@ export class Bar {
     text.readOnly = true;
     text.value = `WHERE ${whereText(this.columns, this.wishes.conditions)}`;
     text.setAttribute("aria-label", "The filters as SQL");
-    this.open(text);
+    this.open(this.filter, text);
     text.select();
   }
 
   /** Asks for a column, what is to be asked of it, and the values. */
   private openEditor(): void {
-    if (!this.editor.hidden) {
+    if (this.opener === this.filter) {
       this.closeEditor();
       return;
     }
@@ -192,7 +226,7 @@ export class Bar {
       event.preventDefault();
       apply();
     };
-    this.open(column, kind, fields, submit, fault);
+    this.open(this.filter, column, kind, fields, submit, fault);
     column.focus();
   }
 

@@ -32,3 +32,34 @@ export function button(text: string, title: string, click: () => void): HTMLButt
   made.addEventListener("click", click);
   return made;
 }
+
+/** Puts a text into the clipboard. @returns Whether the browser allowed it. */
+export async function toClipboard(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text); // Pages that came without encryption have no clipboard.
+  }
+}
+
+function copyBySelection(text: string): boolean {
+  const place = element("textarea", "");
+  place.value = text;
+  const before = document.activeElement;
+  document.body.append(place);
+  place.select();
+  const isCopied = document.execCommand("copy");
+  place.remove();
+  if (before instanceof HTMLElement) before.focus();
+  return isCopied;
+}
+
+/** Has the browser save a text as a file. */
+export function saveFile(text: string, name: string, type: string): void {
+  const link = element("a", "");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -3,14 +3,25 @@
 
 import { CELL_CHARS, NARROW_CHARS, cellText, grouped, isLong, isNumber, visible, type Column, type Value } from "./cells";
 import { element, takeKeys } from "./dom";
+import type { Part } from "./copy";
 import { Flashes } from "./flash";
 import { Order, nextSort, type Filter } from "./order";
+import { Selection } from "./selection";
 import type { Store } from "./store";
 
 const ROW_HEIGHT = 26; // Pixels, as in the style.
 const MARGIN = 4; // Rows drawn above and below the visible ones.
 const END = 1e8; // Pixels, more than any table is high.
 const FEW = 8; // Changed rows in sight that are marked in any case.
+
+export interface Listener {
+  /** The reader chose an order. */
+  onSort(): void;
+  /** The reader chose cells. */
+  onSelect(): void;
+  /** The reader wants a copy of the chosen cells. */
+  onCopy(): void;
+}
 
 /** A row's element, and what it shows. */
 interface Line {
@@ -38,19 +49,23 @@ export class Grid {
   private readonly widths = new Map<Element, number>();
   /** Pixels of the table above the box's edge, as the reader or this class scrolled it. */
   private top = 0;
-  /** Pixels of the box that the rows can take. */
+  /** Pixels of the box, and of the header in it. */
   private height = 20 * ROW_HEIGHT;
+  private headHeight = 2 * ROW_HEIGHT;
+  /** The place of the first row that is drawn. */
+  private first = 0;
   /** Whether the reader scrolled to the end. */
   private atEnd = false;
   /** The store's tick that is shown: what came later is marked. */
   private seen: number;
+  private readonly selection = new Selection();
+  private hadSelection = false;
 
-  /** @param onSort Called when the reader chose an order. */
   constructor(
     private readonly columns: readonly Column[],
     private store: Store,
     label: string,
-    private readonly onSort: () => void,
+    private readonly listener: Listener,
   ) {
     this.order = new Order(store);
     this.seen = store.tick;
@@ -68,9 +83,14 @@ export class Grid {
     this.box.setAttribute("aria-label", label);
     takeKeys(this.box); // The arrow keys scroll it.
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    this.box.addEventListener("keydown", (event) => this.pressed(event));
+    this.body.addEventListener("mousedown", (event) => this.pointed(event, event.shiftKey));
+    this.body.addEventListener("mousemove", (event) => {
+      if (event.buttons === 1 && !this.selection.isEmpty) this.pointed(event, true);
+    });
     // Sizes are told after a layout, when reading them costs nothing.
     this.sizes = new ResizeObserver((entries) => this.resized(entries));
-    for (const target of [this.box, ...this.heads]) this.sizes.observe(target);
+    for (const target of [this.box, head, ...this.heads]) this.sizes.observe(target);
   }
 
   /** The column that the rows are sorted by; undefined in the table's own order. */
@@ -82,6 +102,17 @@ export class Grid {
   /** How many rows are shown, in sight or not. */
   get count(): number {
     return this.order.slots.length;
+  }
+
+  /** The chosen cells; without a choice all that are shown. */
+  get part(): Part {
+    const columns = [...this.columns.keys()];
+    return this.selection.part(this.store, this.order.slots, columns) ?? { slots: this.order.slots, columns };
+  }
+
+  /** Whether some cells were chosen. */
+  get isPartChosen(): boolean {
+    return this.selection.bounds(this.store, this.order.slots) !== undefined;
   }
 
   /** Shows the rows of another store with the same columns from now on. */
@@ -137,13 +168,94 @@ export class Grid {
     this.draw();
   }
 
+  /** A cell was clicked, or dragged over. */
+  private pointed(event: MouseEvent, extend: boolean): void {
+    const cell = (event.target as Element).closest("td");
+    const line = cell && [...this.lines.values()].find(({ element: row }) => row === cell.parentNode);
+    if (event.button !== 0 || !cell || !line) return;
+    const at = this.selection.place(this.store, this.order.slots);
+    const isOther = at?.column !== cell.cellIndex || this.store.ids[this.order.slots[at.row] ?? -1] !== line.id;
+    if (extend && !isOther) return;
+    if (extend) {
+      event.preventDefault(); // Cells are chosen, not the letters in them.
+      getSelection()?.removeAllRanges();
+    }
+    this.select(line.id, cell.cellIndex, extend);
+  }
+
+  private pressed(event: KeyboardEvent): void {
+    const isCommand = event.ctrlKey || event.metaKey;
+    const steps: Record<string, [number, number]> = {
+      ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+    };
+    const step = steps[event.key];
+    const at = this.selection.place(this.store, this.order.slots);
+    if (event.target !== this.box) return;
+    if (isCommand && event.key === "c" && at && !getSelection()?.toString()) this.listener.onCopy();
+    else if (isCommand && event.key === "a" && at) this.selectAll();
+    else if (event.key === "Escape" && at) this.unselect();
+    else if (event.key === "Enter" && !at) this.moveTo(Math.ceil(this.top / ROW_HEIGHT), 0, false);
+    else if (step && at && !isCommand) this.moveTo(at.row + step[0], at.column + step[1], event.shiftKey);
+    else return; // The other keys scroll the box.
+    event.preventDefault();
+  }
+
+  /** Chooses the cell at a place, and brings it into sight. */
+  private moveTo(row: number, column: number, extend: boolean): void {
+    const slot = this.order.slots[Math.max(0, Math.min(row, this.order.slots.length - 1))];
+    if (slot === undefined) return;
+    const place = Math.max(0, Math.min(row, this.order.slots.length - 1)) * ROW_HEIGHT;
+    const room = this.height - this.headHeight - ROW_HEIGHT;
+    if (place < this.top || place > this.top + room) {
+      this.scrollTo(place < this.top ? place : place - room);
+      this.stay();
+    }
+    const last = this.columns.length - 1;
+    this.select(this.store.ids[slot] ?? -1, Math.max(0, Math.min(column, last)), extend);
+  }
+
+  private selectAll(): void {
+    const { slots } = this.order;
+    this.selection.choose(this.store.ids[slots[0] ?? -1] ?? -1, 0, false);
+    this.select(this.store.ids[slots.at(-1) ?? -1] ?? -1, this.columns.length - 1, true);
+  }
+
+  private select(id: number, column: number, extend: boolean): void {
+    this.selection.choose(id, column, extend);
+    this.drawSelection();
+    this.listener.onSelect();
+  }
+
+  private unselect(): void {
+    this.selection.clear();
+    this.drawSelection();
+    this.listener.onSelect();
+  }
+
+  /** Shows which of the cells in sight are chosen. */
+  private drawSelection(): void {
+    if (this.selection.isEmpty && !this.hadSelection) return;
+    const { slots } = this.order;
+    const bounds = this.selection.bounds(this.store, slots);
+    this.hadSelection = bounds !== undefined;
+    slots.slice(this.first, this.first + this.lines.size).forEach((slot, index) => {
+      const line = this.lines.get(this.store.ids[slot] ?? -1);
+      const row = this.first + index;
+      const isIn = bounds !== undefined && bounds.top <= row && row <= bounds.bottom;
+      line?.cells.forEach((cell, column) => {
+        cell.classList.toggle("kl-chosen", isIn && bounds.left <= column && column <= bounds.right);
+      });
+    });
+  }
+
   private resized(entries: readonly ResizeObserverEntry[]): void {
     for (const { target, borderBoxSize, contentRect } of entries) {
       if (target === this.box) {
         this.height = contentRect.height || this.height;
         // A browser brings a box that was out of sight back to where it was then.
         this.scrollTo(this.top);
-      } else this.keepWidth(target as HTMLElement, borderBoxSize[0]?.inlineSize ?? 0);
+      } else if (target === this.table.tHead) this.headHeight = contentRect.height;
+      else this.keepWidth(target as HTMLElement, borderBoxSize[0]?.inlineSize ?? 0);
     }
   }
 
@@ -182,7 +294,7 @@ export class Grid {
       this.order.update();
       this.draw();
       this.stay();
-      this.onSort();
+      this.listener.onSort();
     });
     const type = element("small", "", visible(column.sql_type));
     if (column.key) type.append(element("b", "", "PK"));
@@ -230,6 +342,8 @@ export class Grid {
     space(this.above, first);
     space(this.below, slots.length - last);
     setAttribute(this.table, "aria-rowcount", slots.length + 1);
+    this.first = first;
+    this.drawSelection();
     this.mark(marks, last - first);
     this.seen = this.store.tick;
   }

@@ -2,7 +2,8 @@
 
 import { Bar } from "./bar";
 import { grouped, visible, type Column } from "./cells";
-import { element, setText } from "./dom";
+import { cutCells, write, type Format } from "./copy";
+import { element, saveFile, setText, toClipboard } from "./dom";
 import { Wishes } from "./filter";
 import { Grid } from "./grid";
 import type { Status } from "./frames";
@@ -30,6 +31,8 @@ export class Panel {
     togglePause: () => this.togglePause(),
     wish: () => this.wish(),
     frequent: (column, most) => this.shown.frequent(column, most),
+    copied: () => this.copiedText(),
+    copy: (format, toFile) => this.copy(format, toFile),
   });
   private grid: Grid | undefined;
   /** The rows that are kept on screen, and when that began. */
@@ -113,7 +116,7 @@ export class Panel {
     if (this.columns !== shown.columns) this.showColumns(shown);
     this.bar.setPaused(this.paused && status.changes - seen.changes);
     this.grid?.update();
-    this.bar.setHits(this.hitsText(shown, part));
+    this.tellHits();
     this.tellSort();
     setText(this.foot, part);
   }
@@ -123,7 +126,14 @@ export class Panel {
     this.columns = store.columns;
     this.wishes.conditions.clear(); // Of columns that may be gone.
     this.grid?.dispose();
-    this.grid = new Grid(this.columns, store, oneLine(this.about.sql), () => this.tellSort());
+    this.grid = new Grid(this.columns, store, oneLine(this.about.sql), {
+      onSort: () => this.tellSort(),
+      onSelect: () => {
+        this.bar.tell("");
+        this.tellHits();
+      },
+      onCopy: () => void this.copy("CSV", false),
+    });
     this.grid.showOnly(this.wishes.filter(store));
     this.place.replaceChildren(this.grid.box);
     this.bar.setColumns(this.columns);
@@ -144,13 +154,41 @@ export class Panel {
     this.draw();
   }
 
-  /** How many rows are shown of those in the page; "" while all are. No number that is not sure. */
+  /** Says how many rows are shown of those in the page, unless all are, and what is chosen of them. */
+  private tellHits(): void {
+    const part = partText(this.shown.size, this.shown.status?.rows ?? 0);
+    const chosen = this.grid?.isPartChosen ? `${this.copiedText()} chosen` : "";
+    this.bar.setHits([this.hitsText(this.shown, part), chosen].filter(Boolean).join(" · "));
+  }
+
+  /** No number that is not sure. */
   private hitsText({ size }: Store, part: string): string {
     if (this.wishes.isEmpty || !this.grid) return "";
-    const all = part ? `the ${part}` : `${grouped(size)} ${size === 1 ? "row" : "rows"}`;
+    const all = part ? `the ${part}` : counted(size, "row");
     const unsure = this.wishes.isUnsure(this.shown);
     const found = `${grouped(this.grid.count)} of ${all}`;
     return unsure ? `${found} match in what is here; long values are here only in part` : `${found} match`;
+  }
+
+  private copiedText(): string {
+    const part = this.grid?.part;
+    return `${counted(part?.slots.length ?? 0, "row")} × ${counted(part?.columns.length ?? 0, "column")}`;
+  }
+
+  /** Copies the chosen cells, or all that are shown, and tells what came of it. */
+  private async copy(format: Format, toFile: boolean): Promise<void> {
+    const part = this.grid?.part;
+    if (!part) return;
+    const cut = cutCells(this.shown, part);
+    if (cut > 0) {
+      this.bar.tell(`Not copied: of ${counted(cut, "cell")} only the start is in the page; in Python, live.df() has all.`);
+      return;
+    }
+    const told = `${this.copiedText()} ${toFile ? "saved" : "copied"}`;
+    const text = write(this.shown, part, format);
+    if (toFile) saveFile(text, "table.csv", "text/csv");
+    else if (!(await toClipboard(text))) return this.bar.tell("Not copied: the browser did not allow it.");
+    this.bar.tell(told);
   }
 
   /** Says above the header that the rows were sorted without those that are not in the page. */
@@ -164,6 +202,10 @@ export class Panel {
         : "",
     );
   }
+}
+
+function counted(count: number, word: string): string {
+  return `${grouped(count)} ${word}${count === 1 ? "" : "s"}`;
 }
 
 function oneLine(sql: string): string {

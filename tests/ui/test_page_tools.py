@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import os
 import re
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from looks import contrast_of
 from page_module import NAMES, ORDERS, MountedTable, cells, order
@@ -171,6 +174,145 @@ def test_hits_are_exact_or_not_said_to_be(page: Page, monkeypatch: pytest.Monkey
     expect(page.locator(".kl-hits")).to_have_text("3 of the first 3 of 5 rows match")
 
 
+COPIED = (
+    *ORDERS[:3],
+    Column("data", "Bytes"),
+    Column("vector", "Embedding", size=2),
+    Column("score", "Double"),
+)
+
+
+def copied_row(i: int, customer: str | None, data: bytes | None = b"\x01\xff") -> dict:
+    return {
+        "id": 2**53 + i,
+        "customer": customer,
+        "total": Decimal("-0.50"),
+        "data": data,
+        "vector": [0.5, -1.0],
+        "score": 0.1 + 0.2,
+    }
+
+
+@pytest.fixture
+def clipboard(page: Page):
+    """What was copied, once something was."""
+    page.evaluate(
+        "() => { window.copied = null; const writeText = (text) => { window.copied = text; return Promise.resolve(); };"
+        " Object.defineProperty(navigator, 'clipboard', {value: {writeText}}); }"
+    )
+
+    def copied() -> str:
+        page.wait_for_function("window.copied !== null")
+        return page.evaluate("() => { const text = window.copied; window.copied = null; return text; }")
+
+    return copied
+
+
+def test_what_is_copied_is_exact(page: Page, clipboard):
+    table = MountedTable(page, COPIED)
+    nasty = 'a "b", | <c>\n*d* '
+    table.load([copied_row(1, nasty), copied_row(2, None), copied_row(3, "", None)])
+    tool(page, "Copy").click()
+    expect(page.locator(".kl-editor")).to_contain_text("Copy 3 rows × 6 columns as")
+    page.get_by_role("button", name="CSV", exact=True).click()
+    lines = list(csv.reader(io.StringIO(clipboard(), newline="")))
+    assert lines == [
+        [column.name for column in COPIED],
+        ["9007199254740993", nasty, "-0.50", "01ff", "[0.5, -1.0]", "0.30000000000000004"],
+        ["9007199254740994", "", "-0.50", "01ff", "[0.5, -1.0]", "0.30000000000000004"],
+        ["9007199254740995", "", "-0.50", "", "[0.5, -1.0]", "0.30000000000000004"],
+    ]
+    page.get_by_role("button", name="Markdown").click()
+    _, _, first, second, _ = clipboard().splitlines()
+    assert first.startswith(r'| 9007199254740993 | a "b", \| \<c\><br>\*d\*  | -0.50 | 01ff |')
+    assert " | NULL | " in second
+    page.get_by_role("button", name="VALUES").click()
+    text = clipboard().splitlines()
+    assert text[0] == "VALUES"
+    assert text[-2:] == [
+        "  (9007199254740994, NULL, -0.50, X'01ff', '[0.5, -1.0]', 0.30000000000000004),",
+        "  (9007199254740995, '', -0.50, NULL, '[0.5, -1.0]', 0.30000000000000004)",
+    ]
+    expect(page.get_by_text("3 rows × 6 columns copied")).to_be_visible()
+
+
+def test_cells_are_chosen_by_keys_and_copied(page: Page, clipboard):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i, f"name {i}") for i in range(1, 101)])
+    page.locator(".kl-box").focus()
+    page.keyboard.press("Enter")
+    for key in ("ArrowRight", "Shift+ArrowRight", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("2 rows × 2 columns chosen")).to_be_visible()
+    page.keyboard.press("Control+c")
+    assert clipboard() == "customer,total\r\nname 1,1.50\r\nname 2,1.50\r\n"
+    # The rows keep their choice while others come before them.
+    table.load([order(200, "new"), *[order(i, f"name {i}") for i in range(1, 101)]], ids=[200, *range(1, 101)])
+    expect(page.locator("td").first).to_have_text("200")
+    assert page.locator("td.kl-chosen").all_inner_texts() == ["name 1", "1.50", "name 2", "1.50"]
+    for _ in range(30):
+        page.keyboard.press("ArrowDown")
+    expect(page.locator("td.kl-chosen")).to_be_in_viewport()
+    expect(page.locator("td.kl-chosen")).to_have_text("1.50")
+    page.keyboard.press("Control+a")
+    expect(page.get_by_text("101 rows × 4 columns chosen")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("td.kl-chosen")).to_have_count(0)
+
+
+def test_cells_are_chosen_by_the_mouse(page: Page, clipboard):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i, f"name {i}") for i in range(1, 11)])
+    cell = page.locator("tbody tr:not(.kl-space)")
+    cell.nth(1).locator("td").nth(1).click()
+    cell.nth(3).locator("td").nth(2).click(modifiers=["Shift"])
+    expect(page.locator("td.kl-chosen")).to_have_count(6)
+    cell.nth(5).locator("td").nth(0).hover()
+    page.mouse.down()
+    cell.nth(6).locator("td").nth(1).hover()
+    page.mouse.up()
+    tool(page, "Copy").click()
+    page.get_by_role("button", name="CSV", exact=True).click()
+    assert clipboard() == "id,customer\r\n6,name 6\r\n7,name 7\r\n"
+
+
+def test_what_the_page_does_not_hold_is_not_copied(page: Page, clipboard):
+    table = MountedTable(page, COPIED)
+    table.load([copied_row(1, "x" * 1_001), copied_row(2, "b", b"123456789")])
+    tool(page, "Copy").click()
+    page.get_by_role("button", name="VALUES").click()
+    told = "Not copied: of 2 cells only the start is in the page; in Python, live.df() has all."
+    expect(page.get_by_text(told)).to_be_visible()
+    assert page.evaluate("window.copied") is None
+
+
+def test_what_a_filter_shows_is_saved_as_a_file(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1, "Ada"), order(2, "Grace"), order(3, "Ada")])
+    page.get_by_role("searchbox").fill("ada")
+    shown(page, 2)
+    tool(page, "Copy").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as CSV file").click()
+    lines = list(csv.reader(saved.value.path().read_text(encoding="utf-8").splitlines()))
+    assert [line[:2] for line in lines] == [["id", "customer"], ["1", "Ada"], ["3", "Ada"]]
+    assert saved.value.suggested_filename == "table.csv"
+
+
+@pytest.mark.contract
+def test_values_give_the_server_the_same_rows(page: Page, client, namespace, clipboard):
+    table = MountedTable(page, VALUES)
+    table.load([values_row(row) for row in ROWS])
+    tool(page, "Copy").click()
+    page.get_by_role("button", name="VALUES").click()
+    name = make_values_table(client, namespace)
+    columns = ", ".join(column.name for column in VALUES)
+    client.execute_query(f"INSERT INTO {name} ({columns}) {clipboard()}")
+    answer = client.query_arrow(f"SELECT {columns} FROM {name} ORDER BY id")
+    wanted = pa.Table.from_pylist([values_row(row) for row in ROWS], schema=answer.schema)
+    assert answer.to_pylist() == wanted.to_pylist()
+
+
 def test_nothing_of_a_filter_is_markup(page: Page):
     name = "<img src=x onerror=document.title=1>"
     table = MountedTable(page, (ORDERS[0], Column(name, "Text"), Column("__proto__", "Text")))
@@ -216,16 +358,21 @@ def values_row(row: tuple) -> dict:
     }
 
 
-@pytest.fixture
-def values_table(client, namespace) -> str:
-    """The same rows as a table of the server."""
+def make_values_table(client, namespace: str) -> str:
     name = f"{namespace}.some"
     client.execute_query(
         f"CREATE TABLE {name} (id INT PRIMARY KEY, name TEXT, total DECIMAL(12, 2), score DOUBLE, "
         "at TIMESTAMP, day DATE, paid BOOLEAN) WITH (TYPE = 'SHARED')"
     )
+    return name
+
+
+@pytest.fixture
+def values_table(client, namespace) -> str:
+    """The same rows as a table of the server."""
+    name = make_values_table(client, namespace)
+    columns = ", ".join(column.name for column in VALUES)
     for row in ROWS:
-        columns = ", ".join(column.name for column in VALUES)
         client.execute_query(f"INSERT INTO {name} ({columns}) VALUES ($1, $2, $3, $4, $5, $6, $7)", list(row))
     return name
 
@@ -268,6 +415,7 @@ def test_a_filter_means_the_same_as_its_sql(page: Page, client, values_table, co
 def test_the_tools_look_right_in_every_width_and_theme(page: Page, scheme: str, width: int, tmp_path: Path):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 640})
+    folder = Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path))
     dark = "html { background: #0d1117 }" if scheme == "dark" else ""
     page.add_style_tag(content=f"body {{ margin: 16px }} {dark}")
     table = MountedTable(page, ORDERS, sql="SELECT * FROM shop.orders")
@@ -279,8 +427,12 @@ def test_the_tools_look_right_in_every_width_and_theme(page: Page, scheme: str, 
     page.get_by_label("Condition").select_option("is one of")
     table.change({5: order(5, "Katherine Johnson", "99.90")})
     expect(tool(page, re.compile("Resume"))).to_contain_text("1 change waiting")
+    page.screenshot(path=folder / f"tools-{scheme}-{width}.png")
+    tool(page, "Copy").click()
+    page.locator("td").nth(5).click()
+    page.locator("td").nth(14).click(modifiers=["Shift"])
+    expect(page.locator(".kl-editor")).to_contain_text("Copy 3 rows × 2 columns as")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for part in page.locator(".kl-bar :is(button, label, .kl-hits)").all():
         assert contrast_of(part, page.locator(".kalam-live")) >= 4.5
-    folder = Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path))
-    page.screenshot(path=folder / f"tools-{scheme}-{width}.png")
+    page.screenshot(path=folder / f"tools-chosen-{scheme}-{width}.png")

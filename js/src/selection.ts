@@ -1,0 +1,66 @@
+// Which cells a reader has chosen: a corner, the opposite one, and what lies between as the rows are ordered now.
+
+import type { Part } from "./copy";
+import type { Store } from "./store";
+
+/** A cell, by the id of its row, which keeps it while rows move. */
+interface Cell {
+  readonly id: number;
+  readonly column: number;
+}
+
+export interface Bounds {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+export class Selection {
+  private anchor: Cell | undefined;
+  private focus: Cell | undefined;
+
+  get isEmpty(): boolean {
+    return this.focus === undefined;
+  }
+
+  /** Chooses one cell, or everything from the corner that was chosen before. */
+  choose(id: number, column: number, extend: boolean): void {
+    this.focus = { id, column };
+    if (!extend || !this.anchor) this.anchor = this.focus;
+  }
+
+  clear(): void {
+    this.anchor = this.focus = undefined;
+  }
+
+  /** Where the cell is that was chosen last; undefined when its row is not shown. */
+  place(store: Store, slots: readonly number[]): { row: number; column: number } | undefined {
+    return this.focus && found(this.focus, store, slots);
+  }
+
+  /** The chosen places; undefined when there are none, or a row at their edge is not shown any more. */
+  bounds(store: Store, slots: readonly number[]): Bounds | undefined {
+    const one = this.anchor && found(this.anchor, store, slots);
+    const two = this.focus && found(this.focus, store, slots);
+    if (!one || !two) return undefined;
+    const [top, bottom] = [Math.min(one.row, two.row), Math.max(one.row, two.row)];
+    return { top, bottom, left: Math.min(one.column, two.column), right: Math.max(one.column, two.column) };
+  }
+
+  /** @param columns Those that are shown. */
+  part(store: Store, slots: readonly number[], columns: readonly number[]): Part | undefined {
+    const bounds = this.bounds(store, slots);
+    if (!bounds) return undefined;
+    const { top, bottom, left, right } = bounds;
+    return {
+      slots: slots.slice(top, bottom + 1),
+      columns: columns.filter((column) => left <= column && column <= right),
+    };
+  }
+}
+
+function found({ id, column }: Cell, store: Store, slots: readonly number[]): { row: number; column: number } | undefined {
+  const row = slots.indexOf(store.slot(id) ?? -1);
+  return row < 0 ? undefined : { row, column };
+}

@@ -92,6 +92,11 @@ class AsyncClient:
         """The user id, when the client knows it."""
         return self._client.user
 
+    @property
+    def namespace(self) -> str | None:
+        """The namespace of table names that have none; None when it is the server's, ``default``."""
+        return self._client.namespace
+
     def __repr__(self) -> str:
         return repr(getattr(self, "_client", None) or Client.__new__(Client))
 

@@ -106,6 +106,11 @@ class ClientBase:
         """The user id, when the client knows it."""
         return self._session.user
 
+    @property
+    def namespace(self) -> str | None:
+        """The namespace of table names that have none; None when it is the server's, ``default``."""
+        return self._namespace
+
     def __repr__(self) -> str:
         if "_closed" not in vars(self):  # It could not be made, and a verbose traceback shows it all the same.
             return "<KalamDB, not made>"

@@ -19,7 +19,7 @@ from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
 if TYPE_CHECKING:
     from kalam_sandbox.launcher import SandboxServer
 
-__all__ = ["close", "connect", "current", "function"]
+__all__ = ["close", "connect", "current", "existing", "function"]
 
 _lock = threading.RLock()
 _client: Client | None = None
@@ -106,6 +106,11 @@ def current() -> Client:
     """
     with _lock:
         return _client if _client is not None else connect()
+
+
+def existing() -> Client | None:
+    """The default client, if there is one; nothing is connected for it."""
+    return _client
 
 
 def close() -> None:

@@ -17,6 +17,8 @@ from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import ConfigError, KalamError
 from kalam_notebook.live_queries.table import LiveTable
+from kalam_notebook.notebook.completion.matcher import register_completion, unregister_completion
+from kalam_notebook.notebook.completion.schema import Schemas
 from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line, unpasted
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
 from kalam_notebook.notebook.values import look_up
@@ -32,6 +34,9 @@ __all__ = ["register", "unregister"]
 
 _live_tables: MadeByCell[LiveTable] = MadeByCell()
 _typed = TypedCell()
+_schemas = Schemas()
+#: Statements after which the server has other tables or columns.
+_CHANGE_SCHEMA = {"CREATE", "ALTER", "DROP"}
 
 
 class Note:
@@ -62,11 +67,13 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
         return _run_line(line) if cell is None else _run_cell(shell, line, _typed.body(shell, "kalam", line, cell))
 
     shell.register_magic_function(kalam, magic_kind="line_cell", magic_name="kalam")
+    register_completion(shell, _schemas)
     shell.events.register("pre_run_cell", _typed.note)  # Once: IPython knows it the second time.
 
 
 def unregister(shell: Any) -> None:  # noqa: ANN401
     """Take the magics out of a shell."""
+    unregister_completion(shell)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("kalam", None)
     with suppress(ValueError):  # It was not registered.
@@ -93,6 +100,7 @@ def _run_line(line: str) -> object:
 def _connect(rest: str) -> Note:
     options = parse_connect_line(rest)
     client = default.connect(options.url, user=options.user, profile=options.profile, namespace=options.namespace)
+    _schemas.of(client)  # Read while the reader types the first query.
     return _told(client)
 
 
@@ -225,7 +233,10 @@ def _run_one(client: Client, statement: str, params: Sequence[Any] | None, optio
                 allow_unsafe=options.allow_unsafe,
             )
             return [result]
-    return _execute(client, statement, params, options)
+    done = _execute(client, statement, params, options)
+    if Statement.of(statement).first_word in _CHANGE_SCHEMA:
+        _schemas.outdate(client)
+    return done
 
 
 def _returns_rows(statement: str) -> bool:

@@ -10,13 +10,16 @@ import difflib
 import keyword
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from kalam_notebook.client.reading import DEFAULT_MAX_ROWS, Engine
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.notebook.values import Values, read_values
 
-__all__ = ["CellOptions", "ConnectOptions", "help_text", "parse_cell_line", "parse_connect_line", "unpasted"]
+__all__ = [
+    "CELL_OPTIONS", "CHOICES", "COMMANDS", "CONNECT_OPTIONS", "FLAGS", "CellOptions", "Command", "ConnectOptions",
+    "help_text", "parse_cell_line", "parse_connect_line", "unpasted",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class ConnectOptions:
     namespace: str | None = None
 
 
-_CELL_HELP = {
+#: Options of ``%%kalam`` and of ``%kalam connect``, and what they are for.
+CELL_OPTIONS = {
     "--live": "show a table that follows the server",
     "--params": "values for $1, $2 …: JSON such as [\"open\", 3], or names of variables: [status, 3], or values",
     "--namespace": "namespace of table names that have none",
@@ -76,21 +80,48 @@ _CELL_HELP = {
     "--no-progress": "do not show how far a long reading is",
     "--allow-unsafe": "send statements that the server carries out otherwise than they are written",
 }  # fmt: skip
-_CONNECT_HELP = {
+CONNECT_OPTIONS = {
     "--user": "user id; its password is asked for",
     "--profile": "login saved by the KalamDB CLI",
     "--namespace": "namespace of table names that have none",
 }
-_FLAGS = {"--allow-unsafe", "--live", "--no-progress", "--strict"}
+#: Options without a value, and the values that others choose from.
+FLAGS = {"--allow-unsafe", "--live", "--no-progress", "--strict"}
+CHOICES = {"--format": ("pandas", "arrow", "polars"), "--engine": ("server", "local"), "--max-rows": ("all",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of ``%kalam``.
+
+    Attributes:
+        arguments: How they are written.
+        takes: What an argument is: ``url``, ``namespace``, or empty.
+        options: Its options, and what they are for.
+    """
+
+    arguments: str = ""
+    takes: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+COMMANDS = {
+    "connect": Command("[URL | sandbox] [options]", "url", CONNECT_OPTIONS),
+    "tables": Command("[namespace]", "namespace"),
+    "status": Command(),
+    "close": Command(),
+}
 
 
 def help_text() -> str:
     """How the magics are used."""
-    lines = ["%kalam connect [URL | sandbox] [options]"]
-    lines += [f"    {name:16} {text}" for name, text in _CONNECT_HELP.items()]
-    lines += ["%kalam tables [namespace]", "%kalam status", "%kalam close", ""]
+    lines = []
+    for name, command in COMMANDS.items():
+        lines.append(f"%kalam {name} {command.arguments}".rstrip())
+        lines += [f"    {option:16} {text}" for option, text in command.options.items()]
+    lines.append("")
     lines += ["%%kalam [variable <<] [options]", "SELECT …"]
-    lines += [f"    {name:16} {text}" for name, text in _CELL_HELP.items()]
+    lines += [f"    {name:16} {text}" for name, text in CELL_OPTIONS.items()]
     return "\n".join(lines)
 
 
@@ -100,7 +131,7 @@ def parse_cell_line(line: str) -> CellOptions:
     Raises:
         ConfigError: An unknown option, a missing value, or something that is neither option nor variable.
     """
-    words, given, params = _scan(line, "%%kalam", _CELL_HELP)
+    words, given, params = _scan(line, "%%kalam", CELL_OPTIONS)
     variable = None
     if len(words) == 2 and words[1] == "<<" and words[0].isidentifier() and not keyword.iskeyword(words[0]):
         variable = words[0]
@@ -110,7 +141,7 @@ def parse_cell_line(line: str) -> CellOptions:
             "A variable is written: %%kalam name <<. SQL begins on the next line."
         )
     chosen = given.get("--format", "pandas")
-    if chosen not in {"pandas", "arrow", "polars"}:
+    if chosen not in CHOICES["--format"]:
         raise ConfigError(f"--format is pandas, arrow or polars, not {chosen!r}.")
     return CellOptions(
         variable,
@@ -149,7 +180,7 @@ def parse_connect_line(line: str) -> ConnectOptions:
     Raises:
         ConfigError: An unknown option, a missing value, or more than one URL.
     """
-    words, given, _ = _scan(line, "%kalam connect", _CONNECT_HELP)
+    words, given, _ = _scan(line, "%kalam connect", CONNECT_OPTIONS)
     if len(words) > 1:
         raise ConfigError(f"%kalam connect takes one URL, and got {len(words)}: {', '.join(words)}.")
     options = {field.name: given.get(f"--{field.name}") for field in fields(ConnectOptions)}
@@ -171,7 +202,7 @@ def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], d
         name, rest = option[1], rest[option.end() :]
         if name not in known:
             raise ConfigError(_unknown(name, magic, known))
-        if name in _FLAGS:
+        if name in FLAGS:
             if "=" in option[2]:
                 raise ConfigError(f"{magic} {name} takes no value.")
             given[name] = ""

@@ -15,7 +15,15 @@ __all__ = ["Kind", "Token", "UnreadableSQL", "first_token", "tokenize"]
 
 
 class UnreadableSQL(ValueError):
-    """The text cannot be tokenized: a string, comment or quoted name does not end, or a character is unknown."""
+    """The text cannot be tokenized: a string, comment or quoted name does not end, or a character is unknown.
+
+    Attributes:
+        position: Offset of what cannot be read; None when it is about something else.
+    """
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position
 
 
 class Kind(Enum):
@@ -26,6 +34,7 @@ class Kind(Enum):
     STRING = "string"  # '…', E'…', X'…', $$…$$
     NUMBER = "number"
     PARAMETER = "parameter"  # $1
+    VARIABLE = "variable"  # $room: no SQL, a notebook's name for a value.
     SYMBOL = "symbol"  # Punctuation and operators.
 
 
@@ -70,6 +79,7 @@ _TOKEN = re.compile(
     | (?P<name>"(?:[^"]|"")*")
     | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$)
     | (?P<parameter>\$\d+)
+    | (?P<variable>\$[^\W\d]\w*)
     | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
     | (?P<word>[^\W\d]\w*)
     | (?P<symbol><>|!=|<=|>=|::|\|\||->>|->|!~~?\*?|~\*|[-+*/%=<>(),;.\[\]{}:?&|^~!@\#])
@@ -77,7 +87,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _KINDS = {"string": Kind.STRING, "name": Kind.NAME, "parameter": Kind.PARAMETER, "number": Kind.NUMBER}
-_KINDS |= {"word": Kind.WORD, "symbol": Kind.SYMBOL}
+_KINDS |= {"word": Kind.WORD, "symbol": Kind.SYMBOL, "variable": Kind.VARIABLE}
 
 
 def tokenize(sql: str) -> Iterator[Token]:
@@ -90,14 +100,15 @@ def tokenize(sql: str) -> Iterator[Token]:
     while position < len(sql):
         match = _TOKEN.match(sql, position)
         if match is None:
-            raise UnreadableSQL(f"Cannot read the SQL at character {position + 1}: {sql[position : position + 20]!r}")
+            start = sql[position : position + 20]
+            raise UnreadableSQL(f"Cannot read the SQL at character {position + 1}: {start!r}", position)
         end, group = match.end(), str(match.lastgroup)
         if group == "comment":
             end = _comment_end(sql, position)
         elif group == "dollar":
             close = sql.find(match.group(), end)
             if close < 0:
-                raise UnreadableSQL(f"The text quoted by {match.group()} does not end.")
+                raise UnreadableSQL(f"The text quoted by {match.group()} does not end.", position)
             end = close + len(match.group())
             yield Token(Kind.STRING, sql[position:end], position, end)
         elif group != "skip":
@@ -121,4 +132,4 @@ def _comment_end(sql: str, start: int) -> int:
         depth += 1 if mark.group() == "/*" else -1
         if depth == 0:
             return mark.end()
-    raise UnreadableSQL("A comment that begins with /* does not end.")
+    raise UnreadableSQL("A comment that begins with /* does not end.", start)

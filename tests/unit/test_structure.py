@@ -43,7 +43,7 @@ INSIDE = {
         {"table"},
         {"opening", "replay"},
     ],
-    "notebook": [{"page", "nested", "values"}, {"options"}, {"magics"}],
+    "notebook": [{"page", "nested", "values"}, {"options"}, {"completion"}, {"magics"}],
 }
 #: What a room may use of the outside, where that is limited.
 PURE = {"httpx", "websockets", "IPython", "asyncio", "threading", "socket", "time", "random", "ipywidgets"}

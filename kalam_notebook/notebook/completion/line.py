@@ -1,0 +1,66 @@
+"""What fits on the line of a magic: commands, options and their values. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from kalam_notebook.notebook.completion.candidates import Candidate, Offer
+from kalam_notebook.notebook.options import CHOICES, FLAGS
+
+__all__ = ["LineNames", "line_offer"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineNames:
+    """Names that options and commands take.
+
+    Attributes:
+        namespaces: Of the connection.
+        variables: Of the notebook, that hold plain values.
+        options: What the magic or command takes, with what each is for.
+        words: What can stand on the line besides, as kind and name.
+    """
+
+    namespaces: Collection[str]
+    variables: Collection[str]
+    options: Mapping[str, str]
+    words: Collection[tuple[str, str]] = ()
+
+
+def line_offer(line: str, names: LineNames) -> Offer:
+    """Find what fits at the end of a line.
+
+    Args:
+        line: What stands behind the magic's or the command's name, up to the cursor.
+        names: What there is to choose from.
+    """
+    given = re.findall(r"(?:^|\s)(--[\w-]+)", line)
+    fragment = re.findall(r"\S*$", line)[0]
+    if fragment.startswith("--") and "=" not in fragment:
+        return _fitting(fragment, _options(names, given[:-1]))
+
+    valued = re.search(r"(?:^|\s)(--[\w-]+)(?:\s*=\s*|\s+)(\[[^\]]*|\{[^}]*|\S*)$", line)
+    if valued is not None and valued[1] in names.options and valued[1] not in FLAGS:
+        return _fitting(re.findall(r"[\w.-]*$", valued[2])[0], _values(names, valued[1]))
+
+    is_first = line.strip() == fragment
+    words = [Candidate(name, kind) for kind, name in names.words] if is_first else []
+    return _fitting(fragment, (*words, *_options(names, given)))
+
+
+def _options(names: LineNames, given: Collection[str]) -> list[Candidate]:
+    return [Candidate(name, "option") for name in names.options if name not in given]
+
+
+def _values(names: LineNames, option: str) -> list[Candidate]:
+    if option == "--namespace":
+        return [Candidate(name, "namespace") for name in sorted(names.namespaces)]
+    if option == "--params":
+        return [Candidate(name, "variable") for name in names.variables]
+    return [Candidate(value, "value") for value in CHOICES.get(option, ())]
+
+
+def _fitting(fragment: str, candidates: Iterable[Candidate]) -> Offer:
+    return Offer(fragment, tuple(candidate for candidate in candidates if candidate.text.startswith(fragment)))

@@ -1,0 +1,121 @@
+"""IPython's side of completion: ``%%kalam`` cells and ``%kalam`` lines, in a terminal, JupyterLab and Notebook."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import re
+import uuid
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
+
+from kalam_notebook.client import default
+from kalam_notebook.notebook.completion.candidates import Candidate, Offer, sql_offer
+from kalam_notebook.notebook.completion.line import LineNames, line_offer
+from kalam_notebook.notebook.completion.schema import Schemas
+from kalam_notebook.notebook.options import CELL_OPTIONS, COMMANDS
+
+__all__ = ["register_completion", "unregister_completion"]
+
+_IDENTIFIER = "kalam_notebook"
+
+_MAGIC_LINE = re.compile(r"\s*(?:[^\W\d]\w*\s*=\s*)?%kalam\s+")
+_NAMESPACE = re.compile(r"--namespace\s*=?\s*(\w+)")
+#: Values that can be sent as they are; of variables that hold others the names are not offered.
+_PLAIN = (str, int, float, type(None), decimal.Decimal, dt.date, dt.time, uuid.UUID, list, tuple)
+
+
+class _Silence(list[SimpleCompletion]):
+    """No completions, and yet none of another matcher: IPython keeps others out only where there is something."""
+
+    def __len__(self) -> int:
+        return 1
+
+
+def register_completion(shell: Any, schemas: Schemas) -> None:  # noqa: ANN401 - IPython's shell has no types.
+    """Have a shell complete SQL in the magics.
+
+    Nothing is sent and nothing waited for: what the server has was read in the background.
+
+    Args:
+        shell: IPython's shell, whose variables can stand behind ``$``.
+        schemas: What is known of the connections' servers.
+    """
+
+    @context_matcher(identifier=_IDENTIFIER, priority=1_000)  # type: ignore[untyped-decorator]
+    def match(context: CompletionContext) -> dict[str, Any]:
+        """Complete SQL and the lines of the magics; say nothing about Python."""
+        offer = _Typing(shell, schemas).offer(context.full_text, context.cursor_line, context.cursor_position)
+        if offer is None:
+            return {"completions": [], "suppress": False}
+        found = [SimpleCompletion(text=one.text, type=one.kind) for one in offer.candidates]
+        return {
+            "completions": found or _Silence(),
+            "matched_fragment": offer.fragment,
+            "ordered": True,
+            "suppress": True,
+        }
+
+    shell.Completer.custom_matchers.append(match)
+
+
+def unregister_completion(shell: Any) -> None:  # noqa: ANN401
+    """Take it out of the shell again."""
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != _IDENTIFIER]
+
+
+class _Typing:
+    """What the magics offer to whoever types, with the connection and the variables of now."""
+
+    def __init__(self, shell: Any, schemas: Schemas) -> None:  # noqa: ANN401
+        self._client = default.existing()
+        self._namespace = self._client.namespace if self._client is not None else None
+        self._schemas = schemas
+        self._shell = shell
+
+    def offer(self, text: str, number: int, column: int) -> Offer | None:
+        """What fits behind a column of a line; None where that is Python."""
+        lines = text.split("\n")
+        first = next((index for index, line in enumerate(lines) if line.strip()), 0)
+        before = lines[number][:column]
+        if not re.match(r"%%kalam(?:\s|$)", lines[first]):
+            magic = _MAGIC_LINE.match(before)
+            return self._command(lines[number][magic.end() :], column - magic.end()) if magic else None
+        if number > first:
+            cursor = sum(len(line) + 1 for line in lines[first + 1 : number]) + column
+            named = _NAMESPACE.search(lines[first])
+            return self._sql("\n".join(lines[first + 1 :]), cursor, named[1] if named else self._namespace)
+        rest = before[len("%%kalam") :]
+        return self._line(rest, CELL_OPTIONS) if number == first and rest else None
+
+    def _command(self, line: str, column: int) -> Offer | None:
+        """What fits on the line of ``%kalam``: a command and what it takes, or SQL."""
+        name, blank, rest = line[:column].partition(" ")
+        if not blank:
+            words = [Candidate(word, "command") for word in COMMANDS]
+            offered = self._sql(line, column, self._namespace).candidates
+            return Offer(name, (*(word for word in words if word.text.startswith(name)), *offered))
+        if name not in COMMANDS:
+            return self._sql(line, column, self._namespace)
+        return self._line(rest, COMMANDS[name].options, self._words(COMMANDS[name].takes))
+
+    def _words(self, kind: str) -> list[tuple[str, str]]:
+        """What a command's argument is chosen from."""
+        if kind == "namespace":
+            return [(kind, name) for name in sorted(self._schemas.of(self._client).namespaces)]
+        return [("url", "sandbox")] if kind == "url" else []
+
+    def _sql(self, text: str, cursor: int, namespace: str | None) -> Offer:
+        return sql_offer(text, cursor, self._schemas.of(self._client), namespace, self._variables())
+
+    def _line(self, line: str, options: Mapping[str, str], words: Collection[tuple[str, str]] = ()) -> Offer:
+        return line_offer(line, LineNames(self._schemas.of(self._client).namespaces, self._variables(), options, words))
+
+    def _variables(self) -> list[str]:
+        shell = self._shell
+        hidden = shell.user_ns_hidden
+        held = list(shell.user_ns.items())
+        return [name for name, value in held if name[:1] != "_" and name not in hidden and isinstance(value, _PLAIN)]

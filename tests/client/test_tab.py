@@ -1,0 +1,133 @@
+"""Tab in a real IPython shell and a real kernel, on a server's own tables."""
+
+import queue
+import threading
+import time
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+from jupyter_client.manager import start_new_kernel
+
+import kalam_notebook as kalam
+from kalam_notebook.client import default
+from kalam_notebook.errors import ConfigError
+from kalam_notebook.notebook import magics
+
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def tables(client, namespace):
+    client.execute_query(f"CREATE TABLE {namespace}.orders (id BIGINT PRIMARY KEY, customer TEXT, paid BOOLEAN)")
+    return namespace
+
+
+@pytest.fixture
+def shell(server, monkeypatch):
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", server.root_password)
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "kalam_notebook")
+    shell.run_line_magic("kalam", f"connect {server.url}")
+    magics._schemas.wait(default.current(), 30)
+    yield shell
+    kalam.close()
+    shell.history_manager.end_session()
+    shell.run_line_magic("unload_ext", "kalam_notebook")
+    InteractiveShell.clear_instance()
+
+
+def offered(shell, text):
+    """What Tab offers at ``|``, as a terminal asks for it."""
+    with provisionalcompleter():
+        return [found.text for found in shell.Completer.completions(text.replace("|", "", 1), text.index("|"))]
+
+
+def test_a_terminal_offers_what_the_server_has(tables, shell):
+    assert offered(shell, f"%%kalam\nSELECT * FROM {tables}.|") == ["orders"]
+    assert offered(shell, f"%%kalam\nSELECT | FROM {tables}.orders")[:3] == ["id", "customer", "paid"]
+    assert offered(shell, f"%%kalam --namespace {tables}\nSELECT o.cu|\nFROM orders o") == ["customer"]
+    assert offered(shell, f"x = 1\ny = %kalam SELECT cust| FROM {tables}.orders") == ["customer"]
+    assert f"{tables}" in offered(shell, "%kalam tables |")
+    assert "date_trunc(" in offered(shell, "%%kalam\nSELECT date_t|")
+    assert offered(shell, "%%kalam --form|") == ["--format"]
+    assert offered(shell, "%kalam conn|") == ["connect"]
+
+
+def test_python_has_no_word_in_sql_and_sql_none_in_python(shell):
+    shell.user_ns["room"], shell.user_ns["selection"] = "general", print
+    assert offered(shell, "%%kalam\nSELECT * FROM t WHERE room = $ro|") == ["$room"]
+    for sql in ("SELECT 'pri|", "sele|", "SELECT * FROM app.o WHERE print|", "import o|"):
+        text = f"%%kalam\n{sql}"
+        assert not {"print", "selection", "import", "os", "pri"} & set(offered(shell, text))
+    assert "print" in offered(shell, "pri|")
+    assert "selection" in offered(shell, "selec|")
+    assert "SELECT" not in offered(shell, "SEL|")
+
+
+def test_a_new_table_is_known_after_the_cell_that_makes_it(client, namespace, shell):
+    shell.run_cell_magic("kalam", "", f"CREATE TABLE {namespace}.fresh (id BIGINT PRIMARY KEY, brand TEXT)")
+    magics._schemas.wait(default.current(), 30)
+    assert offered(shell, f"%%kalam\nSELECT bra| FROM {namespace}.fresh") == ["brand"]
+
+
+def test_nothing_is_sent_while_somebody_types(tables, shell, monkeypatch):
+    asked = []
+
+    def ask(self, sql, **options):
+        asked.append(threading.current_thread())
+        raise ConfigError("not now")
+
+    monkeypatch.setattr(kalam.Client, "query_result", ask)
+    client = default.current()
+    magics._schemas._known[client].read_at = 0.0  # As after a minute.
+    assert offered(shell, f"%%kalam\nSELECT * FROM {tables}.|") == ["orders"]
+    magics._schemas.wait(client, 30)
+    assert asked
+    assert threading.main_thread() not in asked
+
+
+def test_without_a_connection_there_are_keywords(shell):
+    kalam.close()
+    assert offered(shell, "%%kalam\nSEL|") == ["SELECT"]
+    assert default.existing() is None
+
+
+def test_a_server_that_is_gone_costs_nothing(shell, closed_port):
+    client = kalam.Client(f"http://127.0.0.1:{closed_port}", token="x", max_retries=0)
+    assert magics._schemas.of(client).tables == {}
+    magics._schemas.wait(client, 30)
+    assert magics._schemas.of(client).tables == {}
+    client.close()
+
+
+def test_a_kernel_answers_as_a_terminal(tables, server):
+    manager, kernel = start_new_kernel(kernel_name="python3", extra_arguments=["--IPKernelApp.log_level=ERROR"])
+    try:
+        connect = f"kalam.connect({server.url!r}, user='root', password={server.root_password!r})"
+        setup = f"%load_ext kalam_notebook\nimport kalam_notebook as kalam\nc = {connect}"
+        kernel.execute_interactive(setup, timeout=60)
+        code = f"%%kalam\nSELECT cus FROM {tables}.orders"
+        answer = {}
+        deadline = time.monotonic() + 60
+        # The first one begins to read.
+        while "customer" not in answer.get("matches", []) and time.monotonic() < deadline:
+            answer = complete(kernel, code, len("%%kalam\nSELECT cus"))
+        assert answer["matches"] == ["customer"]
+        assert code[answer["cursor_start"] : answer["cursor_end"]] == "cus"
+        assert answer["metadata"]["_jupyter_types_experimental"][0]["type"] == "column Utf8"
+    finally:
+        kernel.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def complete(kernel, code, cursor):
+    message = kernel.complete(code, cursor)
+    while True:
+        try:
+            reply = kernel.get_shell_msg(timeout=30)
+        except queue.Empty:
+            raise AssertionError("the kernel does not answer") from None
+        if reply["parent_header"].get("msg_id") == message:
+            return reply["content"]

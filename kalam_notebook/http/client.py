@@ -31,6 +31,7 @@ from kalam_notebook.errors import (
     TransportError,
 )
 from kalam_notebook.http.bounded import MAX_SMALL_BYTES, bound
+from kalam_notebook.http.deadlines import allowed
 from kalam_notebook.http.failures import describe_failure
 from kalam_notebook.http.library_logs import hide_cookies_in_logs
 from kalam_notebook.http.pacing import Bucket
@@ -207,7 +208,9 @@ class HttpTransport:
         is_small = request.max_bytes == MAX_SMALL_BYTES
         limits = [self._timeouts.total, max(_SMALL_TOTAL_S, request.timeout or 0.0) if is_small else 0.0]
         total = min(filter(None, limits), default=None)
-        return None if total is None else time.monotonic() + total
+        until = None if total is None else time.monotonic() + total
+        together = allowed()
+        return until if together is None else together.until
 
     def _build(self, request: Request, token: Secret | None, until: float | None) -> httpx.Request:
         if token is not None and not _TOKEN.fullmatch(token.reveal()):
@@ -215,6 +218,7 @@ class HttpTransport:
                 "The token is empty, or holds a blank, a line break or another character that no token has.\n"
                 "Pass it as it was issued; token.strip() takes blanks off its ends."
             )
+        is_usual = request.timeout is None and allowed() is None
         built = self._client.build_request(
             request.method,
             self._sql_url if request.path == _SQL_PATH else request.path,
@@ -222,7 +226,7 @@ class HttpTransport:
             files=request.files,
             params=request.params,
             headers=request.headers,
-            timeout=self._usual_timeout if request.timeout is None else self._timeout(request.timeout),
+            timeout=self._usual_timeout if is_usual else self._timeout(request.timeout),
             extensions=None if until is None else {"until": until},
         )
         if token is not None:  # Revealed here and in no local variable: a verbose traceback shows those.
@@ -230,10 +234,12 @@ class HttpTransport:
         return built
 
     def _timeout(self, receive: float | None) -> httpx.Timeout:
-        phases = self._timeouts
-        read = phases.receive if receive is None else receive
+        phases, together = self._timeouts, allowed()
+        connect, read = phases.connect, phases.receive if receive is None else receive
+        if together is not None:
+            connect, read = min(connect or together.seconds, together.seconds), together.seconds
         # 0 means "for ever"; httpx says None.
-        return httpx.Timeout(connect=phases.connect or None, read=read or None, write=phases.send or None, pool=None)
+        return httpx.Timeout(connect=connect or None, read=read or None, write=phases.send or None, pool=None)
 
     def _check(self, response: httpx.Response, request: Request, token: Secret | None) -> None:
         if 300 <= response.status_code < 400:
@@ -279,7 +285,7 @@ class HttpTransport:
                 proxy=self.proxy,
                 is_sql=request.sql is not None,
                 is_repeatable=request.repeatable,
-                seconds=self._timeouts.receive if request.timeout is None else request.timeout,
+                seconds=self._timeout(request.timeout).read or 0.0,
                 is_login=request.timeout is not None,
             ) from None
 

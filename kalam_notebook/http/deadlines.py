@@ -8,16 +8,53 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore
 
-__all__ = ["Deadlines", "Overdue", "TimedStream"]
+__all__ = ["Allowed", "Deadlines", "Overdue", "TimedStream", "allowed", "within"]
 
 
 #: What is left of a time when it counts as over: sockets wait to the millisecond.
 _SOON_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A time for several requests together.
+
+    Attributes:
+        seconds: How long it is, which may also be one silence.
+        until: Its end, on the monotonic clock.
+    """
+
+    seconds: float
+    until: float
+
+
+_allowed: ContextVar[Allowed | None] = ContextVar("kalam_allowed", default=None)
+
+
+def allowed() -> Allowed | None:
+    """The time for the requests of this thread now; None where each has its own."""
+    return _allowed.get()
+
+
+@contextmanager
+def within(seconds: float | None) -> Iterator[None]:
+    """Give the requests of a block so many seconds together, in the place of each one's own; None changes nothing."""
+    if seconds is None:
+        yield
+        return
+    token = _allowed.set(Allowed(seconds, time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
 
 
 class Overdue(httpcore.ReadTimeout):

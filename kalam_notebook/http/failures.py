@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from kalam_notebook.errors import ConnectError, RequestTimeoutError, ServerError, TransportError
-from kalam_notebook.http.deadlines import Overdue
+from kalam_notebook.http.deadlines import Overdue, allowed
 from kalam_notebook.http.proxies import Proxy, through
 
 __all__ = ["NoAnswerError", "describe_failure", "is_exhausted"]
@@ -53,9 +53,8 @@ def describe_failure(
             if isinstance(exc.__cause__, Overdue):
                 what = str(exc.__cause__)
                 more = "timeouts=kalam.Timeouts(total=600)" if exc.__cause__.is_total else more
-            return RequestTimeoutError(
-                f"{server} did not answer in time: {what}.\n{running}Allow more: kalam.connect(url, {more})."
-            )
+            how = "--timeout 600" if allowed() else f"kalam.connect(url, {more})"
+            return RequestTimeoutError(f"{server} did not answer in time: {what}.\n{running}Allow more: {how}.")
         case httpx.RemoteProtocolError() if "without sending a response" in str(exc):
             what = f"{server} closed the connection without an answer.\n"
             if not is_sql:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from IPython.core.magic import no_var_expand
@@ -15,13 +17,22 @@ from IPython.display import display
 
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
-from kalam_notebook.errors import ConfigError, KalamError
+from kalam_notebook.errors import ConfigError, KalamError, ParameterError
+from kalam_notebook.http.deadlines import within
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.completion.matcher import register_completion, unregister_completion
 from kalam_notebook.notebook.completion.schema import Schemas
-from kalam_notebook.notebook.options import CellOptions, help_text, parse_cell_line, parse_connect_line, unpasted
+from kalam_notebook.notebook.completion.words import STATEMENTS
+from kalam_notebook.notebook.options import (
+    COMMANDS,
+    CellOptions,
+    help_text,
+    parse_cell_line,
+    parse_connect_line,
+    unpasted,
+)
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
-from kalam_notebook.notebook.values import look_up
+from kalam_notebook.notebook.values import Bound, bind_names, check_used, look_up
 from kalam_notebook.results.render import render_message_html
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult
 from kalam_notebook.sql.shape import impersonation, shape_of
@@ -37,6 +48,7 @@ _typed = TypedCell()
 _schemas = Schemas()
 #: Statements after which the server has other tables or columns.
 _CHANGE_SCHEMA = {"CREATE", "ALTER", "DROP"}
+_SQL_WORDS = {phrase.split()[0] for phrase in STATEMENTS}
 
 
 class Note:
@@ -64,7 +76,9 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
     @no_var_expand  # What a variable holds is data; pasted into the line it would be read as options.
     def kalam(line: str, cell: str | None = None) -> object:
         """SQL on KalamDB; ``%kalam`` alone tells how it is used."""
-        return _run_line(line) if cell is None else _run_cell(shell, line, _typed.body(shell, "kalam", line, cell))
+        if cell is None:
+            return _run_line(shell, line)
+        return _run_cell(shell, line, _typed.body(shell, "kalam", line, cell))
 
     shell.register_magic_function(kalam, magic_kind="line_cell", magic_name="kalam")
     register_completion(shell, _schemas)
@@ -80,8 +94,12 @@ def unregister(shell: Any) -> None:  # noqa: ANN401
         shell.events.unregister("pre_run_cell", _typed.note)
 
 
-def _run_line(line: str) -> object:
+def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401
     command, _, rest = line.strip().partition(" ")
+    if command not in COMMANDS and command.upper() in _SQL_WORDS:
+        return _run_cell(shell, "", line)
+    if command not in COMMANDS and "--file" in line:  # IPython takes no cell magic without a body.
+        return _run_cell(shell, line, "")
     commands: dict[str, Callable[[str], object]] = {
         "connect": _connect,
         "status": _status,
@@ -91,7 +109,7 @@ def _run_line(line: str) -> object:
     }
     if command not in commands:
         names = ", ".join(f"%kalam {name}" for name in commands if name)
-        raise ConfigError(f"%kalam has no command {command!r}. There are: {names}. SQL goes into a %%kalam cell.")
+        raise ConfigError(f"%kalam has no command {command!r}. There are: {names}. SQL is written %kalam SELECT ….")
     shown = commands[command](rest.strip())
     display(shown)
     return None
@@ -134,20 +152,37 @@ def _close(rest: str) -> Note:
 def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
     options = parse_cell_line(line)
     client = default.current()
+    sql = _body(cell, options.file)
     params = None if options.params is None else look_up(options.params, shell.user_ns)
-    if options.live:
-        live = _follow(shell, lambda: client.live(cell.strip().rstrip(";"), params, namespace=options.namespace))
-        return _keep(shell, options, live, live)
-    results = _run_statements(client, cell, params, options)
-    if not options.variable:
-        return _show_each(results)
-    with_rows = [result for result in results if result.has_rows]
+    with within(options.timeout):
+        if options.live:
+            bound = _bound(sql.strip().rstrip(";"), params, shell)
+            live = _follow(shell, lambda: client.live(bound.sql, bound.values, namespace=options.namespace))
+            return _keep(shell, options, live, live)
+        results = _run_statements(client, _bound_statements(sql, params, shell), options)
+        if options.explain:
+            return Note("\n\n".join(_plan(result) for result in results), aligned=True)
+        if not options.variable:
+            return _show_each(results)
+        with_rows = [result for result in results if result.has_rows]
     if not with_rows:
         raise ConfigError(
             f"The statements were carried out and return no rows, so there is nothing for {options.variable!r}."
         )
     value = _converted(with_rows[-1], options.format)
     return _keep(shell, options, value, Note(_summary(options.variable, with_rows[-1])))
+
+
+def _body(cell: str, path: str | None) -> str:
+    """The SQL of a cell, or of the file that stands for it."""
+    if path is None:
+        return cell
+    if cell.strip():
+        raise ConfigError("--file stands in the place of the cell's SQL, and the cell holds some. Take one away.")
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"--file {path}: {getattr(exc, 'strerror', None) or 'it is no text in UTF-8'}.") from None
 
 
 def _follow(shell: Any, start: Callable[[], LiveTable]) -> LiveTable:  # noqa: ANN401
@@ -189,12 +224,17 @@ def _summary(variable: str, result: QueryResult) -> str:
     return f"{variable}: {shape} · {result.completeness or 'as the server sent it'}"
 
 
-def _run_statements(
-    client: Client, cell: str, params: Sequence[Any] | None, options: CellOptions
-) -> Iterator[QueryResult]:
-    """Run the cell one statement at a time, so that each has its own result; a transaction goes in one piece."""
+def _bound(sql: str, params: list[Any] | dict[str, Any] | None, shell: Any) -> Bound:  # noqa: ANN401
     try:
-        statements = Statement.of(cell).statements
+        return bind_names(sql, params, shell.user_ns)
+    except UnreadableSQL as exc:
+        raise ConfigError(f"The SQL cannot be read: {exc}") from None
+
+
+def _bound_statements(sql: str, params: list[Any] | dict[str, Any] | None, shell: Any) -> list[Bound]:  # noqa: ANN401
+    """The statements of a cell with their values; a transaction goes in one piece."""
+    try:
+        statements: Sequence[Statement] = Statement.of(sql).statements
         words = [statement.first_word for statement in statements]
     except UnreadableSQL as exc:
         raise ConfigError(f"The SQL cannot be read: {exc}") from exc
@@ -202,29 +242,39 @@ def _run_statements(
     if not statements:
         raise ConfigError("The cell holds no SQL. Write a statement below the %%kalam line.")
     if len(statements) > 1 and ("BEGIN" in words or "START" in words):
-        yield from _execute(client, cell, params, options)
-        return
-    if len(statements) > 1 and params:
+        statements = [Statement.of(sql)]
+    elif len(statements) > 1 and isinstance(params, list) and params:
         raise ConfigError("--params belongs to one statement, and the cell holds several. Use one cell for each.")
+    bound = [_bound(statement, params, shell) for statement in statements]
+    if isinstance(params, dict):
+        check_used(params, [name for statement in bound for name in statement.names])
+    return bound
 
+
+def _run_statements(client: Client, statements: Sequence[Bound], options: CellOptions) -> Iterator[QueryResult]:
+    """Run the cell one statement at a time, so that each has its own result."""
     for number, statement in enumerate(statements, 1):
         try:
-            found = _run_one(client, statement, params, options)
+            found = _run_one(client, statement, options)
         except KalamError as exc:
+            error = statement.named(exc) if isinstance(exc, ParameterError) else exc
             if number > 1:
-                exc.add_note(f"This was statement {number} of {len(statements)}; those before it have taken effect.")
-            raise
+                error.add_note(f"This was statement {number} of {len(statements)}; those before it have taken effect.")
+            if error is exc:
+                raise
+            raise error from None
         yield from found
 
 
-def _run_one(client: Client, statement: str, params: Sequence[Any] | None, options: CellOptions) -> list[QueryResult]:
+def _run_one(client: Client, bound: Bound, options: CellOptions) -> list[QueryResult]:
+    statement = _explained(bound.sql) if options.explain else bound.sql
     if _returns_rows(statement):
         with warnings.catch_warnings():
             # The preview shows it.
             warnings.simplefilter("ignore", IncompleteResultWarning)
             result = client.query_result(
                 statement,
-                params,
+                bound.values,
                 namespace=options.namespace,
                 max_rows=options.max_rows,
                 engine=options.engine,
@@ -232,11 +282,30 @@ def _run_one(client: Client, statement: str, params: Sequence[Any] | None, optio
                 progress=options.progress,
                 allow_unsafe=options.allow_unsafe,
             )
-            return [result]
-    done = _execute(client, statement, params, options)
+        return [replace(result, _foot=_footer(bound))]
+    done = client.execute_query(statement, bound.values, namespace=options.namespace, allow_unsafe=options.allow_unsafe)
     if Statement.of(statement).first_word in _CHANGE_SCHEMA:
         _schemas.outdate(client)
-    return done
+    return list(done)
+
+
+def _footer(bound: Bound) -> tuple[str, ...]:
+    """Which values came from where nobody wrote it."""
+    names = ", ".join(f"${name}" for name in bound.names)
+    return (f"{names} from variables",) if bound.is_from_variables else ()
+
+
+def _explained(statement: str) -> str:
+    """The statement that asks how a query would be run; EXPLAIN of a change carries it out (protocol/sql.md#show)."""
+    shape = shape_of(statement)
+    if shape is None or not shape.is_select:
+        raise ConfigError("--explain is for a SELECT; EXPLAIN of a change would carry it out.")
+    return f"EXPLAIN {statement}"
+
+
+def _plan(result: QueryResult) -> str:
+    """The server's plans as text, a line for each step."""
+    return "\n\n".join(f"{row['plan_type']}\n{row['plan'].rstrip()}" for row in result.arrow().to_pylist())
 
 
 def _returns_rows(statement: str) -> bool:
@@ -244,7 +313,3 @@ def _returns_rows(statement: str) -> bool:
     _, text = impersonation(statement) or ("", statement)
     shape = shape_of(text)
     return shape is not None and (shape.is_select or shape.is_told_whole)
-
-
-def _execute(client: Client, sql: str, params: Sequence[Any] | None, options: CellOptions) -> list[QueryResult]:
-    return list(client.execute_query(sql, params, namespace=options.namespace, allow_unsafe=options.allow_unsafe))

@@ -29,7 +29,7 @@ class CellOptions:
     Attributes:
         variable: Name that gets the result, or None.
         live: Show a table that follows the server.
-        params: The values for ``$1 …``, or the variables that hold them; None for none.
+        params: The values for ``$1 …`` or ``$name``, or the variables that hold them; None for none.
         namespace: Namespace of table names that have none, or None.
         format: What the variable gets: ``pandas``, ``arrow`` or ``polars``.
         allow_unsafe: Send statements that the server carries out otherwise than they are written.
@@ -37,6 +37,9 @@ class CellOptions:
         engine: ``server``, or ``local`` to run the query in this process.
         strict: Raise unless the result is complete.
         progress: Show how far a long reading is.
+        timeout: Seconds for all requests of the cell together; None for those of the connection.
+        file: A file that holds the SQL; None for the cell itself.
+        explain: Show how the server would run the query.
     """
 
     variable: str | None = None
@@ -49,6 +52,9 @@ class CellOptions:
     engine: Engine = "server"
     strict: bool = False
     progress: bool = True
+    timeout: float | None = None
+    file: str | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,13 @@ class ConnectOptions:
 #: Options of ``%%kalam`` and of ``%kalam connect``, and what they are for.
 CELL_OPTIONS = {
     "--live": "show a table that follows the server",
-    "--params": "values for $1, $2 …: JSON such as [\"open\", 3], or names of variables: [status, 3], or values",
+    "--params": "values for $1 … or $name: JSON such as [\"open\", 3], {\"room\": \"general\"}, or names of variables",
     "--namespace": "namespace of table names that have none",
     "--format": "what the variable gets: pandas (default), arrow or polars",
-    "--max-rows": "rows after which reading stops, or all (default 1000000)",
+    "--limit": "rows after which reading stops, or all (default 1000000); also --max-rows",
+    "--timeout": "seconds for the whole cell, in the place of the connection's",
+    "--file": "a file that holds the SQL, in the place of the cell",
+    "--explain": "show how the server would run the query",
     "--engine": "server (default), or local to copy the tables and run the query here",
     "--strict": "an error instead of a warning unless the result is complete",
     "--no-progress": "do not show how far a long reading is",
@@ -86,8 +95,11 @@ CONNECT_OPTIONS = {
     "--namespace": "namespace of table names that have none",
 }
 #: Options without a value, and the values that others choose from.
-FLAGS = {"--allow-unsafe", "--live", "--no-progress", "--strict"}
-CHOICES = {"--format": ("pandas", "arrow", "polars"), "--engine": ("server", "local"), "--max-rows": ("all",)}
+FLAGS = {"--allow-unsafe", "--explain", "--live", "--no-progress", "--strict"}
+CHOICES = {"--format": ("pandas", "arrow", "polars"), "--engine": ("server", "local"), "--limit": ("all",)}
+#: Other names of options.
+_SYNONYMS = {"--max-rows": "--limit"}
+_VARIABLE = re.compile(r"([^\W\d]\w*) ?=? ?<<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +144,9 @@ def parse_cell_line(line: str) -> CellOptions:
         ConfigError: An unknown option, a missing value, or something that is neither option nor variable.
     """
     words, given, params = _scan(line, "%%kalam", CELL_OPTIONS)
-    variable = None
-    if len(words) == 2 and words[1] == "<<" and words[0].isidentifier() and not keyword.iskeyword(words[0]):
-        variable = words[0]
-    elif words:
+    named = _VARIABLE.fullmatch(" ".join(words))
+    variable = named[1] if named and not keyword.iskeyword(named[1]) else None
+    if words and variable is None:
         raise ConfigError(
             f"%%kalam does not understand {words[0]!r} on its line.\n"
             "A variable is written: %%kalam name <<. SQL begins on the next line."
@@ -150,11 +161,20 @@ def parse_cell_line(line: str) -> CellOptions:
         given.get("--namespace"),
         chosen,
         "--allow-unsafe" in given,
-        _max_rows(given.get("--max-rows", str(DEFAULT_MAX_ROWS))),
+        _max_rows(given.get("--limit", str(DEFAULT_MAX_ROWS))),
         _engine(given.get("--engine", "server")),
         "--strict" in given,
         "--no-progress" not in given,
+        _seconds(given["--timeout"]) if "--timeout" in given else None,
+        given.get("--file"),
+        "--explain" in given,
     )
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
+        raise ConfigError(f"--timeout is a number of seconds above 0, not {text!r}.")
+    return float(text)
 
 
 def _max_rows(text: str) -> int | None:
@@ -162,7 +182,7 @@ def _max_rows(text: str) -> int | None:
         return None
     digits = text.replace("_", "").replace(",", "")
     if not digits.isdecimal():
-        raise ConfigError(f"--max-rows is a number of rows, or all; not {text!r}.")
+        raise ConfigError(f"--limit is a number of rows, or all; not {text!r}.")
     return int(digits)
 
 
@@ -199,7 +219,7 @@ def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], d
             word, rest = _next_word(rest)
             words.append(unpasted(word))
             continue
-        name, rest = option[1], rest[option.end() :]
+        name, rest = _SYNONYMS.get(option[1], option[1]), rest[option.end() :]
         if name not in known:
             raise ConfigError(_unknown(name, magic, known))
         if name in FLAGS:

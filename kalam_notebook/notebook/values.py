@@ -1,4 +1,4 @@
-"""The values of ``--params``: JSON, or the names of Python variables. Pure.
+"""The values of ``--params`` and of ``$name``: JSON, or the names of Python variables. Pure.
 
 Nothing is ever evaluated. A name is looked up, and what the variable holds goes to the server as it is: a text from a
 table stays a text, whatever it looks like.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from kalam_notebook.errors import ConfigError
+from kalam_notebook.errors import ConfigError, ParameterError
+from kalam_notebook.sql.named import names_in, numbered
 
-__all__ = ["Values", "Variable", "look_up", "read_values"]
+__all__ = ["Bound", "Values", "Variable", "bind_names", "check_used", "look_up", "read_values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +27,48 @@ class Variable:
     name: str
 
 
-#: A variable that holds the values, or the values, of which some may stand in variables.
-Values = Variable | tuple[object, ...]
+#: A variable that holds the values, or the values, in their order or by name; some may stand in variables.
+Values = Variable | tuple[object, ...] | dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A text whose values have numbers.
+
+    Attributes:
+        sql: The text.
+        values: The values for ``$1 …``; None for none.
+        names: The names that they had; empty where they had numbers.
+        is_from_variables: Whether the names are those of the notebook's variables.
+    """
+
+    sql: str
+    values: list[Any] | None = None
+    names: tuple[str, ...] = ()
+    is_from_variables: bool = False
+
+    def named(self, error: ParameterError) -> ParameterError:
+        """An error about ``$2`` as one about the name that stands there in the text."""
+        number = error.parameter[1:]
+        if not number.isdecimal() or not 0 < int(number) <= len(self.names):
+            return error
+        return ParameterError(f"${self.names[int(number) - 1]}", error.reason)
+
 
 _NAME = re.compile(r"[^\W\d]\w*")
 _JSON_WORDS = {"true", "false", "null", "NaN", "Infinity"}
 _PYTHON_WORDS = {"None": "null", "True": "true", "False": "false"}
-_HOW = 'Write JSON, for example --params ["open", 3, null], or the names of variables: --params [status, limit].'
+_HOW = (
+    'Write JSON, for example --params ["open", 3, null] or {"status": "open"}, '
+    "or the names of variables: --params [status, limit]."
+)
 
 
 def read_values(text: str) -> tuple[Values, str]:
     """Read the values that a text begins with.
 
     Args:
-        text: ``name``, ``[name or JSON, …]`` or one JSON value, and whatever follows.
+        text: ``name``, ``[name or JSON, …]``, ``{"name": name or JSON, …}`` or one JSON value, and whatever follows.
 
     Returns:
         The values, and the rest of the text.
@@ -47,6 +76,8 @@ def read_values(text: str) -> tuple[Values, str]:
     Raises:
         ConfigError: It is neither JSON nor a name.
     """
+    if text.startswith("{"):
+        return _read_named(text)
     if not text.startswith("["):
         value, end = _item(text, 0)
         return value if isinstance(value, Variable) else (value,), text[end:].lstrip()
@@ -64,7 +95,27 @@ def read_values(text: str) -> tuple[Values, str]:
     return tuple(items), text[at + 1 :].lstrip()
 
 
-def look_up(values: Values, variables: Mapping[str, Any]) -> list[Any]:
+def _read_named(text: str) -> tuple[Values, str]:
+    items: dict[str, object] = {}
+    at = _behind_blanks(text, 1)
+    while text[at : at + 1] != "}":
+        if text[at : at + 1] != '"':
+            raise _unreadable(text, at if items or at >= len(text) else 0)
+        name, at = _item(text, at)
+        at = _behind_blanks(text, at)
+        if text[at : at + 1] != ":":
+            raise _unreadable(text, at)
+        items[str(name)], at = _item(text, _behind_blanks(text, at + 1))
+        at = _behind_blanks(text, at)
+        if text[at : at + 1] == "}":
+            break
+        if text[at : at + 1] != ",":
+            raise _unreadable(text, at)
+        at = _behind_blanks(text, at + 1)
+    return items, text[at + 1 :].lstrip()
+
+
+def look_up(values: Values, variables: Mapping[str, Any]) -> list[Any] | dict[str, Any]:
     """Put what the variables hold in the place of their names.
 
     Args:
@@ -74,10 +125,65 @@ def look_up(values: Values, variables: Mapping[str, Any]) -> list[Any]:
     Raises:
         ConfigError: There is no such variable.
     """
+    if isinstance(values, dict):
+        return {name: _filled(item, variables) for name, item in values.items()}
     if not isinstance(values, Variable):
-        return [_held(item, variables) if isinstance(item, Variable) else item for item in values]
+        return [_filled(item, variables) for item in values]
     held = _held(values, variables)
+    if isinstance(held, Mapping):
+        return {str(name): value for name, value in held.items()}
     return list(held) if isinstance(held, (list, tuple)) else [held]
+
+
+def bind_names(sql: str, params: list[Any] | dict[str, Any] | None, variables: Mapping[str, Any]) -> Bound:
+    """Give numbers to the ``$name`` of a text, and find their values.
+
+    Args:
+        sql: One statement.
+        params: The values, in their order or by name; None to take them from the variables.
+        variables: The reader's variables.
+
+    Raises:
+        ConfigError: A name has no value.
+        ParameterError: The text has names and numbers.
+        UnreadableSQL: The text cannot be tokenized.
+    """
+    names = names_in(sql)
+    if not names:
+        return Bound(sql, None if isinstance(params, dict) else params)
+    if isinstance(params, list):
+        raise ConfigError(
+            f"--params has values in their order, and the text has the name ${names[0]}.\n"
+            f'Write --params {{"{names[0]}": …}}.'
+        )
+    held = variables if params is None else params
+    for name in names:
+        if name not in held:
+            where = "--params has no value for it" if params is not None else "there is no such variable"
+            raise ConfigError(
+                f"${name} has no value: {where}.{_meant(name, held, '$')} A text with a $ stands in quotes."
+            )
+    return Bound(numbered(sql), [held[name] for name in names], tuple(names), params is None)
+
+
+def check_used(params: Mapping[str, Any], used: Collection[str]) -> None:
+    """See that every value by name stands in the cell.
+
+    Raises:
+        ConfigError: One does not.
+    """
+    for name in params:
+        if name not in used:
+            raise ConfigError(f"--params has a value for ${name}, and the SQL has no ${name}.{_meant(name, used, '$')}")
+
+
+def _filled(item: object, variables: Mapping[str, Any]) -> object:
+    return _held(item, variables) if isinstance(item, Variable) else item
+
+
+def _meant(name: str, known: Collection[str], mark: str) -> str:
+    close = difflib.get_close_matches(name, [other for other in known if not other.startswith("_")], 1)
+    return f" Did you mean {mark}{close[0]}?" if close else ""
 
 
 def _held(variable: Variable, variables: Mapping[str, Any]) -> object:
@@ -86,8 +192,7 @@ def _held(variable: Variable, variables: Mapping[str, Any]) -> object:
         return variables[name]
     if name in _PYTHON_WORDS:
         raise ConfigError(f"--params: {name} is Python; in JSON it is {_PYTHON_WORDS[name]}.")
-    close = difflib.get_close_matches(name, [known for known in variables if not known.startswith("_")], 1)
-    meant = f" Did you mean {close[0]}?" if close else ""
+    meant = _meant(name, variables, "")
     raise ConfigError(f'--params: there is no variable {name!r}.{meant} Texts stand in double quotes: ["{name}"].')
 
 
@@ -95,7 +200,7 @@ def _item(text: str, at: int) -> tuple[object, int]:
     """The variable or the JSON value at a place, and where it ends."""
     name = _NAME.match(text, at)
     if name and name.group() not in _JSON_WORDS:
-        if text[name.end() : name.end() + 1] not in {"", " ", "\t", ",", "]"}:
+        if text[name.end() : name.end() + 1] not in {"", " ", "\t", ",", "]", "}"}:
             raise _unreadable(text, name.end())
         return Variable(name.group()), name.end()
     try:

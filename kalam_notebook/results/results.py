@@ -80,6 +80,7 @@ class QueryResult:
     notices: tuple[str, ...] = ()
     _table: pa.Table | None = field(default=None, repr=False)
     _bind: tuple[str, str] | None = field(default=None, repr=False)
+    _foot: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def has_rows(self) -> bool:
@@ -127,11 +128,11 @@ class QueryResult:
     def footer(self) -> tuple[str, ...]:
         """Short facts for the foot of a preview."""
         if self.completeness is None:
-            return ("as the server sent it",)
+            return ("as the server sent it", *self._foot)
         requests = self.completeness.requests
         # What a notice says at length is not said twice.
         text = self.completeness.text.partition(":")[0] if self.notices else self.completeness.text
-        return (text, "1 request" if requests == 1 else f"{requests} requests")
+        return (text, "1 request" if requests == 1 else f"{requests} requests", *self._foot)
 
     def _repr_html_(self) -> str:
         if self._table is None:

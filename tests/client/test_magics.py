@@ -3,6 +3,8 @@
 import html
 import io
 import json
+import socket
+import time
 from itertools import count
 
 import pandas as pd
@@ -13,7 +15,15 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import kalam_notebook as kalam
-from kalam_notebook.errors import AuthError, ConfigError, KalamError, QueryError, UnsafeStatementError
+from kalam_notebook.client import default
+from kalam_notebook.errors import (
+    AuthError,
+    ConfigError,
+    KalamError,
+    QueryError,
+    RequestTimeoutError,
+    UnsafeStatementError,
+)
 
 pytestmark = pytest.mark.contract
 
@@ -117,6 +127,86 @@ def test_values_are_bound_and_never_pasted(shell, people):
     assert shell.value(f"%%kalam --params wanted\nSELECT id FROM {people} WHERE name = $1").row_count == 0
     assert shell.value(f'%%kalam --params ["Ada"]\nSELECT id FROM {people} WHERE name = $1').row_count == 1
     assert shell.value(f"%%kalam --params [null]\nSELECT id FROM {people} WHERE $1 IS NULL").row_count == 3
+
+
+def rows(result):
+    return result.arrow().to_pylist()
+
+
+def test_values_have_names(shell, people):
+    shell.ip.user_ns.update(who="Ada' OR '1'='1", ids=[1, 3], given={"who": "Ada"})
+    query = f"SELECT id FROM {people} WHERE name = $who"
+    assert rows(shell.value(f"%%kalam\n{query}")) == []
+    assert rows(shell.value(f'%%kalam --params {{"who": "Ada"}}\n{query}')) == [{"id": 1}]
+    assert rows(shell.value(f"%%kalam --params given\n{query}")) == [{"id": 1}]
+    found = shell.value(f"%%kalam\nSELECT id, $who AS w FROM {people} WHERE id IN ($ids) AND $who <> 'x'")
+    assert rows(found) == [{"id": 1, "w": "Ada' OR '1'='1"}, {"id": 3, "w": "Ada' OR '1'='1"}]
+    assert "$who, $ids from variables" in found._repr_html_()
+    assert "from variables" not in shell.value(f"%%kalam --params given\n{query}")._repr_html_()
+    shell.value(f"%%kalam\nINSERT INTO {people} (id, name) VALUES (7, $who); SELECT 1 AS one")
+    assert rows(shell.value(f"%kalam SELECT name FROM {people} WHERE id = 7")) == [{"name": "Ada' OR '1'='1"}]
+
+
+def test_a_live_table_takes_names(shell, people):
+    shell.ip.user_ns["who"] = "Ada"
+    live = shell.value(f"%%kalam --live\nSELECT id FROM {people} WHERE name = $who")
+    assert live.df()["id"].tolist() == [1]
+    live.close()
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("%%kalam\nSELECT $wo AS a", "$wo has no value: there is no such variable. Did you mean $who?"),
+        ('%%kalam --params {"who": 1}\nSELECT $wo AS a', "--params has no value for it. Did you mean $who?"),
+        ('%%kalam --params {"who": 1, "n": 2}\nSELECT $who AS a', "the SQL has no $n"),
+        ("%%kalam --params [1]\nSELECT $who AS a", 'Write --params {"who": …}'),
+        ("%%kalam\nSELECT $who AS a, $1 AS b", "names and numbers"),
+        ("%%kalam\nSELECT $frame AS a", "Parameter $frame: a DataFrame cannot be sent"),
+    ],
+)
+def test_what_is_wrong_with_names_is_told(shell, people, cell, words):
+    shell.ip.user_ns.update(who="Ada", frame=pd.DataFrame())
+    assert isinstance(shell.error(cell), KalamError)
+    assert words in shell.text
+    assert len(shell.text.strip().splitlines()) <= 3
+
+
+def test_one_line(shell, people):
+    assert rows(shell.value(f"%kalam SELECT id FROM {people} WHERE name = 'Ada'")) == [{"id": 1}]
+    shell.value(f"found = %kalam select count(*) as n from {people}")
+    assert rows(shell.ip.user_ns["found"]) == [{"n": 3}]
+
+
+def test_a_file_holds_the_query(shell, people, tmp_path):
+    path = tmp_path / "a query.sql"
+    path.write_text(f"SELECT id FROM {people} WHERE name = $who;\nSELECT 'Grüße' AS t", encoding="utf-8")
+    shell.ip.user_ns["who"] = "Ada"
+    assert rows(shell.value(f"%kalam --file '{path}'")) == [{"t": "Grüße"}]
+    shell.value(f"%kalam texts << --file '{path}'")
+    assert shell.ip.user_ns["texts"]["t"].tolist() == ["Grüße"]
+    assert "Take one away" in str(shell.error(f"%%kalam --file '{path}'\nSELECT 1"))
+    assert "No such file" in str(shell.error(f"%kalam --file '{tmp_path}/b.sql'"))
+
+
+def test_a_plan_is_readable_and_changes_nothing(shell, people):
+    shell.value(f"%%kalam --explain\nSELECT name FROM {people} WHERE id = 1")
+    assert "physical_plan\n" in shell.text
+    assert "|" not in shell.text.splitlines()[0]
+    assert "would carry it out" in str(shell.error(f"%%kalam --explain\nDELETE FROM {people} WHERE id = 1"))
+    assert shell.value(f"%kalam SELECT id FROM {people}").row_count == 3
+
+
+def test_a_time_for_the_whole_cell(shell, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = kalam.Client(f"http://127.0.0.1:{silent.getsockname()[1]}", token="x", max_retries=0)
+        monkeypatch.setattr(default, "_client", client)
+        started = time.monotonic()
+        error = shell.error("%%kalam --timeout 0.3\nSELECT 1")
+        assert isinstance(error, RequestTimeoutError)
+        assert time.monotonic() - started < 5
+        assert "--timeout" in shell.text
+        client.close()
 
 
 def test_sql_with_braces_and_arrows_is_left_alone(shell, people):

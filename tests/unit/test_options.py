@@ -1,9 +1,13 @@
 """The magic's line: options, a variable, bound values; everything else is an error that says what there is."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.notebook.options import (
+    CELL_OPTIONS,
     CellOptions,
     ConnectOptions,
     help_text,
@@ -25,6 +29,12 @@ from kalam_notebook.notebook.values import Variable
         ("--params values --format arrow", CellOptions(params=Variable("values"), format="arrow")),
         ('--params=[ "a b<<c --live", limit ] x <<', CellOptions("x", params=("a b<<c --live", Variable("limit")))),
         ("--params 5", CellOptions(params=(5,))),
+        ('--params {"room": "a b", "n": limit} x<<', CellOptions("x", params={"room": "a b", "n": Variable("limit")})),
+        ("--params {}", CellOptions(params={})),
+        ("x = <<", CellOptions("x")),
+        ("x=<< --limit 10", CellOptions("x", max_rows=10)),
+        ("--timeout 2.5 --explain", CellOptions(timeout=2.5, explain=True)),
+        ("--file 'my queries/a.sql'", CellOptions(file="my queries/a.sql")),
         ("orders<<--live", CellOptions("orders", live=True)),
         ("--namespace 'my ns'", CellOptions(namespace="my ns")),
         ("--max-rows 1_000 --engine local", CellOptions(max_rows=1000, engine="local")),
@@ -40,6 +50,13 @@ def test_cell_lines(line, options):
     [
         ("--lve", r"no option --lve\. Did you mean --live\?"),
         ("--nope", "Options: --live, --params, --namespace, --format"),
+        ("--lmit 5", r"Did you mean --limit\?"),
+        ("--timeout soon", "a number of seconds above 0"),
+        ("--timeout 0", "a number of seconds above 0"),
+        ("--params {name}", "not pasted here"),
+        ('--params {"a" 1}', "cannot be read at"),
+        ('--params {"a": 1', "does not end"),
+        ("x == <<", "SQL begins on the next line"),
         ("--params", "needs a value"),
         ("--params --live", "needs a value"),
         ("--params [1, 2", "does not end"),
@@ -89,3 +106,9 @@ def test_the_help_names_every_option():
         "%kalam tables",
     ):
         assert name in help_text()
+
+
+def test_the_docs_name_every_option_of_a_cell():
+    page = (Path(__file__).parents[2] / "docs" / "notebook.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(--[\w-]+)", page, re.M))
+    assert named == set(CELL_OPTIONS)

@@ -1,0 +1,45 @@
+"""``$room`` in a text: a value by its name. The server knows numbers only, so names become ``$1 …``. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kalam_notebook.errors import ParameterError
+from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.tokens import Kind, Token
+
+__all__ = ["names_in", "numbered"]
+
+
+def names_in(sql: str) -> list[str]:
+    """The names behind ``$`` in a text, each once, in their order.
+
+    Raises:
+        UnreadableSQL: The text cannot be tokenized.
+    """
+    return list(dict.fromkeys(token.text[1:] for token in _places(sql)))
+
+
+def numbered(sql: str) -> Statement:
+    """The text with ``$1 …`` in the place of names, numbered in the order of ``names_in``.
+
+    Raises:
+        ParameterError: It has numbers, too.
+        UnreadableSQL: The text cannot be tokenized.
+    """
+    names = {name: number for number, name in enumerate(names_in(sql), 1)}
+    statement = Statement.of(sql)
+    if names and any(token.kind is Kind.PARAMETER for token in statement.tokens):
+        raise ParameterError(
+            f"${next(iter(names))}", "the text has names and numbers such as $1. Write names only, or numbers only."
+        )
+    return statement.replaced((token.start, token.end, f"${names[token.text[1:]]}") for token in _places(sql))
+
+
+def _places(sql: str) -> Iterator[Token]:
+    """The tokens that are names of values."""
+    for token in Statement.of(sql).tokens:
+        # Right behind a word it may be a part of a name.
+        if token.kind is Kind.VARIABLE and not re.match(r"\w", sql[token.start - 1 : token.start]):
+            yield token

@@ -149,8 +149,8 @@ NAMES = LineNames({"app", "shop"}, ["room", "rows"], CELL_OPTIONS)
         (" --namespace s", ["shop"]),
         (" --params ro", ["room", "rows"]),
         (" --params [1, roo", ["room"]),
-        (" --max-rows a", ["all"]),
-        (" --live --li", []),
+        (" --limit a", ["all"]),
+        (" --live --liv", []),
     ],
 )
 def test_lines(line, found):

@@ -151,10 +151,14 @@ class LiveSocket:
         try:
             error = told.get(timeout=timeout)
         except Empty:
-            reason = self._driver.status.reason or self.status
-            raise ConnectError(f"No live connection to {self.url} within {timeout:g} s: {reason}.") from None
+            raise self.late(timeout) from None
         if error is not None:
             raise error
+
+    def late(self, timeout: float) -> ConnectError:
+        """Make the error for a connection that does not stand after so many seconds; it tells the last reason."""
+        reason = self._driver.status.reason or self.status
+        return ConnectError(f"No live connection to {self.url} within {timeout:g} s: {reason}.")
 
     def subscribe(self, sql: str, listener: Listener, cursor: Cursor | None = None) -> int:
         """Start a live query on the connection, now or as soon as it stands.

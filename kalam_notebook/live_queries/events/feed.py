@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from kalam_notebook.errors import ConnectError, KalamError, LiveError, SlowConsumerError
+from kalam_notebook.errors import KalamError, LiveError, SlowConsumerError
 from kalam_notebook.live_queries.connection.cursor import Cursor
 from kalam_notebook.live_queries.connection.failures import subscription_error
 from kalam_notebook.live_queries.connection.socket import LiveSocket
@@ -94,8 +94,7 @@ class EventFeed(Lifetime):
         """
         self._key = self._socket.subscribe(sql, self.hear, Cursor(self._options))
         if not self.wait(time.monotonic() + timeout):
-            reason = self._connection.reason or self._socket.status
-            raise ConnectError(f"No live connection to {self._socket.url} within {timeout:g} s: {reason}.")
+            raise self._socket.late(timeout)
         if not self._events:
             self.raise_if_over()
 

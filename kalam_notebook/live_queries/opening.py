@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Protocol
 
 from kalam_notebook.errors import ConfigError, SubscriptionError
 from kalam_notebook.live_queries.connection.socket import LiveSocket
@@ -27,7 +26,7 @@ from kalam_notebook.sql.live_filter import has_sub_query
 from kalam_notebook.sql.tables import bound_table
 from kalam_notebook.wire.arguments import check_number
 
-__all__ = ["LiveSource", "open_table"]
+__all__ = ["open_table"]
 
 #: Seconds in which a server that cannot be reached may come back while a live table begins.
 _PATIENCE = 10.0
@@ -40,22 +39,10 @@ _RHYTHMS = {
 }
 
 
-class LiveSource(RowSource, Protocol):
-    """What a live table needs of a client; all calls but the first may block and raise ``KalamError``."""
-
-    def websocket_url(self) -> str:
-        """``ws(s)://host/v1/ws``."""
-        ...
-
-    def access_token(self, *, renew: bool = False) -> str:
-        """A token; with ``renew`` one other than the last, which was refused."""
-        ...
-
-
 def open_table(
     sql: str,
     *,
-    source: LiveSource,
+    source: RowSource,
     socket: LiveSocket,
     pool: Pool,
     key: str | Sequence[str] | None = None,
@@ -68,7 +55,7 @@ def open_table(
 
     Args:
         sql: A SELECT.
-        source: Reads rows and tokens.
+        source: Reads rows; its calls block.
         socket: The client's connection for live queries.
         pool: The client's threads for asking the server.
         key: For the form ``re-run`` the columns that tell rows apart; None to find them.

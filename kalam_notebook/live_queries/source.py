@@ -19,7 +19,7 @@ __all__ = ["ClientSource"]
 
 
 class ClientSource:
-    """A ``table.LiveSource`` over the parts of a client.
+    """A ``RowSource`` over the parts of a client, which also tells the socket its address and token.
 
     Args:
         url: The server.

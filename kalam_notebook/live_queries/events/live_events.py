@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
-from typing import Protocol
 
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, LiveError, RequestTimeoutError
@@ -17,20 +16,12 @@ from kalam_notebook.live_queries.events.feed import EventFeed
 from kalam_notebook.live_queries.events.messages import EventStats, LiveEvent, LiveNotice, OnFull
 from kalam_notebook.live_queries.events.notices import query_notices
 from kalam_notebook.live_queries.events.streaming import EventStream, stream_options
-from kalam_notebook.live_queries.following.plan import TableInfo
+from kalam_notebook.live_queries.following.engine import RowSource
 from kalam_notebook.live_queries.following.query import parse_live_query
 from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
 
-__all__ = ["EventSource", "LiveEvents"]
-
-
-class EventSource(Protocol):
-    """What events need of a client; may block and raise ``KalamError``."""
-
-    def describe(self, table: str) -> TableInfo:
-        """The columns and kind of a table, named as it can stand in SQL."""
-        ...
+__all__ = ["LiveEvents"]
 
 
 @short_interrupts
@@ -69,7 +60,7 @@ class LiveEvents:
         self,
         sql: str,
         *,
-        source: EventSource,
+        source: RowSource,
         socket: LiveSocket,
         batch_size: int | None = MAX_BATCH_SIZE,
         last_rows: int | None = None,

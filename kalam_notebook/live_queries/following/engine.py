@@ -6,6 +6,7 @@ other threads and calls everything else under a lock.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -132,73 +133,77 @@ class Verdict:
     again_in: float = 0.0
 
 
-class Engine(Protocol):
-    """The rows of one live query, and what has to be asked to keep them true."""
+class Engine(ABC):
+    """The rows of one live query, and what has to be asked to keep them true.
+
+    Attributes:
+        form: How the rows are followed.
+        table_name: The tables, for people.
+        subscriptions: The statements that are subscribed to.
+    """
 
     form: Form
-    #: The tables, for people.
     table_name: str
-    #: The statements that are subscribed to.
     subscriptions: tuple[str, ...]
 
     @property
+    @abstractmethod
     def rows(self) -> Rows | None:
         """The rows; None before the first round."""
-        ...
 
     @property
+    @abstractmethod
     def key(self) -> tuple[str, ...]:
         """The columns that tell rows apart; empty for all of them."""
-        ...
 
     @property
+    @abstractmethod
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
-        ...
+
+    @property
+    @abstractmethod
+    def is_diverged(self) -> bool:
+        """Whether the rows are known not to be those of the server."""
 
     @property
     def doubts(self) -> tuple[str, ...]:
         """What the next round will put right, in sentences."""
-        ...
+        return ()
 
     @property
     def is_provable(self) -> bool:
         """Whether a round proves the rows without reading everything."""
-        ...
+        return True
 
-    @property
-    def is_diverged(self) -> bool:
-        """Whether the rows are known not to be those of the server."""
-        ...
-
-    def look_closely(self) -> None:
-        """Have the next round look whether the tables are still the same: others may stand under their names."""
-        ...
-
-    def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
-        """Take events in; they may be late, repeated, out of order or incomplete."""
-        ...
-
-    def reread(self) -> None:
-        """Have the next round read everything."""
-        ...
-
+    @abstractmethod
     def next_job(self, question: Question, *, now: float) -> Job:
         """Begin a round: what is to be asked."""
-        ...
 
+    @abstractmethod
     def finish(self, outcome: object, *, now: float, at: float) -> Verdict:
         """End a round with what its job returned."""
-        ...
 
     def give_up(self) -> bool:
         """End a round whose job failed; tell whether another kind of question may succeed."""
-        ...
+        return False
+
+    # What is of no consequence where each round reads everything.
+
+    def look_closely(self) -> None:  # noqa: B027 - Each round may look anyway.
+        """Have the next round look whether the tables are still the same: others may stand under their names."""
+
+    def reread(self) -> None:  # noqa: B027
+        """Have the next round read everything."""
+
+    def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
+        """Take events in; they may be late, repeated, out of order or incomplete. Without this they only ring."""
+        return _NOTHING
 
     def expire(self, *, now: float, at: float) -> Applied:
         """Drop the rows whose time is over."""
-        ...
+        return _NOTHING
 
     def expiry(self, *, now: float) -> float | None:
         """Seconds until ``expire`` has something to do; None when nothing expires."""
-        ...
+        return None

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from kalam_notebook.errors import DecodeError, ProtocolError
 from kalam_notebook.live_queries.following.clock import ServerClock
-from kalam_notebook.live_queries.following.engine import TIME_INTERVAL, Job, Verdict
+from kalam_notebook.live_queries.following.engine import TIME_INTERVAL, Engine, Job, Verdict
 from kalam_notebook.live_queries.following.jobs import DeltaJob, Deltas, ReadJob, seqs_of
 from kalam_notebook.live_queries.following.plan import Form, Reading, TableInfo, TablePlan, plan_table
 from kalam_notebook.live_queries.following.query import LiveQuery
@@ -52,7 +52,7 @@ _DOUBTFUL_DECIMALS = (
 )
 
 
-class KeyedEngine:
+class KeyedEngine(Engine):
     """The rows of a live query over one table.
 
     Args:

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.live_queries.following.engine import TIME_INTERVAL, Job, RowSource, Verdict
+from kalam_notebook.live_queries.following.engine import TIME_INTERVAL, Engine, Job, RowSource, Verdict
 from kalam_notebook.live_queries.following.plan import Form, ResultReading, TableInfo, doorbell_sql
 from kalam_notebook.live_queries.following.rerun import RerunQuery, result_key
 from kalam_notebook.live_queries.following.schedule import Question
 from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.live_queries.rows.result_store import ResultStore
 from kalam_notebook.sql.live_filter import is_volatile
-from kalam_notebook.wire.live import Change
 
 __all__ = ["RerunEngine"]
 
@@ -33,7 +32,7 @@ class _Run:
         return source.read_result(self.query.sql)
 
 
-class RerunEngine:
+class RerunEngine(Engine):
     """The result of a query, and when to run it again.
 
     Args:
@@ -72,16 +71,6 @@ class RerunEngine:
         return self._store is None
 
     @property
-    def doubts(self) -> tuple[str, ...]:
-        """Nothing: a result is exact."""
-        return ()
-
-    @property
-    def is_provable(self) -> bool:
-        """Whether a round proves the result; its query is read exactly, and says when it cannot be."""
-        return True
-
-    @property
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
         notices = [f"The result is {self._doubt}."] if self._doubt else []
@@ -90,23 +79,9 @@ class RerunEngine:
             notices.append(f"Rows with equal {names} are told apart by their order only; name the key with key=[…].")
         return tuple(notices)
 
-    def look_closely(self) -> None:
-        """Each round looks at the tables."""
-
-    def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
-        """Events only ring."""
-        return Applied()
-
-    def reread(self) -> None:
-        """Each round runs the query."""
-
     def next_job(self, question: Question, *, now: float) -> Job:
         """Begin a round, whatever it asks."""
         return _Run(self._query)
-
-    def give_up(self) -> bool:
-        """End a round whose job failed: there is no other question."""
-        return False
 
     def finish(self, outcome: object, *, now: float, at: float) -> Verdict:
         """End a round with what its job returned."""
@@ -140,11 +115,3 @@ class RerunEngine:
             next_row_id=0 if old is None else old.next_row_id,
         )
         return Applied(inserted=result.rows.num_rows)
-
-    def expire(self, *, now: float, at: float) -> Applied:
-        """Nothing expires here: the query says what there is."""
-        return Applied()
-
-    def expiry(self, *, now: float) -> float | None:
-        """Nothing expires here."""
-        return None

@@ -23,12 +23,12 @@ from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterabl
 from kalam_notebook.live_queries.display import display
 from kalam_notebook.live_queries.following.callbacks import Callbacks
 from kalam_notebook.live_queries.following.counters import LiveStats
-from kalam_notebook.live_queries.following.engine import Rows
 from kalam_notebook.live_queries.following.followed import Followed
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.rows.fingerprint import Proof
+from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.live_queries.rows.history import Step
 from kalam_notebook.live_queries.threads import call_in_thread
 from kalam_notebook.results.frames import to_pandas, to_polars, unsliced

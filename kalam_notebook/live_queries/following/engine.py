@@ -11,17 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import pyarrow as pa
-
 from kalam_notebook.live_queries.following.plan import Form, Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.following.schedule import Question
-from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, Fingerprint
-from kalam_notebook.live_queries.rows.history import Applied, Step
+from kalam_notebook.live_queries.rows.held import Rows
+from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.types import Column
 
-__all__ = ["TIME_INTERVAL", "Engine", "Job", "RowSource", "Rows", "Verdict"]
+__all__ = ["TIME_INTERVAL", "Engine", "Job", "RowSource", "Verdict"]
 
 #: Seconds between two rounds of a query whose result changes as time goes by, without an event.
 TIME_INTERVAL = 2.0
@@ -54,39 +52,6 @@ class RowSource(Protocol):
 
     def read_result(self, sql: str) -> ResultReading:
         """The result of any query, exact."""
-        ...
-
-
-class Rows(Protocol):
-    """The present rows of a live table and their history."""
-
-    version: int
-
-    @property
-    def num_rows(self) -> int:
-        """How many rows there are."""
-        ...
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The Arrow schema of ``arrow``."""
-        ...
-
-    @property
-    def shown(self) -> tuple[Column, ...]:
-        """The columns of ``arrow``."""
-        ...
-
-    def arrow(self) -> pa.Table:
-        """All rows as of now."""
-        ...
-
-    def delta(self, since: int) -> LiveDelta:
-        """What changed after a version."""
-        ...
-
-    def steps(self, since: int) -> tuple[list[Step], bool]:
-        """What happened after a version, oldest first, and whether that is all of it."""
         ...
 
 

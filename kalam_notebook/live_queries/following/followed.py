@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kalam_notebook.live_queries.following.counters import Counters, LiveStats
-from kalam_notebook.live_queries.following.engine import Rows
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.lifetime import Lifetime
 from kalam_notebook.live_queries.rows.fingerprint import Proof
+from kalam_notebook.live_queries.rows.held import Rows
 
 __all__ = ["Followed"]
 

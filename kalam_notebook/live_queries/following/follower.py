@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from kalam_notebook.errors import ConnectError, KalamError, LiveError, ProtocolError, RequestTimeoutError
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.connection.states import State
-from kalam_notebook.live_queries.following.engine import Engine, Rows, RowSource
+from kalam_notebook.live_queries.following.engine import Engine, RowSource
 from kalam_notebook.live_queries.following.followed import Followed
 from kalam_notebook.live_queries.following.hearing import Answered, End, Established, Hearing, Woken
 from kalam_notebook.live_queries.following.phases import Phase
@@ -24,6 +24,7 @@ from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.rounds import Rounds
 from kalam_notebook.live_queries.following.schedule import BURST, Question, Rhythm
 from kalam_notebook.live_queries.rows.fingerprint import Proof
+from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.threads import Worker
 from kalam_notebook.wire.live import Change, row_seq
 from kalam_notebook.wire.seq import seq_ms

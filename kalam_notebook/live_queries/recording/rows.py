@@ -14,7 +14,8 @@ from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.recording.format import Changes, RecordedStep, Snapshot
 from kalam_notebook.live_queries.rows.chunks import RowChunks, runs_of
 from kalam_notebook.live_queries.rows.delta import LiveDelta, changes, nothing, whole
-from kalam_notebook.live_queries.rows.history import Applied, Effect, Entries, History, Step
+from kalam_notebook.live_queries.rows.held import Rows
+from kalam_notebook.live_queries.rows.history import Applied, Effect, Entries, Step
 from kalam_notebook.wire.types import Column
 
 __all__ = ["ReplayedRows"]
@@ -26,7 +27,7 @@ _MAX_LOG, _MAX_CELLS = 50_000, 10_000
 _MAX_BATCHES, _MAX_DEAD_ROWS = 4_000, 10_000
 
 
-class ReplayedRows:
+class ReplayedRows(Rows):
     """The present rows of a replay.
 
     Args:
@@ -34,11 +35,10 @@ class ReplayedRows:
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.version = snapshot.version
+        super().__init__(snapshot.version, max_log=_MAX_LOG, max_cells=_MAX_CELLS)
         self._is_ordered = snapshot.origin.form is Form.RERUN
         self._columns = snapshot.columns
         self._schema = snapshot.rows.schema
-        self._history = History(version=self.version, max_entries=_MAX_LOG, max_cells=_MAX_CELLS)
         self._chunks = RowChunks(self._schema)
         # Where the cells of each row lie, by its number and in the order of the rows.
         self._places: dict[int, int] = {}
@@ -83,10 +83,6 @@ class ReplayedRows:
         if changed is None:
             return whole(self.version, self.arrow(), tuple(self._places))
         return changes(self.version, changed, self._places, self._chunks.take, self.num_rows)
-
-    def steps(self, since: int) -> tuple[list[Step], bool]:
-        """What happened after a version, oldest first, and whether that is all of it."""
-        return self._history.steps(since)
 
     # Replaying.
 

@@ -11,7 +11,6 @@ from typing import IO, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from kalam_notebook.live_queries.following.engine import Rows
 from kalam_notebook.live_queries.recording.format import (
     CONTROL,
     END,
@@ -28,6 +27,7 @@ from kalam_notebook.live_queries.recording.format import (
 )
 from kalam_notebook.live_queries.rows.changes import cells_at
 from kalam_notebook.live_queries.rows.delta import LiveDelta
+from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.live_queries.rows.history import Step
 from kalam_notebook.wire.types import Column
 

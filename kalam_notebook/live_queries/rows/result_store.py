@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.chunks import RowChunks
 from kalam_notebook.live_queries.rows.delta import LiveDelta, nothing, whole
-from kalam_notebook.live_queries.rows.history import Applied, Effect, Entries, History, Step
+from kalam_notebook.live_queries.rows.held import Rows
+from kalam_notebook.live_queries.rows.history import Applied, Effect, Entries, Step
 from kalam_notebook.live_queries.rows.values import comparable
 from kalam_notebook.wire.types import Column
 
@@ -25,7 +26,7 @@ __all__ = ["ResultStore"]
 _MAX_LOG = 10_000
 
 
-class ResultStore:
+class ResultStore(Rows):
     """The present result and what led to it.
 
     Args:
@@ -45,15 +46,15 @@ class ResultStore:
         version: int = 0,
         next_row_id: int = 0,
     ) -> None:
+        # Also when it is empty the version is another: the columns are new.
+        super().__init__(version + 1, max_log=_MAX_LOG, max_cells=_MAX_LOG)
         self.columns = tuple(columns)
         self.key = tuple(key)
-        self.version = version + 1  # Also when it is empty: the columns are new.
         self.next_row_id = next_row_id
         #: Whether the key does not tell all rows apart.
         self.is_ambiguous = False
         self._rows = rows.slice(0, 0)
         self._ids: dict[Hashable, int] = {}
-        self._history = History(version=version, max_entries=_MAX_LOG, max_cells=_MAX_LOG)
         self.load(rows)
         self._history.forget(self.version)
 
@@ -81,10 +82,6 @@ class ResultStore:
         if since == self.version:
             return nothing(self.version, self.schema, self.num_rows)
         return whole(self.version, self._rows, tuple(self._ids.values()))
-
-    def steps(self, since: int) -> tuple[list[Step], bool]:
-        """What happened after a version, oldest first, and whether that is all of it."""
-        return self._history.steps(since)
 
     def load(self, rows: pa.Table, *, at: float = 0.0, healed: bool = False) -> Applied:
         """Take the next result.

@@ -27,7 +27,8 @@ from kalam_notebook.live_queries.rows.comparison import Comparison, Versions
 from kalam_notebook.live_queries.rows.decoding import decode_events
 from kalam_notebook.live_queries.rows.delta import LiveDelta, changes, whole
 from kalam_notebook.live_queries.rows.fingerprint import Delta, Fingerprint, fingerprint_of
-from kalam_notebook.live_queries.rows.history import Applied, Effect, Entries, History, Step
+from kalam_notebook.live_queries.rows.held import Rows
+from kalam_notebook.live_queries.rows.history import Applied, Effect, Entries, Step
 from kalam_notebook.live_queries.rows.limit import RowLimit
 from kalam_notebook.live_queries.rows.replacing import Replaced, conformed, newest_of_each
 from kalam_notebook.live_queries.rows.slots import Slots
@@ -47,7 +48,7 @@ _MAX_CELLS = 10_000
 _MAX_TOMBSTONES = 100_000
 
 
-class KeyedStore:
+class KeyedStore(Rows):
     """The present rows, their history for a while, and the rules above.
 
     Args:
@@ -70,14 +71,13 @@ class KeyedStore:
         version: int = 0,
         next_row_id: int = 0,
     ) -> None:
+        super().__init__(version, max_log=_MAX_LOG, max_cells=_MAX_CELLS)
         self.columns = tuple(columns)
         self.key = key
-        self.version = version
         self.last_seq = 0
         self._schema = arrow_schema(self.columns)
         self._visible = list(visible)
         self._limit = RowLimit(max_rows)
-        self._history = History(version=version, max_entries=_MAX_LOG, max_cells=_MAX_CELLS)
         self._slots = Slots(
             self._schema,
             visible=visible,
@@ -143,10 +143,6 @@ class KeyedStore:
 
     def _visible_at(self, places: Sequence[int]) -> pa.Table:
         return self._slots.chunks.take(places).select(self._visible)
-
-    def steps(self, since: int) -> tuple[list[Step], bool]:
-        """What happened after a version, oldest first, and whether that is all of it."""
-        return self._history.steps(since)
 
     def fingerprint(self, after: int = 0) -> Fingerprint:
         """The fingerprint of the rows with a greater ``_seq`` (truth R5)."""

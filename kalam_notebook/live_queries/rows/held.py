@@ -1,0 +1,54 @@
+"""What the rows of every live table offer, however they are kept. Pure."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import pyarrow as pa
+
+from kalam_notebook.live_queries.rows.delta import LiveDelta
+from kalam_notebook.live_queries.rows.history import History, Step
+from kalam_notebook.wire.types import Column
+
+__all__ = ["Rows"]
+
+
+class Rows(ABC):
+    """The present rows of a live table and their history.
+
+    Args:
+        version: Their version, which grows with each change.
+        max_log: How many changed rows are remembered by number.
+        max_cells: How many of them with their cells.
+    """
+
+    def __init__(self, version: int, *, max_log: int, max_cells: int) -> None:
+        self.version = version
+        self._history = History(version=version, max_entries=max_log, max_cells=max_cells)
+
+    @property
+    @abstractmethod
+    def num_rows(self) -> int:
+        """How many rows there are."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of ``arrow``."""
+
+    @property
+    @abstractmethod
+    def shown(self) -> tuple[Column, ...]:
+        """The columns of ``arrow``, as the server announced them."""
+
+    @abstractmethod
+    def arrow(self) -> pa.Table:
+        """Return all rows as of now; the table never changes afterwards."""
+
+    @abstractmethod
+    def delta(self, since: int) -> LiveDelta:
+        """Return what changed after a version; the whole table when that is not known (any more)."""
+
+    def steps(self, since: int) -> tuple[list[Step], bool]:
+        """What happened after a version, oldest first, and whether that is all of it."""
+        return self._history.steps(since)

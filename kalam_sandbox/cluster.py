@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import platform
 
-VERSION = "0.4.3-rc.4"
 NAME = "sandbox"
 NODE_ID = 1
 # Raft groups, all led by the only node.
@@ -37,11 +36,11 @@ def human(seconds: int) -> str:
     return f"{seconds // 60}m"
 
 
-def node_row(address: str, uptime: int) -> tuple[object, ...]:
+def node_row(address: str, uptime: int, version: str) -> tuple[object, ...]:
     """Return the row of `system.cluster`; memory and load are not measured."""
     return (
         NAME, NODE_ID, "leader", "active", address, address, True, True, len(GROUPS), len(GROUPS), TERM, LAST_APPLIED,
-        LAST_APPLIED, None, None, None, NAME, VERSION, None, None, None, uptime, human(uptime),
+        LAST_APPLIED, None, None, None, NAME, version, None, None, None, uptime, human(uptime),
         platform.system().lower(), platform.machine(),
     )  # fmt: skip
 

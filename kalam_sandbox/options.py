@@ -91,6 +91,7 @@ class Options:
         latest_offsets: Answer ``/v1/api/topics/latest-offsets`` (KalamDB 0.5).
         groupless_reads: Let topics be read without a group, which nothing remembers (KalamDB 0.5).
         on_conflict: Take ON CONFLICT and RETURNING in an INSERT (KalamDB 0.5.4).
+        told_version: What health routes and `system.cluster` say of the version; nothing else depends on it.
         log_versions: Number row versions by position in the log in `_version`, not by time in `_seq` (KalamDB 0.7.1).
         seek_by_literals_only: Let a bound of the version move the scan window only where it is a plain number.
         text_cursors: Send and take the cursor of a live query as text alone (KalamDB 0.7.1).
@@ -188,6 +189,7 @@ class Options:
     latest_offsets: bool = False
     groupless_reads: bool = False
     on_conflict: bool = False
+    told_version: str = "0.4.3-rc.4"
     log_versions: bool = False
     seek_by_literals_only: bool = False
     text_cursors: bool = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _V0_5: dict[str, object] = {
+    "told_version": "0.5.6-rc.1",
     "buffer_small_results": True,
     "mix_time_units": False,
     "sort_under_limit": True,
@@ -24,6 +25,7 @@ _V0_5: dict[str, object] = {
     "page_by_version": True,
 }
 _V0_7 = _V0_5 | {
+    "told_version": "0.7.1",
     "log_versions": True,
     "seek_by_literals_only": True,
     "any_cursors": False,
@@ -40,6 +42,7 @@ _V0_7 = _V0_5 | {
     "name_users": True,
 }
 _V0_8 = _V0_7 | {
+    "told_version": "0.8.0",
     "create_with_only": True,
     "optional_keys": True,
     "msgpack": False,

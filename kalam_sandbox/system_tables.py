@@ -245,7 +245,7 @@ class SystemTables:
 
     def _cluster(self) -> Iterable[Row]:
         address = f"{self._options.host}:{self._options.port}"
-        yield cluster.node_row(address, (now_ms() - self._started_ms) // 1000)
+        yield cluster.node_row(address, (now_ms() - self._started_ms) // 1000, self._options.told_version)
 
     def _stats(self) -> Iterable[Row]:
         yield "total_users", str(len(self._users.all()))

@@ -147,6 +147,17 @@ def _cursor(value: object, options: Options) -> int | None:
     return int_of(value, "i64")
 
 
+def _domain(given: JsonObject) -> dict[str, object]:
+    """Read what a version belongs to."""
+    partition = given.get("partition_id")
+    return {
+        "history_incarnation": text_of(given.need("history_incarnation")),
+        "table_id": text_of(given.need("table_id")),
+        "scope_id": int_of(given.need("scope_id"), "u64"),
+        "partition_id": None if partition is None else int_of(partition, "u64"),
+    }
+
+
 def _subscribe(request: JsonObject, options: Options) -> Subscribe:
     given = request.get("options")
     return Subscribe(
@@ -167,5 +178,5 @@ def _options(given: JsonObject, options: Options) -> SubscribeOptions:
         batch_size=size if size is None or not options.page_by_version else min(max(size, 1), _MOST_ROWS),
         last_rows=number("u32", "last_rows"),
         from_seq=_cursor(given.get("from", "from_seq_id"), options),
-        version_domain=None if domain is None else dict(object_of(domain, "VersionDomain").pairs),
+        version_domain=None if domain is None else _domain(object_of(domain, "VersionDomain")),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 _I64 = (-(2**63), 2**63 - 1)
-_RANGES = {"i64": _I64, "u32": (0, 2**32 - 1), "usize": (0, 2**64 - 1)}
+_RANGES = {"i64": _I64, "u32": (0, 2**32 - 1), "u64": (0, 2**64 - 1), "usize": (0, 2**64 - 1)}
 
 
 class BadMessage(Exception):
@@ -76,7 +76,7 @@ def text_of(value: object) -> str:
 
 
 def int_of(value: object, kind: str) -> int:
-    """Read an integer of a Rust type: ``i64``, ``u32`` or ``usize``."""
+    """Read an integer of a Rust type: ``i64``, ``u32``, ``u64`` or ``usize``."""
     if not isinstance(value, int) or isinstance(value, bool) or not _fits_json(value):
         raise _mistyped(value, kind)
     low, high = _RANGES[kind]

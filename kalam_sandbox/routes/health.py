@@ -16,25 +16,24 @@ def add_health_routes(app: web.Application) -> None:
     """Add `/health`, `/v1/api/healthcheck` and `/v1/api/cluster/health`."""
     started = time.monotonic()
     refuses = app[SANDBOX].options.health_is_local
+    version = app[SANDBOX].options.told_version
 
     async def health(request: web.Request) -> web.Response:
         if refuses and not is_local(request):
             return json_answer({"error": "Access denied. Health endpoint is localhost-only."}, 403)
-        return json_answer(
-            {"api_version": "v1", "build_date": _BUILD_DATE, "status": "healthy", "version": one_node.VERSION}
-        )
+        return json_answer({"api_version": "v1", "build_date": _BUILD_DATE, "status": "healthy", "version": version})
 
     async def cluster(request: web.Request) -> web.Response:
         if refuses and not is_local(request):
             return json_answer({"error": "Access denied. Cluster health is localhost-only."}, 403)
-        return json_answer(_cluster(request.host, time.monotonic() - started))
+        return json_answer(_cluster(request.host, time.monotonic() - started, version))
 
     app.router.add_get("/health", health, allow_head=False)
     app.router.add_get("/v1/api/healthcheck", health, allow_head=False)
     app.router.add_get("/v1/api/cluster/health", cluster, allow_head=False)
 
 
-def _cluster(address: str, uptime: float) -> dict[str, object]:
+def _cluster(address: str, uptime: float, version: str) -> dict[str, object]:
     """Return the state of a server without cluster settings, which reports itself as a cluster of one."""
     node = {
         "node_id": one_node.NODE_ID,
@@ -53,7 +52,7 @@ def _cluster(address: str, uptime: float) -> dict[str, object]:
     }
     return {
         "status": "healthy",
-        "version": one_node.VERSION,
+        "version": version,
         "build_date": _BUILD_DATE,
         "is_cluster_mode": True,
         "cluster_id": one_node.NAME,

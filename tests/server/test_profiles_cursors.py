@@ -141,6 +141,20 @@ def test_a_cursor_of_a_shared_table_needs_its_domain(served):
 
 
 @LATER
+@pytest.mark.parametrize(
+    "wrong", [{"scope_id": "0"}, {"partition_id": "x"}, {"table_id": None}, {"history_incarnation": 7}]
+)
+def test_a_domain_of_another_form_ends_the_connection(served, wrong):
+    async def test(client):
+        domain, cursor = await domain_and_cursor(client)
+        options = {"from": cursor, "version_domain": {**domain, **wrong}}
+        await client.send({"type": "subscribe", "subscription": {"id": "s", "sql": ALL, "options": options}})
+        assert (await client.receive_close())[0] == 1011
+
+    on_socket(served, test)
+
+
+@LATER
 def test_a_user_table_takes_no_domain(served):
     async def test(client):
         domain, _ = await domain_and_cursor(client)

@@ -59,6 +59,12 @@ def test_a_commit_has_so_many_rows():
         served.sql(f"BEGIN; {rows(100, 50)}; {rows(200, 50)}; COMMIT")
 
 
+def test_health_tells_a_version(served):
+    told = {"0.4.3": "0.4.3-rc.4", "0.5": "0.5.6-rc.1", "0.7": "0.7.1", "0.8": "0.8.0"}[served.version]
+    assert served.client.get("/v1/api/healthcheck").json()["version"] == told
+    assert served.rows("SELECT version FROM system.cluster") == [[told]]
+
+
 def test_how_one_may_log_in(served):
     answer = served.client.get("/v1/api/auth/login-options")
     if served.version == "0.4.3":

@@ -4,6 +4,7 @@ import { cellText, grouped, visible, type Column, type Value } from "./cells";
 import { FORMATS, type Format } from "./copy";
 import { button, element, setText, takeKeys } from "./dom";
 import { conditionText, kindsFor, parse, whereText, type Condition, type Wishes } from "./filter";
+import type { Wish } from "./session";
 
 const TYPED = 150; // Milliseconds without a key until a text is searched.
 const OFFERED = 20; // Values of a column that are offered to choose from.
@@ -27,6 +28,8 @@ export interface Tools {
   copied(): string;
   /** Copies it, or writes it to a file, and tells what came of it. */
   copy(format: Format, toFile: boolean): Promise<void>;
+  /** Asks the kernel for something. */
+  ask(wish: Wish): void;
 }
 
 export class Bar {
@@ -38,6 +41,11 @@ export class Bar {
   private readonly hits = element("span", "kl-hits");
   private readonly told = element("span", "kl-told");
   private readonly copy: HTMLButtonElement;
+  private readonly retry = this.wishButton("retry", "Retry now", "Try the connection to the server now");
+  private readonly ends = [
+    this.wishButton("freeze", "Freeze", "Make this output static: it stays as it is now"),
+    this.wishButton("stop", "Stop", "End the live table; its rows stay"),
+  ];
   private readonly what = element("span", "");
   private readonly editor = element("form", "kl-editor");
   /** What opened the line below. */
@@ -71,7 +79,7 @@ export class Bar {
     const line = element("div", "kl-tools");
     line.setAttribute("role", "toolbar");
     line.setAttribute("aria-label", "Tools of the table");
-    line.append(this.pause, this.search, this.filter, this.copy, this.chips, this.hits, this.told);
+    line.append(this.pause, this.search, this.filter, this.copy, this.retry, ...this.ends, this.chips, this.hits, this.told);
     this.root.append(line, this.editor);
   }
 
@@ -85,6 +93,12 @@ export class Bar {
     this.columns = columns;
     this.closeEditor();
     this.drawChips();
+  }
+
+  /** @param text As the live table says it. */
+  setStatus(text: string): void {
+    this.retry.hidden = !text.startsWith("reconnecting");
+    for (const end of this.ends) end.hidden = text.startsWith("stopped");
   }
 
   /** @param waiting Changes that are not shown; undefined while nothing is paused. */
@@ -108,6 +122,13 @@ export class Bar {
 
   dispose(): void {
     clearTimeout(this.timer);
+  }
+
+  private wishButton(wish: Wish, word: string, title: string): HTMLButtonElement {
+    return button(word, title, () => {
+      this.tools.ask(wish);
+      this.tell("The kernel was asked; while a cell runs, it answers at its end.");
+    });
   }
 
   private typed(): void {

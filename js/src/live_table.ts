@@ -40,7 +40,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): (() => void) 
   const twin = model.get("twin") as string;
   const session = sessions.get(twin);
   if (!session) return undefined;
-  const panel = new Panel({ sql: model.get("sql") as string, twin }, session.store);
+  const panel = new Panel({ sql: model.get("sql") as string, twin }, session.store, (wish) => session.ask(wish));
   el.append(panel.root);
   const detach = session.attach(panel);
   return () => {

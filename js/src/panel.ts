@@ -7,6 +7,7 @@ import { element, saveFile, setText, toClipboard } from "./dom";
 import { Wishes } from "./filter";
 import { Grid } from "./grid";
 import type { Status } from "./frames";
+import type { Wish } from "./session";
 import type { Store } from "./store";
 import style from "./live_table.css";
 
@@ -33,6 +34,7 @@ export class Panel {
     frequent: (column, most) => this.shown.frequent(column, most),
     copied: () => this.copiedText(),
     copy: (format, toFile) => this.copy(format, toFile),
+    ask: (wish) => this.ask(wish),
   });
   private grid: Grid | undefined;
   /** The rows that are kept on screen, and when that began. */
@@ -45,6 +47,7 @@ export class Panel {
   constructor(
     private readonly about: About,
     private readonly store: Store,
+    private readonly ask: (wish: Wish) => void,
   ) {
     this.root.hidden = true; // Until there is something to show, the static copy is better.
     this.word.setAttribute("role", "status"); // Read aloud when it changes: not every second.
@@ -114,6 +117,7 @@ export class Panel {
     const notices = status.notice.split("\n").filter(Boolean);
     setText(this.note, notices.map((notice) => `Warning: ${visible(notice)}`).join("\n"));
     if (this.columns !== shown.columns) this.showColumns(shown);
+    this.bar.setStatus(text);
     this.bar.setPaused(this.paused && status.changes - seen.changes);
     this.grid?.update();
     this.tellHits();

@@ -10,7 +10,11 @@ import { Store } from "./store";
 export type Answer =
   | { readonly kind: "hello"; readonly page: string }
   | { readonly kind: "ack"; readonly frame: number }
-  | { readonly kind: "unseen"; readonly page: string };
+  | { readonly kind: "unseen"; readonly page: string }
+  | { readonly kind: Wish };
+
+/** What a reader may ask of the kernel: to try the connection now, to make the output static, to end the live table. */
+export type Wish = "retry" | "freeze" | "stop";
 
 export interface View {
   /** @param ended Why nothing more comes; "" while the table is followed. */
@@ -51,6 +55,10 @@ export class Session {
     if (this.asked) return;
     this.asked = true;
     this.say({ kind: "hello", page: this.page });
+  }
+
+  ask(wish: Wish): void {
+    this.say({ kind: wish });
   }
 
   take(message: Message, buffers: readonly DataView[]): void {

@@ -336,6 +336,15 @@ class LiveTable:
         self._check_not_paused()
         return self._follower.verify(timeout=timeout, reread=True)
 
+    def retry(self) -> None:
+        """Try a lost connection again now, without waiting for the next attempt; does not wait for it.
+
+        Raises:
+            KalamError: The table stopped, or was closed.
+        """
+        self._follower.raise_if_over()
+        self._follower.retry()
+
     def pause(self) -> None:
         """Let the rows stay as they are until ``resume``."""
         self._follower.pause()

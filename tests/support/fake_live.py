@@ -49,6 +49,7 @@ class FakeLive:
     callbacks: list[Callable] = field(default_factory=list)
     deltas: list[int] = field(default_factory=list)
     views: weakref.WeakSet = field(default_factory=weakref.WeakSet)
+    retries: int = 0
 
     def __post_init__(self) -> None:
         self._log: list[tuple[int, int, bool]] = []  # Version, row id, whether it was inserted.
@@ -80,6 +81,11 @@ class FakeLive:
 
     def attach_view(self, view: object) -> None:
         self.views.add(view)
+
+    def retry(self) -> None:
+        if self.error is not None:
+            raise self.error
+        self.retries += 1
 
     def close(self) -> None:
         self.status = "stopped: closed"

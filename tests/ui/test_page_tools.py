@@ -313,6 +313,21 @@ def test_values_give_the_server_the_same_rows(page: Page, client, namespace, cli
     assert answer.to_pylist() == wanted.to_pylist()
 
 
+def test_the_kernel_is_asked_for_an_attempt_a_frozen_output_or_an_end(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1)])
+    expect(tool(page, "Freeze")).to_be_visible()
+    expect(tool(page, "Retry now")).to_be_hidden()
+    table.tell(text="reconnecting in 20 s")
+    for name, kind in (("Retry now", "retry"), ("Freeze", "freeze"), ("Stop", "stop")):
+        tool(page, name).press("Enter")
+        assert page.evaluate("said.filter(({kind}) => kind !== 'ack').at(-1)") == {"kind": kind}
+    expect(page.get_by_text("The kernel was asked; while a cell runs, it answers at its end.")).to_be_visible()
+    table.tell(text="stopped: closed")
+    for name in ("Retry now", "Freeze", "Stop"):
+        expect(tool(page, name)).to_be_hidden()
+
+
 def test_nothing_of_a_filter_is_markup(page: Page):
     name = "<img src=x onerror=document.title=1>"
     table = MountedTable(page, (ORDERS[0], Column(name, "Text"), Column("__proto__", "Text")))

@@ -95,10 +95,10 @@ def server():
 def make_socket(server):
     sockets = []
 
-    def make(*, token=None, url=None, timeouts=QUICK, **options):
+    def make(*, token=None, url=None, timeouts=QUICK, delay=0.01, **options):
         token = token or Token("good")
         socket = LiveSocket(
-            url=url or server.url, token=token, timeouts=timeouts, delays=lambda: repeat(0.01), **options
+            url=url or server.url, token=token, timeouts=timeouts, delays=lambda: repeat(delay), **options
         )
         sockets.append(socket)
         return socket
@@ -264,6 +264,16 @@ def test_an_unreachable_server_is_tried_until_it_is_there(server, make_socket):
         ["Too", "Many", "Requests"],
         ["Internal", "Server", "Error"],
     ]
+
+
+def test_a_retry_does_not_wait_for_the_next_attempt(server, make_socket):
+    server.http_status.append(503)
+    socket, ears = make_socket(delay=600.0), Ears()
+    socket.subscribe(SQL, ears)
+    while ears.all("status")[-1:] == [] or ears.all("status")[-1].state is not State.WAITING:
+        ears.wait("status", len(ears.all("status")) + 1)
+    socket.retry()
+    ears.wait("subscribed")
 
 
 def test_connect_tells_the_last_reason_when_time_is_up(make_socket):

@@ -402,6 +402,24 @@ def test_a_frozen_view_is_silent_and_lets_go(notebook, show):
     assert "Grace" not in notebook.copy["text/html"]
 
 
+def test_the_page_asks_for_an_end_or_another_attempt(notebook, show):
+    live = FakeLive({1: "Ada"}, status="reconnecting in 20 s")
+    _, widget = show(live)
+    widget.hear({"kind": "retry"})
+    assert live.retries == 1
+    live.error = SubscriptionError("X", "gone", live.sql)
+    widget.hear({"kind": "retry"})  # Too late: it has stopped.
+    live.error = None
+    widget.hear({"kind": "freeze"})
+    assert WIDGET_VIEW not in notebook.widget_output
+    assert "live until " in notebook.copy["text/plain"]
+    assert live.status == "reconnecting in 20 s"
+    _, other = show(live)
+    other.hear({"kind": "stop"})
+    assert live.status == "stopped: closed"
+    assert not [output for output in notebook.outputs.values() if WIDGET_VIEW in output]
+
+
 def test_views_of_one_table_are_frozen_together(notebook, show):
     live, other = FakeLive({1: "Ada"}), FakeLive({1: "Grace"})
     show(live)

@@ -67,6 +67,9 @@ class Kept:
     def verify(self, *, timeout, reread=False) -> Proof:
         raise NotImplementedError
 
+    def retry(self):
+        raise NotImplementedError
+
     def pause(self):
         raise NotImplementedError
 

@@ -155,6 +155,10 @@ class LiveSocket:
         if error is not None:
             raise error
 
+    def retry(self) -> None:
+        """While waiting to try the connection again, try at once; does not wait for it."""
+        self._post(self._driver.connect, lambda _: None)
+
     def late(self, timeout: float) -> ConnectError:
         """Make the error for a connection that does not stand after so many seconds; it tells the last reason."""
         reason = self._driver.status.reason or self.status

@@ -98,6 +98,10 @@ class Followed(Lifetime, ABC):
         """Find out whether the rows are the server's."""
 
     @abstractmethod
+    def retry(self) -> None:
+        """Try a lost connection again now, where there is one."""
+
+    @abstractmethod
     def pause(self) -> None:
         """Let the rows stay as they are."""
 

@@ -188,6 +188,10 @@ class Follower(Followed):
                 raise RequestTimeoutError(f"The live table could not be verified within {timeout:g} s: {reason}.")
             self.bell.wait_beyond(seen, deadline)
 
+    def retry(self) -> None:
+        """While waiting to try the connection again, try at once."""
+        self._hearing.retry()
+
     def pause(self) -> None:
         """Let the rows stay as they are."""
         self._hearing.pause()

@@ -126,6 +126,11 @@ class Hearing:
         for number, sql in enumerate(statements):
             self._keys.append(socket.subscribe(sql, partial(self.hear, number)))
 
+    def retry(self) -> None:
+        """While waiting to try the connection again, try at once."""
+        if self._socket is not None:
+            self._socket.retry()
+
     def unsubscribe(self) -> None:
         """Listen no more; may be called twice."""
         for key in self._keys:

@@ -170,6 +170,9 @@ class Player(Followed):
                 healed=0,
             )
 
+    def retry(self) -> None:
+        """A recording has no connection."""
+
     def pause(self) -> None:
         """Stop the recording where it is."""
         self._move(self._playhead.pause)

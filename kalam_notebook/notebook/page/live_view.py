@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anywidget
 import traitlets
 
+from kalam_notebook.errors import KalamError
 from kalam_notebook.notebook.page.execution import MadeByCell, forget, let_go
 from kalam_notebook.notebook.page.freeze import Outputs, StaticCopy, register, settle_all
 from kalam_notebook.notebook.page.pace import Pace, Turns
@@ -209,7 +211,17 @@ class LiveView:
                 self._pace.acknowledged(int(content["frame"]))
         if kind == "unseen":
             self._looked_away()
+        elif kind == "freeze":
+            self.freeze()
+        elif kind == "stop":
+            self.live.close()
+        elif kind == "retry":
+            self._retry()
         self._wake.set()
+
+    def _retry(self) -> None:
+        with suppress(KalamError):  # It has stopped just now, and the page will be told.
+            self.live.retry()
 
     def _looked_away(self) -> None:
         """A page shows the table no longer, and says so for the first time or again."""

@@ -11,7 +11,11 @@ export UV_LINK_MODE ?= copy
 # Tests of a file run one after the other in one process; each process has a sandbox server of its own.
 PYTEST := $(BIN)/pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: demo test test-all contract lint types js bench lab docs fix clean
+# Where programs of other people's code are built; another folder keeps them when the checkout is cleaned.
+PEERS ?= build/peers
+CARGO_PEERS := cargo build --quiet --ignore-rust-version --target-dir $(PEERS)
+
+.PHONY: demo test test-all contract peers lint types js bench lab docs fix clean
 
 demo: .venv/.synced ## Run the quickstart in a real kernel on the sandbox server; results go to build/.
 	$(BIN)/kalam-notebook demo notebooks/quickstart.ipynb --out build
@@ -26,6 +30,10 @@ contract: .venv/.synced ## The tests marked contract, on the server of KALAM_TES
 	@test -n "$$KALAM_TEST_URL" -a -n "$$KALAM_TEST_ROOT_PASSWORD" || { \
 	    echo "Set KALAM_TEST_URL and KALAM_TEST_ROOT_PASSWORD: a KalamDB that tests may write to." >&2; exit 2; }
 	$(BIN)/pytest -q -m contract --by-subject $(ARGS)
+
+peers: .venv/.synced ## Compare with the published types of KalamDB 0.8; needs Rust (cargo).
+	$(CARGO_PEERS) --manifest-path tests/peers/rust/types/Cargo.toml
+	KALAM_PEERS=$(abspath $(PEERS))/debug $(BIN)/pytest -q tests/peers $(ARGS)
 
 lint: .venv/.synced
 	$(BIN)/ruff format --check .

@@ -35,7 +35,7 @@ from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
 from kalam_notebook.notebook.values import Bound, bind_names, check_used, look_up
 from kalam_notebook.results.render import render_message_html
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult
-from kalam_notebook.sql.shape import impersonation, shape_of
+from kalam_notebook.sql.shape import returns_rows, shape_of
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tokens import UnreadableSQL
 from kalam_notebook.texts import in_line, shown
@@ -268,7 +268,7 @@ def _run_statements(client: Client, statements: Sequence[Bound], options: CellOp
 
 def _run_one(client: Client, bound: Bound, options: CellOptions) -> list[QueryResult]:
     statement = _explained(bound.sql) if options.explain else bound.sql
-    if _returns_rows(statement):
+    if returns_rows(statement):
         with warnings.catch_warnings():
             # The preview shows it.
             warnings.simplefilter("ignore", IncompleteResultWarning)
@@ -306,10 +306,3 @@ def _explained(statement: str) -> str:
 def _plan(result: QueryResult) -> str:
     """The server's plans as text, a line for each step."""
     return "\n\n".join(f"{row['plan_type']}\n{row['plan'].rstrip()}" for row in result.arrow().to_pylist())
-
-
-def _returns_rows(statement: str) -> bool:
-    """Whether a statement only asks: a SELECT, also as another user, SHOW, DESCRIBE or EXPLAIN."""
-    _, text = impersonation(statement) or ("", statement)
-    shape = shape_of(text)
-    return shape is not None and (shape.is_select or shape.is_told_whole)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable, Generator
 
 import pyarrow as pa
@@ -36,6 +35,8 @@ class QueryBatches:
         self._find_schema = find_schema
         self._completeness: Completeness | None = None
         self._rows = 0
+        self._schema: pa.Schema | None = None
+        self._ahead: list[pa.RecordBatch] = []
 
     @property
     def completeness(self) -> Completeness | None:
@@ -47,8 +48,25 @@ class QueryBatches:
         """Rows taken so far."""
         return self._rows
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of all batches; before the first is taken, it is read for that, and given next.
+
+        Raises:
+            KalamError: As for taking a batch.
+        """
+        if self._schema is None:
+            first = self._read()
+            if first is None:
+                self._schema = self._find_schema()
+            else:
+                self._ahead.append(first)
+        assert self._schema is not None
+        return self._schema
+
     def close(self) -> None:
         """Read nothing more."""
+        self._ahead.clear()
         self._batches.close()
 
     def __iter__(self) -> QueryBatches:
@@ -74,16 +92,22 @@ class QueryBatches:
 
         ``pyarrow.RecordBatchReader.from_stream(batches)`` and what is built on it hold one batch at a time.
         """
-        first = self._take()
-        if first is None:
-            return self._find_schema().empty_table().__arrow_c_stream__(requested_schema)
-        reader = pa.RecordBatchReader.from_batches(first.schema, map(unsliced, itertools.chain([first], self)))
+        reader = pa.RecordBatchReader.from_batches(self.schema, map(unsliced, self))
         return reader.__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
 
     def __repr__(self) -> str:
         return f"<QueryBatches {self._rows} rows so far, {self._completeness or 'not at the end'}>"
 
     def _take(self) -> pa.RecordBatch | None:
+        batch = self._ahead.pop() if self._ahead else self._read()
+        if batch is not None:
+            self._rows += batch.num_rows
+        return batch
+
+    def _read(self) -> pa.RecordBatch | None:
         try:
             batch = next(self._batches)
         except StopIteration as end:
@@ -91,5 +115,5 @@ class QueryBatches:
                 self._completeness = end.value
                 self._on_end(end.value)
             return None
-        self._rows += batch.num_rows
+        self._schema = batch.schema
         return batch

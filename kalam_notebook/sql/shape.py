@@ -21,6 +21,7 @@ __all__ = [
     "impersonation",
     "items_of",
     "rename_duplicates",
+    "returns_rows",
     "shape_of",
     "source_of",
     "split_items",
@@ -155,6 +156,13 @@ def impersonation(sql: str) -> tuple[str, Statement] | None:
     if tokens[-1].text != ")":
         return None
     return statement[tokens[0].start : tokens[name].end], statement.part(tokens[name + 1].end, tokens[-1].start)
+
+
+def returns_rows(sql: str) -> bool:
+    """Whether a statement only asks: a SELECT, also as another user, SHOW, DESCRIBE or EXPLAIN."""
+    _, text = impersonation(sql) or ("", sql)
+    shape = shape_of(text)
+    return shape is not None and (shape.is_select or shape.is_told_whole)
 
 
 def bare_branches(sql: str, names: Sequence[str]) -> Statement:

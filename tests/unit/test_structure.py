@@ -30,7 +30,7 @@ LEVELS = [
     {"reading", "topics"},
     {"writing", "live_queries"},
     {"client"},
-    {"notebook"},
+    {"notebook", "dbapi"},
     {"cli"},
 ]
 #: The rooms inside of one, in the same way.

@@ -80,6 +80,7 @@ class Options:
         sort_under_limit: Sort by the key before the LIMIT, and not over an ORDER BY (truth L4 mended, KalamDB 0.5).
         send_any_type: Send text views as text and structs as objects (KalamDB 0.8).
         fast_writer: Write results of plain columns without exponents, and null for NaN and infinity (KalamDB 0.8).
+        array_columns: Take columns of lists, such as INT[]; else they are text (KalamDB 0.8).
         announce_elements: Announce a list under the type of its elements (KalamDB 0.8).
         code_constraints: Answer NULL where none may be under a code of its own (KalamDB 0.7.1).
         refuse_streams_inside: Refuse STREAM tables between BEGIN and COMMIT (KalamDB 0.7.1).
@@ -178,6 +179,7 @@ class Options:
     sort_under_limit: bool = False
     send_any_type: bool = False
     fast_writer: bool = False
+    array_columns: bool = False
     announce_elements: bool = False
     code_constraints: bool = False
     refuse_streams_inside: bool = False

@@ -52,6 +52,7 @@ _V0_8 = _V0_7 | {
     "send_any_type": True,
     "fast_writer": True,
     "announce_elements": True,
+    "array_columns": True,
 }
 
 #: Settings by the version of KalamDB that they make; those of 0.4.3 are the defaults of `Options`.

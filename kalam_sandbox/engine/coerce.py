@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pyarrow as pa
@@ -60,7 +60,21 @@ class Coercer:
             values = [_exact(value, column) for value in values]
         return self._column([float(v) if isinstance(v, Decimal) else v for v in values], column)
 
+    def _lists(self, values: Sequence[Value], column: ColumnDef) -> pa.Array:
+        """Return lists that are written as JSON texts."""
+        element = replace(column, type=column.type.element)
+        cells: list[object] = []
+        for value in values:
+            try:
+                items = None if value is None else json.loads(value)  # type: ignore[arg-type]  # Told below.
+                cells.append(None if items is None else self.column(items, element).to_pylist())
+            except (TypeError, ValueError) as wrong:
+                raise CoercionError(f"Invalid array for column '{column.name}': {wrong}") from None
+        return pa.array(cells, column.type.arrow)
+
     def _column(self, values: Sequence[Value], column: ColumnDef) -> pa.Array:
+        if column.type.is_list:
+            return self._lists(values, column)
         name = column.type.name
         if name == "Uuid":
             return pa.array([_uuid(value, column) for value in values], column.type.arrow)

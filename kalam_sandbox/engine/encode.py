@@ -39,7 +39,8 @@ _DEFAULTS = Options()
 def wire_column(field: pa.Field, options: Options = _DEFAULTS) -> Column:
     """Return how a result column is announced: by the column that it was made from (truth L6)."""
     metadata = field.metadata or {}
-    if options.announce_elements and (pt.is_list(field.type) or pt.is_large_list(field.type)):
+    is_list = pt.is_list(field.type) or pt.is_large_list(field.type)
+    if options.announce_elements and is_list and b"kalam_data_type" not in metadata:
         return Column(field.name, _declared(field.type.value_type), ())
     declared = metadata.get(b"kalam_data_type")
     if declared and not options.declare_source_types and not from_wire(json.loads(declared)).arrow.equals(field.type):

@@ -196,7 +196,7 @@ def _value(operand: Operand, row: Mapping[str, object], types: Mapping[str, obje
     data_type = types.get(operand.name, "Text")
     if cell is None or isinstance(cell, bool):
         return cell
-    if data_type in _NUMBERS:
+    if data_type in _NUMBERS and not isinstance(cell, list):
         return float(str(cell))
     return str(cell) if data_type in _TEXTS else Opaque(str(data_type), str(cell))
 

@@ -6,6 +6,7 @@ This judges the kind of statement only; rights on a table are checked when its t
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 
 from kalam_sandbox.backend import Caller, SqlFailed
@@ -95,13 +96,13 @@ def _later_command(cursor: Cursor, words: list[str], caller: Caller, options: Op
     if verb == "DROP":
         return _read(tables.read_drop_table, cursor, "Invalid SQL: ")
     if verb == "ALTER":
-        change = _read(tables.read_alter_table, cursor, "Invalid SQL: ")
+        change = _read(partial(tables.read_alter_table, arrays=options.array_columns), cursor, "Invalid SQL: ")
         if options.row_policies and isinstance(change, AlterTable) and change.action == "access":
             raise invalid_sql(f"Invalid SQL: {_NO_LEVELS}")
         return change
     if options.create_with_only and what in _KINDS:
         raise invalid_sql(f"{_BAD_CREATE}use CREATE TABLE … WITH (TYPE = '{what}') instead of CREATE {what} TABLE")
-    created = _read(tables.read_create_table, cursor, _BAD_CREATE)
+    created = _read(partial(tables.read_create_table, arrays=options.array_columns), cursor, _BAD_CREATE)
     if options.row_policies and isinstance(created, CreateTable) and "access_level" in created.options:
         raise invalid_sql(_BAD_CREATE + _NO_LEVELS)
     return created

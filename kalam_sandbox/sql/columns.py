@@ -50,8 +50,12 @@ _CONSTRAINT_WORDS = {
 SNOWFLAKE = Default(function="SNOWFLAKE_ID")
 
 
-def read_type(cursor: Cursor) -> tuple[ColumnType, Default | None]:
+def read_type(cursor: Cursor, *, arrays: bool = False) -> tuple[ColumnType, Default | None]:
     """Read a type name; a serial type brings its default.
+
+    Args:
+        cursor: The statement.
+        arrays: Whether ``INT[]`` is a type of its own; else it is text.
 
     Raises:
         SyntaxError: The type does not exist; the text is the server's.
@@ -65,7 +69,7 @@ def read_type(cursor: Cursor) -> tuple[ColumnType, Default | None]:
         raise SyntaxError(_unknown_type(token.text, cursor))
     kind = _with_arguments(name, word, cursor)
     if cursor.accept("[", "]"):
-        kind = ColumnType("Text")
+        kind = replace(kind, is_list=True) if arrays else ColumnType("Text")
     return kind, SNOWFLAKE if _SERIAL.match(word) else None
 
 
@@ -131,10 +135,10 @@ def _unknown_type(word: str, cursor: Cursor) -> str:
     return f"Unsupported custom data type '{word.lower()}'"
 
 
-def read_column(cursor: Cursor) -> tuple[ColumnDef, bool]:
+def read_column(cursor: Cursor, *, arrays: bool = False) -> tuple[ColumnDef, bool]:
     """Read ``name type [constraints]``; the flag says whether PRIMARY KEY stood there."""
     name = cursor.identifier().lower()
-    kind, default = read_type(cursor)
+    kind, default = read_type(cursor, arrays=arrays)
     column = ColumnDef(name, kind, default=default)
     is_key = False
     while (token := cursor.peek()) is not None and token.upper in _CONSTRAINT_WORDS:

@@ -20,8 +20,12 @@ _POLICY_LIMITS = {"rows": 1_000_000, "interval": 86_400}
 _POLICY = re.compile(r"^(rows|interval):(\d+)$")
 
 
-def read_create_table(cursor: Cursor) -> CreateTable:
+def read_create_table(cursor: Cursor, *, arrays: bool = False) -> CreateTable:
     """Read CREATE TABLE.
+
+    Args:
+        cursor: The statement.
+        arrays: Whether columns may be lists.
 
     Raises:
         SyntaxError: The text behind ``Invalid CREATE TABLE statement: ``.
@@ -31,7 +35,7 @@ def read_create_table(cursor: Cursor) -> CreateTable:
     cursor.expect("TABLE")
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
     namespace, name = cursor.qualified()
-    columns = _read_columns(cursor)
+    columns = _read_columns(cursor, arrays=arrays)
     options = _read_options(cursor) if cursor.accept("WITH") else {}
     cursor.accept("COMMENT") and cursor.string()
     cursor.end()
@@ -49,7 +53,7 @@ def _kind(prefix: str | None, options: dict[str, object]) -> str | None:
     return prefix.lower() if prefix else str(named) if named else None
 
 
-def _read_columns(cursor: Cursor) -> tuple[ColumnDef, ...]:
+def _read_columns(cursor: Cursor, *, arrays: bool) -> tuple[ColumnDef, ...]:
     columns: list[ColumnDef] = []
     keys: list[str] = []
     if not cursor.accept("("):
@@ -62,7 +66,7 @@ def _read_columns(cursor: Cursor) -> tuple[ColumnDef, ...]:
         elif cursor.at("UNIQUE", "(") or cursor.at("CHECK", "(") or cursor.at("FOREIGN", "KEY"):
             _skip_table_constraint(cursor)
         else:
-            column, is_key = read_column(cursor)
+            column, is_key = read_column(cursor, arrays=arrays)
             if any(column.name == other.name for other in columns):
                 raise SyntaxError(f"Duplicate column name '{column.name}'. Column names are case-insensitive.")
             columns.append(column)
@@ -188,14 +192,14 @@ def read_create_view(cursor: Cursor) -> CreateView:
     return CreateView(namespace, name, tuple(columns), cursor.rest(), or_replace)
 
 
-def read_alter_table(cursor: Cursor) -> AlterTable:
-    """Read ALTER TABLE with exactly one operation."""
+def read_alter_table(cursor: Cursor, *, arrays: bool = False) -> AlterTable:
+    """Read ALTER TABLE with exactly one operation; a column may be added that is a list, if `arrays` says so."""
     cursor.expect("ALTER")
     any(cursor.accept(word) for word in _KINDS)
     cursor.expect("TABLE")
     namespace, name = cursor.qualified()
     start = cursor.place
-    action, column, definition, argument = _operation(cursor)
+    action, column, definition, argument = _operation(cursor, arrays=arrays)
     words = [token.text for token in cursor.tokens[start : cursor.place]]
     if cursor.at(","):
         raise SyntaxError("Only one ALTER TABLE operation is supported per statement")
@@ -207,12 +211,12 @@ def read_alter_table(cursor: Cursor) -> AlterTable:
 _Operation = tuple[str, str | None, ColumnDef | None, str | None]
 
 
-def _operation(cursor: Cursor) -> _Operation:
+def _operation(cursor: Cursor, *, arrays: bool) -> _Operation:
     if cursor.accept("ADD"):
         if cursor.at("CONSTRAINT"):
             raise SyntaxError("Unsupported ALTER TABLE operation")
         cursor.accept("COLUMN")
-        column, _ = read_column(cursor)
+        column, _ = read_column(cursor, arrays=arrays)
         return "add", column.name, column, None
     if (index := _index(cursor)) is not None:
         return index

@@ -6,7 +6,7 @@ Parsing of type names is in `sql.columns`; encoding of cells in `engine.encode`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -37,15 +37,22 @@ class ColumnType:
         name: Wire name, for example ``BigInt``, ``Decimal`` or ``Embedding``.
         first: Precision of a Decimal, dimension of an Embedding, else 0.
         scale: Scale of a Decimal, else 0.
+        is_list: Whether values are lists of this type, which only KalamDB 0.8 has.
     """
 
     name: str
     first: int = 0
     scale: int = 0
+    is_list: bool = False
+
+    @property
+    def element(self) -> ColumnType:
+        """The type of the elements of a list."""
+        return replace(self, is_list=False)
 
     @property
     def wire(self) -> str | dict[str, object]:
-        """The form of `data_type` in answers."""
+        """The form of `data_type` in answers; of a list that of its elements."""
         if self.name == "Decimal":
             return {"Decimal": {"precision": self.first, "scale": self.scale}}
         if self.name == "Embedding":
@@ -60,6 +67,8 @@ class ColumnType:
     @property
     def sql(self) -> str:
         """The spelling of DESCRIBE TABLE, for example ``DECIMAL(10, 2)``."""
+        if self.is_list:
+            return f"{self.element.sql}[]"
         if self.name == "Decimal":
             return f"DECIMAL({self.first}, {self.scale})"
         if self.name == "Embedding":
@@ -69,6 +78,8 @@ class ColumnType:
     @property
     def arrow(self) -> pa.DataType:
         """The Arrow type of stored values."""
+        if self.is_list:
+            return pa.list_(self.element.arrow)
         if self.name == "Decimal":
             return pa.decimal128(self.first, self.scale)
         if self.name == "Embedding":

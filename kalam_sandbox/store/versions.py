@@ -363,7 +363,7 @@ def _filler(wanted: pa.Field, rows: int) -> pa.Array:
 
 
 def zero_value(kind: pa.DataType) -> object:
-    """Return what stands in a NOT NULL column that nobody filled: an empty text, 0, false or 1970."""
+    """Return what stands in a NOT NULL column that nobody filled: an empty text or list, 0, false or 1970."""
     if pa.types.is_string(kind):
         return ""
     if pa.types.is_binary(kind):
@@ -372,6 +372,8 @@ def zero_value(kind: pa.DataType) -> object:
         return bytes(kind.byte_width)
     if pa.types.is_fixed_size_list(kind):
         return [0.0] * kind.list_size
+    if pa.types.is_list(kind):
+        return []
     if pa.types.is_boolean(kind):
         return False
     return 0

@@ -147,3 +147,30 @@ def test_small_results_are_buffered(served):
     small = served.post("SELECT value AS x FROM generate_series(1, 32)")
     assert ("Content-Length" in small.headers) is (served.version != "0.4.3")
     assert "Content-Length" not in served.post(f"SELECT 1 AS x {MANY}").headers
+
+
+def test_a_column_of_lists(served, latest):
+    served.sql("CREATE TABLE app.l (id BIGINT PRIMARY KEY, a INT[], t TEXT[], d DECIMAL(4,2)[]) WITH (TYPE = 'USER')")
+    ((told,),) = served.rows("SELECT data_type FROM system.columns WHERE table_name = 'l' AND column_name = 'a'")
+    assert told == ("INT[]" if latest else "TEXT")
+    if latest:
+        served.sql(
+            "INSERT INTO app.l (id, a, t) VALUES (1, ARRAY[1, NULL, 3], ARRAY['x', 'y']);"
+            "INSERT INTO app.l (id, a, d) VALUES (2, '[4]', '[1.5]'), (3, NULL, '[]')"
+        )
+        served.sql("INSERT INTO app.l (id, a) VALUES ($1, $2)", [4, "[5, 6]"])
+        served.sql("UPDATE app.l SET a = array_append(a, 9) WHERE id = 2")
+        types, rows = shape(served, "SELECT * FROM app.l ORDER BY id")
+        assert types[:4] == ["BigInt", "Int", "Text", {"Decimal": {"precision": 4, "scale": 2}}]
+        assert [row[1:4] for row in rows] == [
+            [[1, None, 3], ["x", "y"], None],
+            [[4, 9], None, ["1.50"]],
+            [None, None, []],
+            [[5, 6], None, None],
+        ]
+        assert served.rows("SELECT id FROM app.l WHERE array_length(a) = 2 ORDER BY id") == [["2"], ["4"]]
+        assert "Invalid array" in served.failure("INSERT INTO app.l (id, a) VALUES (9, '5')")[1]
+        assert "Int" in json.dumps(shape(served, "SELECT arrow_typeof(a) AS t, id FROM app.l LIMIT 1")[1])
+        served.sql("STORAGE FLUSH TABLE app.l; ALTER TABLE app.l ADD COLUMN more BIGINT[]")
+        assert served.rows("SELECT a, more, id FROM app.l WHERE id = 2") == [[[4, 9], None, "2"]]
+    served.sql("DROP TABLE app.l")

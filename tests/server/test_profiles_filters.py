@@ -13,11 +13,11 @@ COLUMNS = (
 )
 TYPES = {
     "id": "BigInt", "n": "Int", "big": "BigInt", "room": "Text", "ok": "Boolean", "d": "Double",
-    "dec": {"Decimal": {"precision": 10, "scale": 2}}, "ts": "Timestamp", "u": "Uuid",
+    "dec": {"Decimal": {"precision": 10, "scale": 2}}, "ts": "Timestamp", "u": "Uuid", "list": "Int",
 }  # fmt: skip
 ROW = {
     "id": "1", "n": 5, "big": "9007199254740993", "room": "a", "ok": True, "d": 0.5, "dec": "1.00",
-    "ts": 1767225600000000, "u": "00000000-0000-0000-0000-000000000001",
+    "ts": 1767225600000000, "u": "00000000-0000-0000-0000-000000000001", "list": [5],
 }  # fmt: skip
 
 
@@ -124,6 +124,8 @@ def test_what_cannot_be_tested_is_refused(served, where):
         # Big integers are compared as doubles: neighbours match.
         ("big = 9007199254740992", True),
         ("room = 5", False),
+        ("list = 5", False),
+        ("list <> 5", True),
         ("n", False),
     ],
 )

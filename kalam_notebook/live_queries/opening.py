@@ -15,12 +15,12 @@ from kalam_notebook.live_queries.following.engine import Engine, RowSource
 from kalam_notebook.live_queries.following.follower import Follower
 from kalam_notebook.live_queries.following.keyed import KeyedEngine
 from kalam_notebook.live_queries.following.patience import patiently
-from kalam_notebook.live_queries.following.plan import Form
+from kalam_notebook.live_queries.following.plan import Form, is_keyed
 from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.query import parse_live_query
 from kalam_notebook.live_queries.following.rerun import parse_rerun_query
 from kalam_notebook.live_queries.following.rerunning import RerunEngine
-from kalam_notebook.live_queries.following.schedule import Rhythm
+from kalam_notebook.live_queries.following.schedule import Rhythm, told
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.sql.live_filter import has_sub_query
 from kalam_notebook.sql.tables import bound_table
@@ -78,7 +78,9 @@ def open_table(
         lambda: _engine_for(sql, source, key=named, max_rows=max_rows), seconds=min(timeout, _PATIENCE)
     )
 
-    follower = Follower(engine, source=source, pool=pool, rhythm=rhythm or _RHYTHMS[engine.form])
+    usual = _RHYTHMS[engine.form]
+    rhythm = rhythm or (told(usual) if engine.tells_gaps else usual)
+    follower = Follower(engine, source=source, pool=pool, rhythm=rhythm)
     try:
         follower.start(socket, timeout=timeout)
     except BaseException:
@@ -97,7 +99,8 @@ def _engine_for(
             query = parse_live_query(sql)
     if query is not None and not has_sub_query(query.filter_tokens):
         info = source.describe(query.source)
-        return KeyedEngine(query, info, max_rows=max_rows), (query.namespace, query.table)
+        if is_keyed(info):
+            return KeyedEngine(query, info, max_rows=max_rows), (query.namespace, query.table)
 
     rerun = parse_rerun_query(sql)
     if max_rows is not None:

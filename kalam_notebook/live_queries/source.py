@@ -12,7 +12,7 @@ from kalam_notebook.reading.listing import Listed, listed_table
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck, newer_version
 from kalam_notebook.results.results import QueryResult
-from kalam_notebook.wire.row_version import SEQ
+from kalam_notebook.wire.row_version import WRITTEN_AT, RowVersion
 from kalam_notebook.wire.types import Column
 
 __all__ = ["ClientSource"]
@@ -59,15 +59,17 @@ class ClientSource:
 
     def describe(self, table: str) -> TableInfo:
         """The columns of a table, its kind, and for how long a STREAM table keeps its rows."""
-        listed = listed_table(self._endpoint, table) or Listed("shared")  # Most tables are no streams.
-        return TableInfo(self.columns(table), listed.kind, listed.ttl_ms)
+        columns = self.columns(table)
+        is_stream = any(column.name == WRITTEN_AT for column in columns)
+        listed = listed_table(self._endpoint, table) or Listed("stream" if is_stream else "shared")
+        return TableInfo(columns, listed.kind, listed.ttl_ms)
 
     def columns(self, table: str) -> tuple[Column, ...]:
         """The columns of a table, the hidden ones included."""
         return self._endpoint.execute(f"SELECT * FROM {table} LIMIT 0").columns()
 
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
-        """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""
+        """All rows that match, exact; with a limit one more than that, those with the greatest versions."""
         if max_rows is None and (reading := read_whole(self._endpoint, plan)) is not None:
             return reading
         # A proof compares what is read here with a scan, which would be cut at the same place.
@@ -75,7 +77,7 @@ class ClientSource:
         scan = self._window.scan(self._endpoint, plan.source)
         sql = plan.reading
         if max_rows is not None and not scan.is_beyond:
-            sql += f" ORDER BY _seq DESC LIMIT {max_rows + 1}"
+            sql += f" ORDER BY {plan.version.name} DESC LIMIT {max_rows + 1}"
         result = self._reader.read(sql)
         return Reading(result.arrow(), scan.newest, scan.is_beyond, _doubt(result))
 
@@ -83,9 +85,9 @@ class ClientSource:
         """What changed, and what it is compared with; None for too much."""
         return self._deltas.ask((plan, ask), group=plan.source, asker=self)
 
-    def newer_seq(self, table: str, seq: int) -> int | None:
+    def newer_version(self, table: str, version: RowVersion, newest: int) -> int | None:
         """A version of a table that is newer than one, also if no scan would reach it; None when there is none."""
-        return newer_version(self._endpoint, table, SEQ, seq)
+        return newer_version(self._endpoint, table, version, newest)
 
     def read_result(self, sql: str) -> ResultReading:
         """The result of any query, exact."""

@@ -24,7 +24,7 @@ from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text
 from kalam_notebook.reading.listing import listed_table
 from kalam_notebook.reading.trust import is_too_much
-from kalam_notebook.reading.window import newer_version
+from kalam_notebook.reading.window import NOW_MS, newer_version
 from kalam_notebook.sql.shape import Clauses, Shape
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.answered import number_in, one_number, table_of, whole_number
@@ -249,8 +249,7 @@ class Pager:
         """A version beyond all that have been given so far, by the server's own clock; None where they hold no time."""
         if not self.plan.version.has_time:
             return None
-        clock = "arrow_cast(arrow_cast(now(), 'Timestamp(Millisecond, None)'), 'Int64')"
-        return self.plan.version.at((one_number(endpoint.execute_row(f"SELECT {clock} AS ms")) or 0) + 1)
+        return self.plan.version.at((one_number(endpoint.execute_row(f"SELECT {NOW_MS} AS ms")) or 0) + 1)
 
     def _window(self, upper: int | None = None, *, overlap_ms: int = 0) -> str:
         version = self.plan.version

@@ -16,12 +16,13 @@ from kalam_notebook.wire.answered import whole_number
 from kalam_notebook.wire.row_version import GREATEST_VERSION, RowVersion, row_version_of
 from kalam_notebook.wire.types import Column
 
-__all__ = ["EVERY_VERSION", "LAST_SEQ", "Scan", "WindowCheck", "newer_version"]
+__all__ = ["EVERY_VERSION", "NOW_MS", "Scan", "WindowCheck", "newer_version"]
 
 #: A condition that all rows fulfil. Any that names ``_deleted`` has the server read deleted rows as well, in one scan.
 EVERY_VERSION = "_deleted >= false"
 
-LAST_SEQ = GREATEST_VERSION
+#: The server's clock in milliseconds since 1970, whatever the unit of ``now()``.
+NOW_MS = "arrow_cast(arrow_cast(now(), 'Timestamp(Millisecond, None)'), 'Int64')"
 
 #: How long a table that was within the window is taken to be so, in seconds (server-truths.md#policy).
 TRUSTED_S = 60.0

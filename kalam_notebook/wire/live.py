@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from kalam_notebook.errors import ProtocolError
+from kalam_notebook.wire.row_version import SEQ, VERSION, WRITTEN_AT, version_name
 from kalam_notebook.wire.types import Column, parse_schema
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "subscribe_message",
     "unpack_frame",
     "unsubscribe_message",
+    "written_ms",
 ]
 
 #: Largest message that is read, in bytes after unpacking; a gzip member may claim to be anything.
@@ -82,13 +84,16 @@ class BatchControl:
         batch_num: Number of the batch, from 0.
         has_more: Whether ``next_batch`` has to be sent.
         status: ``loading``, ``loading_batch`` or ``ready``.
-        last_seq_id: ``_seq`` of the batch's last row, which need not be the greatest; None when the batch is empty.
+        last_seq_id: Version of the batch's last row, which need not be the greatest, as it came: a number, or text from
+            0.7.1 on; None when the batch is empty.
+        version_domain: What versions of a SHARED table belong to, as it came; None where the server does not tell.
     """
 
     batch_num: int
     has_more: bool
     status: str
-    last_seq_id: int | None
+    last_seq_id: int | str | None
+    version_domain: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +169,19 @@ class SubscribeOptions:
     Attributes:
         batch_size: Rows of one ``initial_data_batch``; None leaves it to the server.
         last_rows: Only so many rows, meant to be the newest.
-        from_seq: Only rows with a greater ``_seq``; beats ``last_rows``.
+        from_seq: Only rows with a greater version; beats ``last_rows``.
+        is_text: Whether the server reads versions as text.
+        version_domain: What the version belongs to, as the server told it; goes with ``from_seq`` only.
     """
 
     batch_size: int | None = None
     last_rows: int | None = None
     from_seq: int | None = None
+    is_text: bool = False
+    version_domain: Mapping[str, Any] | None = None
 
 
-#: Digits of the greatest ``_seq``.
+#: Digits of the greatest version.
 _SEQ_DIGITS = len(str(2**63 - 1))
 
 _CHANGE_TYPES = frozenset({"insert", "update", "delete"})
@@ -228,12 +237,14 @@ def parse_message(text: str | bytes) -> Message:
 
 
 def row_seq(row: Row) -> int | None:
-    """Return the exact ``_seq`` of a row, or None when it has none.
+    """Return the exact version of a row, or None when it has none.
 
     Raises:
         ProtocolError: It is neither an integer of 63 bits nor the text of one.
     """
-    value = row.get("_seq")
+    value = row.get(SEQ.name)
+    if value is None:
+        value = row.get(VERSION.name)
     if value is None:
         return None
     # Rows carry it as decimal text (protocol/live.md#seq); a float would already have lost digits.
@@ -241,16 +252,25 @@ def row_seq(row: Row) -> int | None:
         value = int(value)
     if type(value) is int and 0 <= value < 2**63:
         return value
-    raise ProtocolError(f"The server sent a row whose _seq is not an integer: {_shorten(repr(value))}")
+    raise ProtocolError(f"The server sent a row whose {version_name(row)} is not an integer: {_shorten(repr(value))}")
 
 
 def greatest_seq(rows: Iterable[Row]) -> int | None:
-    """Return the greatest ``_seq`` of some rows, or None when they have none.
+    """Return the greatest version of some rows, or None when they have none.
 
     Raises:
         ProtocolError: One is neither an integer nor the text of one.
     """
     return max((seq for seq in map(row_seq, rows) if seq is not None), default=None)
+
+
+def written_ms(row: Row) -> int | None:
+    """When a row was written, in milliseconds since 1970; None where nothing in it tells."""
+    if SEQ.name in row:
+        seq = row_seq(row)
+        return None if seq is None else SEQ.ms(seq)
+    told = row.get(WRITTEN_AT)
+    return int(told) if isinstance(told, (int, str)) and str(told).isdigit() else None
 
 
 def subscribe_message(subscription_id: str, sql: str, options: SubscribeOptions | None = None) -> str:
@@ -264,13 +284,16 @@ def subscribe_message(subscription_id: str, sql: str, options: SubscribeOptions 
     if options is None:
         wanted = None
     else:
-        named = {"batch_size": options.batch_size, "last_rows": options.last_rows, "from": options.from_seq}
+        named: dict[str, object] = {"batch_size": options.batch_size, "last_rows": options.last_rows}
+        if options.from_seq is not None:
+            named["from"] = str(options.from_seq) if options.is_text else options.from_seq
+            named["version_domain"] = options.version_domain
         wanted = {name: value for name, value in named.items() if value is not None}
     return _dump({"type": "subscribe", "subscription": {"id": subscription_id, "sql": sql, "options": wanted}})
 
 
-def next_batch_message(subscription_id: str, last_seq_id: int | None) -> str:
-    """Ask for the batch of a snapshot that follows ``last_seq_id``."""
+def next_batch_message(subscription_id: str, last_seq_id: int | str | None) -> str:
+    """Ask for the batch of a snapshot that follows ``last_seq_id``, which goes back as it came."""
     return _dump({"type": "next_batch", "subscription_id": subscription_id, "last_seq_id": last_seq_id})
 
 
@@ -343,8 +366,23 @@ def _batch_control(raw: dict[str, Any]) -> BatchControl:
         _integer(raw["batch_num"], "batch_num"),
         bool(raw["has_more"]),
         _text(raw["status"]),
-        None if raw.get("last_seq_id") is None else _integer(raw["last_seq_id"], "last_seq_id"),
+        None if raw.get("last_seq_id") is None else _version(raw["last_seq_id"]),
+        _object(raw.get("version_domain")),
     )
+
+
+def _version(value: object) -> int | str:
+    if isinstance(value, str):
+        if not (value.isascii() and value.isdigit() and len(value) <= _SEQ_DIGITS):
+            raise TypeError(f"last_seq_id {value!r} is not an integer")
+        return value
+    return _integer(value, "last_seq_id")
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    if value is not None and not isinstance(value, dict):
+        raise TypeError("version_domain is no object")
+    return value
 
 
 def _rows(raw: list[Row] | None, field: str) -> tuple[Row, ...]:

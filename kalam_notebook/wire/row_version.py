@@ -8,7 +8,7 @@ and tables of the server's own have neither.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from kalam_notebook.wire.types import Column
@@ -25,6 +25,8 @@ __all__ = [
     "WRITTEN_AT",
     "RowVersion",
     "row_version_of",
+    "tells_gaps",
+    "version_name",
 ]
 
 #: The column that is true for a tombstone.
@@ -80,19 +82,30 @@ class RowVersion:
         return ms << _SHIFT if self.has_time else 0
 
     @property
+    def near(self) -> int:
+        """How far apart versions are that are worth to be asked for together: those of about a minute."""
+        return self.span(60_000) or 1_000 * COMMIT
+
+    @property
     def overlap(self) -> int:
         """How far before the newest version known a delta begins."""
         return self.span(OVERLAP_MS)
-
-    def cursor(self, version: int) -> int | str:
-        """A version as a live query takes it to go on from."""
-        return str(version) if self.is_text else version
 
 
 SEQ = RowVersion("_seq", has_time=True, is_text=False)
 VERSION = RowVersion("_version", has_time=False, is_text=True)
 _KNOWN = (VERSION, SEQ)
 VERSION_COLUMNS = frozenset(version.name for version in _KNOWN)
+
+
+def tells_gaps(version: RowVersion | None) -> bool:
+    """Whether the server of a table tells when it drops live events: all do whose versions are places in a log."""
+    return version is VERSION
+
+
+def version_name(names: Container[str]) -> str:
+    """The column that holds the version of rows that have one, by the names of their columns."""
+    return VERSION.name if VERSION.name in names else SEQ.name
 
 
 def row_version_of(columns: Iterable[Column]) -> RowVersion | None:

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from servers import ROW_VERSION
 
 from kalam_notebook.errors import QueryError, ServerError
 from kalam_notebook.live_queries.following import delta as delta_module
@@ -62,9 +63,9 @@ def test_rows_keys_and_fingerprint(client, table):
     found = ask(client, f"SELECT * FROM {table}")
     rows = {row["id"]: row for row in found.rows.to_pylist()}
     assert {key: str(row["d"]) for key, row in rows.items()} == {"a": "-0.50", "it's é": "0.50", "c": "None"}
-    assert pairs(found.keys) == {key: row["_seq"] for key, row in rows.items()}
+    assert pairs(found.keys) == {key: row[ROW_VERSION] for key, row in rows.items()}
     assert found.deleted.num_rows == 0
-    assert (found.fingerprint.count, found.fingerprint.last) == (3, max(row["_seq"] for row in rows.values()))
+    assert (found.fingerprint.count, found.fingerprint.last) == (3, max(row[ROW_VERSION] for row in rows.values()))
     assert newest_seq(client, table) == found.fingerprint.last
     assert found.counted is None
     assert abs(found.now_ms / 1000 - time.time()) < 3600
@@ -140,7 +141,7 @@ def test_streams_go_by_their_seq(client, namespace):
     client.execute_query(f"INSERT INTO {table} (id, v) VALUES ('a', 1)")
     client.execute_query(f"INSERT INTO {table} (id, v) VALUES ('a', 2)")
     plan = plan_of(client, f"SELECT v FROM {table} WHERE v > 1")
-    assert (plan.key, plan.ttl_ms) == ("_seq", 600_000)
+    assert (plan.key, plan.ttl_ms) == (ROW_VERSION, 600_000)
     found = read_delta(client._endpoint, plan, DeltaQuestion(0, proves=True))
     assert found.rows.column("v").to_pylist() == [2]
     assert len(pairs(found.keys)) == 2
@@ -194,7 +195,8 @@ def test_what_is_refused_for_one_is_answered_for_the_others(client, table):
 def test_questions_that_begin_far_apart_are_asked_alone(client, table):
     plan, newest = plan_of(client, f"SELECT * FROM {table}"), newest_seq(client, table)
     endpoint = Recording(client._endpoint)
-    old, new = read_deltas(endpoint, [(plan, DeltaQuestion(0)), (plan, DeltaQuestion(newest))])
+    far = newest + plan.version.near  # Versions of the log begin at 0.
+    old, new = read_deltas(endpoint, [(plan, DeltaQuestion(0)), (plan, DeltaQuestion(far))])
     assert (old.rows.num_rows, new.rows.num_rows) == (3, 0)
     assert endpoint.statements() == [2, 2]
 
@@ -217,7 +219,7 @@ def test_rows_come_whole_with_their_fingerprint(client, table, where, expected):
     plan = plan_of(client, f"SELECT * FROM {table} {where}")
     reading = read_whole(client._endpoint, plan)
     assert (reading.rows.num_rows, reading.doubt, reading.is_beyond) == (expected, "", False)
-    assert reading.fingerprint.agrees(fingerprint_of(reading.rows.column("_seq").to_numpy()))
+    assert reading.fingerprint.agrees(fingerprint_of(reading.rows.column(ROW_VERSION).to_numpy()))
     assert reading.rows.schema.names == [column.name for column in plan.columns]
     assert abs(reading.now_ms / 1000 - time.time()) < 3600
     # The first delta begins where the rows end.
@@ -236,7 +238,7 @@ def test_decimals_and_quotes_are_whole(client, table):
 def test_one_scan_and_one_look_behind_it(client, table):
     endpoint = Recording(client._endpoint)
     read_whole(endpoint, plan_of(client, f"SELECT * FROM {table} WHERE n > 1"))
-    scans = [sql for sql in endpoint.texts if "_seq >" not in sql]
+    scans = [sql for sql in endpoint.texts if f"{ROW_VERSION} >" not in sql]
     assert (len(endpoint.texts), len(scans)) == (2, 1)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from servers import ROW_VERSION
 from tcp_proxy import TcpProxy
 
 import kalam_notebook as kalam
@@ -66,7 +67,7 @@ def test_rows_then_changes_as_sent(client, make, kind):
     table = make((1, "a", 1), (2, "b" * 600, 2), kind=kind)
     with client.live_events(f"SELECT * FROM {table}") as events:
         ack, batch = take_until(events, is_last_batch)
-        assert [column.name for column in ack.columns] == ["id", "room", "n", "_seq", "_deleted"]
+        assert [column.name for column in ack.columns] == ["id", "room", "n", ROW_VERSION, "_deleted"]
         assert (batch.batch_num, ids(batch.rows)) == (0, [1, 2])
         insert(client, table, (2**62, "c", 3))
         client.execute_query(f"UPDATE {table} SET n = NULL WHERE id = 1")
@@ -74,7 +75,7 @@ def test_rows_then_changes_as_sent(client, make, kind):
         inserted, updated, deleted = take_until(events, lambda event: isinstance(event, Delete))
         assert isinstance(inserted, Insert)
         assert ack.decode(inserted.rows).to_pylist() == [
-            {"id": 2**62, "room": "c", "n": 3, "_seq": inserted.seq, "_deleted": False}
+            {"id": 2**62, "room": "c", "n": 3, ROW_VERSION: inserted.seq, "_deleted": False}
         ]
         assert isinstance(updated, Update)
         assert "n" not in updated.row

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pyarrow as pa
 import pytest
+from servers import ROW_VERSION
 from tcp_proxy import TcpProxy
 
 import kalam_notebook as kalam
@@ -199,7 +200,7 @@ def test_streams(client, namespace):
         live.wait_for(3)
         client.execute_query(f"DELETE FROM {table} WHERE v = 2")
         live.wait_for(lambda t: rows(t.arrow()) == [("a", 1), ("a", 3)])
-        assert live.key == ("_seq",)
+        assert live.key == (ROW_VERSION,)
         assert live.verify()
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from scene import DEADLINE, Scene, ids
+from servers import ROW_VERSION
 
 
 @pytest.mark.contract
@@ -35,7 +36,7 @@ def test_cut_between_two_pages(start_server):
         for start in range(0, 500, 100):
             scene.insert(range(start, start + 100))
         for times in (2, 4):
-            scene.proxy.before(b"_seq >", scene.proxy.cut, times=times)
+            scene.proxy.before(f"{ROW_VERSION} >".encode(), scene.proxy.cut, times=times)
         live = scene.live()
         assert scene.proxy.fired == 2
         scene.settle(live)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from scene import DEADLINE
+from servers import ROW_VERSION
 from tcp_proxy import TEXT, frame
 
 from kalam_notebook.errors import KalamError
@@ -82,13 +83,13 @@ def wire_id(scene):
 @pytest.mark.parametrize(
     "row",
     [
-        {"id": "not a number", "room": "a", "n": 1, "_seq": "1"},
-        {"id": "1", "room": "a", "n": 1, "_seq": "soon"},
-        {"id": "1", "room": "a", "n": "many", "_seq": "99999999999999999"},
-        {"id": "1", "room": {"a": 1}, "n": 1, "_seq": "99999999999999999"},
-        {"room": "a", "n": 1, "_seq": "99999999999999999"},
+        {"id": "not a number", "room": "a", "n": 1, ROW_VERSION: "1"},
+        {"id": "1", "room": "a", "n": 1, ROW_VERSION: "soon"},
+        {"id": "1", "room": "a", "n": "many", ROW_VERSION: "99999999999999999"},
+        {"id": "1", "room": {"a": 1}, "n": 1, ROW_VERSION: "99999999999999999"},
+        {"room": "a", "n": 1, ROW_VERSION: "99999999999999999"},
         {"id": "1", "room": "a", "n": 1},
-        {"id": None, "room": "a", "n": 1, "_seq": "99999999999999999"},
+        {"id": None, "room": "a", "n": 1, ROW_VERSION: "99999999999999999"},
     ],
     ids=["key", "bad _seq", "cell", "object", "no key", "no _seq", "null key"],
 )
@@ -108,8 +109,8 @@ def test_a_row_that_was_never_there(scene):
     """A well-formed event of a row that the server does not have."""
     scene.insert(range(3))
     live = scene.live()
-    seq = scene.near.query_arrow(f"SELECT max(_seq) AS s FROM {scene.table}")["s"][0].as_py()
-    row = {"id": "77", "room": "ghost", "n": 1, "_seq": str(seq + 1), "_deleted": False}
+    seq = scene.near.query_arrow(f"SELECT max({ROW_VERSION}) AS s FROM {scene.table}")["s"][0].as_py()
+    row = {"id": "77", "room": "ghost", "n": 1, ROW_VERSION: str(seq + 1), "_deleted": False}
     message = {"type": "change", "subscription_id": wire_id(scene), "change_type": "insert", "rows": [row]}
     scene.proxy.inject(frame(TEXT, json.dumps(message).encode()))
     live.wait_for(4, timeout=DEADLINE)
@@ -124,6 +125,6 @@ def test_errors_of_an_established_live_query(scene, code):
     live = scene.live()
     message = {"type": "error", "subscription_id": wire_id(scene), "code": code, "message": "There is a gap"}
     scene.proxy.inject(frame(TEXT, json.dumps(message).encode()))
-    live.wait_for(lambda t: t.stats.reconnects, timeout=DEADLINE)
+    live.wait_for(lambda t: t.stats.reconnects + t.stats.gaps, timeout=DEADLINE)
     scene.insert([10])
     scene.settle(live)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from kalam_notebook.live_queries.following.plan import Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
 from kalam_notebook.wire.decode import decode_columns
+from kalam_notebook.wire.row_version import RowVersion, version_name
 from kalam_notebook.wire.types import Column, arrow_type, parse_schema
 
 
@@ -23,6 +24,7 @@ class RowSource:
 
     def __init__(self, schema: list[dict], *, kind: str = "shared", token: str = "good") -> None:
         self.schema: dict[str, Column] = {column.name: column for column in parse_schema(schema)}
+        self.version = version_name(self.schema)
         self.rows: dict[str, dict] = {}
         self.tombstones: dict[str, int] = {}
         self.kind = kind
@@ -43,7 +45,7 @@ class RowSource:
             self.rows.update({row["id"]: row for row in rows})
 
     def remove(self, *ids: str, seq: int | None = None) -> None:
-        """Delete rows; without a ``_seq`` as a flush does it, which removes the tombstone too."""
+        """Delete rows; without a version as a flush does it, which removes the tombstone too."""
         with self.lock:
             for row_id in ids:
                 del self.rows[row_id]
@@ -63,7 +65,7 @@ class RowSource:
         self.reads.append(plan)
         self.before_read(len(self.reads))
         with self.lock:
-            found = sorted(self._matching(), key=lambda row: int(row["_seq"]))
+            found = sorted(self._matching(), key=lambda row: int(row[self.version]))
             newest = max([*self._seqs(self.rows.values()), *self.tombstones.values()], default=0)
         self.after_read(len(self.reads))
         seqs = np.array(self._seqs(found), np.int64)
@@ -76,7 +78,7 @@ class RowSource:
         self.before_delta(len(self.deltas))
         with self.lock:
             matching = self._matching()
-            changed = [row for row in self.rows.values() if int(row["_seq"]) > after]
+            changed = [row for row in self.rows.values() if int(row[self.version]) > after]
             keys = [row[plan.key] for row in changed]
             gone = {key: seq for key, seq in self.tombstones.items() if seq > after and key not in self.rows}
             kind = arrow_type(self.schema[plan.key])
@@ -90,10 +92,10 @@ class RowSource:
                 len(self.rows) if ask.counts else None,
             )
 
-    def newer_seq(self, table: str, seq: int) -> int | None:
+    def newer_version(self, table: str, version: RowVersion, newest: int) -> int | None:
         with self.lock:
             versions = [*self._seqs(self.rows.values()), *self.tombstones.values()]
-        return max((version for version in versions if version > seq), default=None)
+        return max((found for found in versions if found > newest), default=None)
 
     def read_result(self, sql: str) -> ResultReading:
         raise NotImplementedError
@@ -101,9 +103,8 @@ class RowSource:
     def _matching(self) -> list[dict]:
         return [row for row in self.rows.values() if self.matches(row)]
 
-    @staticmethod
-    def _seqs(rows) -> list[int]:
-        return [int(row["_seq"]) for row in rows]
+    def _seqs(self, rows) -> list[int]:
+        return [int(row[self.version]) for row in rows]
 
     @staticmethod
     def _table(plan: TablePlan, rows: list[dict]) -> pa.Table:

@@ -7,7 +7,7 @@ from live_source import RowSource
 from kalam_notebook.live_queries.following.keyed import KeyedEngine
 from kalam_notebook.live_queries.following.query import parse_live_query
 from kalam_notebook.live_queries.following.schedule import Question
-from kalam_notebook.wire.seq import seq_span
+from kalam_notebook.wire.row_version import SEQ
 
 #: Versions that a delta of this source tells at most.
 MOST = 10
@@ -33,7 +33,7 @@ class Scene:
 
     def write(self, count, *, ms_apart=1):
         for _ in range(count):
-            self.seq += seq_span(ms_apart)
+            self.seq += SEQ.span(ms_apart)
             key = str(len(self.source.rows))
             self.source.put({"id": key, "room": "a", "n": 0, "_seq": str(self.seq), "_deleted": False})
 

@@ -412,8 +412,8 @@ def test_an_error_of_an_established_live_query_starts_it_anew():
     protocol.subscribe(1, "a", 0.0)
     (old,) = acknowledge(protocol)
     protocol.events()
-    protocol.received(ErrorMessage(old, "CURSOR_EXPIRED", "gap"), 5.0)
-    assert protocol.events() == [Interrupted(1, "CURSOR_EXPIRED", "gap")]
+    protocol.received(ErrorMessage(old, "ODD", "text"), 5.0)
+    assert protocol.events() == [Interrupted(1, "ODD", "text")]
     assert sent(protocol) == [{"type": "unsubscribe", "subscription_id": old}]
     protocol.received(change(old), 5.1)
     assert protocol.events() == []
@@ -421,6 +421,51 @@ def test_an_error_of_an_established_live_query_starts_it_anew():
     (new,) = acknowledge(protocol)
     assert new != old
     assert isinstance(protocol.events()[0], Subscribed)
+
+
+def test_a_told_gap_starts_a_live_query_anew_at_once_and_under_another_id():
+    protocol = opened(retry_delay=2.0)
+    protocol.subscribe(1, "a", 0.0)
+    (old,) = acknowledge(protocol)
+    protocol.events()
+    for at in (5.0, 20.0):
+        protocol.received(ErrorMessage(old, "CURSOR_EXPIRED", "gap"), at)
+        assert protocol.events() == [Interrupted(1, "CURSOR_EXPIRED", "gap", is_gap=True)]
+        first, second = sent(protocol)
+        assert first == {"type": "unsubscribe", "subscription_id": old}
+        new = second["subscription"]["id"]
+        assert new != old
+        protocol.received(change(old), at)
+        protocol.received(SubscriptionAck(new, READY, ()), at)
+        assert isinstance(protocol.events()[0], Subscribed)
+        old = new
+
+
+def test_gaps_that_follow_each_other_are_not_begun_anew_at_once():
+    protocol = opened(retry_delay=2.0)
+    protocol.subscribe(1, "a", 0.0)
+    (old,) = acknowledge(protocol)
+    protocol.received(ErrorMessage(old, "CURSOR_EXPIRED", "gap"), 5.0)
+    (new,) = acknowledge(protocol)
+    protocol.received(ErrorMessage(new, "CURSOR_EXPIRED", "gap"), 5.1)
+    assert sent(protocol) == [{"type": "unsubscribe", "subscription_id": new}]
+    protocol.tick(7.0)
+    assert sent(protocol) == []
+    protocol.tick(7.1)
+    assert [message["type"] for message in sent(protocol)] == ["subscribe"]
+
+
+def test_a_live_query_that_never_stands_is_given_up():
+    protocol = opened(retry_delay=2.0)
+    protocol.subscribe(1, "a", 0.0)
+    events = []
+    for at in range(1, 20, 3):
+        protocol.tick(float(at))
+        for message in sent(protocol):
+            assert message["type"] == "subscribe"
+            protocol.received(ErrorMessage(message["subscription"]["id"], "CURSOR_EXPIRED", "gap"), float(at))
+        events += protocol.events()
+    assert [type(event) for event in events] == [Interrupted] * 3 + [Refused]
 
 
 @pytest.mark.parametrize("wire_id", ["rate_limit", "protocol", "subscribe", "invalid_subscription"])

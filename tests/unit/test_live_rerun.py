@@ -24,6 +24,7 @@ ID = Column("id", "BigInt", flags=("pk", "nn", "uq"))
 ROOM = Column("room", "Text")
 N = Column("n", "BigInt")
 SEQ = Column("_seq", "BigInt")
+DELETED = Column("_deleted", "Boolean")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ class Server:
 
 def make_engine(where: str = "", *, ttl_ms=None, key=None) -> RerunEngine:
     query = parse_rerun_query(f"SELECT room, sum(n) AS x FROM a.t {where} GROUP BY room")
-    info = TableInfo((ID, ROOM, N, SEQ), "shared" if ttl_ms is None else "stream", ttl_ms)
+    info = TableInfo((ID, ROOM, N, SEQ, DELETED), "shared" if ttl_ms is None else "stream", ttl_ms)
     return RerunEngine(query, [info], key=key)
 
 

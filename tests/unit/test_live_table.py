@@ -18,6 +18,7 @@ from itertools import repeat
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from live_socket_server import SCHEMA, SocketServer
 from live_source import RowSource
@@ -34,11 +35,13 @@ from kalam_notebook.live_queries import opening
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.following import follower as follower_module
 from kalam_notebook.live_queries.following import hearing, rounds
+from kalam_notebook.live_queries.following.plan import ResultReading
 from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.schedule import Rhythm
 from kalam_notebook.live_queries.rows.fingerprint import Fingerprint
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.settings import Timeouts
+from kalam_notebook.wire.types import Column
 
 SQL = "SELECT * FROM chat.messages"
 
@@ -674,10 +677,22 @@ def test_a_query_of_the_wrong_shape_raises_and_leaves_nothing_behind(server, ope
     server.wait_until(lambda: not server.active)
 
 
-def test_a_table_without_key_raises(source, open_table):
-    source.schema = RowSource([{**SCHEMA[0], "flags": []}, *SCHEMA[1:]]).schema
-    with pytest.raises(SubscriptionError, match="no primary key"):
-        open_table()
+@pytest.mark.parametrize(
+    "schema",
+    [[{**SCHEMA[0], "flags": []}, *SCHEMA[1:]], [field for field in SCHEMA if field["name"] not in {"_seq"}]],
+    ids=["without a key", "without versions"],
+)
+def test_rows_that_cannot_be_told_apart_are_read_again(server, source, open_table, schema):
+    source.schema = RowSource(schema).schema
+    rows = [1]
+    source.read_result = lambda sql: ResultReading((Column("id", "BigInt"),), pa.table({"id": list(rows)}))
+    table = open_table(rhythm=None)
+    assert (table.form, table.arrow().to_pylist()) == ("re-run", [{"id": 1}])
+    assert "have no version, or no key; each event has the query run again" in table.notice
+    rows.append(2)
+    server.change("insert", {"id": "2"})
+    table.wait_for(lambda t: t.num_rows == 2, timeout=10)
+    assert table.verify()
 
 
 def test_a_first_reading_that_fails_raises(server, source, open_table):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kalam_notebook.wire.row_version import COMMIT, OVERLAP_MS, SEQ, VERSION, row_version_of
+from kalam_notebook.wire.row_version import COMMIT, OVERLAP_MS, SEQ, VERSION, row_version_of, tells_gaps, version_name
 from kalam_notebook.wire.types import Column
 
 DELETED = Column("_deleted", "Boolean")
@@ -42,6 +42,11 @@ def test_conditions_have_bare_numbers():
     assert VERSION.behind(5, 7) == "_version > 5 AND _version <= 7"
 
 
-def test_a_cursor_has_the_form_that_the_server_reads():
-    assert SEQ.cursor(2**62) == 2**62
-    assert VERSION.cursor(2**62) == str(2**62)
+@pytest.mark.parametrize(("version", "told"), [(SEQ, False), (VERSION, True), (None, False)])
+def test_only_servers_with_places_in_a_log_tell_of_gaps(version, told):
+    assert tells_gaps(version) is told
+
+
+def test_the_column_of_rows_by_their_names():
+    assert version_name({"id", "_seq"}) == version_name([]) == "_seq"
+    assert version_name(["id", "_version", "_deleted"]) == "_version"

@@ -211,11 +211,19 @@ class Changed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """A live query gets no events for now, though the connection stands; ``Subscribed`` or ``Refused`` will follow."""
+    """A live query gets no events for now, though the connection stands; ``Subscribed`` or ``Refused`` will follow.
+
+    Attributes:
+        key: The live query.
+        code: The server's code.
+        message: Its text.
+        is_gap: Whether it says that events were dropped, or that it cannot go on where it was to.
+    """
 
     key: int
     code: str
     message: str
+    is_gap: bool = False
 
     @property
     def reason(self) -> str:

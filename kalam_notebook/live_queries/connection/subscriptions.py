@@ -36,8 +36,15 @@ from kalam_notebook.wire.live import (
     subscribe_message,
     unsubscribe_message,
 )
+from kalam_notebook.wire.row_version import VERSION
 
 __all__ = ["Subscriptions"]
+
+#: The server has dropped events, or knows the place no more where to go on (protocol/live.md#other-versions).
+_EXPIRED_CODE = "CURSOR_EXPIRED"
+
+#: So often a live query is begun anew without standing in between.
+_MAX_EXPIRED = 3
 
 #: A refusal that passes when the server has missed the old connection.
 _LIMIT_CODE = "SUBSCRIPTION_LIMIT_EXCEEDED"
@@ -63,15 +70,17 @@ class _Subscription:
         # Tells which rows to ask for; None for a live query whose rows are read elsewhere.
         self.cursor = cursor
         self.options: SubscribeOptions | None = None
-        # Where the page that came last ends, and the same once more until the next one is asked for.
+        # Where the page that came last ends, and the same as it came until the next one is asked for.
         self.page_end = -1
-        self.unfetched: int | None = None
+        self.unfetched: int | str | None = None
         self.phase = _Phase.WANTED
         self.wire_id = ""
         # When its answer is overdue, or its next attempt is due.
         self.deadline = math.inf
         # When an established one was lost; None before the first time and while it stands.
         self.lost_at: float | None = None
+        # How often its place was lost since it stood last, and when that was.
+        self.expired, self.expired_at = 0, -math.inf
 
     @property
     def is_established(self) -> bool:
@@ -91,7 +100,7 @@ class _Page:
 
     subscription: _Subscription
     wire_id: str
-    after: int
+    after: int | str
 
 
 class Subscriptions:
@@ -156,6 +165,9 @@ class Subscriptions:
         else:
             subscription.phase, subscription.deadline = _Phase.LOADING, now + self._timing.ack_timeout
         subscription.lost_at = None
+        subscription.expired = 0
+        if subscription.cursor is not None:
+            subscription.cursor.belongs_to(ack.batch_control.version_domain)
         yield Subscribed(subscription.key, ack, subscription.options)
 
     def loaded(self, batch: InitialDataBatch) -> Iterable[Event]:
@@ -165,7 +177,8 @@ class Subscriptions:
             return
 
         control, cursor = batch.batch_control, subscription.cursor
-        if control.has_more and (control.last_seq_id is None or control.last_seq_id <= subscription.page_end):
+        last = None if control.last_seq_id is None else int(control.last_seq_id)
+        if control.has_more and (last is None or last <= subscription.page_end):
             # Asked for what follows it, the server would send the same rows again and again.
             self.remove(subscription.key)
             text = f"The rows that follow batch {control.batch_num} cannot be asked for."
@@ -173,11 +186,13 @@ class Subscriptions:
             return
 
         if cursor is not None:
-            cursor.take(greatest_seq(batch.rows), is_loading=control.has_more)
+            cursor.belongs_to(control.version_domain)
+            is_text = isinstance(control.last_seq_id, str)
+            cursor.take(greatest_seq(batch.rows), is_loading=control.has_more, is_text=is_text)
 
         subscription.deadline = math.inf
-        if control.has_more and control.last_seq_id is not None:
-            subscription.page_end = subscription.unfetched = control.last_seq_id
+        if control.has_more and last is not None:
+            subscription.page_end, subscription.unfetched = last, control.last_seq_id
         else:
             subscription.phase = _Phase.ACTIVE
         yield Loaded(subscription.key, batch)
@@ -196,8 +211,10 @@ class Subscriptions:
         if subscription is None or not subscription.is_established:
             return None
         if subscription.cursor is not None:
-            is_loading = subscription.phase is _Phase.LOADING
-            subscription.cursor.take(greatest_seq(change.rows or change.old_values), is_loading=is_loading)
+            rows = change.rows or change.old_values
+            subscription.cursor.take(
+                greatest_seq(rows), is_loading=subscription.phase is _Phase.LOADING, is_text=VERSION.name in rows[0]
+            )
         return Changed(subscription.key, change)
 
     def puzzled(self, message: Unknown) -> Iterable[Event]:
@@ -212,6 +229,9 @@ class Subscriptions:
         subscription = self._by_wire_id.pop(error.subscription_id, None)
         if subscription is None:
             return
+        if error.code == _EXPIRED_CODE and subscription.expired < _MAX_EXPIRED:
+            yield from self._begin_anew(subscription, error, now)
+            return
         if subscription.phase is _Phase.ACTIVE:
             # Whatever it says, rows may be missing from here on (protocol/live.md#other-versions).
             subscription.lost_at = now
@@ -224,6 +244,19 @@ class Subscriptions:
             return
         subscription.phase = _Phase.RETRYING
         subscription.deadline = now + self._timing.retry_delay
+
+    def _begin_anew(self, subscription: _Subscription, error: ErrorMessage, now: float) -> Iterable[Event]:
+        """Forget the place, and subscribe again at once: nothing more comes for the old id, which stays registered."""
+        if subscription.is_established:
+            self._queue.append(error.subscription_id)
+            subscription.lost_at = now
+        if subscription.cursor is not None:
+            subscription.cursor.forget()
+        is_again = now - subscription.expired_at < self._timing.retry_delay
+        subscription.expired, subscription.expired_at = subscription.expired + 1, now
+        subscription.phase = _Phase.RETRYING
+        subscription.deadline = now + self._timing.retry_delay if is_again else now
+        yield Interrupted(subscription.key, error.code, error.message, is_gap=True)
 
     def is_overdue(self, now: float) -> bool:
         """Whether a live query, or a wish for more of its rows, was not answered in time."""

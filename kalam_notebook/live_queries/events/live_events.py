@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
+from dataclasses import replace
 
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, LiveError, RequestTimeoutError
@@ -19,7 +20,8 @@ from kalam_notebook.live_queries.events.streaming import EventStream, stream_opt
 from kalam_notebook.live_queries.following.engine import RowSource
 from kalam_notebook.live_queries.following.query import parse_live_query
 from kalam_notebook.wire.arguments import check_number
-from kalam_notebook.wire.live import MAX_BATCH_SIZE
+from kalam_notebook.wire.live import MAX_BATCH_SIZE, SubscribeOptions
+from kalam_notebook.wire.row_version import RowVersion, row_version_of
 
 __all__ = ["LiveEvents"]
 
@@ -75,10 +77,12 @@ class LiveEvents:
             raise ConfigError(f"on_full is {on_full!r}; give 'error' or 'block'.")
         query = self._query = parse_live_query(sql)
         remarks: tuple[LiveNotice, ...] = ()
-        if query.filter_sql or query.projection is not None:
-            # Without them the server's events are what they seem to be.
+        # Without a filter or names of columns the server's events are what they seem to be.
+        has_remarks = bool(query.filter_sql) or query.projection is not None
+        if has_remarks or from_seq is not None:
             info = source.describe(query.source)
-            remarks = query_notices(query, info.columns, info.kind)
+            remarks = query_notices(query, info.columns, info.kind) if has_remarks else ()
+            options = _as_read(options, row_version_of(info.columns))
         stream = EventStream(remarks, is_whole_row=query.projection is None)
         feed = EventFeed(stream, socket=socket.sibling(), options=options, max_queue=max_queue, on_full=on_full)
         try:
@@ -198,3 +202,10 @@ class LiveEvents:
     def _started(self) -> EventFeed:
         assert self._feed is not None
         return self._feed
+
+
+def _as_read(options: SubscribeOptions | None, version: RowVersion | None) -> SubscribeOptions | None:
+    """The options with a version in the form that the server reads: another one would end the connection."""
+    if options is None or version is None:
+        return options
+    return replace(options, is_text=version.is_text)

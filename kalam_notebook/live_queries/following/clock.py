@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
-from kalam_notebook.wire.seq import seq_at
+import numpy as np
 
-__all__ = ["ServerClock"]
+from kalam_notebook.live_queries.rows.store import KeyedStore
+from kalam_notebook.wire.row_version import WRITTEN_AT, RowVersion
+
+__all__ = ["ServerClock", "oldest_ms", "oldest_version", "version_before"]
 
 #: Rows of a STREAM table that expire within this time are not compared: the server's scan decides when they go.
 _EXPIRY_MARGIN_MS = 5_000
@@ -30,13 +33,45 @@ class ServerClock:
             self._ahead = now_ms - now * 1000
 
     def expired_before(self, ttl_ms: int | None, now: float, *, margin_ms: float = 0.0) -> int | None:
-        """The ``_seq`` before which rows are over, or will be after a margin; None where rows stay."""
+        """The moment before which rows are over, or will be after a margin, in milliseconds; None where they stay."""
         if ttl_ms is None or self._ahead is None:
             return None
-        return seq_at(math.ceil(now * 1000 + self._ahead + margin_ms - ttl_ms))
+        return math.ceil(now * 1000 + self._ahead + margin_ms - ttl_ms)
 
-    def expiring(self, ttl_ms: int | None, now: float) -> int:
-        """The ``_seq`` up to which rows may be over any moment, and are not compared; 0 for none."""
+    def expiring(self, ttl_ms: int | None, now: float) -> int | None:
+        """The moment up to which rows may be over any time, and are not compared; None where they stay."""
         if ttl_ms is None:
-            return 0
-        return self.expired_before(ttl_ms, now, margin_ms=min(_EXPIRY_MARGIN_MS, ttl_ms / 2)) or 0
+            return None
+        return self.expired_before(ttl_ms, now, margin_ms=min(_EXPIRY_MARGIN_MS, ttl_ms / 2))
+
+
+def version_before(store: KeyedStore, version: RowVersion, ms: int) -> int:
+    """The version before which the rows of a STREAM table are older than a moment."""
+    if (told := version.at(ms)) is not None:
+        return told
+    seqs, times = _written(store)
+    count = int(np.searchsorted(times, ms))
+    return int(seqs[count - 1]) + 1 if count else 0
+
+
+def oldest_version(store: KeyedStore) -> int | None:
+    """The smallest version held; None without rows."""
+    seqs = store.slots.living(store.slots.seqs)
+    return int(seqs.min()) if len(seqs) else None
+
+
+def oldest_ms(store: KeyedStore, version: RowVersion) -> int | None:
+    """When the oldest row of a STREAM table was taken in, in milliseconds since 1970; None without rows."""
+    oldest = oldest_version(store)
+    if oldest is None or version.has_time:
+        return None if oldest is None else version.ms(oldest)
+    return int(_written(store)[1][0])
+
+
+def _written(store: KeyedStore) -> tuple[np.ndarray, np.ndarray]:
+    """The versions held in their order, and when each was taken in: never before the one before it."""
+    slots = store.slots
+    seqs = slots.living(slots.seqs)
+    times = slots.chunks.take(slots.living(slots.places)).column(WRITTEN_AT).to_numpy()
+    order = np.argsort(seqs)
+    return seqs[order], np.maximum.accumulate(times[order])

@@ -26,12 +26,13 @@ class LiveStats:
         events_per_second: Of the last ten seconds.
         bytes_per_second: Of their frames, as they came.
         lag_ms: Milliseconds from the server's commit of the latest event to its arrival, by both clocks; None before
-            the first.
+            the first, and where nothing in a row tells its time.
         healed: Changed rows that a check brought, because no event had told of them.
         rounds: How often the server was asked what is true.
         reconnects: How often the live query was established again.
+        gaps: How often the server told that it had dropped events; what they told was asked for at once.
         rows: Rows in the table now.
-        last_seq: Greatest ``_seq`` seen.
+        last_seq: Greatest row version seen.
         verified_seq: The same when the table was last proved equal to the server; 0 before that.
         verified_at: When that was; None before that.
     """
@@ -46,6 +47,7 @@ class LiveStats:
     healed: int = 0
     rounds: int = 0
     reconnects: int = 0
+    gaps: int = 0
     rows: int = 0
     last_seq: int = 0
     verified_seq: int = 0
@@ -57,7 +59,7 @@ class Counters:
 
     def __init__(self) -> None:
         self._applied = Applied()
-        self.events = self.healed = self.rounds = self.acknowledgements = 0
+        self.events = self.healed = self.rounds = self.acknowledgements = self.gaps = 0
         self.last_seq = self.verified_seq = 0
         self.verified_at: dt.datetime | None = None
         self.lag_ms: float | None = None
@@ -88,6 +90,7 @@ class Counters:
             healed=self.healed,
             rounds=self.rounds,
             reconnects=max(0, self.acknowledgements - 1),
+            gaps=self.gaps,
             rows=rows,
             last_seq=self.last_seq,
             verified_seq=self.verified_seq,

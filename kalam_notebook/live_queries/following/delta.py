@@ -1,4 +1,4 @@
-"""What changed in a table since a ``_seq``, with the proof that this was all (truth R4, R5), in one transaction.
+"""What changed in a table since a version, with the proof that this was all (truth R4, R5), in one transaction.
 
 One scan tells the rows that match and changed, the keys of all that changed (a key without a row among the first has
 left the filter), and the tombstones; for a proof another one gives the fingerprint of everything that matches. Right
@@ -19,10 +19,11 @@ from kalam_notebook.live_queries.following.plan import TablePlan
 from kalam_notebook.live_queries.rows.fingerprint import MODULUS, Delta, DeltaQuestion, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text, is_found
-from kalam_notebook.reading.window import EVERY_VERSION, LAST_SEQ
+from kalam_notebook.reading.pager import in_transaction
+from kalam_notebook.reading.window import EVERY_VERSION, NOW_MS
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.answered import number_in, table_of
-from kalam_notebook.wire.seq import seq_span
+from kalam_notebook.wire.row_version import GREATEST_VERSION
 from kalam_notebook.wire.types import arrow_schema
 
 __all__ = ["MAX_ROWS", "read_deltas"]
@@ -30,11 +31,7 @@ __all__ = ["MAX_ROWS", "read_deltas"]
 #: Row versions of one delta. When there are more, reading the whole table is cheaper, and a delta is refused.
 MAX_ROWS = 50_000
 
-#: Questions that begin within a minute of each other are asked together.
-_NEAR = seq_span(60_000)
-
-#: The server's clock in milliseconds.
-_CLOCK = "SELECT array_agg(t) AS t FROM (SELECT arrow_cast(now(), 'Int64') / 1000000 AS t) AS c"
+_CLOCK = f"SELECT array_agg(t) AS t FROM (SELECT {NOW_MS} AS t) AS c"
 
 
 def read_deltas(
@@ -48,14 +45,14 @@ def read_deltas(
             (truth L3).
 
     Returns:
-        A delta for each, which may begin before the wanted ``_seq``; None when more changed than ``MAX_ROWS``, or than
+        A delta for each, which may begin before the wanted version; None when more changed than ``MAX_ROWS``, or than
         the server's query memory holds; an error where the server refuses it.
 
     Raises:
         KalamError: The server cannot be reached.
     """
     begins = [ask.after for _, ask in questions]
-    if len(questions) > 1 and max(begins) - min(begins) <= _NEAR:
+    if len(questions) > 1 and max(begins) - min(begins) <= questions[0][0].version.near:
         try:
             return [*_read_together(endpoint, questions)]
         except ServerError:
@@ -75,7 +72,8 @@ def _read_together(endpoint: Endpoint, questions: Sequence[tuple[TablePlan, Delt
     parts = [_parts(plan, ask, after) for plan, ask in questions]
     # The types belong to the text: what is the same in two of them is asked once.
     asked = {sql: types for part in parts for sql, types in part.items()}
-    sql = ";\n".join(["BEGIN", *asked, "COMMIT"])
+    # Where the server does not read the table in transactions, a proof that something comes between is repeated.
+    sql = in_transaction([*asked]) if questions[0][0].in_transaction else ";\n".join(asked)
     begun = time.monotonic()
     try:
         answers = endpoint.execute_lists(sql, (), list(asked.values()))
@@ -130,18 +128,21 @@ def _delta(plan: TablePlan, ask: DeltaQuestion, answers: list[list[pa.Array | No
 
 
 def _fingerprint_sql(plan: TablePlan, floor: int) -> str:
+    name = plan.version.name
     compared = " AND ".join(
-        filter(None, [f"_seq > {floor}" if floor else "", f"(\n{plan.filter_sql}\n)" if plan.filter_sql else ""])
+        filter(
+            None, [plan.version.behind(floor) if floor else "", f"(\n{plan.filter_sql}\n)" if plan.filter_sql else ""]
+        )
     )
     return (
         "SELECT array_agg(n) AS n, array_agg(s) AS s, array_agg(x) AS x, array_agg(m) AS m FROM (SELECT count(*) AS n, "
-        f"max(_seq) AS s, bit_xor(_seq) AS x, sum(_seq % {MODULUS}) AS m FROM {plan.source}"
+        f"max({name}) AS s, bit_xor({name}) AS x, sum({name} % {MODULUS}) AS m FROM {plan.source}"
         f"{f' WHERE {compared}' if compared else ''}) AS f"
     )
 
 
 def _versions_sql(plan: TablePlan, schema: pa.Schema, after: int) -> str:
-    """The statement for the columns of what matches, then key, ``_seq`` and ``_deleted`` of all that changed.
+    """The statement for the columns of what matches, then key, version and ``_deleted`` of all that changed.
 
     A condition that names ``_deleted`` shows tombstones beside the rows, so one scan tells all of it.
     """
@@ -154,9 +155,9 @@ def _versions_sql(plan: TablePlan, schema: pa.Schema, after: int) -> str:
     selected = ", ".join(quote_name(name) for name in schema.names)
     return (
         f"SELECT {', '.join(lists)}, {key}, array_agg(s) AS s, array_agg(d) AS d FROM (SELECT {selected}, "
-        f"{quote_name(plan.key)} AS kalam_key, _seq AS kalam_seq, _deleted AS kalam_deleted, "
+        f"{quote_name(plan.key)} AS kalam_key, {plan.version.name} AS kalam_seq, _deleted AS kalam_deleted, "
         f"{is_found(plan.filter_sql)} AS kalam_found FROM {plan.source} "
-        f"WHERE _seq > {after} AND _seq <= {LAST_SEQ} AND {EVERY_VERSION} LIMIT {MAX_ROWS}) "
+        f"WHERE {plan.version.behind(after, GREATEST_VERSION)} AND {EVERY_VERSION} LIMIT {MAX_ROWS}) "
         f"AS q({', '.join([*names, 'k', 's', 'd', 'f'])})"
     )
 

@@ -17,6 +17,7 @@ from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, F
 from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.wire.live import Change
+from kalam_notebook.wire.row_version import RowVersion
 from kalam_notebook.wire.types import Column
 
 __all__ = ["TIME_INTERVAL", "Engine", "Job", "RowSource", "Verdict"]
@@ -39,14 +40,14 @@ class RowSource(Protocol):
         ...
 
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
-        """All rows that match, exact; with a limit one more than that, those with the greatest ``_seq``."""
+        """All rows that match, exact; with a limit one more than that, those with the greatest versions."""
         ...
 
     def read_delta(self, plan: TablePlan, ask: DeltaQuestion) -> Delta | None:
         """What changed, and what it is compared with; None for too much."""
         ...
 
-    def newer_seq(self, table: str, seq: int) -> int | None:
+    def newer_version(self, table: str, version: RowVersion, newest: int) -> int | None:
         """A version of a table that is newer than one, also if no scan would reach it; None when there is none."""
         ...
 
@@ -72,7 +73,7 @@ class Verdict:
         is_true: Whether the rows are those of the server, as far as was asked.
         is_final: Whether there is nothing to be done about it now; otherwise another round follows.
         how: By which comparison, or why it could not be proved; in words.
-        seq: Greatest ``_seq`` that the server has told.
+        seq: Greatest version that the server has told.
         applied: What the round changed.
         healed: How many of these changes events should have told.
         server: The server's fingerprint; None where there is none to compare.
@@ -120,6 +121,11 @@ class Engine(ABC):
     @abstractmethod
     def key(self) -> tuple[str, ...]:
         """The columns that tell rows apart; empty for all of them."""
+
+    @property
+    @abstractmethod
+    def tells_gaps(self) -> bool:
+        """Whether the server tells when it drops events, so that nobody has to look for it."""
 
     @property
     @abstractmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 import time
 from collections.abc import Sequence
 
@@ -26,8 +27,7 @@ from kalam_notebook.live_queries.following.schedule import BURST, Question, Rhyt
 from kalam_notebook.live_queries.rows.fingerprint import Proof
 from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.threads import Worker
-from kalam_notebook.wire.live import Change, row_seq
-from kalam_notebook.wire.seq import seq_ms
+from kalam_notebook.wire.live import Change, row_seq, written_ms
 
 __all__ = ["SPREAD", "Follower"]
 
@@ -236,7 +236,7 @@ class Follower(Followed):
                 case Answered():
                     self._end_round(item)
                 case Established():
-                    self._return()
+                    self._return(is_gap=item.is_gap)
                 case Woken():
                     self._wish(item.question)
             self._expire()
@@ -263,10 +263,15 @@ class Follower(Followed):
         if question is Question.DELTA:
             self._rounds.schedule.suspect(now)  # What happened during a pause was not listened to.
 
-    def _return(self) -> None:
+    def _return(self, *, is_gap: bool) -> None:
         """All subscriptions stand; what happened before was not told."""
-        self._counters.acknowledgements += 1
         now = time.monotonic()
+        if is_gap:
+            # The connection stands, and what was dropped is all that is missing.
+            self._counters.gaps += 1
+            self._rounds.schedule.wish(now, Question.DELTA)
+            return
+        self._counters.acknowledgements += 1
         if self.engine.rows is None:
             self._rounds.schedule.wish(now)
             return
@@ -288,10 +293,13 @@ class Follower(Followed):
             self._counters.add_changes(applied)
             if newest := _seq_of(changes[-1]):
                 self._counters.last_seq = max(self._counters.last_seq, newest)
-                self._counters.lag_ms = at * 1000 - seq_ms(newest)
+                written = _written_ms(changes[-1])
+                self._counters.lag_ms = None if written is None else at * 1000 - written
 
         schedule = self._rounds.schedule
         most = max(1, BURST // self._hearing.num_sharing)
+        if self.engine.tells_gaps:
+            most = sys.maxsize
         schedule.event(now, len(changes), most=most, is_urgent=bool(self.engine.doubts))
         if self.engine.is_diverged and not was_diverged:
             schedule.wish(now)
@@ -329,8 +337,16 @@ class Follower(Followed):
 
 
 def _seq_of(change: Change) -> int:
-    """The greatest ``_seq`` of an event; 0 when there is none that can be read."""
+    """The greatest version of an event; 0 when there is none that can be read."""
     try:
         return max((row_seq(row) or 0 for row in (*change.rows, *change.old_values)), default=0)
     except ProtocolError:
         return 0
+
+
+def _written_ms(change: Change) -> int | None:
+    """When what an event tells was written, where that is known."""
+    try:
+        return written_ms((*change.rows, *change.old_values)[0])
+    except ProtocolError:
+        return None

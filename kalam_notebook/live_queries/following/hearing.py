@@ -42,7 +42,13 @@ _MAX_WAITING_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Established:
-    """All subscriptions stand, for the first time or again."""
+    """All subscriptions stand, for the first time or again.
+
+    Attributes:
+        is_gap: Whether the connection stood all the time, and the server had told that it dropped events.
+    """
+
+    is_gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,8 @@ class Hearing:
         self._keys: list[int] = []
         self._num_subscriptions = 0
         self._established: set[int] = set()
+        # Whether nothing but gaps that the server told keeps subscriptions from standing.
+        self._is_gap = False
         # Guards the phase and the turn; nobody holds it for long.
         self._moving = threading.Lock()
         # Bytes of the events that were put into the inbox and taken out: not put with each, because there are many.
@@ -186,9 +194,11 @@ class Hearing:
                 self._established.add(number)
                 if self.is_established:
                     self.move(Move.ESTABLISHED)
-                    self.inbox.put(Established())
+                    self.inbox.put(Established(self._is_gap))
+                    self._is_gap = False
             case Interrupted():
                 _LOG.info("live query of %s interrupted: %s", self._name, event.reason)
+                self._is_gap = event.is_gap and (self.is_established or self._is_gap)
                 self._established.discard(number)
                 self.move(Move.LOST)
             case StatusChanged():
@@ -197,6 +207,7 @@ class Hearing:
                     self._bell.ring()
                 else:
                     self._established.clear()
+                    self._is_gap = False
                     self.move(Move.LOST)
             case Refused():
                 self.stop(subscription_error(event))

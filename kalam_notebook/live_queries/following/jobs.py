@@ -8,7 +8,9 @@ from kalam_notebook.live_queries.following.engine import RowSource
 from kalam_notebook.live_queries.following.plan import Reading, TablePlan, plan_table
 from kalam_notebook.live_queries.following.query import LiveQuery
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion
-from kalam_notebook.wire.seq import seq_ms
+
+#: So many deltas of one round at most; where versions hold no time, others may go on writing as fast as it reads.
+_MOST_DELTAS = 1_000
 
 __all__ = ["DeltaJob", "Deltas", "ReadJob", "seqs_of"]
 
@@ -40,14 +42,16 @@ class DeltaJob:
             found.append(delta)
             newest = max(seqs_of(delta), default=0)
             # What was written after the first question is for the next round.
-            if newest <= ask.after or seq_ms(newest) >= found[0].now_ms > 0:
+            written_ms = self.plan.version.ms(newest)
+            is_late = written_ms is not None and written_ms >= found[0].now_ms > 0
+            if newest <= ask.after or is_late or len(found) >= _MOST_DELTAS:
                 break
             if not is_beyond and not self.is_careful and len(seqs_of(delta)) < _MANY:
                 break
 
             if not is_beyond:
                 # One scan may not reach all that changed, and its fingerprint ends where it does (truth L3, R7).
-                hidden = source.newer_seq(self.plan.source, newest)
+                hidden = source.newer_version(self.plan.source, self.plan.version, newest)
                 if hidden is None:
                     break
                 # It may also have been written just now: then another scan reaches it.

@@ -1,6 +1,6 @@
 """The engine of a live query over one table: events and deltas into one keyed store, and a whole reading in need.
 
-A round asks for what changed since a ``_seq`` (truth R4); a proof asks for a fingerprint as well (R5). When the rows
+A round asks for what changed since a version (truth R4); a proof asks for a fingerprint as well (R5). When the rows
 that are held, changed as the delta says, have the same fingerprint, they are those of the server. When not, the round
 is repeated with a longer look back, and then the table is read whole and swapped in at once; that brings a fingerprint
 of its own.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kalam_notebook.errors import DecodeError, ProtocolError
-from kalam_notebook.live_queries.following.clock import ServerClock
+from kalam_notebook.live_queries.following.clock import ServerClock, oldest_ms, oldest_version, version_before
 from kalam_notebook.live_queries.following.engine import TIME_INTERVAL, Engine, Job, Verdict
 from kalam_notebook.live_queries.following.jobs import DeltaJob, Deltas, ReadJob, seqs_of
 from kalam_notebook.live_queries.following.plan import Form, Reading, TableInfo, TablePlan, plan_table
@@ -25,14 +25,14 @@ from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.live_queries.rows.store import KeyedStore
 from kalam_notebook.sql.live_filter import is_volatile
 from kalam_notebook.wire.live import Change
-from kalam_notebook.wire.seq import OVERLAP, seq_at, seq_ms, seq_span
+from kalam_notebook.wire.row_version import tells_gaps
 
 __all__ = ["KeyedEngine"]
 
 _LOG = logging.getLogger("kalam_notebook.live")
 
-#: How much further a delta looks back after a fingerprint that did not agree: a minute.
-_LONG_OVERLAP = seq_span(60_000)
+#: How much further a delta looks back after a fingerprint that did not agree, in milliseconds.
+_LONG_OVERLAP_MS = 60_000
 
 #: Seconds between two whole readings that did not help, at first and at most.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
@@ -90,6 +90,8 @@ class KeyedEngine(Engine):
         self._has_looked = False
         self._asked_at = -math.inf
         self._clock = ServerClock()
+        # The oldest version that is held, and when it was written; of a STREAM table.
+        self._oldest: tuple[int | None, int | None] | None = None
 
     @property
     def rows(self) -> KeyedStore | None:
@@ -116,6 +118,11 @@ class KeyedEngine(Engine):
     def is_provable(self) -> bool:
         """Whether a delta can prove that the rows are the server's; beyond the scan window only a reading can."""
         return not self._is_beyond
+
+    @property
+    def tells_gaps(self) -> bool:
+        """Whether the server tells when it drops events."""
+        return tells_gaps(self._plan.version)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -173,8 +180,11 @@ class KeyedEngine(Engine):
             self._is_reading, self._meanwhile = True, []
             return ReadJob(self._query, self._max_rows)
 
-        overlap = _LONG_OVERLAP if self._mismatches else OVERLAP
-        self._floor = max(self._store.floor, self._clock.expiring(self._plan.ttl_ms, now))
+        version = self._plan.version
+        overlap = version.span(_LONG_OVERLAP_MS) if self._mismatches else version.overlap
+        expiring = self._clock.expiring(self._plan.ttl_ms, now)
+        is_over = 0 if expiring is None else version_before(self._store, version, expiring)
+        self._floor = max(self._store.floor, is_over)
         self._store.ask(self._floor)
 
         if looks := now - self._looked_at > _LOOK_INTERVAL:
@@ -226,15 +236,15 @@ class KeyedEngine(Engine):
             Question.PROOF,
             True,
             is_final=True,
-            how="read whole by _seq" if reading.is_beyond else "read whole in one statement",
+            how=f"read whole by {plan.version.name}" if reading.is_beyond else "read whole in one statement",
             seq=reading.newest,
             applied=applied,
             healed=applied.total if healed else 0,
         )
         if reading.fingerprint is not None and not self._mismatches:
-            held = fingerprint_of(reading.rows.column("_seq").to_numpy())
+            held = fingerprint_of(reading.rows.column(plan.version.name).to_numpy())
             if held.agrees(reading.fingerprint):
-                how = "read whole in one statement, with the same fingerprint of the rows' _seq"
+                how = f"read whole in one statement, with the same fingerprint of the rows' {plan.version.name}"
                 return self._as_usual(replace(told, how=how, server=reading.fingerprint, held=held))
 
         # A delta follows that proves it, at once, where one can.
@@ -318,7 +328,7 @@ class KeyedEngine(Engine):
         told = self._as_usual(replace(told, is_true=True, how="nothing else has changed"))
         if told.asked is Question.PROOF:
             self._mismatches, self._pause, self._is_beyond = 0, _FIRST_PAUSE, False
-            told = replace(told, how="same fingerprint of the rows' _seq")
+            told = replace(told, how=f"same fingerprint of the rows' {self._plan.version.name}")
         if told.again is None and has_changed and not self._has_looked:
             # What changed may have columns that nobody looked for.
             told = replace(told, again=Question.DELTA, again_in=_LOOK_INTERVAL)
@@ -328,7 +338,8 @@ class KeyedEngine(Engine):
         """Whether a delta brings what events should have told by then."""
         if self.form is not Form.DIRECT or self._store is None or not delta.now_ms:
             return False
-        return self._store.lacks(delta, before=seq_at(delta.now_ms - _ON_ITS_WAY_MS))
+        before = self._plan.version.at(delta.now_ms - _ON_ITS_WAY_MS)
+        return before is not None and self._store.lacks(delta, before=before)
 
     def _was_cut(self, told: Verdict) -> Verdict:
         told = replace(told, is_final=False, how="more has changed than a delta tells", again=told.asked)
@@ -345,7 +356,8 @@ class KeyedEngine(Engine):
             return replace(told, how=how)
         if self._is_beyond and told.held is not None and counted == told.held.count:
             self._mismatches, self._pause = 0, _FIRST_PAUSE
-            how = "read whole by _seq, and the same number of rows since (beyond the server's scan window)"
+            name = self._plan.version.name
+            how = f"read whole by {name}, and the same number of rows since (beyond the server's scan window)"
             return replace(told, is_true=True, how=how, server=None, held=None)
         self._mismatches += 1
         if self._mismatches == 1:
@@ -363,10 +375,22 @@ class KeyedEngine(Engine):
     def expire(self, *, now: float, at: float) -> Applied:
         """Drop the rows whose time is over by the server's clock."""
         before = self._clock.expired_before(self._plan.ttl_ms, now)
-        return Applied() if self._store is None or before is None else self._store.expire(before, at=at)
+        if self._store is None or before is None or (self._oldest_ms() or before) >= before:
+            return Applied()
+        self._oldest = None
+        return self._store.expire(version_before(self._store, self._plan.version, before), at=at)
 
     def expiry(self, *, now: float) -> float | None:
         """Seconds until the oldest row expires."""
         before = self._clock.expired_before(self._plan.ttl_ms, now)
-        oldest = None if self._store is None or before is None else self._store.oldest_seq()
-        return None if oldest is None or before is None else max(0.0, (seq_ms(oldest) - seq_ms(before)) / 1000)
+        oldest = None if before is None else self._oldest_ms()
+        return None if oldest is None or before is None else max(0.0, (oldest - before) / 1000)
+
+    def _oldest_ms(self) -> int | None:
+        """When the oldest row was written; later rows are newer, so that it is looked up once for each."""
+        if self._store is None:
+            return None
+        oldest = oldest_version(self._store)
+        if self._oldest is None or self._oldest[0] != oldest:
+            self._oldest = (oldest, oldest_ms(self._store, self._plan.version))
+        return self._oldest[1]

@@ -17,9 +17,10 @@ from kalam_notebook.live_queries.following.query import LiveQuery
 from kalam_notebook.live_queries.rows.fingerprint import Fingerprint
 from kalam_notebook.sql.live_filter import doubtful_part, filter_columns
 from kalam_notebook.sql.statement import quote_name
+from kalam_notebook.wire.row_version import WRITTEN_AT, RowVersion, row_version_of
 from kalam_notebook.wire.types import Column
 
-__all__ = ["Form", "Reading", "ResultReading", "TableInfo", "TablePlan", "doorbell_sql", "plan_table"]
+__all__ = ["Form", "Reading", "ResultReading", "TableInfo", "TablePlan", "doorbell_sql", "is_keyed", "plan_table"]
 
 
 class Form(Enum):
@@ -53,18 +54,22 @@ class TablePlan:
         form: Direct or delta.
         source: The table as it stands in SQL.
         filter_sql: The condition, or empty.
-        columns: The columns that are held: the visible ones, the key and ``_seq``.
+        version: The row version.
+        columns: The columns that are held: the visible ones, the key, the version, and when a row was taken in where it
+            will expire and its version does not tell.
         visible: Names of the columns that are shown, in order.
         key: Name of the column whose values are unique.
         row_names: Names of all columns of the table.
         subscription: The statement for the socket.
         reading: The statement that reads the columns of all rows over HTTP.
         ttl_ms: For how long rows live; None for ever.
+        in_transaction: Whether the server reads the table in transactions.
     """
 
     form: Form
     source: str
     filter_sql: str
+    version: RowVersion
     columns: tuple[Column, ...]
     visible: tuple[str, ...]
     key: str
@@ -72,6 +77,7 @@ class TablePlan:
     subscription: str
     reading: str
     ttl_ms: int | None = None
+    in_transaction: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class Reading:
 
     Attributes:
         rows: The columns of the plan.
-        newest: A ``_seq`` up to which everything that happened to the table is in the rows.
+        newest: A version up to which everything that happened to the table is in the rows.
         is_beyond: Whether the table holds more row versions than one scan of the server reads (truth L3).
         doubt: Why cells may not be right, for example because a flush has damaged them; empty when nothing is known.
         fingerprint: Of the rows, by the server, from the same scan; None when it was not asked for.
@@ -121,13 +127,17 @@ def plan_table(query: LiveQuery, info: TableInfo) -> TablePlan:
     if len({column.name for column in columns}) < len(columns):
         raise ProtocolError(f"The server names two columns of {query.table_name} alike.")
     visible = query.visible_names(columns)
-    key = _key_of(query, info)
-    form = _form_of(query, info, key)
-    held = tuple(column for column in columns if column.name in {*visible, key, "_seq"})
+    if (version := row_version_of(columns)) is None or (key := _key_of(info, version)) is None:
+        reason = f"The rows of {query.table_name} have no version, or no key, so they cannot be told apart."
+        raise SubscriptionError("UNSUPPORTED", reason, query.sql, "For a single answer use kalam.query(sql).")
+    form = _form_of(query, info, key, version)
+    needed = {*visible, key, version.name, *({WRITTEN_AT} if info.ttl_ms is not None else ())}
+    held = tuple(column for column in columns if column.name in needed)
     return TablePlan(
         form=form,
         source=query.source,
         filter_sql=query.filter_sql,
+        version=version,
         columns=held,
         visible=visible,
         key=key,
@@ -135,6 +145,8 @@ def plan_table(query: LiveQuery, info: TableInfo) -> TablePlan:
         subscription=query.subscription_sql() if form is Form.DIRECT else doorbell_sql(query.source, columns),
         reading=query.read_sql(held),
         ttl_ms=info.ttl_ms,
+        # A server whose STREAM rows tell their time beside the version refuses them in transactions.
+        in_transaction=all(column.name != WRITTEN_AT for column in columns),
     )
 
 
@@ -145,26 +157,27 @@ def doorbell_sql(source: str, columns: tuple[Column, ...]) -> str:
     return f"SELECT {quote_name(chosen.name) if chosen else '*'} FROM {source}"
 
 
-def _key_of(query: LiveQuery, info: TableInfo) -> str:
-    if all((column.name, column.type_name) != ("_seq", "BigInt") for column in info.columns):
-        reason = f"The rows of {query.table_name} have no _seq; servers from 0.7.1 on are not supported yet."
-        raise SubscriptionError("UNSUPPORTED", reason, query.sql)
+def is_keyed(info: TableInfo) -> bool:
+    """Whether the rows of a table have versions and a key: a view has none, and later servers have tables without."""
+    version = row_version_of(info.columns)
+    return version is not None and _key_of(info, version) is not None
+
+
+def _key_of(info: TableInfo, version: RowVersion) -> str | None:
+    """The column that tells rows apart; None where there is none."""
     if info.kind == "stream":
-        return "_seq"  # The primary key of a STREAM table is not unique (protocol/live.md#changes).
+        return version.name  # The primary key of a STREAM table is not unique (protocol/live.md#changes).
     keys = [column.name for column in info.columns if column.is_primary_key]
-    if len(keys) != 1:
-        reason = f"The server names no primary key of {query.table_name}, so its rows cannot be told apart."
-        raise SubscriptionError("UNSUPPORTED", reason, query.sql, "For a single answer use kalam.query(sql).")
-    return keys[0]
+    return keys[0] if len(keys) == 1 else None
 
 
-def _form_of(query: LiveQuery, info: TableInfo, key: str) -> Form:
+def _form_of(query: LiveQuery, info: TableInfo, key: str, version: RowVersion) -> Form:
     if not query.filter_sql:
         return Form.DIRECT
-    if doubtful_part(query.filter_tokens, info.columns) is not None:
+    if doubtful_part(query.filter_tokens, info.columns) is not None or info.kind == "stream":
         return Form.DELTA
-    # No event tells that a row has left its filter, nor that a STREAM row was deleted under one. Keys never change, and
-    # _seq only grows.
+    # Where versions hold a time, no event tells that a row has left its filter. Keys never change, and versions only
+    # grow. Later servers tell it (protocol/live.md#other-versions).
     named = filter_columns(query.filter_tokens, info.columns)
-    is_told = info.kind != "stream" and all(name in {key, "_seq"} for name in named)
+    is_told = not version.has_time or all(name in {key, version.name} for name in named)
     return Form.DIRECT if is_told else Form.DELTA

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.live_queries.following.engine import TIME_INTERVAL, Engine, Job, RowSource, Verdict
-from kalam_notebook.live_queries.following.plan import Form, ResultReading, TableInfo, doorbell_sql
+from kalam_notebook.live_queries.following.plan import Form, ResultReading, TableInfo, doorbell_sql, is_keyed
 from kalam_notebook.live_queries.following.rerun import RerunQuery, result_key
 from kalam_notebook.live_queries.following.schedule import Question
 from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.live_queries.rows.result_store import ResultStore
 from kalam_notebook.sql.live_filter import is_volatile
+from kalam_notebook.wire.row_version import row_version_of, tells_gaps
 
 __all__ = ["RerunEngine"]
 
@@ -52,6 +53,10 @@ class RerunEngine(Engine):
         )
         changes_in_time = is_volatile(query.sql.tokens) or any(info.ttl_ms is not None for info in infos)
         self._again_in = TIME_INTERVAL if changes_in_time else None
+        self._tells_gaps = all(tells_gaps(row_version_of(info.columns)) for info in infos)
+        self._without_versions = ", ".join(
+            table for table, info in zip(query.tables, infos, strict=True) if not is_keyed(info)
+        )
         self._store: ResultStore | None = None
         self._doubt = ""
 
@@ -71,9 +76,18 @@ class RerunEngine(Engine):
         return self._store is None
 
     @property
+    def tells_gaps(self) -> bool:
+        """Events only ring, and one that is dropped by the server is told where their table has such versions."""
+        return self._tells_gaps
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
         notices = [f"The result is {self._doubt}."] if self._doubt else []
+        if self._without_versions:
+            notices.append(
+                f"The rows of {self._without_versions} have no version, or no key; each event has the query run again."
+            )
         if self._store is not None and self._store.is_ambiguous:
             names = ", ".join(self._store.key)
             notices.append(f"Rows with equal {names} are told apart by their order only; name the key with key=[…].")

@@ -1,9 +1,9 @@
 """When checks ask the server next, and what. Pure: times in, times out.
 
-There are two questions. A *delta* asks what changed since a ``_seq``, and is cheap as a rule; a *proof* asks for the
+There are two questions. A *delta* asks what changed since a version, and is cheap as a rule; a *proof* asks for the
 fingerprint of everything as well, which costs the server a scan of the table. A delta follows events: when they pause,
 and from time to time while they flow on. A proof follows when something speaks for loss, when it has got quiet after
-changes, and now and then.
+changes, and now and then. Where the server tells when it drops events, ``told`` asks much less often.
 
 Each is followed by a rest of so many times its own length. So what a live table costs the server is a share of one core
 that depends neither on the size of its table nor on how often it changes. What fails is tried again after growing
@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Flag, auto
 
-__all__ = ["BURST", "ProofBudget", "Question", "Rhythm", "TruthSchedule"]
+__all__ = ["BURST", "ProofBudget", "Question", "Rhythm", "TruthSchedule", "told"]
 
 #: So many events at once may have been more than the server's queue for one connection holds, which is 128 (truth L14).
 BURST = 64
@@ -56,6 +56,7 @@ class Rhythm:
         longest: Seconds that it rests at most, unless it costs much.
         calm: Seconds from the last event to the proof that looks after all of them.
         usual: Seconds between two proofs for which there is no other reason than time, at least.
+        flowing: Seconds from the first event that no proof has looked after to the next proof, while events flow on.
     """
 
     settle: float = 0.3
@@ -64,10 +65,21 @@ class Rhythm:
     longest: float = math.inf
     calm: float = 2.0
     usual: float = 30.0
+    flowing: float = math.inf
 
     def rest_after(self, took: float) -> float:
         """Seconds until the next delta, at least."""
         return max(_SHORTEST, min(self.rest * took, max(self.longest, _LOSS_REST * took)))
+
+
+def told(rhythm: Rhythm) -> Rhythm:
+    """A rhythm for a server that tells when it drops events.
+
+    An event needs no delta that looks after it, unless it only rings, and proofs look for what nobody thinks of.
+    """
+    rings = rhythm.settle < Rhythm().settle
+    slow = replace(rhythm, calm=30.0, usual=300.0, flowing=60.0)
+    return slow if rings else replace(slow, settle=math.inf, gap=math.inf)
 
 
 class ProofBudget:
@@ -117,6 +129,7 @@ class TruthSchedule:
         # The last proof's end, what speaks for another one, and a moment before which there is none.
         self._proof_ended, self._proof_took = math.inf, 0.0
         self._is_unproved = False
+        self._unproved_since = math.inf
         self._suspected: float | None = None
         self._no_proof_before = -math.inf
         # After a failure nothing is asked but what is wished for.
@@ -147,7 +160,8 @@ class TruthSchedule:
         drained = (now - self._last_event) * _DRAIN
         self._waiting = max(0.0, self._waiting - drained) + count
         self._last_event = now
-        self._is_unproved = True
+        if not self._is_unproved:
+            self._is_unproved, self._unproved_since = True, now
         self._is_urgent = self._is_urgent or is_urgent
         if self._first_event is None:
             self._first_event = now
@@ -247,7 +261,8 @@ class TruthSchedule:
             settled = min(self._last_event + self._rhythm.settle, self._suspected + self._rhythm.calm)
             due = min(due, max(settled, self._suspected, rested))
         if self._is_unproved:
-            due = min(due, max(self._last_event + self._rhythm.calm, rested))
+            calm = min(self._last_event + self._rhythm.calm, self._unproved_since + self._rhythm.flowing)
+            due = min(due, max(calm, rested))
         return due
 
     def _usual_due(self) -> float:

@@ -1,8 +1,8 @@
 """The rows of a live table, whole, with the server's fingerprint of them, in one scan (truth R1, R5).
 
-Rows, fingerprint and the newest ``_seq`` that the scan sees are aggregates of the same scan, so they are of one moment
-and cost the server no more than the rows alone. A version far behind that ``_seq`` means that the scan ended too early
-(truth L3); that is one more question, which finds its place without a scan while the table is not flushed.
+Rows, fingerprint and the newest version that the scan sees are aggregates of the same scan, so they are of one moment
+and cost the server no more than the rows alone. A version behind it that is not of just now means that the scan ended
+too early (truth L3); that is one more question, which finds its place without a scan while the table is not flushed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from kalam_notebook.live_queries.rows.fingerprint import MODULUS, Fingerprint
 from kalam_notebook.reading.damage import damaged_cells, damaged_columns
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text, is_found
-from kalam_notebook.reading.window import EVERY_VERSION, LAST_SEQ
+from kalam_notebook.reading.window import EVERY_VERSION, NOW_MS
 from kalam_notebook.sql.shape import shape_of
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.answered import number_in, one_number, table_of
-from kalam_notebook.wire.seq import OVERLAP, seq_at
+from kalam_notebook.wire.row_version import GREATEST_VERSION
 from kalam_notebook.wire.types import arrow_schema
 
 __all__ = ["read_whole"]
@@ -40,7 +40,8 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
     """
     shape = shape_of(plan.reading)
     assert shape is not None
-    is_look_up = shape.clauses is not None and shape.clauses.looks_up == plan.key
+    # A look-up sees one version only, and what was committed before it is told by a time.
+    is_look_up = plan.version.has_time and shape.clauses is not None and shape.clauses.looks_up == plan.key
     schema = arrow_schema(plan.columns)
     types = [*schema.types, *[pa.int64()] * 6]
 
@@ -53,9 +54,10 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
 
     now_ms = number_in(clock)
     # What was committed before this moment is in the rows; what was about to be is told by the first delta.
-    reached = seq_at(now_ms) - OVERLAP if is_look_up else number_in(newest)
-    behind = None if is_look_up else _next_seq(endpoint, plan, reached)
-    if behind is not None and behind < seq_at(now_ms):
+    now = plan.version.at(now_ms)
+    reached = now - plan.version.overlap if is_look_up and now is not None else number_in(newest)
+    behind = None if is_look_up else _next_version(endpoint, plan, reached)
+    if behind is not None and (behind < now if now is not None else not _is_reached(endpoint, plan, behind)):
         return None
 
     fingerprint = Fingerprint(number_in(n), number_in(s), number_in(x), number_in(m))
@@ -88,13 +90,21 @@ def _statement(plan: TablePlan, schema: pa.Schema, *, is_look_up: bool) -> str:
         f"[bit_xor(s){only}] AS x",
         f"[sum(s % {MODULUS}){only}] AS m",
         "[max(s)] AS newest",
-        "[arrow_cast(now(), 'Int64') / 1000000] AS clock",
+        f"[{NOW_MS}] AS clock",
     ]
-    scan = f"SELECT {selected}, _seq AS kalam_seq, {found} AS kalam_found FROM {plan.source} WHERE {where}"
+    scan = (
+        f"SELECT {selected}, {plan.version.name} AS kalam_seq, {found} AS kalam_found FROM {plan.source} WHERE {where}"
+    )
     return f"SELECT {', '.join([*lists, *numbers])} FROM ({scan}) AS q({', '.join([*names, 's', 'f'])})"
 
 
-def _next_seq(endpoint: Endpoint, plan: TablePlan, reached: int) -> int | None:
+def _next_version(endpoint: Endpoint, plan: TablePlan, reached: int) -> int | None:
     """The version behind the last one that the scan saw; an old one means that it ended too early."""
-    window = f"_seq > {reached} AND _seq <= {LAST_SEQ} AND {EVERY_VERSION}"
-    return one_number(endpoint.execute_row(f"SELECT min(_seq) AS s FROM {plan.source} WHERE {window}"))
+    window = f"{plan.version.behind(reached, GREATEST_VERSION)} AND {EVERY_VERSION}"
+    return one_number(endpoint.execute_row(f"SELECT min({plan.version.name}) AS s FROM {plan.source} WHERE {window}"))
+
+
+def _is_reached(endpoint: Endpoint, plan: TablePlan, behind: int) -> bool:
+    """Whether another scan sees a version that one did not: then it was written in between."""
+    newest = f"SELECT max({plan.version.name}) AS s FROM {plan.source} WHERE {EVERY_VERSION}"
+    return (one_number(endpoint.execute_row(newest)) or 0) >= behind

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from kalam_notebook.live_queries.rows.fingerprint import Delta, Fingerprint
+from kalam_notebook.wire.row_version import version_name
 
 __all__ = ["Comparison", "Versions"]
 
@@ -33,7 +34,8 @@ class Versions:
             for key, seq in pairs:
                 if seq > newest.get(key, -1):
                     newest[key] = seq
-        offsets = {seq: offset for offset, seq in enumerate(delta.rows.column("_seq").to_pylist())}
+        name = version_name(delta.rows.column_names)
+        offsets = {seq: offset for offset, seq in enumerate(delta.rows.column(name).to_pylist())}
         return cls(newest, offsets, frozenset(delta.deleted.column("seq").to_pylist()))
 
 
@@ -67,7 +69,7 @@ class Comparison:
         Args:
             versions: What the delta tells.
             seq_of: Gives the version that is held of a key; None for no row.
-            after: Rows up to this ``_seq`` are left out.
+            after: Rows up to this version are left out.
         """
         touched, held = self._touched or {}, self.held
         for key, seq in versions.newest.items():

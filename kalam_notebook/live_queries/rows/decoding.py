@@ -1,4 +1,4 @@
-"""Change messages to rows: all cells of a batch of events decoded at once, each event with its key and ``_seq``.
+"""Change messages to rows: all cells of a batch of events decoded at once, each event with its key and version.
 
 What an event then does to the table is decided in ``rows.store``.
 """
@@ -14,6 +14,7 @@ import pyarrow as pa
 from kalam_notebook.errors import ProtocolError
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.live import Change, Row, row_seq
+from kalam_notebook.wire.row_version import VERSION_COLUMNS, version_name
 from kalam_notebook.wire.types import Column
 
 __all__ = ["DecodedEvents", "decode_events"]
@@ -25,7 +26,7 @@ class DecodedEvents:
 
     Attributes:
         keys: Value of the key column of each.
-        seqs: ``_seq`` of the new version or of the tombstone; None for a delete that does not tell.
+        seqs: The new version, or that of the tombstone; None for a delete that does not tell.
         offsets: The row in ``rows``; None for a delete.
         rows: The new rows.
         doubtful: Offsets of rows with a decimal between 0 and 1, which may be a negative one without its sign.
@@ -43,13 +44,14 @@ def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str
 
     Args:
         changes: The messages, in the order in which they came.
-        columns: The columns that are held, with the key and ``_seq``.
-        key: Name of the key column; ``_seq`` for STREAM tables.
+        columns: The columns that are held, with the key and the version.
+        key: Name of the key column; that of the version for STREAM tables.
 
     Raises:
         DecodeError: A cell does not fit its column.
-        ProtocolError: A row has no ``_seq``, or a delete names no row.
+        ProtocolError: A row has no version, or a delete names no row.
     """
+    versions = version_name([column.name for column in columns])
     upserts: list[Row] = []
     deletes: list[Row] = []
     order: list[bool] = []  # For each event whether it is a delete.
@@ -64,10 +66,10 @@ def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str
     cells = [_cells(column, upserts) for column in columns]
     batch = decode_columns(columns, cells)
     keys: list[Hashable] = batch.column(key).to_pylist()
-    seqs: list[int | None] = batch.column("_seq").to_pylist()
+    seqs: list[int | None] = batch.column(versions).to_pylist()
     if None in seqs:
         names = ", ".join(sorted(upserts[seqs.index(None)]))
-        raise ProtocolError(f"The server sent a row without _seq; its columns: {names}.")
+        raise ProtocolError(f"The server sent a row without {versions}; its columns: {names}.")
 
     offsets: list[int | None] = list(range(len(upserts)))
     if deletes:
@@ -93,16 +95,17 @@ def _cells(column: Column, rows: Sequence[Row]) -> list[Any]:
 
 
 def _decode_deletes(rows: Sequence[Row], columns: Sequence[Column], key: str) -> tuple[list[Any], list[int | None]]:
-    cells = [row[key] if row.get(key) is not None else _stream_seq(row, key) for row in rows]
+    cells = [row[key] if row.get(key) is not None else _stream_version(row, key) for row in rows]
     key_column = next(column for column in columns if column.name == key)
     keys = decode_columns([key_column], [cells]).column(0).to_pylist()
-    return keys, [value if key == "_seq" else row_seq(row) for value, row in zip(keys, rows, strict=True)]
+    is_stream = key in VERSION_COLUMNS
+    return keys, [value if is_stream else row_seq(row) for value, row in zip(keys, rows, strict=True)]
 
 
-def _stream_seq(row: Row, key: str) -> str:
-    """The ``_seq`` at the end of ``row_id``, which is ``<user>:<seq>``; users may have colons in their names."""
+def _stream_version(row: Row, key: str) -> str:
+    """The version at the end of ``row_id``, which is ``<user>:<version>``; users may have colons in their names."""
     seq = str(row.get("row_id", "")).rpartition(":")[2]
-    if key != "_seq" or not seq.isdigit():
+    if key not in VERSION_COLUMNS or not seq.isdigit():
         raise ProtocolError(f"The server sent a delete that names no row; its columns: {', '.join(sorted(row))}.")
     return seq
 

@@ -1,4 +1,4 @@
-"""What a check brings: what changed since a ``_seq``, and a fingerprint of everything (truth R4, R5).
+"""What a check brings: what changed since a version, and a fingerprint of everything (truth R4, R5).
 
 Values only. They are read by ``following.delta``, and put into a live table by ``rows.store``.
 """
@@ -23,8 +23,8 @@ class Fingerprint:
 
     Attributes:
         count: How many rows there are.
-        last: The greatest ``_seq``; 0 without rows.
-        xor: All ``_seq`` combined by exclusive or.
+        last: The greatest version; 0 without rows.
+        xor: All versions combined by exclusive or.
         total: The sum of ``_seq % MODULUS``.
     """
 
@@ -64,8 +64,8 @@ class DeltaQuestion:
     """What a delta is to tell.
 
     Attributes:
-        after: Everything behind this ``_seq``.
-        floor: Rows up to this ``_seq`` are left out of the fingerprint.
+        after: Everything behind this version.
+        floor: Rows up to this version are left out of the fingerprint.
         proves: Whether the fingerprint is wanted, which costs the server a scan.
         counts: Whether the table's rows are to be counted, whether they match or not.
     """
@@ -78,7 +78,7 @@ class DeltaQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What changed in a table since a ``_seq``, at one point in time.
+    """What changed in a table since a version, at one point in time.
 
     Attributes:
         rows: The changed rows that match the query, with the columns of the store.
@@ -107,7 +107,7 @@ class Proof:
         equal: Whether the table was proved to equal the server's.
         how: By which comparison, or why it could not be proved.
         rows: Rows of the live table then.
-        seq: Greatest ``_seq`` that the server had told by then.
+        seq: Greatest version that the server had told by then.
         at: When.
         healed: Rows that had to be repaired for it.
         server: The server's fingerprint; None where there is none to compare.

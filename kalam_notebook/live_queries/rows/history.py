@@ -34,7 +34,7 @@ class Entry(NamedTuple):
     Attributes:
         row_id: Its number.
         effect: What happened.
-        seq: ``_seq`` of its new version, of the tombstone, or of the last version that was held.
+        seq: Its new version, that of the tombstone, or of the last version that was held.
         new: Place of the new version; -1 when it is gone.
         old: Place of the version before; -1 when there was none.
     """

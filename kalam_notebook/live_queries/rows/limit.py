@@ -1,4 +1,4 @@
-"""Which rows are kept when there are more than wanted: those with the greatest ``_seq``."""
+"""Which rows are kept when there are more than wanted: those with the greatest versions."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class RowLimit:
         max_rows: How many are kept; None for all.
 
     Attributes:
-        floor: Rows up to this ``_seq`` may be missing, because there was no room for them.
+        floor: Rows up to this version may be missing, because there was no room for them.
     """
 
     def __init__(self, max_rows: int | None) -> None:
         self.max_rows = max_rows
         self.floor = 0
-        # The rows by ``_seq``, oldest first, with outdated entries among them; kept only with a limit.
+        # The rows by their versions, oldest first, with outdated entries among them; kept only with a limit.
         self._by_seq: list[tuple[int, Hashable]] = []
 
     def add(self, seq: int, key: Hashable) -> None:
@@ -35,7 +35,7 @@ class RowLimit:
             heapq.heappush(self._by_seq, (seq, key))
 
     def load(self, seqs: Sequence[int], keys: Sequence[Hashable]) -> None:
-        """All rows were replaced by these, in the order of ``_seq``."""
+        """All rows were replaced by these, in the order of versions."""
         self._by_seq = list(zip(seqs, keys, strict=True)) if self.max_rows is not None else []
 
     def too_many(self, rows: Slots) -> Iterator[tuple[int, Hashable]]:

@@ -12,6 +12,7 @@ from kalam_notebook.errors import ProtocolError
 from kalam_notebook.live_queries.rows.chunks import RowChunks
 from kalam_notebook.live_queries.rows.history import Effect, Entries, Entry
 from kalam_notebook.live_queries.rows.slots import Slots
+from kalam_notebook.wire.row_version import version_name
 
 __all__ = ["Replaced", "conformed", "newest_of_each"]
 
@@ -21,35 +22,37 @@ def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
     Raises:
         pyarrow.ArrowInvalid: A column cannot be held in its type.
-        ProtocolError: A row has no ``_seq``.
+        ProtocolError: A row has no version.
     """
     table = table.select(schema.names)
-    if table.column("_seq").null_count:
-        raise ProtocolError("The server sent rows without a _seq.")
+    versions = version_name(schema.names)
+    if table.column(versions).null_count:
+        raise ProtocolError(f"The server sent rows without a {versions}.")
     if table.schema.types != schema.types:
         return table.cast(schema)
     return pa.Table.from_arrays(table.columns, schema=schema)
 
 
 def newest_of_each(table: pa.Table, key: str, max_rows: int | None) -> tuple[pa.Table, int]:
-    """The newest version of each row, in the order of ``_seq``.
+    """The newest version of each row, in their order.
 
     Args:
         table: Versions of rows, in any order.
         key: The column that tells rows apart.
-        max_rows: How many rows are kept, those with the greatest ``_seq``; None for all.
+        max_rows: How many rows are kept, those with the greatest versions; None for all.
 
     Returns:
-        The rows, and the ``_seq`` up to which some were left out; 0 for none.
+        The rows, and the version up to which some were left out; 0 for none.
     """
-    table = table.take(pc.sort_indices(table.column("_seq")))
+    versions = version_name(table.column_names)
+    table = table.take(pc.sort_indices(table.column(versions)))
     last = dict(zip(table.column(key).to_pylist(), range(table.num_rows), strict=True))
     if len(last) < table.num_rows:
         table = table.take(pa.array(sorted(last.values()), pa.int64()))
     if max_rows is None or table.num_rows <= max_rows:
         return table, 0
     dropped = table.num_rows - max_rows
-    return table.slice(dropped), table.column("_seq")[dropped - 1].as_py()
+    return table.slice(dropped), table.column(versions)[dropped - 1].as_py()
 
 
 @dataclass(frozen=True, slots=True)

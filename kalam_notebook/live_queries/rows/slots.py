@@ -1,6 +1,6 @@
 """Which rows a live table holds, by key, and where their cells lie.
 
-The cells lie in immutable Arrow batches. Each row has a *slot*, and of each slot the ``_seq``, the position of its
+The cells lie in immutable Arrow batches. Each row has a *slot*, and of each slot the version, the position of its
 cells (-1 when the row is gone) and the row's number are known; slots are in the order of the numbers. ``table`` puts
 runs of consecutive positions together, so what did not change is not copied.
 """
@@ -126,7 +126,7 @@ class Slots:
         """Replace all rows; those that are still there keep their numbers.
 
         Args:
-            rows: Their cells, in the order of ``_seq``.
+            rows: Their cells, in the order of versions.
             keys: Their keys, each once.
             seqs: Their versions.
         """

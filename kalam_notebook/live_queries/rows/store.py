@@ -1,12 +1,12 @@
-"""The rows of one live query by key, the newest ``_seq`` wins.
+"""The rows of one live query by key, the newest version wins.
 
 The rules (protocol/live.md#rows-by-key), for one key:
 
-- a row is taken when its ``_seq`` is greater than the one held and greater than that of a remembered delete;
-- a delete is taken when its ``_seq`` is not smaller than the one held; it is remembered, so that a late row does not
-  come back. At equal ``_seq`` the delete wins: newer servers tell with the old ``_seq`` that a row left the filter;
+- a row is taken when its version is greater than the one held and greater than that of a remembered delete;
+- a delete is taken when its version is not smaller than the one held; it is remembered, so that a late row does not
+  come back. At equal version the delete wins: newer servers tell with the old version that a row left the filter;
 - an update is the whole new row, and a column missing in it is NULL;
-- the delete of a STREAM row names it by ``row_id``, whose end is its ``_seq``.
+- the delete of a STREAM row names it by ``row_id``, whose end is its version.
 
 So the result does not depend on the order in which events and deltas come, nor on how often. A complete reading
 replaces everything at once. Every row has a number, ``row_id``, from its first appearance to its end, and keeps its
@@ -34,6 +34,7 @@ from kalam_notebook.live_queries.rows.replacing import Replaced, conformed, newe
 from kalam_notebook.live_queries.rows.slots import Slots
 from kalam_notebook.live_queries.rows.values import comparable
 from kalam_notebook.wire.live import Change
+from kalam_notebook.wire.row_version import version_name
 from kalam_notebook.wire.types import Column, arrow_schema
 
 __all__ = ["KeyedStore"]
@@ -52,10 +53,10 @@ class KeyedStore(Rows):
     """The present rows, their history for a while, and the rules above.
 
     Args:
-        columns: The columns that are held: the visible ones, the key and ``_seq``.
-        key: Name of the column whose values are unique; ``_seq`` for STREAM tables.
+        columns: The columns that are held: the visible ones, the key and the row version.
+        key: Name of the column whose values are unique; that of the row version for STREAM tables.
         visible: Names of the columns that ``arrow`` and ``delta`` give, in order.
-        max_rows: How many rows are kept, those with the greatest ``_seq``; None for all. Older ones come back when they
+        max_rows: How many rows are kept, those with the greatest version; None for all. Older ones come back when they
             change.
         version: Version of the empty store.
         next_row_id: Number of the first row.
@@ -96,7 +97,7 @@ class KeyedStore(Rows):
 
     @property
     def floor(self) -> int:
-        """Rows up to this ``_seq`` may be missing, because ``max_rows`` left no room for them."""
+        """Rows up to this version may be missing, because ``max_rows`` left no room for them."""
         return self._limit.floor
 
     @property
@@ -145,14 +146,14 @@ class KeyedStore(Rows):
         return self._slots.chunks.take(places).select(self._visible)
 
     def fingerprint(self, after: int = 0) -> Fingerprint:
-        """The fingerprint of the rows with a greater ``_seq`` (truth R5)."""
+        """The fingerprint of the rows with a greater version (truth R5)."""
         seqs = self._slots.living(self._slots.seqs)
         return fingerprint_of(seqs[seqs > after] if after else seqs)
 
-    def oldest_seq(self) -> int | None:
-        """The smallest ``_seq`` held; None without rows. For STREAM tables, whose rows are in that order."""
-        seqs = self._slots.living(self._slots.seqs)
-        return int(seqs.min()) if len(seqs) else None
+    @property
+    def slots(self) -> Slots:
+        """Which versions are held, and where their cells lie; for reading only."""
+        return self._slots
 
     # Events.
 
@@ -165,7 +166,7 @@ class KeyedStore(Rows):
 
         Raises:
             DecodeError: A cell does not fit its column.
-            ProtocolError: A row has no ``_seq``, or a delete names no row.
+            ProtocolError: A row has no version, or a delete names no row.
         """
         decoded = decode_events(changes, self.columns, self.key)
         start = self._slots.chunks.append(decoded.rows)
@@ -183,7 +184,7 @@ class KeyedStore(Rows):
         """Note the moment before a check asks the server.
 
         Args:
-            after: Rows up to this ``_seq`` are left out of the comparison, as they are in the server's fingerprint.
+            after: Rows up to this version are left out of the comparison, as they are in the server's fingerprint.
         """
         self._comparison = Comparison(self.fingerprint(after))
 
@@ -226,7 +227,7 @@ class KeyedStore(Rows):
 
         Args:
             delta: What the server told.
-            before: Versions from this ``_seq`` on may still be on their way.
+            before: Versions from this version on may still be on their way.
         """
         versions = Versions.of(delta)
         late = ((key, seq) for key, seq in versions.newest.items() if self.floor < seq < before)
@@ -255,7 +256,7 @@ class KeyedStore(Rows):
             self._happened.add(self._slots.row_ids[slot], Effect.UPDATED, seq, position, old)
 
     def expire(self, before: int, *, at: float = 0.0) -> Applied:
-        """Drop the rows of a STREAM table whose ``_seq`` is smaller: their time is over."""
+        """Drop the rows of a STREAM table whose version is smaller: their time is over."""
         for key, slot in list(self._slots):
             if self._slots.seqs[slot] < before:
                 self._delete(key, self._slots.seqs[slot], Effect.EXPIRED)
@@ -273,11 +274,11 @@ class KeyedStore(Rows):
 
         Raises:
             pyarrow.ArrowInvalid: A column cannot be held in its type.
-            ProtocolError: A row has no ``_seq``.
+            ProtocolError: A row has no version.
         """
         conform = conformed(table, self._schema)
         rows, self._limit.floor = newest_of_each(conform, self.key, self._limit.max_rows)
-        keys, seqs = rows.column(self.key).to_pylist(), rows.column("_seq").to_pylist()
+        keys, seqs = rows.column(self.key).to_pylist(), rows.column(version_name(self._schema.names)).to_pylist()
         before = Replaced.of(self._slots)
         self._slots.load(rows, keys, seqs)
         self._limit.load(seqs, keys)

@@ -62,6 +62,7 @@ def make_parts(
         reader=reader,
         window=window,
         deltas=Together(partial(read_deltas, endpoint)),
+        domains={},
     )
     socket = LiveSocket(
         url=source().websocket_url(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from kalam_notebook.http.session import Session
 from kalam_notebook.live_queries.following.plan import Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.following.together import Together
@@ -28,6 +31,7 @@ class ClientSource:
         reader: Reads completely.
         window: The reader's knowledge of tables beyond the scan window.
         deltas: Asks for the live tables of the client together.
+        domains: By table, as it stands in SQL, what the versions of its live events belong to; filled by the streams.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class ClientSource:
         reader: Reader,
         window: WindowCheck,
         deltas: Together[tuple[TablePlan, DeltaQuestion], Delta | None],
+        domains: dict[str, Mapping[str, Any]],
     ) -> None:
         self._url = url
         self._session = session
@@ -46,6 +51,7 @@ class ClientSource:
         self._reader = reader
         self._window = window
         self._deltas = deltas
+        self.domains = domains
 
     def websocket_url(self) -> str:
         """``ws(s)://host/v1/ws``."""

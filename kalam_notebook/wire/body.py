@@ -42,6 +42,7 @@ _ROWS_END = b'],"row_count":'
 _SCHEMA_BEGIN = b'{"schema":['
 _OPEN, _COMMA, _CLOSE = b"[,]"
 _LIST_END = re.compile(rb"\][,\]]")
+_BARE_ZERO = re.compile(rb"(?<=[\[,])-0(?=[,\]])")
 
 _NO_ROWS = "The server sent rows that cannot be read: they are no JSON, or end with something else than their count."
 
@@ -273,6 +274,9 @@ class BodyDecoder:
                 rows: list[list[Any]] = orjson.loads(text)
             except orjson.JSONDecodeError:
                 return None
+        floats = [place for place, column in enumerate(self._columns or ()) if column.type_name in {"Float", "Double"}]
+        if floats and any(self._buffer.find(zero, 0, end) >= 0 for zero in (b"-0,", b"-0]")):
+            _keep_signs(rows, floats, bytes(self._buffer[:end]))
         return rows
 
     def _decode(self, rows: list[list[Any]]) -> pa.RecordBatch | None:
@@ -287,6 +291,15 @@ class BodyDecoder:
             raise DecodeError(exc.column, exc.type_name, row, exc.value, exc.reason) from None
         self._counts[-1] = done + len(rows)
         return batch
+
+
+def _keep_signs(rows: list[list[Any]], floats: Sequence[int], text: bytes) -> None:
+    """Put negative zeros in their places, which newer servers write as ``-0`` and the parser takes for an integer."""
+    # What this does to texts is of no interest: only cells of floating columns are taken.
+    signed = orjson.loads(_BARE_ZERO.sub(b"-0.0", text))
+    for row, other in zip(rows, signed, strict=True):
+        for place in floats[: len(row)]:
+            row[place] = other[place]
 
 
 class ListsDecoder:

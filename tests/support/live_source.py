@@ -25,6 +25,7 @@ class RowSource:
     def __init__(self, schema: list[dict], *, kind: str = "shared", token: str = "good") -> None:
         self.schema: dict[str, Column] = {column.name: column for column in parse_schema(schema)}
         self.version = version_name(self.schema)
+        self.domains: dict[str, dict] = {}
         self.rows: dict[str, dict] = {}
         self.tombstones: dict[str, int] = {}
         self.kind = kind

@@ -291,6 +291,9 @@ def test_altered_tables_are_told_once():
 
 
 class Source:
+    def __init__(self):
+        self.domains = {}
+
     def describe(self, table):
         return TableInfo(COLUMNS, "shared")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise, repeat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalam_notebook.live_queries.following.schedule import BURST, ProofBudget, Question, Rhythm, TruthSchedule
+from kalam_notebook.live_queries.following.schedule import BURST, ProofBudget, Question, Rhythm, TruthSchedule, told
 
 DELTA, PROOF = Question.DELTA, Question.PROOF
 
@@ -313,3 +314,58 @@ def test_a_loss_stays_unseen_no_longer_than_the_docs_say(steps, proof_took):
         asked.setdefault(question, due)
     assert asked[PROOF] <= last + RHYTHM.calm + 100 * proof_took + delta_took
     assert min(asked.values()) <= last + RHYTHM.settle + RHYTHM.rest_after(delta_took) + proof_took
+
+
+# A server that tells when it drops events.
+
+
+def rounds_in(made, seconds, *, now=0.0):
+    """The times of all rounds, each of a hundredth of a second."""
+    times = []
+    while made.due <= now + seconds:
+        at = made.due
+        times.append(at)
+        asked = made.start(at)
+        made.finish(at + 0.01, asked)
+    return times
+
+
+def test_where_gaps_are_told_a_quiet_table_is_looked_at_every_five_minutes():
+    made = schedule(rhythm=told(Rhythm()))
+    made.wish(0.0)
+    assert len(rounds_in(made, 1.0)) == 1
+    assert len(rounds_in(made, 600.0)) == 2
+
+
+def test_where_gaps_are_told_changes_are_looked_after_once_they_end():
+    made = schedule(rhythm=told(Rhythm()))
+    made.wish(0.0)
+    rounds_in(made, 0.0)
+    for tenth in range(10, 200):
+        made.event(tenth / 10)
+    assert made.due == pytest.approx(19.9 + 30.0)
+
+
+def test_where_gaps_are_told_a_flow_is_proved_every_minute():
+    made = schedule(rhythm=told(Rhythm()))
+    made.wish(0.0)
+    rounds_in(made, 0.0)
+    times = []
+    for second in range(1, 241):
+        made.event(float(second), 100, most=10**9)
+        times += rounds_in(made, 1.0, now=float(second) - 1.0)
+    assert 3 <= len(times) <= 4
+
+
+def test_where_gaps_are_told_a_lost_connection_is_looked_after_at_once():
+    made = schedule(rhythm=told(Rhythm()))
+    made.wish(0.0)
+    rounds_in(made, 0.0)
+    made.returned(100.0, spread=1.0)
+    assert rounds_in(made, 3.0, now=100.0)[0] == 100.0
+    assert len(rounds_in(made, 60.0, now=103.0)) == 0
+
+
+def test_a_bell_rings_as_before():
+    rhythm = Rhythm(settle=0.0, rest=100.0, longest=1.5)
+    assert told(rhythm) == replace(rhythm, usual=300.0)

@@ -10,6 +10,7 @@ from kalam_notebook.errors import DecodeError, QueryError
 from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.server_limits import ServerLimits
+from kalam_notebook.wire.body import BodyDecoder
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.types import Column
 
@@ -119,3 +120,17 @@ def test_what_needs_too_much_memory_is_not_asked_for_twice():
     with pytest.raises(QueryError, match="Resources exhausted"):
         reader(endpoint).read(JOIN)
     assert len(endpoint.asked) == 1
+
+
+# Cells --------------------------------------------------------------------------------------------------------------
+
+
+def test_zeros_keep_their_sign_without_a_point():
+    text = ["a,-0,b", "[-0]", "-0"]
+    decoder = BodyDecoder()
+    rows = ",".join(f'[{zero},"{cell}"]' for zero, cell in zip(["-0", "0", "-0.0"], text, strict=True))
+    schema = orjson.dumps([DOUBLE, TEXT]).decode()
+    sent = f'{{"status":"success","results":[{{"schema":{schema},"rows":[{rows}],"row_count":3}}],"took":1}}'
+    (batch,) = [batch for _, batch in decoder.feed(sent.encode())]
+    assert [str(zero) for zero in batch.column(0).to_pylist()] == ["-0.0", "0.0", "-0.0"]
+    assert batch.column(1).to_pylist() == text

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, LiveError, RequestTimeoutError
@@ -82,7 +84,7 @@ class LiveEvents:
         if has_remarks or from_seq is not None:
             info = source.describe(query.source)
             remarks = query_notices(query, info.columns, info.kind) if has_remarks else ()
-            options = _as_read(options, row_version_of(info.columns))
+            options = _as_read(options, row_version_of(info.columns), source.domains.get(query.source))
         stream = EventStream(remarks, is_whole_row=query.projection is None)
         feed = EventFeed(stream, socket=socket.sibling(), options=options, max_queue=max_queue, on_full=on_full)
         try:
@@ -90,6 +92,8 @@ class LiveEvents:
         except BaseException:
             feed.close()
             raise
+        if stream.domain is not None:
+            source.domains[query.source] = stream.domain
         self._feed = feed
 
     def __repr__(self) -> str:
@@ -204,8 +208,10 @@ class LiveEvents:
         return self._feed
 
 
-def _as_read(options: SubscribeOptions | None, version: RowVersion | None) -> SubscribeOptions | None:
+def _as_read(
+    options: SubscribeOptions | None, version: RowVersion | None, domain: Mapping[str, Any] | None
+) -> SubscribeOptions | None:
     """The options with a version in the form that the server reads: another one would end the connection."""
     if options is None or version is None:
         return options
-    return replace(options, is_text=version.is_text)
+    return replace(options, is_text=version.is_text, version_domain=domain if version.is_text else None)

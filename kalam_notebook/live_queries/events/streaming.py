@@ -6,7 +6,8 @@ for their reader is the work of ``events.feed``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
 
 import orjson
 
@@ -69,11 +70,13 @@ class EventStream:
 
     Attributes:
         is_following: Whether events come, as far as is known.
+        domain: What the versions of the rows belong to, where the server tells it.
         reconnects: How often it was established again.
     """
 
     def __init__(self, remarks: Sequence[LiveNotice] = (), *, is_whole_row: bool) -> None:
         self.is_following = False
+        self.domain: Mapping[str, Any] | None = None
         self.reconnects = -1
         self._remarks = remarks
         self._is_whole_row = is_whole_row
@@ -113,14 +116,19 @@ class EventStream:
             yield from self._remarks
             if (decimals := notices.doubtful_decimals(columns)) is not None:
                 yield decimals
+        self.domain = event.ack.batch_control.version_domain or self.domain
         if event.options is not None and event.options.from_seq is not None:
-            yield notices.deletes_not_told(event.options.from_seq)
+            # Servers that read versions as text may tell all that was missed; the first batch shows it.
+            if not event.options.is_text:
+                yield notices.deletes_not_told(event.options.from_seq)
         elif self.reconnects > 0:
             yield notices.changes_not_told() if event.options is None else notices.rows_come_again()
 
     def _loaded(self, batch: InitialDataBatch) -> Iterator[LiveEvent]:
         options, self._options = self._options, None
         if options is not None:
+            if options.from_seq is not None and options.is_text and not _is_replay(batch, options.from_seq):
+                yield notices.deletes_not_told(options.from_seq)
             if batch.batch_control.has_more:
                 yield notices.snapshot_may_miss_rows()
             # Without the key in the answer it is right (protocol/live.md#client-messages).
@@ -146,6 +154,12 @@ class EventStream:
         if self._names is not None and names != self._names:
             yield notices.columns_changed(sorted(names ^ self._names))
             self._names = None
+
+
+def _is_replay(batch: InitialDataBatch, from_seq: int) -> bool:
+    """Whether a server goes on from a version with all that was missed: then this is the first batch, and empty."""
+    last = batch.batch_control.last_seq_id
+    return not batch.rows and last is not None and int(last) == from_seq
 
 
 def _unknown(message: Unknown) -> LiveNotice:

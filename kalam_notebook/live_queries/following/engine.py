@@ -7,9 +7,9 @@ other threads and calls everything else under a lock.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from kalam_notebook.live_queries.following.plan import Form, Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.following.schedule import Question
@@ -30,6 +30,9 @@ _NOTHING = Applied()
 
 class RowSource(Protocol):
     """What answers the questions of checks; every call may block and raise ``KalamError``."""
+
+    #: By table, as it stands in SQL: what the versions belong to that events told last. It goes back with them.
+    domains: dict[str, Mapping[str, Any]]
 
     def describe(self, table: str) -> TableInfo:
         """The columns and kind of a table, named as it can stand in SQL."""

@@ -32,6 +32,9 @@ _LOSS_REST, _PROOF_REST, _USUAL_REST = 20.0, 100.0, 200.0
 #: Seconds between two deltas, at least.
 _SHORTEST = 0.25
 
+#: Seconds from what speaks for loss to the proof that looks after it, while events flow on.
+_SOON = 2.0
+
 #: A delta of so many seconds goes through more than the end of the table.
 _LONG = 0.1
 
@@ -77,9 +80,9 @@ def told(rhythm: Rhythm) -> Rhythm:
 
     An event needs no delta that looks after it, unless it only rings, and proofs look for what nobody thinks of.
     """
-    rings = rhythm.settle < Rhythm().settle
-    slow = replace(rhythm, calm=30.0, usual=300.0, flowing=60.0)
-    return slow if rings else replace(slow, settle=math.inf, gap=math.inf)
+    slow = replace(rhythm, usual=300.0)
+    is_bell = rhythm.settle < Rhythm().settle
+    return slow if is_bell else replace(slow, settle=math.inf, gap=math.inf, calm=30.0, flowing=60.0)
 
 
 class ProofBudget:
@@ -258,7 +261,7 @@ class TruthSchedule:
         rested = max(self._budget.free_at(_PROOF_REST), self._no_proof_before)
         due = max(self._usual_due(), rested)
         if self._suspected is not None:
-            settled = min(self._last_event + self._rhythm.settle, self._suspected + self._rhythm.calm)
+            settled = min(self._last_event + self._rhythm.settle, self._suspected + _SOON)
             due = min(due, max(settled, self._suspected, rested))
         if self._is_unproved:
             calm = min(self._last_event + self._rhythm.calm, self._unproved_since + self._rhythm.flowing)

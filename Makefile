@@ -31,7 +31,8 @@ contract: .venv/.synced ## The tests marked contract, on the server of KALAM_TES
 	    echo "Set KALAM_TEST_URL and KALAM_TEST_ROOT_PASSWORD: a KalamDB that tests may write to." >&2; exit 2; }
 	$(BIN)/pytest -q -m contract --by-subject $(ARGS)
 
-peers: .venv/.synced ## Compare with the published types of KalamDB 0.8; needs Rust (cargo).
+peers: .venv/.synced ## Compare with the official client and the published types; needs Rust (cargo) and some minutes.
+	$(CARGO_PEERS) --manifest-path tests/peers/rust/client/Cargo.toml
 	$(CARGO_PEERS) --manifest-path tests/peers/rust/types/Cargo.toml
 	KALAM_PEERS=$(abspath $(PEERS))/debug $(BIN)/pytest -q tests/peers $(ARGS)
 

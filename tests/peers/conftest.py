@@ -14,8 +14,10 @@ class Peer:
     """A program that answers each line of JSON with one."""
 
     def __init__(self, name):
+        # The proxies that tests name lead nowhere, and other programs ask them for this machine, too.
+        environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         self.process = subprocess.Popen(
-            [Path(BUILT) / name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [Path(BUILT) / name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment
         )
 
     def tell(self, **message):

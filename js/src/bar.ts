@@ -24,6 +24,8 @@ export interface Tools {
   wish(): void;
   /** The values of a column that most rows have, and how many have each. */
   frequent(column: number, most: number): readonly [Value, number][];
+  isHidden(column: number): boolean;
+  setHidden(column: number, isHidden: boolean): void;
   /** What would be copied, in words. */
   copied(): string;
   /** Copies it, or writes it to a file, and tells what came of it. */
@@ -41,6 +43,7 @@ export class Bar {
   private readonly hits = element("span", "kl-hits");
   private readonly told = element("span", "kl-told");
   private readonly copy: HTMLButtonElement;
+  private readonly choose = button("Columns", "Show or hide columns", () => this.openColumns());
   private readonly retry = this.wishButton("retry", "Retry now", "Try the connection to the server now");
   private readonly ends = [
     this.wishButton("freeze", "Freeze", "Make this output static: it stays as it is now"),
@@ -70,7 +73,7 @@ export class Bar {
     });
     this.filter = button("Filter", "Show only rows with certain values of a column", () => this.openEditor());
     this.copy = button("Copy", "Copy or save the chosen cells, or all that are shown", () => this.openCopy());
-    for (const opener of [this.filter, this.copy]) opener.setAttribute("aria-expanded", "false");
+    for (const opener of [this.filter, this.choose, this.copy]) opener.setAttribute("aria-expanded", "false");
     for (const said of [this.hits, this.told]) said.setAttribute("aria-live", "polite");
     this.editor.hidden = true;
     this.editor.addEventListener("keydown", (event) => {
@@ -79,7 +82,7 @@ export class Bar {
     const line = element("div", "kl-tools");
     line.setAttribute("role", "toolbar");
     line.setAttribute("aria-label", "Tools of the table");
-    line.append(this.pause, this.search, this.filter, this.copy, this.retry, ...this.ends, this.chips, this.hits, this.told);
+    line.append(this.pause, this.search, this.filter, this.choose, this.copy, this.retry, ...this.ends, this.chips, this.hits, this.told);
     this.root.append(line, this.editor);
   }
 
@@ -180,6 +183,21 @@ export class Bar {
     this.opener = undefined;
   }
 
+  private openColumns(): void {
+    if (this.opener === this.choose) {
+      this.closeEditor();
+      return;
+    }
+    const boxes = this.columns.map((column, index) => {
+      const [label, box] = choice(visible(column.name));
+      box.checked = !this.tools.isHidden(index);
+      box.addEventListener("change", () => this.tools.setHidden(index, !box.checked));
+      return label;
+    });
+    this.open(this.choose, ...boxes);
+    boxes[0]?.querySelector("input")?.focus();
+  }
+
   private openCopy(): void {
     if (this.opener === this.copy) {
       this.closeEditor();
@@ -273,10 +291,8 @@ export class Bar {
       case "one of": {
         const offered = this.tools.frequent(index, OFFERED);
         const boxes = offered.map(([value, count]) => {
-          const box = element("input", "");
-          box.type = "checkbox";
-          const label = element("label", "kl-choice");
-          label.append(box, ` ${column ? cellText(value, column) || "empty" : ""} `, element("small", "", grouped(count)));
+          const [label, box] = choice(column ? cellText(value, column) || "empty" : "");
+          label.append(element("small", "", grouped(count)));
           return { box, label, value };
         });
         place.replaceChildren(...boxes.map(({ label }) => label));
@@ -291,6 +307,16 @@ export class Bar {
         return () => ({ kind });
     }
   }
+}
+
+/** A box to check, in its label. */
+function choice(text: string): [HTMLLabelElement, HTMLInputElement] {
+  const box = element("input", "");
+  box.type = "checkbox";
+  takeKeys(box);
+  const label = element("label", "kl-choice");
+  label.append(box, ` ${text} `);
+  return [label, box];
 }
 
 function field(label: string): HTMLInputElement {

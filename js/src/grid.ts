@@ -46,6 +46,14 @@ export class Grid {
   private readonly motion = matchMedia("(prefers-reduced-motion: reduce)");
   private readonly sizes: ResizeObserver;
   private lines = new Map<number, Line>();
+  /** The column that does not scroll away: the first of the key. */
+  private readonly pinned: number;
+  private readonly hidden = new Set<number>();
+  /** Pixels of the columns that the reader made wider or narrower. */
+  private readonly chosenWidths = new Map<number, number>();
+  /** The most digits behind the point that a column of floating-point numbers has shown. */
+  private readonly digits = new Map<number, number>();
+  private readonly unaligned = new Set<number>();
   private readonly widths = new Map<Element, number>();
   /** Pixels of the table above the box's edge, as the reader or this class scrolled it. */
   private top = 0;
@@ -68,6 +76,7 @@ export class Grid {
     private readonly listener: Listener,
   ) {
     this.order = new Order(store);
+    this.pinned = columns.findIndex(({ key }) => key);
     this.seen = store.tick;
     this.heads = columns.map((column, index) => this.head(column, index));
     const header = element("tr", "");
@@ -106,13 +115,25 @@ export class Grid {
 
   /** The chosen cells; without a choice all that are shown. */
   get part(): Part {
-    const columns = [...this.columns.keys()];
+    const columns = [...this.columns.keys()].filter((column) => !this.hidden.has(column));
     return this.selection.part(this.store, this.order.slots, columns) ?? { slots: this.order.slots, columns };
   }
 
   /** Whether some cells were chosen. */
   get isPartChosen(): boolean {
     return this.selection.bounds(this.store, this.order.slots) !== undefined;
+  }
+
+  isHidden(column: number): boolean {
+    return this.hidden.has(column);
+  }
+
+  /** Shows or hides a column. */
+  setHidden(column: number, isHidden: boolean): void {
+    if (isHidden) this.hidden.add(column);
+    else this.hidden.delete(column);
+    this.heads.forEach((head, index) => this.dress(head, index));
+    for (const { cells } of this.lines.values()) cells.forEach((cell, index) => this.dress(cell, index));
   }
 
   /** Shows the rows of another store with the same columns from now on. */
@@ -259,9 +280,38 @@ export class Grid {
     }
   }
 
+  private resize(column: number, width: number): void {
+    this.chosenWidths.set(column, Math.max(32, width));
+    const cells = [...this.lines.values()].map((line) => line.cells[column]);
+    for (const cell of [this.heads[column], ...cells]) if (cell) this.dress(cell, column);
+  }
+
+  /** Gives a cell what its column has: whether it is shown, pinned, and how wide. */
+  private dress(cell: HTMLTableCellElement, column: number): void {
+    cell.hidden = this.hidden.has(column);
+    cell.classList.toggle("kl-pin", column === this.pinned);
+    const width = this.chosenWidths.get(column);
+    if (width === undefined) return;
+    cell.style.width = cell.style.minWidth = cell.style.maxWidth = `${width}px`;
+  }
+
+  /** The edge of a header, by which the reader makes a column wider or narrower. */
+  private grip(head: HTMLTableCellElement, column: number): HTMLElement {
+    const grip = element("span", "kl-grip");
+    grip.setAttribute("aria-hidden", "true"); // The keys do it on the header's button.
+    grip.addEventListener("pointerdown", (event) => {
+      const start = head.offsetWidth - event.clientX;
+      grip.setPointerCapture(event.pointerId);
+      grip.onpointermove = ({ clientX }) => this.resize(column, start + clientX);
+      grip.onpointerup = () => (grip.onpointermove = null);
+    });
+    return grip;
+  }
+
   /** Columns only grow: otherwise each change and each scroll would move all of them. */
   private keepWidth(head: HTMLElement, width: number): void {
-    if (width <= (this.widths.get(head) ?? 0)) return;
+    const isChosen = this.chosenWidths.has(this.heads.indexOf(head as HTMLTableCellElement));
+    if (isChosen || width <= (this.widths.get(head) ?? 0)) return;
     this.widths.set(head, width);
     head.style.minWidth = `${width}px`;
   }
@@ -283,7 +333,7 @@ export class Grid {
     const cell = element("th", isNumber(column) ? "kl-n" : "");
     const button = element("button", "");
     button.type = "button";
-    button.title = `${visible(column.name)}: click to sort`;
+    button.title = `${visible(column.name)}: click to sort; Shift with ← or → for its width`;
     const arrow = element("span", "kl-arrow");
     arrow.setAttribute("aria-hidden", "true"); // `aria-sort` says it.
     button.append(element("span", "kl-name", visible(column.name)), arrow);
@@ -296,9 +346,16 @@ export class Grid {
       this.stay();
       this.listener.onSort();
     });
+    button.addEventListener("keydown", (event) => {
+      const step = event.shiftKey ? { ArrowLeft: -16, ArrowRight: 16 }[event.key] : undefined;
+      if (step === undefined) return;
+      event.preventDefault();
+      this.resize(index, cell.offsetWidth + step);
+    });
     const type = element("small", "", visible(column.sql_type));
     if (column.key) type.append(element("b", "", "PK"));
-    cell.append(button, type);
+    cell.append(button, type, this.grip(cell, index));
+    this.dress(cell, index);
     return cell;
   }
 
@@ -339,6 +396,7 @@ export class Grid {
     });
     for (const { element: row } of spare) row.remove();
     this.lines = lines;
+    this.alignAgain();
     space(this.above, first);
     space(this.below, slots.length - last);
     setAttribute(this.table, "aria-rowcount", slots.length + 1);
@@ -359,6 +417,7 @@ export class Grid {
   private line(): Line {
     const made = element("tr", "");
     const cells = this.columns.map((column) => element("td", isNumber(column) ? "kl-n" : ""));
+    cells.forEach((cell, column) => this.dress(cell, column));
     made.append(...cells);
     return { element: made, cells, texts: [], id: -1, epoch: -1, tick: -1 };
   }
@@ -369,6 +428,27 @@ export class Grid {
     this.flashes.drop(line.element);
     for (const cell of line.cells) this.flashes.drop(cell);
     return line;
+  }
+
+  /** Puts the point of a number below those of the others in its column. */
+  private align(cell: HTMLTableCellElement, text: string, column: number): void {
+    const most = this.digits.get(column) ?? 0;
+    const digits = digitsOf(text);
+    pad(cell, digits, most);
+    if (digits === undefined || digits <= most) return;
+    this.digits.set(column, digits);
+    this.unaligned.add(column);
+  }
+
+  /** Brings the points of columns that have got longer numbers below each other again. */
+  private alignAgain(): void {
+    for (const column of this.unaligned) {
+      for (const { cells } of this.lines.values()) {
+        const cell = cells[column];
+        if (cell) pad(cell, digitsOf(cell.textContent), this.digits.get(column) ?? 0);
+      }
+    }
+    this.unaligned.clear();
   }
 
   private fill(line: Line, slot: number, id: number, marks: Marks): void {
@@ -388,6 +468,7 @@ export class Grid {
       show(cell, text, value, length, column);
       if (isSame) marks.cells.push(cell);
       line.texts[index] = shown;
+      if (column.kind === "float" || column.kind === "float32") this.align(cell, text, index);
     });
     if (marks.cells.length > before) marks.changed++;
     if (!isSame && (store.born[slot] ?? 0) > this.seen) marks.rows.push(line.element);
@@ -395,6 +476,11 @@ export class Grid {
     line.epoch = store.epoch;
     line.tick = touched;
   }
+}
+
+/** How many digits a number has behind its point; undefined where it is not written with one alone. */
+function digitsOf(text: string): number | undefined {
+  return /^-?\d+\.(\d+)$/.exec(text)?.[1]?.length;
 }
 
 /** What changed while a table was drawn. */
@@ -429,6 +515,10 @@ function show(
   const mark = element("small", isCut ? "" : "kl-mark", `${grouped(whole)} characters`);
   cut.append(element("span", "", start), " ", mark);
   cell.replaceChildren(cut);
+}
+
+function pad(cell: HTMLElement, digits: number | undefined, most: number): void {
+  cell.style.paddingRight = digits === undefined || digits >= most ? "" : `calc(14px + ${most - digits}ch)`;
 }
 
 function setCellText(cell: HTMLElement, text: string): void {

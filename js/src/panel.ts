@@ -32,6 +32,8 @@ export class Panel {
     togglePause: () => this.togglePause(),
     wish: () => this.wish(),
     frequent: (column, most) => this.shown.frequent(column, most),
+    isHidden: (column) => this.grid?.isHidden(column) ?? false,
+    setHidden: (column, isHidden) => this.grid?.setHidden(column, isHidden),
     copied: () => this.copiedText(),
     copy: (format, toFile) => this.copy(format, toFile),
     ask: (wish) => this.ask(wish),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from looks import contrast_of
+from looks import contrast_of, spilt
 from page_module import NAMES, ORDERS, MountedTable, cells, order
 from playwright.sync_api import Locator, Page, expect
 
@@ -311,6 +311,101 @@ def test_values_give_the_server_the_same_rows(page: Page, client, namespace, cli
     answer = client.query_arrow(f"SELECT {columns} FROM {name} ORDER BY id")
     wanted = pa.Table.from_pylist([values_row(row) for row in ROWS], schema=answer.schema)
     assert answer.to_pylist() == wanted.to_pylist()
+
+
+WIDE = (*ORDERS, *[Column(f"c{i}", "Text") for i in range(56)])
+
+
+def wide_row(i: int) -> dict:
+    return order(i) | {f"c{n}": f"cell {i}.{n}" for n in range(56)}
+
+
+def widths(page: Page) -> list[float]:
+    return page.eval_on_selector_all(".kalam-live th", "heads => heads.map((head) => head.offsetWidth)")
+
+
+def test_the_key_does_not_scroll_away(page: Page, tmp_path: Path):
+    table = MountedTable(page, WIDE)
+    table.load([wide_row(i) for i in range(1, 31)])
+    box, key, other = page.locator(".kl-box"), page.locator("td").first, page.locator("td").nth(1)
+    expect(key).to_have_text("1")
+    box.evaluate("box => { box.scrollLeft = 2000; box.scrollTop = 60 }")
+    expect(other).not_to_be_in_viewport()
+    left = box.bounding_box()["x"]
+    for pinned in (page.locator("th").first, page.locator("td", has_text=re.compile("^5$"))):
+        assert pinned.bounding_box()["x"] == left
+    # What scrolls below it is not seen through it.
+    assert key.evaluate("cell => getComputedStyle(cell).backgroundColor").startswith("rgb(")
+    folder = Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path))
+    page.screenshot(path=folder / "tools-60-columns.png")
+    page.set_viewport_size({"width": 400, "height": 640})  # There is no room for it.
+    expect(page.locator("td", has_text=re.compile("^5$"))).not_to_be_in_viewport()
+
+
+def test_columns_are_hidden_and_shown(page: Page, clipboard):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i, f"name {i}") for i in range(1, 4)])
+    tool(page, "Columns").press("Enter")
+    boxes = page.locator(".kl-editor").get_by_role("checkbox")
+    expect(boxes.first).to_be_focused()
+    page.get_by_label("customer").uncheck()
+    expect(page.locator("th").nth(1)).to_be_hidden()
+    table.change({4: order(4)})
+    expect(page.locator("tbody tr:not(.kl-space)")).to_have_count(4)
+    expect(page.locator("tbody tr:not(.kl-space)").nth(3).locator("td").nth(1)).to_be_hidden()
+    tool(page, "Copy").click()
+    page.get_by_role("button", name="CSV", exact=True).click()
+    assert clipboard().splitlines()[0] == "id,total,placed_at"
+    tool(page, "Columns").click()
+    expect(page.get_by_label("customer")).not_to_be_checked()
+    page.get_by_label("customer").check()
+    expect(page.locator("td").nth(1)).to_be_visible()
+
+
+def test_columns_are_made_wider_and_narrower(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i, "a" * 30) for i in range(1, 101)])
+    expect(page.locator("td").nth(1)).to_have_text("a" * 30)
+    before = widths(page)
+    edge = page.locator("th").nth(1).bounding_box()
+    page.mouse.move(edge["x"] + edge["width"] - 2, edge["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(edge["x"] + edge["width"] - 102, edge["y"] + 5, steps=4)
+    page.mouse.up()
+    assert widths(page) == pytest.approx([before[0], before[1] - 100, *before[2:]], abs=1)
+    page.locator(".kl-box").evaluate("box => { box.scrollTop = 1300 }")  # Rows that come later are as wide.
+    expect(page.locator("td", has_text=re.compile("^55$"))).to_be_visible()
+    assert widths(page)[1] == pytest.approx(before[1] - 100, abs=1)
+    assert spilt(page, ".kalam-live table") == []
+    head = page.get_by_role("button", name="customer")
+    head.press("Shift+ArrowRight")
+    head.press("Shift+ArrowRight")
+    assert widths(page)[1] == pytest.approx(before[1] - 68, abs=1)
+    expect(page.locator("th").nth(1)).not_to_have_attribute("aria-sort", re.compile("."))
+
+
+def test_points_of_numbers_stand_below_each_other(page: Page):
+    table = MountedTable(page, (ORDERS[0], Column("score", "Double")))
+    scores = [1.5, 123.25, -0.125, 1e300, float("nan"), None]
+    table.load([{"id": i, "score": score} for i, score in enumerate(scores)])
+    assert [row[1] for row in shown(page, 6)] == ["1.5", "123.25", "-0.125", "1e+300", "NaN", "NULL"]
+
+    def points() -> list[float]:
+        """Where the points are, in pixels."""
+        return page.locator("td:nth-child(2)").evaluate_all(
+            """cells => cells.slice(0, 3).map((cell) => {
+              const range = document.createRange();
+              const place = cell.textContent.indexOf('.');
+              range.setStart(cell.firstChild, place);
+              range.setEnd(cell.firstChild, place + 1);
+              return range.getBoundingClientRect().left;
+            })"""
+        )
+
+    assert points() == pytest.approx([points()[0]] * 3, abs=0.6)
+    table.change({1: {"id": 0, "score": 1.0625}})
+    expect(page.locator("td").nth(1)).to_have_text("1.0625")
+    assert points() == pytest.approx([points()[0]] * 3, abs=0.6)
 
 
 def test_the_kernel_is_asked_for_an_attempt_a_frozen_output_or_an_end(page: Page):

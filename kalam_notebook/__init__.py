@@ -35,7 +35,10 @@ _HOMES = {
     "WriteReport": "writing.report",
     "close": "client.default",
     "connect": "client.default",
+    "connections": "client.default",
+    "doctor": "client.doctor",
     "replay": "live_queries.replay",
+    "use": "client.default",
 }
 #: Modules that are public as a whole.
 _MODULES = {"errors": "errors", "events": "live_queries.events.messages"}

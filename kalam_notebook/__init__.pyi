@@ -4,6 +4,9 @@ from kalam_notebook.client.async_client import AsyncClient as AsyncClient
 from kalam_notebook.client.client import Client as Client
 from kalam_notebook.client.default import close as close
 from kalam_notebook.client.default import connect as connect
+from kalam_notebook.client.default import connections as connections
+from kalam_notebook.client.default import use as use
+from kalam_notebook.client.doctor import doctor as doctor
 from kalam_notebook.live_queries.events import messages as _messages
 from kalam_notebook.live_queries.events.live_events import LiveEvents as LiveEvents
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder as LiveRecorder

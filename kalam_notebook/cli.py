@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import sys
 import time
@@ -37,7 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.add_argument("notebook", type=Path)
     demo.add_argument("--out", type=Path, default=Path("build"), help="folder for the executed notebook and its html")
     commands.add_parser("sandbox", help="start the sandbox server; options as for python -m kalam_sandbox")
-    commands.add_parser("doctor", help="check the installation and the connection")
+    doctor = commands.add_parser("doctor", help="check the installation and the connection")
+    doctor.add_argument("url", nargs="?", help="server; without it as for kalam.connect()")
+    doctor.add_argument("--user", help="user id; its password is asked for")
+    doctor.add_argument("--profile", help="login saved by the KalamDB CLI")
     given = list(sys.argv[1:] if argv is None else argv)
     # What stands behind it belongs to the sandbox.
     chosen = parser.parse_args(given[:1] if given[:1] == ["sandbox"] else given)
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _demo(chosen.notebook, chosen.out)
         if chosen.command == "sandbox":
             os.execv(sys.executable, [sys.executable, "-m", "kalam_sandbox", *given[1:]])
-        return _doctor()
+        return _doctor(chosen.url, chosen.user, chosen.profile)
     except KalamError as exc:
         _say(f"{type(exc).__name__}: {exc}", to_error=True)
         return 1
@@ -110,23 +112,16 @@ def _report(notebook: NotebookNode) -> str:
     return "".join(outputs).rstrip()
 
 
-def _doctor() -> int:
-    """Tell what is installed, which server would be used, and whether it answers."""
+def _doctor(url: str | None, user: str | None, profile: str | None) -> int:
+    """Tell what is installed, which server would be used, and how it answers; 1 where something is wrong."""
     from kalam_notebook.client.client import Client
+    from kalam_notebook.client.doctor import examine
 
-    _say(f"kalam-notebook {__version__}, Python {sys.version.split()[0]}, {sys.executable}")
-    for name in ("httpx", "websockets", "pyarrow", "pandas", "anywidget", "ipython", "datafusion", "aiohttp", "polars"):
-        _say(f"  {name:12} {_installed(name)}")
-    with Client() as client:
-        _say(f"server: {client.url}")
-        client.check_login()
-        version = client.health_check().version or "its version is not told"
-        _say(f"  answers as {client.user or 'the owner of the token'}; {version}")
-    return 0
-
-
-def _installed(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+    status = 0
+    with Client(url, user=user, profile=profile) as client:
+        for finding in examine(client):
+            _say(f"{finding.subject:16} {finding.found}")
+            if finding.advice:
+                _say(f"{'':16} → {finding.advice}")
+                status = 1
+    return status

@@ -97,6 +97,11 @@ class AsyncClient:
         """The namespace of table names that have none; None when it is the server's, ``default``."""
         return self._client.namespace
 
+    @property
+    def live_tables(self) -> tuple[LiveTable, ...]:
+        """Its live tables that are not closed, in any order."""
+        return self._client.live_tables
+
     def __repr__(self) -> str:
         return repr(getattr(self, "_client", None) or Client.__new__(Client))
 

@@ -7,22 +7,28 @@ embedded sandbox server for a user; client and sandbox know nothing of each othe
 from __future__ import annotations
 
 import atexit
+import difflib
 import functools
 import inspect
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from kalam_notebook.client.client import Client
+from kalam_notebook.errors import ConfigError
 from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
+from kalam_notebook.wire.arguments import check_text
 
 if TYPE_CHECKING:
     from kalam_sandbox.launcher import SandboxServer
 
-__all__ = ["close", "connect", "current", "existing", "function"]
+__all__ = ["close", "connect", "connections", "current", "existing", "function", "named", "use"]
 
 _lock = threading.RLock()
 _client: Client | None = None
+#: All connections that ``connect`` made, by name, in the order of their making.
+_connections: dict[str, Client] = {}
 _sandbox: SandboxServer | None = None
 
 
@@ -39,6 +45,7 @@ def connect(
     max_retries: int = 3,
     timeouts: Timeouts | None = None,
     max_result_bytes: int | None = MAX_RESULT_BYTES,
+    name: str | None = None,
 ) -> Client:
     """Connect to a server and make it the default for the module's functions and the magics.
 
@@ -57,6 +64,8 @@ def connect(
         max_retries: Repeats of requests that change nothing.
         timeouts: Every phase on its own; replaces ``timeout``.
         max_result_bytes: Bytes of one answer that are read into memory at most, 2 GB by default; None for any number.
+        name: Name by which ``use`` comes back to it; None for that of the saved login, ``sandbox``, or host and port. A
+            connection of this name takes the place of the one before.
 
     Returns:
         The client.
@@ -68,6 +77,10 @@ def connect(
         MissingDependencyError: The sandbox is not installed.
     """
     global _client
+    if name is not None:
+        check_text("name", name)
+    elif url == "sandbox" or profile is not None:
+        name = url if url == "sandbox" else profile
     if url == "sandbox":
         server = _start_sandbox()
         url, user, password = server.url, user or "root", password or server.root_password
@@ -93,6 +106,7 @@ def connect(
         raise
     with _lock:
         _client = client
+        _connections[name or urlsplit(client.url).netloc] = client
     atexit.unregister(close)
     atexit.register(close)
     return client
@@ -113,12 +127,54 @@ def existing() -> Client | None:
     return _client
 
 
+def connections() -> dict[str, Client]:
+    """All connections that ``connect`` made and ``close`` has not closed, by name, the oldest first."""
+    with _lock:
+        return dict(_connections)
+
+
+def use(name: str) -> Client:
+    """Make another connection the default for the module's functions and the magics.
+
+    Args:
+        name: As given to ``connect``; ``connections()`` has all names.
+
+    Returns:
+        The client.
+
+    Raises:
+        ConfigError: There is no connection of this name.
+    """
+    global _client
+    client = named(name)
+    with _lock:
+        _client = client
+    return client
+
+
+def named(name: str) -> Client:
+    """The connection of a name; the default stays what it is.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    with _lock:
+        known = dict(_connections)
+    if name in known:
+        return known[name]
+    close_ones = difflib.get_close_matches(name, known, 1)
+    meant = f" Did you mean {close_ones[0]!r}?" if close_ones else ""
+    raise ConfigError(f"There is no connection {name!r} (there are: {', '.join(known) or 'none'}).{meant}")
+
+
 def close() -> None:
-    """Close the default connection and stop the embedded server, if there are any."""
+    """Close the connections that ``connect`` made and stop the embedded server, if there are any."""
     global _client, _sandbox
     with _lock:
-        client, server, _client, _sandbox = _client, _sandbox, None, None
-    if client is not None:
+        clients = list(dict.fromkeys([*_connections.values(), *filter(None, [_client])]))
+        server, _client, _sandbox = _sandbox, None, None
+        _connections.clear()
+    for client in clients:
         client.close()
     if server is not None:
         server.stop()

@@ -31,6 +31,11 @@ __all__ = ["LiveCalls"]
 class LiveCalls(ClientBase):
     """Live queries and topics."""
 
+    @property
+    def live_tables(self) -> tuple[LiveTable, ...]:
+        """Its live tables that are not closed, in any order."""
+        return tuple(live for live in self._live_tables if not live.is_closed)
+
     def live(
         self,
         sql: str,

@@ -20,25 +20,19 @@ from kalam_notebook.client.client import Client
 from kalam_notebook.errors import ConfigError, KalamError, ParameterError
 from kalam_notebook.http.deadlines import within
 from kalam_notebook.live_queries.table import LiveTable
+from kalam_notebook.notebook.commands import Commands
 from kalam_notebook.notebook.completion.matcher import register_completion, unregister_completion
 from kalam_notebook.notebook.completion.schema import Schemas
 from kalam_notebook.notebook.completion.words import STATEMENTS
-from kalam_notebook.notebook.options import (
-    COMMANDS,
-    CellOptions,
-    help_text,
-    parse_cell_line,
-    parse_connect_line,
-    unpasted,
-)
+from kalam_notebook.notebook.note import Note
+from kalam_notebook.notebook.options import COMMANDS, CellOptions, parse_cell_line
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
-from kalam_notebook.notebook.values import Bound, bind_names, check_used, look_up
-from kalam_notebook.results.render import render_message_html
+from kalam_notebook.notebook.session import History
+from kalam_notebook.notebook.values import Bound, bind_names, check_used, look_up, nearest
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult
 from kalam_notebook.sql.shape import returns_rows, shape_of
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tokens import UnreadableSQL
-from kalam_notebook.texts import in_line, shown
 
 __all__ = ["register", "unregister"]
 
@@ -46,28 +40,10 @@ __all__ = ["register", "unregister"]
 _live_tables: MadeByCell[LiveTable] = MadeByCell()
 _typed = TypedCell()
 _schemas = Schemas()
+_history = History()
 #: Statements after which the server has other tables or columns.
 _CHANGE_SCHEMA = {"CREATE", "ALTER", "DROP"}
 _SQL_WORDS = {phrase.split()[0] for phrase in STATEMENTS}
-
-
-class Note:
-    """Text for the reader.
-
-    Args:
-        text: One line or more.
-        aligned: Whether its words stand in columns.
-    """
-
-    def __init__(self, text: str, *, aligned: bool = False) -> None:
-        self._text = shown(text, 10_000)
-        self._aligned = aligned
-
-    def __repr__(self) -> str:
-        return self._text
-
-    def _repr_html_(self) -> str:
-        return render_message_html(self._text, aligned=self._aligned)
 
 
 def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.
@@ -95,63 +71,25 @@ def unregister(shell: Any) -> None:  # noqa: ANN401
 
 
 def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401
-    command, _, rest = line.strip().partition(" ")
-    if command not in COMMANDS and command.upper() in _SQL_WORDS:
+    name, _, rest = line.strip().partition(" ")
+    if name == "explain":
+        return _run_cell(shell, "--explain", rest)
+    if not name or name in COMMANDS:
+        display(Commands(shell, _history, _schemas.of).run(name or "help", rest.strip()))
+        return None
+    if name.upper() in _SQL_WORDS:
         return _run_cell(shell, "", line)
-    if command not in COMMANDS and "--file" in line:  # IPython takes no cell magic without a body.
+    if "--file" in line:  # IPython takes no cell magic without a body.
         return _run_cell(shell, line, "")
-    commands: dict[str, Callable[[str], object]] = {
-        "connect": _connect,
-        "status": _status,
-        "tables": _tables,
-        "close": _close,
-        "": lambda _: Note(help_text(), aligned=True),
-    }
-    if command not in commands:
-        names = ", ".join(f"%kalam {name}" for name in commands if name)
-        raise ConfigError(f"%kalam has no command {command!r}. There are: {names}. SQL is written %kalam SELECT ….")
-    shown = commands[command](rest.strip())
-    display(shown)
-    return None
-
-
-def _connect(rest: str) -> Note:
-    options = parse_connect_line(rest)
-    client = default.connect(options.url, user=options.user, profile=options.profile, namespace=options.namespace)
-    _schemas.of(client)  # Read while the reader types the first query.
-    return _told(client)
-
-
-def _told(client: Client) -> Note:
-    version = client.health_check().version
-    server = f"KalamDB {in_line(version, 40)}" if version else "KalamDB"
-    return Note(f"Connected to {server} at {client.url}" + (f" as {client.user}." if client.user else "."))
-
-
-def _status(rest: str) -> Note:
-    return _told(default.current())
-
-
-_TABLES = """
-SELECT table_schema AS namespace, table_name AS "table", count(*) AS columns FROM information_schema.columns
-WHERE table_schema NOT IN ('information_schema', 'system', 'dba') AND column_name NOT IN ('_seq', '_deleted') {where}
-GROUP BY table_schema, table_name ORDER BY namespace, "table"
-"""
-
-
-def _tables(namespace: str) -> QueryResult:
-    sql = _TABLES.format(where="AND table_schema = $1" if namespace else "")
-    return default.current().query_result(sql, [unpasted(namespace)] if namespace else None)
-
-
-def _close(rest: str) -> Note:
-    default.close()
-    return Note("Connection closed.")
+    raise ConfigError(
+        f"%kalam has no command {name!r}.{nearest(name, COMMANDS)} There are: {', '.join(COMMANDS)}.\n"
+        "%kalam help tells what they do; SQL is written %kalam SELECT …."
+    )
 
 
 def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
     options = parse_cell_line(line)
-    client = default.current()
+    client = default.current() if options.connection is None else default.named(options.connection)
     sql = _body(cell, options.file)
     params = None if options.params is None else look_up(options.params, shell.user_ns)
     with within(options.timeout):
@@ -255,7 +193,9 @@ def _run_statements(client: Client, statements: Sequence[Bound], options: CellOp
     """Run the cell one statement at a time, so that each has its own result."""
     for number, statement in enumerate(statements, 1):
         try:
-            found = _run_one(client, statement, options)
+            with _history.running(statement.sql) as ran:
+                found = _run_one(client, statement, options)
+                ran.rows = sum(result.row_count for result in found)
         except KalamError as exc:
             error = statement.named(exc) if isinstance(exc, ParameterError) else exc
             if number > 1:

@@ -6,7 +6,6 @@ IPython puts nothing into it. The cell's body is SQL and is not looked at here.
 
 from __future__ import annotations
 
-import difflib
 import keyword
 import re
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field, fields
 
 from kalam_notebook.client.reading import DEFAULT_MAX_ROWS, Engine
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.notebook.values import Values, read_values
+from kalam_notebook.notebook.values import Values, nearest, read_values
 
 __all__ = [
     "CELL_OPTIONS", "CHOICES", "COMMANDS", "CONNECT_OPTIONS", "FLAGS", "CellOptions", "Command", "ConnectOptions",
@@ -40,6 +39,7 @@ class CellOptions:
         timeout: Seconds for all requests of the cell together; None for those of the connection.
         file: A file that holds the SQL; None for the cell itself.
         explain: Show how the server would run the query.
+        connection: Name of the connection; None for the one in use.
     """
 
     variable: str | None = None
@@ -55,6 +55,7 @@ class CellOptions:
     timeout: float | None = None
     file: str | None = None
     explain: bool = False
+    connection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,14 @@ class ConnectOptions:
         user: User id, or None.
         profile: Name of a saved login, or None.
         namespace: Namespace of table names that have none, or None.
+        name: Name of the connection, or None.
     """
 
     url: str | None = None
     user: str | None = None
     profile: str | None = None
     namespace: str | None = None
+    name: str | None = None
 
 
 #: Options of ``%%kalam`` and of ``%kalam connect``, and what they are for.
@@ -81,6 +84,7 @@ CELL_OPTIONS = {
     "--namespace": "namespace of table names that have none",
     "--format": "what the variable gets: pandas (default), arrow or polars",
     "--limit": "rows after which reading stops, or all (default 1000000); also --max-rows",
+    "--connection": "name of the connection to use for this cell",
     "--timeout": "seconds for the whole cell, in the place of the connection's",
     "--file": "a file that holds the SQL, in the place of the cell",
     "--explain": "show how the server would run the query",
@@ -91,7 +95,8 @@ CELL_OPTIONS = {
 }  # fmt: skip
 CONNECT_OPTIONS = {
     "--user": "user id; its password is asked for",
-    "--profile": "login saved by the KalamDB CLI",
+    "--profile": "login saved by the KalamDB CLI; its name alone does the same",
+    "--name": "name by which %kalam use and --connection come back to it",
     "--namespace": "namespace of table names that have none",
 }
 #: Options without a value, and the values that others choose from.
@@ -107,32 +112,59 @@ class Command:
     """A command of ``%kalam``.
 
     Attributes:
+        help: What it is for.
         arguments: How they are written.
-        takes: What an argument is: ``url``, ``namespace``, or empty.
+        takes: What an argument is: ``url``, ``namespace``, ``table``, ``connection``, ``live``, ``command``, ``sql`` or
+            empty.
+        most_words: Words that may stand behind it; None where it reads them itself.
         options: Its options, and what they are for.
     """
 
+    help: str
     arguments: str = ""
     takes: str = ""
+    most_words: int | None = 0
     options: Mapping[str, str] = field(default_factory=dict)
 
 
+_ALL = {"--all": "all of them"}
 COMMANDS = {
-    "connect": Command("[URL | sandbox] [options]", "url", CONNECT_OPTIONS),
-    "tables": Command("[namespace]", "namespace"),
-    "status": Command(),
-    "close": Command(),
-}
+    "connect": Command(
+        "connect, and use this from now on", "[URL | sandbox | LOGIN] [options]", "url", None, CONNECT_OPTIONS
+    ),
+    "connections": Command("the connections that there are"),
+    "use": Command("use another connection from now on", "NAME", "connection", 1),
+    "status": Command("the connection in use"),
+    "doctor": Command("look at the installation and the connection, and tell what to do"),
+    "close": Command("close the connections"),
+    "namespaces": Command("the server's namespaces"),
+    "tables": Command("tables, of all namespaces or one", "[NAMESPACE]", "namespace", 1),
+    "describe": Command("a table's columns, types and key", "TABLE", "table", 1),
+    "explain": Command("how the server would run a query", "SELECT …", "sql", None),
+    "history": Command("what the magics ran, how long it took, and how it ended"),
+    "live": Command("the live tables that there are"),
+    "stop": Command("end a live table", "[NAME | --all]", "live", 1, _ALL),
+    "freeze": Command(
+        "turn what cells show of a live table into static html, and let it go on", "[NAME | --all]", "live", 1, _ALL
+    ),
+    "export": Command(
+        "write a result into a file", "FILE [VARIABLE] [--overwrite]", "", 3,
+        {"--overwrite": "also where the file exists"},
+    ),
+    "help": Command("how the magics, or one command, are used", "[COMMAND]", "command", 1),
+}  # fmt: skip
 
 
-def help_text() -> str:
-    """How the magics are used."""
+def help_text(command: str = "") -> str:
+    """How the magics are used, or one command."""
     lines = []
-    for name, command in COMMANDS.items():
-        lines.append(f"%kalam {name} {command.arguments}".rstrip())
-        lines += [f"    {option:16} {text}" for option, text in command.options.items()]
-    lines.append("")
-    lines += ["%%kalam [variable <<] [options]", "SELECT …"]
+    for name, one in COMMANDS.items():
+        if command in {"", name}:
+            lines.append(f"{f'%kalam {name} {one.arguments}'.rstrip():44} {one.help}")
+            lines += [f"    {option:16} {text}" for option, text in one.options.items() if command or name == "connect"]
+    if command:
+        return "\n".join(lines)
+    lines += ["", "%kalam SELECT …", "%%kalam [variable <<] [options]", "SELECT …"]
     lines += [f"    {name:16} {text}" for name, text in CELL_OPTIONS.items()]
     return "\n".join(lines)
 
@@ -168,6 +200,7 @@ def parse_cell_line(line: str) -> CellOptions:
         _seconds(given["--timeout"]) if "--timeout" in given else None,
         given.get("--file"),
         "--explain" in given,
+        given.get("--connection"),
     )
 
 
@@ -242,9 +275,7 @@ def _unknown(name: str, magic: str, known: Mapping[str, str]) -> str:
             "A password does not belong on a magic's line: notebooks are shared.\n"
             "Leave it out to be asked for it, or set KALAMDB_ROOT_PASSWORD."
         )
-    close = difflib.get_close_matches(name, known, 1)
-    meant = f" Did you mean {close[0]}?" if close else ""
-    return f"{magic} has no option {name}.{meant} Options: {', '.join(known)}."
+    return f"{magic} has no option {name}.{nearest(name, known)} Options: {', '.join(known)}."
 
 
 def _next_word(text: str) -> tuple[str, str]:

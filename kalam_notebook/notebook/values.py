@@ -17,7 +17,7 @@ from typing import Any
 from kalam_notebook.errors import ConfigError, ParameterError
 from kalam_notebook.sql.named import names_in, numbered
 
-__all__ = ["Bound", "Values", "Variable", "bind_names", "check_used", "look_up", "read_values"]
+__all__ = ["Bound", "Values", "Variable", "bind_names", "check_used", "look_up", "nearest", "read_values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def bind_names(sql: str, params: list[Any] | dict[str, Any] | None, variables: M
         if name not in held:
             where = "--params has no value for it" if params is not None else "there is no such variable"
             raise ConfigError(
-                f"${name} has no value: {where}.{_meant(name, held, '$')} A text with a $ stands in quotes."
+                f"${name} has no value: {where}.{nearest(name, held, '$')} A text with a $ stands in quotes."
             )
     return Bound(numbered(sql), [held[name] for name in names], tuple(names), params is None)
 
@@ -174,14 +174,17 @@ def check_used(params: Mapping[str, Any], used: Collection[str]) -> None:
     """
     for name in params:
         if name not in used:
-            raise ConfigError(f"--params has a value for ${name}, and the SQL has no ${name}.{_meant(name, used, '$')}")
+            raise ConfigError(
+                f"--params has a value for ${name}, and the SQL has no ${name}.{nearest(name, used, '$')}"
+            )
 
 
 def _filled(item: object, variables: Mapping[str, Any]) -> object:
     return _held(item, variables) if isinstance(item, Variable) else item
 
 
-def _meant(name: str, known: Collection[str], mark: str) -> str:
+def nearest(name: str, known: Collection[str], mark: str = "") -> str:
+    """Ask for the name that was probably meant; empty where none is similar. It begins with a blank."""
     close = difflib.get_close_matches(name, [other for other in known if not other.startswith("_")], 1)
     return f" Did you mean {mark}{close[0]}?" if close else ""
 
@@ -192,7 +195,7 @@ def _held(variable: Variable, variables: Mapping[str, Any]) -> object:
         return variables[name]
     if name in _PYTHON_WORDS:
         raise ConfigError(f"--params: {name} is Python; in JSON it is {_PYTHON_WORDS[name]}.")
-    meant = _meant(name, variables, "")
+    meant = nearest(name, variables)
     raise ConfigError(f'--params: there is no variable {name!r}.{meant} Texts stand in double quotes: ["{name}"].')
 
 

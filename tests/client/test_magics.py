@@ -288,7 +288,7 @@ def test_a_server_error_is_three_lines_without_a_traceback(shell, people):
         ("%%kalam x <<\nSHOW", "QueryError"),
         ("%%kalam --params [nobody]\nSELECT $1", "nobody"),
         ("%%kalam --params [1]\nSELECT $1; SELECT 2", "one statement"),
-        ("%kalam nope", "%kalam connect"),
+        ("%kalam nope", "There are: connect, "),
         ("%%kalam --live\nSELECT count(*) FROM nope.t", "Error"),
     ],
 )

@@ -52,7 +52,7 @@ def test_a_terminal_offers_what_the_server_has(tables, shell):
     assert f"{tables}" in offered(shell, "%kalam tables |")
     assert "date_trunc(" in offered(shell, "%%kalam\nSELECT date_t|")
     assert offered(shell, "%%kalam --form|") == ["--format"]
-    assert offered(shell, "%kalam conn|") == ["connect"]
+    assert offered(shell, "%kalam conn|") == ["connect", "connections"]
 
 
 def test_python_has_no_word_in_sql_and_sql_none_in_python(shell):

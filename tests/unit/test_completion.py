@@ -136,7 +136,7 @@ def test_a_large_schema_costs_no_more_than_a_moment():
         assert time.process_time() - started < 0.05
 
 
-NAMES = LineNames({"app", "shop"}, ["room", "rows"], CELL_OPTIONS)
+NAMES = LineNames(CELL_OPTIONS, {"--namespace": ["app", "shop"], "--params": ["room", "rows"]})
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,6 @@ def test_options_that_are_given_are_not_offered_again():
 
 
 def test_lines_of_connect():
-    names = LineNames({"app"}, [], CONNECT_OPTIONS, [("url", "sandbox")])
+    names = LineNames(CONNECT_OPTIONS, {}, [("url", "sandbox")])
     assert [candidate.text for candidate in line_offer("", names).candidates] == ["sandbox", *CONNECT_OPTIONS]
-    assert [candidate.text for candidate in line_offer("sandbox --n", names).candidates] == ["--namespace"]
+    assert [candidate.text for candidate in line_offer("sandbox --us", names).candidates] == ["--user"]

@@ -17,15 +17,13 @@ class LineNames:
     """Names that options and commands take.
 
     Attributes:
-        namespaces: Of the connection.
-        variables: Of the notebook, that hold plain values.
         options: What the magic or command takes, with what each is for.
+        values: Names that an option's value is chosen from, by option.
         words: What can stand on the line besides, as kind and name.
     """
 
-    namespaces: Collection[str]
-    variables: Collection[str]
     options: Mapping[str, str]
+    values: Mapping[str, Collection[str]]
     words: Collection[tuple[str, str]] = ()
 
 
@@ -55,11 +53,7 @@ def _options(names: LineNames, given: Collection[str]) -> list[Candidate]:
 
 
 def _values(names: LineNames, option: str) -> list[Candidate]:
-    if option == "--namespace":
-        return [Candidate(name, "namespace") for name in sorted(names.namespaces)]
-    if option == "--params":
-        return [Candidate(name, "variable") for name in names.variables]
-    return [Candidate(value, "value") for value in CHOICES.get(option, ())]
+    return [Candidate(value, "value") for value in names.values.get(option, CHOICES.get(option, ()))]
 
 
 def _fitting(fragment: str, candidates: Iterable[Candidate]) -> Offer:

@@ -6,7 +6,7 @@ import datetime as dt
 import decimal
 import re
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
@@ -16,6 +16,7 @@ from kalam_notebook.notebook.completion.candidates import Candidate, Offer, sql_
 from kalam_notebook.notebook.completion.line import LineNames, line_offer
 from kalam_notebook.notebook.completion.schema import Schemas
 from kalam_notebook.notebook.options import CELL_OPTIONS, COMMANDS
+from kalam_notebook.notebook.session import live_variables
 
 __all__ = ["register_completion", "unregister_completion"]
 
@@ -98,21 +99,36 @@ class _Typing:
             words = [Candidate(word, "command") for word in COMMANDS]
             offered = self._sql(line, column, self._namespace).candidates
             return Offer(name, (*(word for word in words if word.text.startswith(name)), *offered))
-        if name not in COMMANDS:
+        if name not in COMMANDS or COMMANDS[name].takes == "sql":
             return self._sql(line, column, self._namespace)
         return self._line(rest, COMMANDS[name].options, self._words(COMMANDS[name].takes))
 
     def _words(self, kind: str) -> list[tuple[str, str]]:
         """What a command's argument is chosen from."""
-        if kind == "namespace":
-            return [(kind, name) for name in sorted(self._schemas.of(self._client).namespaces)]
-        return [("url", "sandbox")] if kind == "url" else []
+        schema = self._schemas.of(self._client)
+        names: dict[str, Iterable[str]] = {
+            "namespace": sorted(schema.namespaces),
+            "table": (f"{space}.{table}" for space, table in schema.tables),
+            "connection": default.connections(),
+            "live": live_variables(self._shell.user_ns),
+            "command": COMMANDS,
+            "url": ["sandbox"],
+        }
+        return [(kind, name) for name in names.get(kind, ())]
 
     def _sql(self, text: str, cursor: int, namespace: str | None) -> Offer:
         return sql_offer(text, cursor, self._schemas.of(self._client), namespace, self._variables())
 
     def _line(self, line: str, options: Mapping[str, str], words: Collection[tuple[str, str]] = ()) -> Offer:
-        return line_offer(line, LineNames(self._schemas.of(self._client).namespaces, self._variables(), options, words))
+        return line_offer(line, LineNames(options, self._named(), words))
+
+    def _named(self) -> dict[str, Collection[str]]:
+        """What options that take a name are chosen from."""
+        return {
+            "--namespace": sorted(self._schemas.of(self._client).namespaces),
+            "--connection": default.connections(),
+            "--params": self._variables(),
+        }
 
     def _variables(self) -> list[str]:
         shell = self._shell

@@ -1,0 +1,172 @@
+"""The commands of ``%kalam`` in an IPython shell."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+import kalam_notebook as kalam
+from kalam_notebook import cli
+from kalam_notebook.errors import ConfigError
+from kalam_notebook.notebook import magics
+from kalam_notebook.notebook.options import COMMANDS, CONNECT_OPTIONS
+
+pytestmark = pytest.mark.contract
+
+
+@pytest.fixture
+def shell(server, monkeypatch):
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", server.root_password)
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "kalam_notebook")
+    with capture_output():
+        shell.run_line_magic("kalam", f"connect {server.url} --name first")
+    yield shell
+    kalam.close()
+    shell.history_manager.end_session()
+    shell.run_line_magic("unload_ext", "kalam_notebook")
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def orders(client, namespace):
+    columns = "id BIGINT PRIMARY KEY, customer TEXT"
+    client.execute_query(f"CREATE TABLE {namespace}.orders ({columns}) WITH (TYPE = 'SHARED')")
+    client.execute_query(f"INSERT INTO {namespace}.orders (id, customer) VALUES (1, 'Ada'), (2, 'Grace')")
+    return f"{namespace}.orders"
+
+
+def run(shell, cell):
+    """What a cell shows, as text."""
+    with capture_output() as captured:
+        shell.run_cell(cell).raise_error()
+    return "".join(output.data["text/plain"] for output in captured.outputs) + captured.stdout
+
+
+def fails(shell, cell):
+    with capture_output():
+        error = shell.run_cell(cell).error_in_exec
+    assert isinstance(error, ConfigError)
+    return str(error)
+
+
+def test_what_the_server_has(shell, orders):
+    namespace = orders.split(".")[0]
+    assert namespace in run(shell, "%kalam namespaces")
+    assert "orders" in run(shell, f"%kalam tables {namespace}")
+    told = run(shell, f"%kalam describe {orders}")
+    assert re.search(r"id\s+BIGINT", told)
+    assert "customer" in told
+    assert "takes TABLE" in fails(shell, "%kalam describe a b")
+    assert "no table's name" in fails(shell, "%kalam describe 'a'")
+    assert "takes a table" in fails(shell, "%kalam describe")
+    assert "physical_plan" in run(shell, f"%kalam explain SELECT id FROM {orders}")
+
+
+def test_connections_by_name(shell, server, orders):
+    run(shell, f"%kalam connect {server.url} --name second --namespace {orders.split('.')[0]}")
+    assert list(kalam.connections()) == ["first", "second"]
+    assert "second" in run(shell, "%kalam connections")
+    assert shell.run_cell("%kalam SELECT count(*) AS n FROM orders").result.row_count == 1
+    run(shell, "%kalam use first")
+    assert kalam.connections()["first"].namespace is None
+    with capture_output():
+        assert shell.run_cell("%%kalam --connection second\nSELECT id FROM orders").result.row_count == 2
+        assert shell.run_cell("%kalam SELECT id FROM orders").error_in_exec is not None
+    assert "Did you mean 'first'?" in fails(shell, "%kalam use frist")
+    assert "Did you mean 'second'?" in fails(shell, "%%kalam --connection secnd\nSELECT 1")
+    run(shell, "%kalam close")
+    assert kalam.connections() == {}
+
+
+def test_a_saved_login_by_its_name(shell, tmp_path, monkeypatch, server):
+    path = tmp_path / "credentials.toml"
+    path.write_text(f'[instances.staging]\njwt_token = "{server.token}"\nuser = "root"\nserver_url = "{server.url}"\n')
+    monkeypatch.setenv("KALAMDB_CREDENTIALS_PATH", str(path))
+    assert "as root" in run(shell, "%kalam connect staging")
+    assert "staging" in kalam.connections()
+    assert "'prod' is not in" in fails(shell, "%kalam connect prod")
+
+
+def test_live_tables_by_their_variables(shell, orders):
+    for name in ("a", "b"):
+        run(shell, f"%%kalam {name} << --live\nSELECT * FROM {orders}")
+    told = run(shell, "%kalam live")
+    assert re.search(r"a\s+2", told)
+    assert "a, b" in fails(shell, "%kalam stop")
+    assert "Did you mean" not in fails(shell, "%kalam stop zzz")
+    assert run(shell, "%kalam stop a").startswith("Stopped: a.")
+    assert shell.user_ns["a"].is_closed
+    assert not shell.user_ns["b"].is_closed
+    assert run(shell, "%kalam freeze").startswith("Frozen: b.")
+    assert "b" in run(shell, "%kalam live").split()
+    assert run(shell, "%kalam stop").startswith("Stopped: b.")
+    assert "none was live" in run(shell, "%kalam stop --all")
+
+
+def test_history_tells_what_ran(shell, orders):
+    run(shell, f"%kalam SELECT id FROM {orders}")
+    with capture_output():
+        shell.run_cell("%kalam SELECT nope FROM nothing.at_all")
+    run(shell, "found = 1")
+    assert "QueryError" in run(shell, "%kalam history")
+    good, bad = magics._history.frame().tail(2).to_dict("records")
+    assert (good["sql"], good["rows"], good["error"]) == (f"SELECT id FROM {orders}", 2, "")
+    assert (bad["sql"], pd.isna(bad["rows"]), bad["error"]) == ("SELECT nope FROM nothing.at_all", True, "QueryError")
+    assert good["seconds"] > 0
+
+
+def test_export(shell, orders, tmp_path):
+    run(shell, f"%kalam SELECT id, customer FROM {orders} ORDER BY id")
+    path = tmp_path / "rows.parquet"
+    assert "2 rows × 2 columns" in run(shell, f"%kalam export {path}")
+    assert pq.read_table(path).to_pydict() == {"id": [1, 2], "customer": ["Ada", "Grace"]}
+    assert "exists" in fails(shell, f"%kalam export {path}")
+    shell.user_ns["frame"] = pd.DataFrame({"x": [1]})
+    run(shell, f"%kalam export {path} frame --overwrite")
+    assert pq.read_table(path).to_pydict() == {"x": [1]}
+    run(shell, f"%kalam export {tmp_path}/rows.csv frame")
+    assert (tmp_path / "rows.csv").read_text() == '"x"\n1\n'
+    assert ".parquet, .arrow, .csv" in fails(shell, f"%kalam export {tmp_path}/rows.xls frame")
+    assert "Did you mean frame?" in fails(shell, f"%kalam export {tmp_path}/a.csv fram")
+    assert "holds no rows" in fails(shell, f"x = 1\n%kalam export {tmp_path}/a.csv x")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["rows.csv", "rows.parquet"]
+
+
+def test_the_doctor_tells_what_is_found(shell, server, closed_port, capsys, monkeypatch):
+    told = run(shell, "%kalam doctor")
+    for subject in ("pyarrow", "server", "login", "round trip", "clocks", "WebSocket"):
+        assert re.search(rf"^{subject} ", told, re.M), subject
+    assert "→" not in told
+    assert set(kalam.doctor().columns) == {"subject", "found", "advice"}
+    assert cli.main(["doctor", server.url]) == 0
+    assert "round trip" in capsys.readouterr().out
+    assert cli.main(["doctor", f"http://127.0.0.1:{closed_port}"]) == 1
+    out = capsys.readouterr().out
+    assert "Cannot reach" in out
+    assert "→ Start the server" in out
+
+
+def test_help_and_mistakes(shell):
+    assert run(shell, "%kalam help") == run(shell, "%kalam")
+    told = run(shell, "%kalam help export")
+    assert "--overwrite" in told
+    assert "--params" not in told
+    assert "Did you mean export?" in fails(shell, "%kalam help exprt")
+    assert "Did you mean tables?" in fails(shell, "%kalam tabels")
+    assert "takes nothing more" in fails(shell, "%kalam status now")
+
+
+def test_the_docs_have_a_line_for_every_command():
+    page = (Path(__file__).parents[2] / "docs" / "notebook.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| `%kalam (\w+) ?([^`]*)` \| ([^|;]+)", page, re.M)
+    assert [name for name, _, _ in lines] == list(COMMANDS)
+    for name, arguments, help in lines:
+        assert arguments.replace("\\|", "|") == COMMANDS[name].arguments
+        assert COMMANDS[name].help == help.strip()
+    assert all(option in page for option in CONNECT_OPTIONS)

@@ -30,6 +30,7 @@ class Options:
         ban_seconds: How long the first ban lasts; a later one is longer.
         request_body_limit_bytes: Largest ``Content-Length`` of any request.
         json_body_limit_bytes: Largest JSON body.
+        sql_limit_bytes: Longest SQL of a request.
         file_size_limit_bytes: Largest uploaded file.
         files_per_request: File parts of one upload, at most.
         access_token_seconds: Life of an access token; a refresh token lives seven times as long.
@@ -92,6 +93,7 @@ class Options:
         latest_offsets: Answer ``/v1/api/topics/latest-offsets`` (KalamDB 0.5).
         groupless_reads: Let topics be read without a group, which nothing remembers (KalamDB 0.5).
         on_conflict: Take ON CONFLICT and RETURNING in an INSERT (KalamDB 0.5.4).
+        unicode_functions: Have substr, substring and position (KalamDB 0.7).
         told_version: What health routes and `system.cluster` say of the version; nothing else depends on it.
         log_versions: Number row versions by position in the log in `_version`, not by time in `_seq` (KalamDB 0.7.1).
         seek_by_literals_only: Let a bound of the version move the scan window only where it is a plain number.
@@ -127,6 +129,7 @@ class Options:
     ban_seconds: float = 300.0
     request_body_limit_bytes: int = 10_485_760
     json_body_limit_bytes: int = 2_097_152
+    sql_limit_bytes: int = 1_048_576
     file_size_limit_bytes: int = 26_214_400
     files_per_request: int = 20
     access_token_seconds: float = 24 * 3600.0
@@ -191,6 +194,7 @@ class Options:
     latest_offsets: bool = False
     groupless_reads: bool = False
     on_conflict: bool = False
+    unicode_functions: bool = False
     told_version: str = "0.4.3-rc.4"
     log_versions: bool = False
     seek_by_literals_only: bool = False

@@ -26,6 +26,7 @@ _V0_5: dict[str, object] = {
 }
 _V0_7 = _V0_5 | {
     "told_version": "0.7.1",
+    "unicode_functions": True,
     "log_versions": True,
     "seek_by_literals_only": True,
     "any_cursors": False,
@@ -53,6 +54,7 @@ _V0_8 = _V0_7 | {
     "fast_writer": True,
     "announce_elements": True,
     "array_columns": True,
+    "sql_limit_bytes": 4_194_304,
 }
 
 #: Settings by the version of KalamDB that they make; those of 0.4.3 are the defaults of `Options`.

@@ -47,7 +47,9 @@ class Sandbox:
         )
         self.options = options
         self.tokens = Tokens(users, access_seconds=options.access_token_seconds)
-        self.sessions = SessionPool(memory_bytes=options.query_memory_bytes)
+        self.sessions = SessionPool(
+            memory_bytes=options.query_memory_bytes, unicode_functions=options.unicode_functions
+        )
         # Hits answers; events of live queries are hit by `live.faults`.
         self.chance = random.Random(options.fault_seed)
         self._listeners: list[Callable[[Sequence[Change]], None]] = []

@@ -33,7 +33,7 @@ def run_meta(sql: str, selector: Selector, catalog: Catalog) -> ArrowRows:
     Raises:
         SqlFailed: The engine refuses it.
     """
-    frame = selector.plan(rewrite(sql, selector.caller))
+    frame = selector.plan(rewrite(sql, selector.caller, selector.options))
     try:
         batches = frame.collect()
         schema = frame.schema()

@@ -23,20 +23,22 @@ from kalam_sandbox.ids import Snowflakes, ulid, uuid7
 EXPRESSION_IDS = Snowflakes(epoch_ms=0)
 # Functions of the package that the server's build of the engine lacks (protocol/sql.md#functions).
 ABSENT = (
-    "md5", "sha224", "sha256", "sha384", "sha512", "digest", "substr", "substring", "extract_url",
+    "md5", "sha224", "sha256", "sha384", "sha512", "digest", "extract_url",
 )  # fmt: skip
+UNICODE = ("substr", "substring")
 
 
-def register_functions(context: SessionContext, *, memory_bytes: int) -> None:
+def register_functions(context: SessionContext, *, memory_bytes: int, unicode_functions: bool) -> None:
     """Give a session the server's functions and take away those it has not.
 
     Args:
         context: The engine of the session.
         memory_bytes: What a query may take; `repeat` makes no more at once.
+        unicode_functions: Whether the server has those of texts that it lacked at first.
     """
     for function in (*_FUNCTIONS, _repeat(memory_bytes)):
         context.register_udf(function)
-    for name in ABSENT:
+    for name in ABSENT if unicode_functions else (*ABSENT, *UNICODE):
         context.deregister_udf(name)
 
 

@@ -108,7 +108,7 @@ def planned_insert(selector: Selector, sql: str, params: Mapping[str, object]) -
         SqlFailed: The engine refuses the text.
     """
     try:
-        return selector.plan(rewrite(sql, selector.caller), params)
+        return selector.plan(rewrite(sql, selector.caller, selector.options), params)
     except SqlFailed as failed:
         if syntax := _SYNTAX.search(failed.message):
             raise invalid_sql(f"Invalid SQL: sql parser error: {syntax[1]}") from None

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kalam_sandbox.backend import Caller
 from kalam_sandbox.engine.failures import engine_text
+from kalam_sandbox.options import Options
 from kalam_sandbox.sql.tokens import QUOTED, STRING, SYMBOL, WORD, Token, UnterminatedError, tokenize
 
 _JSON_OPERATORS = {"->": "json_get_json", "->>": "json_as_text", "?": "json_contains"}
@@ -57,6 +59,7 @@ _PLANNER_LACKS = {
     "EXTRACT": "Extract could not be planned by registered expr planner. Hint: Please try with `datetime_expressions` "
     "DataFusion feature enabled",
 }
+_DEFAULTS = Options()
 # How rewritten calls look in names of output columns.
 _FILLED = re.compile(
     r'\b(kdb_current_user|kdb_current_role|snowflake_id|ulid|uuid_v7)\((?:random\(\)|Utf8\("[^"]*"\))\)'
@@ -81,8 +84,13 @@ class _Piece:
         return self.text.upper() if self.kind == WORD else self.text
 
 
-def rewrite(sql: str, caller: Caller) -> str:
+def rewrite(sql: str, caller: Caller, options: Options = _DEFAULTS) -> str:
     """Return the text that the engine understands.
+
+    Args:
+        sql: A statement.
+        caller: Who CURRENT_USER is.
+        options: Which functions the server has.
 
     Raises:
         SqlFailed: A function is used that the server's engine does not have.
@@ -95,6 +103,8 @@ def rewrite(sql: str, caller: Caller) -> str:
         # The engine words the error.
         return sql
     _check_clauses(pieces)
+    if not options.unicode_functions:
+        _check_functions(pieces)
     pieces = _calls(pieces, caller)
     pieces = _operators(pieces)
     return "".join(piece.gap + piece.text for piece in pieces)
@@ -119,6 +129,13 @@ def _check_clauses(pieces: list[_Piece]) -> None:
             raise engine_text("This feature is not implemented: GROUP BY ALL")
 
 
+def _check_functions(pieces: list[_Piece]) -> None:
+    """Refuse functions that only the planner of a later server knows."""
+    for piece, following in pairwise(pieces):
+        if piece.kind == WORD and piece.upper in _PLANNER_LACKS and following.text == "(":
+            raise engine_text(f"This feature is not implemented: {_PLANNER_LACKS[piece.upper]}")
+
+
 def _calls(pieces: list[_Piece], caller: Caller) -> list[_Piece]:
     """Replace identity functions, functions without arguments and many-argument JSON functions."""
     out: list[_Piece] = []
@@ -127,8 +144,6 @@ def _calls(pieces: list[_Piece], caller: Caller) -> list[_Piece]:
         piece = pieces[place]
         called = place + 1 < len(pieces) and pieces[place + 1].text == "("
         word = piece.upper if piece.kind == WORD else ""
-        if called and word in _PLANNER_LACKS:
-            raise engine_text(f"This feature is not implemented: {_PLANNER_LACKS[word]}")
         if piece.kind == STRING:
             # The server substitutes inside strings, too (protocol/sql.md#functions).
             text = _CURRENT.sub(lambda found: f"KDB_CURRENT_{found[1].upper()}()", piece.text)

@@ -86,7 +86,7 @@ class Selector:
         Raises:
             SqlFailed: The statement is refused or fails.
         """
-        text = rewrite(sql, self.caller)
+        text = rewrite(sql, self.caller, self.options)
         # All tables are seen at one moment; what is filled in then does not change any more.
         with self._catalog.lock:
             frame = self.plan(text, params)
@@ -274,7 +274,7 @@ class Selector:
         if "system" in words:
             found |= {("system", name) for name in self._system.schemas if name in words}
         for view in views:
-            below = self._mentioned(rewrite(view.sql, self.caller), inside | {view.name})
+            below = self._mentioned(rewrite(view.sql, self.caller, self.options), inside | {view.name})
             self._fill(below)
             self._put_view(view)
             found |= below
@@ -282,7 +282,7 @@ class Selector:
 
     def _put_view(self, view: View) -> None:
         self.session.use("default")
-        self.session.put_view(f'"{view.namespace}"."{view.name}"', rewrite(view.sql, self.caller))
+        self.session.put_view(f'"{view.namespace}"."{view.name}"', rewrite(view.sql, self.caller, self.options))
         self.session.use(self.namespace)
 
     def _fill(self, names: set[Name]) -> None:

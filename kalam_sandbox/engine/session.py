@@ -29,7 +29,7 @@ _KEPT = 32
 class Session:
     """One DataFusion context with the server's names and functions."""
 
-    def __init__(self, *, memory_bytes: int) -> None:
+    def __init__(self, *, memory_bytes: int, unicode_functions: bool) -> None:
         config = (
             SessionConfig()
             .with_default_catalog_and_schema("kalam", "default")
@@ -37,7 +37,7 @@ class Session:
             .with_target_partitions(1)
         )
         self.context = SessionContext(config, RuntimeEnvBuilder().with_greedy_memory_pool(memory_bytes))
-        register_functions(self.context, memory_bytes=memory_bytes)
+        register_functions(self.context, memory_bytes=memory_bytes, unicode_functions=unicode_functions)
         self._memory_bytes = memory_bytes
         self.catalog_version = -1
         # A setting ends with its request, so a session that has one is not lent again.
@@ -221,15 +221,18 @@ class Session:
 class SessionPool:
     """Sessions by user, lent to one request at a time."""
 
-    def __init__(self, *, memory_bytes: int) -> None:
+    def __init__(self, *, memory_bytes: int, unicode_functions: bool) -> None:
         self._memory_bytes = memory_bytes
+        self._unicode_functions = unicode_functions
         self._lock = threading.Lock()
         self._idle: list[tuple[str, Session]] = []
 
     @contextmanager
     def lend(self, user_id: str) -> Iterator[Session]:
         """Lend a session that only `user_id` has used before."""
-        session = self._take(user_id) or Session(memory_bytes=self._memory_bytes)
+        session = self._take(user_id) or Session(
+            memory_bytes=self._memory_bytes, unicode_functions=self._unicode_functions
+        )
         try:
             yield session
         finally:

@@ -47,7 +47,7 @@ class Changer:
         options = self._selector.options
         parts = read_change(kind, sql, keep_subqueries=not options.ignore_subqueries)
         name = self._target(parts, kind)
-        text = rewrite(parts.sql if parts else sql, self._selector.caller)
+        text = rewrite(parts.sql if parts else sql, self._selector.caller, options)
         if name is not None and parts is not None:
             definition = self._catalog.tables[name].definition
             access.check_write(

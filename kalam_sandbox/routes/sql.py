@@ -38,7 +38,6 @@ from kalam_sandbox.sql.split import split_statements
 from kalam_sandbox.tokens import TokenError
 
 _LOG = logging.getLogger("kalam_sandbox")
-_MAX_SQL_BYTES = 1_048_576
 # Results of so many rows and fewer are small.
 _BUFFERED_ROWS = 32
 _NOT_NULL = "NOT NULL constraint violation"
@@ -154,8 +153,9 @@ def run_body(
         Unencodable: The single SELECT holds a value that cannot be sent.
     """
     size = len(body.sql.encode())
-    if size > _MAX_SQL_BYTES:
-        raise SqlFailed("INVALID_SQL", f"SQL query too long: {size} bytes (maximum {_MAX_SQL_BYTES} bytes)")
+    most = sandbox.options.sql_limit_bytes
+    if size > most:
+        raise SqlFailed("INVALID_SQL", f"SQL query too long: {size} bytes (maximum {most} bytes)")
     planned = [Planned(text, classify(text, caller, sandbox.options)) for text in split_statements(body.sql)]
     if sandbox.chance.random() < sandbox.options.not_leader:
         raise SqlFailed("NOT_LEADER", "Not leader for shard. Leader unknown")

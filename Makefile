@@ -15,7 +15,10 @@ PYTEST := $(BIN)/pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile
 PEERS ?= build/peers
 CARGO_PEERS := cargo build --quiet --ignore-rust-version --target-dir $(PEERS)
 
-.PHONY: demo test test-all contract peers lint types js bench lab docs fix clean
+# What is also run on sandboxes that play later servers.
+ON_LATER := $(addprefix tests/client/test_,$(addsuffix .py,truth live_truth live_tables live_events delta hidden_columns))
+
+.PHONY: demo test test-all test-later contract peers lint types js bench lab docs fix clean
 
 demo: .venv/.synced ## Run the quickstart in a real kernel on the sandbox server; results go to build/.
 	$(BIN)/kalam-notebook demo notebooks/quickstart.ipynb --out build
@@ -23,8 +26,14 @@ demo: .venv/.synced ## Run the quickstart in a real kernel on the sandbox server
 test: .venv/.synced ## The tests but those of faults and in a browser, in some minutes; with ARGS, the tests that they name.
 	$(PYTEST) $(or $(ARGS),tests/unit tests/typing tests/server tests/client)
 
-test-all: .venv/.synced ## All tests; those that need a browser are skipped with the reason when there is none.
+test-all: .venv/.synced ## All tests, the clients' on later servers too; without a browser its tests are skipped, with the reason.
 	$(PYTEST) $(ARGS)
+	$(if $(ARGS),,$(MAKE) --no-print-directory test-later)
+
+test-later: .venv/.synced ## What the clients read, write and follow on sandboxes that play later servers.
+	KALAM_TEST_SANDBOX=0.8 $(PYTEST) $(ON_LATER) tests/client/test_model.py tests/faults/test_healing_tables.py
+	KALAM_TEST_SANDBOX=0.7 $(PYTEST) $(ON_LATER)
+	KALAM_TEST_SANDBOX=0.5 $(PYTEST) tests/client/test_truth.py tests/client/test_live_truth.py
 
 contract: .venv/.synced ## The tests marked contract, on the server of KALAM_TEST_URL; a table by subject at the end.
 	@test -n "$$KALAM_TEST_URL" -a -n "$$KALAM_TEST_ROOT_PASSWORD" || { \

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from kalam_notebook.callers import short_interrupts
-from kalam_notebook.errors import ConfigError, KalamError, QueryError
+from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, QueryError
 from kalam_notebook.http import session
 from kalam_notebook.http.client import HttpTransport
 from kalam_notebook.http.endpoint import SqlEndpoint
@@ -19,7 +19,7 @@ from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Settings, Timeouts, resolve
 from kalam_notebook.sql.guard import check_statements
-from kalam_notebook.sql.hints import column_hint, table_hint
+from kalam_notebook.sql.hints import column_hint, rights_hint, table_hint
 from kalam_notebook.sql.placeholders import bind
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tables import qualify
@@ -168,6 +168,9 @@ class ClientBase:
         except QueryError as exc:
             if not exc.hint:
                 exc.hint = column_hint(exc.message) or table_hint(sql, self._known_tables())
+            raise
+        except PermissionDeniedError as exc:
+            exc.hint = exc.hint or rights_hint(sql)
             raise
 
     @contextmanager

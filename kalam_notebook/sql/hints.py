@@ -10,7 +10,11 @@ from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tables import table_names
 from kalam_notebook.sql.tokens import UnreadableSQL
 
-__all__ = ["column_hint", "table_hint"]
+__all__ = ["column_hint", "rights_hint", "table_hint"]
+
+_RIGHTS = (
+    "Tables are made and changed by the roles service, dba and system; up to KalamDB 0.4 a user may make some as well."
+)
 
 #: The server's words for an unknown column. Only advice depends on them.
 _UNKNOWN_COLUMN = re.compile(r"No field named (?P<name>.+?)\. Valid fields are (?P<known>.+?)\.?$")
@@ -33,6 +37,13 @@ def column_hint(message: str) -> str:
     name = found["name"].rpartition(".")[2].strip('"').lower()
     close = difflib.get_close_matches(name, plain, 1)
     return f"Did you mean {plain[close[0]]}?" if close else ""
+
+
+def rights_hint(sql: str) -> str:
+    """Say who may change tables, where a statement that does was refused; empty for any other."""
+    statement = Statement.of(sql)
+    words = {token.word for token in statement.tokens[:1]} if statement.is_readable else set()
+    return _RIGHTS if words & {"CREATE", "ALTER", "DROP"} else ""
 
 
 def table_hint(sql: str, known: Collection[tuple[str, str]]) -> str:

@@ -19,6 +19,8 @@ __all__ = ["error_code", "one_line", "raise_for_answer", "sql_body"]
 
 #: Longer texts of a server are cut in messages.
 _MESSAGE_CHARS = 2000
+#: Codes of logins that are refused whatever the status.
+_OF_LOGINS = {"unauthorized", "account_locked", "setup_required", "local_auth_disabled"}
 _PAGE_HINT = "KalamDB sends no pages: check the URL, and proxies between."
 _PROXY_HINT = "A proxy could not reach the server. Start the server, or try again."
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
@@ -89,7 +91,7 @@ def answer_error(
     status: int, code: str, message: str, headers: Mapping[str, str], *, sql: str | None, path: str
 ) -> KalamError:
     """The exception for an error answer."""
-    if status in (401, 428) or code in {"unauthorized", "account_locked", "setup_required"}:
+    if status in (401, 428) or code in _OF_LOGINS:
         return AuthError(_auth_text(status, code, message), code or None, status, sql or "")
     if not code:
         code = f"HTTP_{status}"
@@ -104,6 +106,10 @@ def _auth_text(status: int, code: str, message: str) -> str:
     advice = {
         "unauthorized": "Check user and password: kalam.connect(url, user=..., password=...).",
         "account_locked": "Too many wrong passwords. Wait that long, then try again.",
+        "local_auth_disabled": (
+            "This server takes no passwords. Log in as it wants it, as a rule in a browser, and connect with the token "
+            "from there: kalam.connect(url, token=...)."
+        ),
         "setup_required": "root has no password yet. Call client.server_setup(user, password, root_password).",
         "TOKEN_EXPIRED": "The token has expired. Connect again, with a user and password or a fresh token.",
         "INVALID_CREDENTIALS": "The server does not accept the token. Connect again with a valid one.",

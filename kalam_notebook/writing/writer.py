@@ -15,9 +15,10 @@ from typing import Literal
 
 import pyarrow as pa
 
-from kalam_notebook.errors import ConfigError, FrameError, KalamError, QueryError
+from kalam_notebook.errors import ConfigError, FrameError, KalamError, PermissionDeniedError, QueryError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.sql.hidden import HIDDEN_COLUMNS
+from kalam_notebook.sql.hints import rights_hint
 from kalam_notebook.wire.arguments import check_function, check_number
 from kalam_notebook.writing.create import check_ttl, create_statement, derive_target
 from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window, look_up, look_up_settled
@@ -121,8 +122,15 @@ class Writer:
         plan = Plan(rows, mode, chunk_rows or pace.best.rows, atomic)
         plan.check_atomic()
         if create_sql is not None:
-            self._endpoint.execute(create_sql)
+            self._create(create_sql)
         return self._carry_out(plan, pace, create_sql, count, on_progress)
+
+    def _create(self, create_sql: str) -> None:
+        try:
+            self._endpoint.execute(create_sql)
+        except PermissionDeniedError as exc:
+            exc.hint = rights_hint(create_sql)
+            raise
 
     def _pace(self, rows: Rows, chunk_rows: int | None) -> Pace:
         """What is known of the sizes with which these columns are written fastest."""

@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 
+import pyarrow as pa
 import pytest
 import websockets
 from plain_client import Plain
@@ -16,6 +17,7 @@ from plain_live import PlainLive
 from servers import Server
 
 import kalam_notebook as kalam
+from kalam_notebook.errors import AuthError, PermissionDeniedError
 from kalam_notebook.live_queries.events.messages import InitialBatch
 from kalam_notebook.results.results import IncompleteResultWarning
 
@@ -233,3 +235,54 @@ def test_a_query_over_streams_and_tables_is_read(client, make):
     with pytest.warns(IncompleteResultWarning, match="does not read these tables in one transaction"):
         assert client.query_arrow(sql).to_pylist() == [{"id": 1, "n": 5}]
     assert client.query_arrow(sql, engine="local").to_pylist() == [{"id": 1, "n": 5}]
+
+
+# People ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_user_who_may_make_no_tables_is_told_who_may(later, client):
+    server, _ = later
+    name = f"u{uuid.uuid4().hex[:8]}"
+    client.execute_query(f"CREATE USER '{name}' WITH PASSWORD 'Passw0rd!{name}' ROLE 'user'")
+    with kalam.Client(server.url, user=name, password=f"Passw0rd!{name}") as user:
+        with pytest.raises(PermissionDeniedError, match="made and changed by the roles service, dba and system"):
+            user.execute_query("CREATE TABLE app.mine (id BIGINT PRIMARY KEY) WITH (TYPE = 'USER')")
+        with pytest.raises(PermissionDeniedError, match="made and changed by the roles service, dba and system"):
+            user.write(pa.table({"id": [1]}), "app.mine", create=True, key="id", kind="USER")
+
+
+def test_a_server_that_takes_no_passwords_says_how_to_connect():
+    with (
+        kalam.sandbox(options=["--server", "0.8", "--refuse-passwords"]) as started,
+        kalam.Client(started.url, user="root", password=started.root_password) as client,
+        pytest.raises(AuthError, match=r"(?s)takes no passwords.*kalam\.connect"),
+    ):
+        client.query("SELECT 1")
+
+
+# Cells --------------------------------------------------------------------------------------------------------------
+
+
+def test_not_a_number_in_the_place_of_null(plain, client, make):
+    table = make(columns="id BIGINT PRIMARY KEY, n INT, x DOUBLE")
+    client.execute_query(f"INSERT INTO {table} (id, x) VALUES (1, 1.0), (2, CAST('NaN' AS DOUBLE)), (3, NULL)")
+    result = client.query_result(f"SELECT id, x FROM {table}", strict=True)
+    assert str(result.arrow().column("x").to_pylist()) == "[1.0, nan, None]"
+    if result.completeness.reason == "the server sends NaN and infinity as NULL":
+        assert sorted(plain.rows(f"SELECT id, x FROM {table}")) == [["1", 1], ["2", None], ["3", None]]
+
+
+def test_rows_without_a_key(cut):
+    client = cut[1]
+    table = f"app.t{uuid.uuid4().hex[:10]}"
+    client.execute_query(f"CREATE TABLE {table} (n INT) WITH (TYPE = 'SHARED')")
+    client.execute_query(f"INSERT INTO {table} (n) VALUES {', '.join(f'({i})' for i in range(100))}")
+    assert len(client.query(f"SELECT * FROM {table}", strict=True)) == 100
+    with client.live(f"SELECT * FROM {table}") as live:
+        assert (live.form, live.num_rows) == ("re-run", 100)
+        assert "each event has the query run again" in live.notice
+        client.execute_query(f"INSERT INTO {table} (n) VALUES (100)")
+        live.wait_for(lambda t: t.num_rows == 101, timeout=20)
+    client.execute_query(f"INSERT INTO {table} (n) VALUES {', '.join(f'({i})' for i in range(100))}")
+    with pytest.warns(IncompleteResultWarning, match="has no primary key.*can only be read in one piece"):
+        client.query(f"SELECT * FROM {table}")

@@ -87,6 +87,7 @@ def test_rows_then_changes_as_sent(client, make, kind):
         assert (stats.received, stats.delivered, stats.pending, stats.lost) == (5, 5, 0, 0)
 
 
+@pytest.mark.servers("0.4.3")
 def test_a_projection_and_a_filter(client, make):
     table = make((1, "a", 1), (2, "b", 2), (3, "c", 3))
     with client.live_events(f"SELECT ID, n FROM {table} WHERE n = $1 OR room = $2", [1, "b"]) as events:
@@ -165,6 +166,7 @@ def test_beginning_again_where_it_was(client, make):
         assert ids(rows_of(taken)) == [2, 3]
 
 
+@pytest.mark.servers("0.4.3", "0.5")
 def test_a_cut_connection_goes_on_and_tells_what_it_cannot(server, client, make):
     table = make((1, "a", 1), (2, "b", 2))
     timeouts = Timeouts(pong=0.5, keepalive=0.2)

@@ -145,6 +145,7 @@ def test_a_top_list_in_order(client, messages):
         live.wait_for(lambda t: t.arrow().column("id").to_pylist() == [1, 3])
 
 
+@pytest.mark.servers("0.4.3", "0.5", "0.7")
 def test_cells_that_a_flush_has_spoilt_are_told(client, namespace):
     table = f"{namespace}.vectors"
     client.execute_query(f"CREATE TABLE {table} (id INT PRIMARY KEY, e EMBEDDING(2)) WITH (TYPE = 'SHARED')")

@@ -57,6 +57,7 @@ def test_l12_the_snapshot_ends_after_a_thousand_rows(client, make, follow):
         check(live, client, sql)
 
 
+@pytest.mark.servers("0.4.3")
 def test_l12_pages_lose_rows(client, make, follow):
     table = make()
     write(client, table, [number * 7919 % 300 for number in range(300)], together=50)
@@ -107,6 +108,7 @@ def test_l14_events_of_a_burst_are_dropped(client, make, follow):
     assert len(plain.rows) < count
 
 
+@pytest.mark.servers("0.4.3")
 @pytest.mark.parametrize("condition", ["n < 2", "t = 'x'"])
 def test_l15_rows_that_leave_the_filter(client, make, follow, condition):
     table = make(2)
@@ -120,6 +122,7 @@ def test_l15_rows_that_leave_the_filter(client, make, follow, condition):
     assert sorted(plain.hear_out(client, table).rows) == ["0", "1"]
 
 
+@pytest.mark.servers("0.4.3")
 @pytest.mark.parametrize("condition", ["n IN (1, 7)", "n BETWEEN 1 AND 7", "t IS NOT NULL", "abs(n) > 0", "t > 'a'"])
 def test_l16_filters_without_events(client, make, follow, condition):
     table = make(2)
@@ -134,6 +137,7 @@ def test_l16_filters_without_events(client, make, follow, condition):
     assert (plain.hear_out(client, table).events, len(plain.rows)) == (0, before)
 
 
+@pytest.mark.servers("0.4.3", "0.5")
 def test_l17_deletes_while_away(client, make, follow):
     table = make(3)
     sql = f"SELECT * FROM {table}"
@@ -150,6 +154,7 @@ def test_l17_deletes_while_away(client, make, follow):
         check(live, client, sql)
 
 
+@pytest.mark.servers("0.4.3")
 def test_l21_an_or_at_the_top(client, make, follow):
     table = make(4)
     client.execute_query(f"DELETE FROM {table} WHERE id = 3")
@@ -165,6 +170,7 @@ def test_l21_an_or_at_the_top(client, make, follow):
         check(live, client, sql)
 
 
+@pytest.mark.servers("0.4.3")
 @pytest.mark.parametrize("condition", ["n > -1", "n - 1 >= 0", "n <> 5"])
 def test_l21_events_missing_or_too_many(client, make, follow, condition):
     table = make(2)

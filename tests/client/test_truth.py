@@ -84,6 +84,7 @@ def test_l03_rows_beyond_the_window(beyond):
     assert frame.to_numpy().tolist() == [[0, beyond.count - beyond.changed], [1, beyond.changed]]
 
 
+@pytest.mark.servers("0.4.3")
 def test_l04_order_and_limit(plain, client, make):
     table = make("id BIGINT PRIMARY KEY, score INT", *[f"({n}, {n * 7919 % 200})" for n in range(200)])
     best = [199, 198, 197, 196, 195]
@@ -96,6 +97,7 @@ def test_l04_order_and_limit(plain, client, make):
     assert client.query(hidden)["id"].tolist() == wanted
 
 
+@pytest.mark.servers("0.4.3", "0.5", "0.7")
 def test_l05_the_sign_of_a_decimal(plain, client, make):
     table = make("id INT PRIMARY KEY, d DECIMAL(10, 2)", "(1, '-0.50')")
     assert plain.rows(f"SELECT d FROM {table}") == [["0.50"]]
@@ -111,6 +113,7 @@ def test_l06_the_type_of_an_expression(plain, client, make):
     assert client.query_arrow(sql).to_pylist() == [{"day": dt.date(2026, 1, 1), "text": "1.5"}]
 
 
+@pytest.mark.servers("0.4.3")
 def test_l07_the_unit_of_a_time(plain, client):
     sql = "SELECT CAST('2026-01-01T00:00:00Z' AS TIMESTAMP) AS a, CAST('2026-01-01T00:00:00Z' AS TIMESTAMP(3)) AS b"
     (result,) = plain.results(sql)
@@ -121,6 +124,7 @@ def test_l07_the_unit_of_a_time(plain, client):
     assert row["a"] == row["b"] == dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
+@pytest.mark.servers("0.4.3")
 def test_l08_not_a_number(plain, client, make):
     table = make("id INT PRIMARY KEY, d DOUBLE", "(1, 'NaN')", "(2, '-Infinity')", "(3, 0.5)")
     with pytest.raises(httpx.RemoteProtocolError):
@@ -148,6 +152,7 @@ def test_l09_an_embedding_that_was_left_out(plain, client, make):
     assert rows == [{"e": None}, {"e": [1.0, 2.0, 3.0]}]
 
 
+@pytest.mark.servers("0.4.3", "0.5", "0.7")
 def test_l10_bytes_from_an_expression(plain, client, make):
     table = make("id INT PRIMARY KEY, by BYTES")
     plain.results(f"INSERT INTO {table} (id, by) VALUES (1, X'DEADBEEF')")
@@ -250,6 +255,7 @@ def test_l23_names_without_a_namespace(plain, client, namespace, make):
         client.execute_query(f"DROP NAMESPACE {other}")
 
 
+@pytest.mark.servers("0.4.3", "0.5", "0.7")
 def test_l24_bytes_and_embeddings_after_a_flush(plain, client, make):
     table = make("id INT PRIMARY KEY, by BYTES, e EMBEDDING(3), t TEXT", "(1, 'hi', '[1, 2, 3]', 'text')")
     assert plain.rows(f"SELECT by, e FROM {table}") == [[[104, 105], [1.0, 2.0, 3.0]]]
@@ -264,6 +270,7 @@ def test_l24_bytes_and_embeddings_after_a_flush(plain, client, make):
     assert client.query_result(f"SELECT t FROM {table}").completeness.is_complete
 
 
+@pytest.mark.servers("0.4.3", "0.5", "0.7")
 def test_l24_where_only_some_rows_are_flushed_and_in_expressions(plain, client, make):
     table = make(
         "id INT PRIMARY KEY, by BYTES, e EMBEDDING(3), t TEXT", "(1, 'hi', '[1, 2, 3]', 'a')", "(2, 'ho', NULL, 'b')"
@@ -290,6 +297,7 @@ def test_l24_where_only_some_rows_are_flushed_and_in_expressions(plain, client, 
     assert client.query_result(f"SELECT id, t FROM {table}").completeness.is_complete
 
 
+@pytest.mark.servers("0.4.3")
 def test_l07_the_unit_of_the_servers_own_times(plain, client, namespace):
     ((created,),) = plain.rows("SELECT created_at FROM system.namespaces WHERE namespace_id = $1", [namespace])
     assert dt.datetime.fromtimestamp(created / 1e6, dt.UTC).year == 1970

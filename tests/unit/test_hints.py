@@ -2,7 +2,7 @@
 
 import pytest
 
-from kalam_notebook.sql.hints import column_hint, table_hint
+from kalam_notebook.sql.hints import column_hint, rights_hint, table_hint
 
 KNOWN = {("app", "orders"), ("app", "people"), ("default", "log")}
 
@@ -41,3 +41,17 @@ FIELDS = 'Valid fields are app.t.id, app.t.name, app.t."Big Name", app.t._seq, a
 )
 def test_hints_for_columns(message, hint):
     assert column_hint(message) == hint
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_of_tables"),
+    [
+        ("CREATE TABLE a.t (id INT)", True),
+        ("drop table a.t", True),
+        ("SELECT 1", False),
+        ("", False),
+        ("SELECT 'x", False),
+    ],
+)
+def test_who_may_change_tables(sql, is_of_tables):
+    assert ("roles service, dba and system" in rights_hint(sql)) == is_of_tables

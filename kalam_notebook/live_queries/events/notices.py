@@ -11,6 +11,7 @@ from kalam_notebook.errors import SubscriptionError
 from kalam_notebook.live_queries.events.messages import LiveNotice
 from kalam_notebook.live_queries.following.query import LiveQuery
 from kalam_notebook.sql.live_filter import doubtful_part, filter_columns
+from kalam_notebook.wire.row_version import VERSION_COLUMNS, row_version_of, version_name
 from kalam_notebook.wire.types import Column
 
 __all__ = [
@@ -43,12 +44,16 @@ def query_notices(query: LiveQuery, columns: Sequence[Column], kind: str) -> tup
     """
     system = [name for name in query.projection or () if name.startswith("_")]
     if system:
-        hint = "Leave it out: _seq comes with every row, and _deleted with SELECT *."
+        hint = f"Leave it out: {_version_name(columns)} comes with every row, and _deleted with SELECT *."
         raise SubscriptionError("UNSUPPORTED", f"{system[0]} cannot be selected.", query.sql, hint)
     query.visible_names(columns)
     key = [column.name for column in columns if column.is_primary_key]
     notices = [_stream_deletes(query)] if kind == "stream" else [_key(query, key), _leaving(query, columns, key)]
     return tuple(notice for notice in (_filter(query, columns), *notices) if notice is not None)
+
+
+def _version_name(columns: Sequence[Column]) -> str:
+    return version_name([column.name for column in columns])
 
 
 def _filter(query: LiveQuery, columns: Sequence[Column]) -> LiveNotice | None:
@@ -63,8 +68,12 @@ def _filter(query: LiveQuery, columns: Sequence[Column]) -> LiveNotice | None:
 
 
 def _leaving(query: LiveQuery, columns: Sequence[Column], key: Sequence[str]) -> LiveNotice | None:
-    # Keys never change (protocol/live.md#changes), and _seq only grows.
-    mutable = [name for name in filter_columns(query.filter_tokens, columns) if name not in {*key, "_seq"}]
+    # Servers whose versions hold no time tell it (protocol/live.md#other-versions).
+    version = row_version_of(columns)
+    if version is not None and not version.has_time:
+        return None
+    # Keys never change (protocol/live.md#changes), and versions only grow.
+    mutable = [name for name in filter_columns(query.filter_tokens, columns) if name not in {*key, *VERSION_COLUMNS}]
     if not mutable:
         return None
     text = (
@@ -108,8 +117,8 @@ def connection_lost(reason: str) -> LiveNotice:
 def deletes_not_told(seq: int) -> LiveNotice:
     """The stream goes on from a place."""
     text = (
-        f"The stream goes on from _seq {seq}. Rows that were written since then follow; those that were deleted since, "
-        f"or left the filter, are never told. {_TRUTH}"
+        f"The stream goes on from version {seq}. Rows that were written since then follow; those that were deleted "
+        f"since, or left the filter, are never told. {_TRUTH}"
     )
     return LiveNotice("DELETES_NOT_TOLD", text)
 
@@ -142,7 +151,7 @@ def last_rows_may_be_wrong(last_rows: int) -> LiveNotice:
     """As many rows came as were asked for, so there may be more."""
     text = (
         f"If there are more than {last_rows} rows, these are not the newest: the server takes one row more and leaves "
-        "out the one with the greatest key. Read them with kalam.query(sql + ' ORDER BY _seq DESC LIMIT …')."
+        "out the one with the greatest key. Read them with kalam.query(sql + ' ORDER BY … DESC LIMIT …')."
     )
     return LiveNotice("LAST_ROWS_MAY_BE_WRONG", text)
 

@@ -1,9 +1,16 @@
 """Every message of the imitated KalamDB 0.8 is one of its published types, and has no member besides."""
 
 import asyncio
+import json
+import time
 
 import pytest
 from profiled import connected, playing
+from tcp_proxy import TcpProxy
+
+import kalam_notebook as kalam
+from kalam_notebook.live_queries.events.messages import InitialBatch
+from kalam_sandbox.live.session import Session
 
 COLUMNS = (
     "id BIGINT PRIMARY KEY, b BOOLEAN, s SMALLINT, i INT, f FLOAT, d DOUBLE, c DECIMAL(10,2), t TEXT, j JSON, "
@@ -127,7 +134,56 @@ def test_the_greeting(served, start_peer):
 
 
 def without_null(message):
-    return {name: value for name, value in message.items() if value is not None}
+    """Leave out members that are null, which may be absent as well."""
+    if not isinstance(message, dict):
+        return message
+    return {name: without_null(value) for name, value in message.items() if value is not None}
+
+
+def follow(served, table):
+    """Have our client read pages, live events and a live table, through a network that is cut once."""
+    served.sql(f"INSERT INTO app.{table} ({NAMES}) VALUES " + ", ".join(f"({i}, {VALUES})" for i in range(20, 26)))
+    query = f"SELECT * FROM app.{table} WHERE id >= 20"
+    with (
+        TcpProxy(served.url) as proxy,
+        kalam.Client(proxy.url, token=served.token()) as client,
+        client.live(query) as live,
+        client.live_events(f"SELECT * FROM app.{table}", batch_size=2) as events,
+    ):
+        live.wait_for(6, timeout=20)
+        while not (isinstance(event := events.next(timeout=10), InitialBatch) and not event.has_more):
+            pass
+        proxy.cut()
+        served.sql(f"INSERT INTO app.{table} ({NAMES}) VALUES (30, {VALUES})")
+        live.wait_for(7, timeout=20)
+        wait_until(lambda: events.stats.reconnects)
+    served.sql(f"DELETE FROM app.{table} WHERE id >= 20")
+
+
+def wait_until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_messages_of_our_client(served, start_peer, monkeypatch):
+    peer = start_peer("kalam-types")
+    sent = []
+    on_text = Session.on_text
+
+    async def recorded(session, text):
+        sent.append(json.loads(text))
+        await on_text(session, text)
+
+    monkeypatch.setattr(Session, "on_text", recorded)
+    for table in ("user", "shared"):
+        follow(served, table)
+    assert {message["type"] for message in sent} >= {"subscribe", "next_batch", "unsubscribe"}
+    asked = [message["subscription"].get("options") or {} for message in sent if message["type"] == "subscribe"]
+    assert any("from" in options and "version_domain" in options for options in asked)
+    for message in sent:
+        assert without_null(peer.ask(**{"from": "client", "message": message})) == without_null(message)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ def create_table(call: Call, statement: CreateTable) -> str:
     needs_key = kind != "stream" and not call.server.options.optional_keys
     if needs_key and not any(column.is_key for column in statement.columns):
         raise execution(f"Invalid operation: {kind.title()} tables require a PRIMARY KEY column")
+    if any(column.is_key and column.type.is_list for column in statement.columns):
+        raise execution("Invalid operation: A list cannot be the PRIMARY KEY")
     storage = statement.options.get("storage_id", "local")
     if storage != "local":
         raise execution(f"Invalid operation: Storage '{storage}' does not exist")

@@ -171,6 +171,7 @@ def test_a_column_of_lists(served, latest):
         assert served.rows("SELECT id FROM app.l WHERE array_length(a) = 2 ORDER BY id") == [["2"], ["4"]]
         assert "Invalid array" in served.failure("INSERT INTO app.l (id, a) VALUES (9, '5')")[1]
         assert "Int" in json.dumps(shape(served, "SELECT arrow_typeof(a) AS t, id FROM app.l LIMIT 1")[1])
+        assert "PRIMARY KEY" in served.failure("CREATE TABLE app.bad (id INT[] PRIMARY KEY)")[1]
         served.sql("STORAGE FLUSH TABLE app.l; ALTER TABLE app.l ADD COLUMN more BIGINT[]")
         assert served.rows("SELECT a, more, id FROM app.l WHERE id = 2") == [[[4, 9], None, "2"]]
     served.sql("DROP TABLE app.l")

@@ -11,6 +11,7 @@ from typing import Any
 
 from kalam_notebook._version import __version__
 from kalam_notebook.live_queries.display import register_display
+from kalam_notebook.results.browsing import register_browser
 
 #: Where each public name lives.
 _HOMES = {
@@ -33,6 +34,7 @@ _HOMES = {
     "TopicWarning": "topics.watch",
     "allow_nested_run": "notebook.nested",
     "WriteReport": "writing.report",
+    "browse": "notebook.page.browse",
     "close": "client.default",
     "connect": "client.default",
     "connections": "client.default",
@@ -79,7 +81,14 @@ def _display_live(live: Any) -> None:  # noqa: ANN401 - a live table.
     display_live(live)
 
 
+def _browse(result: object) -> None:
+    from kalam_notebook.notebook.page.browse import browse
+
+    browse(result)
+
+
 register_display(_display_live)
+register_browser(_browse)
 
 
 def load_ipython_extension(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.

@@ -13,6 +13,7 @@ from kalam_notebook.live_queries.recording.recorder import LiveRecorder as LiveR
 from kalam_notebook.live_queries.replay import replay as replay
 from kalam_notebook.live_queries.table import LiveTable as LiveTable
 from kalam_notebook.notebook.nested import allow_nested_run as allow_nested_run
+from kalam_notebook.notebook.page.browse import browse as browse
 from kalam_notebook.results.batches import QueryBatches as QueryBatches
 from kalam_notebook.results.results import Completeness as Completeness
 from kalam_notebook.results.results import IncompleteResultWarning as IncompleteResultWarning

@@ -101,7 +101,8 @@ export class Bar {
   /** @param text As the live table says it. */
   setStatus(text: string): void {
     this.retry.hidden = !text.startsWith("reconnecting");
-    for (const end of this.ends) end.hidden = text.startsWith("stopped");
+    for (const end of [this.pause, ...this.ends]) end.hidden = text === "result";
+    if (text.startsWith("stopped")) for (const end of this.ends) end.hidden = true;
   }
 
   /** @param waiting Changes that are not shown; undefined while nothing is paused. */

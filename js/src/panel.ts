@@ -227,6 +227,7 @@ function partText(shown: number, rows: number): string {
 function tone(text: string, failed: boolean, isPart: boolean): "live" | "part" | "waiting" | "stopped" | "failed" {
   if (failed) return "failed";
   if (text === "live") return isPart ? "part" : "live";
+  if (text === "result") return isPart ? "part" : "stopped";
   return text.startsWith("stopped") ? "stopped" : "waiting";
 }
 
@@ -242,10 +243,8 @@ function factsText(status: Status, part: string, live: boolean, at?: number): st
   // Rows that are not followed are as old as the last time that anything was heard of them.
   const last = at ?? (live || verified_at === null ? undefined : Math.max(verified_at, changed_at ?? 0));
   const heard = last === undefined ? "" : ` as of ${moment(last)}`;
-  const parts = [
-    `${part || `${grouped(rows)} ${rows === 1 ? "row" : "rows"}`}${heard}`,
-    `${grouped(changes)} ${changes === 1 ? "change" : "changes"}`,
-  ];
+  const parts = [`${part || counted(rows, "row")}${heard}`];
+  if (form) parts.push(counted(changes, "change"));
   if (changed_at !== null) parts.push(`last change ${clock(changed_at)}`);
   if (form) parts.push(form);
   // What was proved is what the kernel holds, which is more than a part of it.

@@ -124,6 +124,16 @@ class QueryResult:
         """Give ``arrow()`` to any library that takes Arrow streams, for example ``polars.DataFrame(result)``."""
         return unsliced(self.arrow()).__arrow_c_stream__(requested_schema)
 
+    def browse(self) -> None:
+        """Show all rows in the running cell, to be sorted, searched, filtered and copied; see ``kalam.browse``.
+
+        Raises:
+            ResultError: The statement returns no rows.
+        """
+        from kalam_notebook.results.browsing import browse
+
+        browse(self)
+
     @property
     def footer(self) -> tuple[str, ...]:
         """Short facts for the foot of a preview."""

@@ -188,6 +188,33 @@ def test_keys_scroll_the_table_and_do_nothing_to_the_notebook(server: LabServer,
     expect(box.locator("td").nth(1)).to_be_visible()
 
 
+BROWSE = """
+import pandas as pd
+import kalam_notebook as kalam
+
+kalam.browse(pd.DataFrame({"n": range(5_000), "name": [f"name {n}" for n in range(5_000)]}))
+"""
+
+
+def test_a_frame_is_browsed_in_the_page_and_previewed_in_the_notebook(server: LabServer, page: Page):
+    write_notebook(server.folder / "browse.ipynb", [BROWSE.strip()])
+    notebook = Notebook(server, page, "browse.ipynb")
+    notebook.run(0)
+    expect(page.locator(".kl-facts")).to_have_text("5,000 rows")
+    expect(page.get_by_role("status")).to_have_text("result")
+    expect(page.locator(".kl-tools").get_by_role("button", name=re.compile("Pause|Freeze|Stop"))).to_have_count(0)
+    page.get_by_role("searchbox", name="Search in all columns").fill("name 4321")
+    expect(page.locator(".kalam-live td").nth(1)).to_have_text("name 4321")
+    expect(page.locator(".kl-hits")).to_have_text("1 of 5,000 rows match")
+    screenshot(page, "lab-browse.png")
+    notebook.command("kernelmenu:shutdown")
+    copy = page.locator("[data-kalam-twin]")
+    expect(copy).to_be_visible(timeout=20_000)
+    expect(copy).to_contain_text("5,000 rows")
+    (shown,) = notebook.save()
+    assert "widget-view" not in str(shown)
+
+
 TWO_TABLES = """
 import kalam_notebook as kalam
 from kalam_notebook.notebook.page import freeze

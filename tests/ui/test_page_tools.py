@@ -423,6 +423,16 @@ def test_the_kernel_is_asked_for_an_attempt_a_frozen_output_or_an_end(page: Page
         expect(tool(page, name)).to_be_hidden()
 
 
+def test_a_result_has_no_tools_of_live_tables(page: Page):
+    table = MountedTable(page, ORDERS, sql="Result", status={"text": "result", "form": ""})
+    table.load([order(1), order(2)])
+    shown(page, 2)
+    expect(page.locator(".kl-facts")).to_have_text("2 rows")
+    expect(page.locator(".kalam-live")).to_have_attribute("data-tone", "stopped")
+    buttons = page.get_by_role("toolbar").get_by_role("button")
+    expect(buttons).to_have_text(["Filter", "Columns", "Copy"])
+
+
 def test_nothing_of_a_filter_is_markup(page: Page):
     name = "<img src=x onerror=document.title=1>"
     table = MountedTable(page, (ORDERS[0], Column(name, "Text"), Column("__proto__", "Text")))

@@ -391,11 +391,12 @@ class LiveView:
         )
 
 
-def display_live(live: LiveTable) -> LiveView | None:
+def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveView | None:
     """Show a live table in the running cell.
 
     Args:
         live: The live table.
+        view: What shows it.
 
     Returns:
         The view; None where there is no notebook (a terminal, captured output): the rows are shown once.
@@ -429,7 +430,7 @@ def display_live(live: LiveTable) -> LiveView | None:
             let_go(shell, former.live)
     outputs = Outputs(publish)
     widget = LiveTableWidget(sql=live.sql, twin=outputs.twin)
-    view = LiveView(
+    shown = view(
         live,
         widget=widget,
         outputs=outputs,
@@ -437,9 +438,9 @@ def display_live(live: LiveTable) -> LiveView | None:
         hears=lambda: not _cell_runs.is_set(),
         turns=_turns,
     )
-    view.show()
-    _shown.add(shell, view)
-    return view
+    shown.show()
+    _shown.add(shell, shown)
+    return shown
 
 
 def _begin_cell(_: object) -> None:

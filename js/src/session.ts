@@ -24,7 +24,9 @@ export interface View {
 }
 
 const KERNEL_GONE = "stopped: the kernel has gone";
-const ACK_EVERY = 100; // Milliseconds. An answer costs the kernel as much as a tiny cell; it sends few ahead of them.
+// An answer costs kernel and front end as much as a tiny cell, so several frames get one; the kernel sends few ahead.
+const ACK_EVERY = 500; // Milliseconds.
+const ACK_FRAMES = 3;
 const UNSEEN_AFTER = 1_000; // Milliseconds; a cell that is moved is shown again at once.
 const UNSEEN_EVERY = 30_000; // The kernel lets go at the second time, so that deleting can be undone before it.
 
@@ -36,6 +38,7 @@ export class Session {
   private asked = false;
   private acknowledged = -1;
   private newest = -1;
+  private unanswered = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private watch: ReturnType<typeof setTimeout> | undefined;
   private saidUnseen = false;
@@ -71,6 +74,7 @@ export class Session {
     this.refresh();
     if (!frame.ends) return;
     this.newest = frame.frame;
+    this.unanswered++;
     if (this.views.size > 0) this.acknowledgeSoon();
   }
 
@@ -116,13 +120,18 @@ export class Session {
 
   /** Acknowledges the newest frame. A table that nobody sees is not acknowledged, so that the kernel sends less. */
   private acknowledgeSoon(): void {
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined;
-      if (this.views.size === 0 || this.isHidden()) return;
-      this.acknowledged = this.newest;
-      this.saidUnseen = false;
-      this.say({ kind: "ack", frame: this.newest });
-    }, ACK_EVERY);
+    if (this.unanswered >= ACK_FRAMES) this.acknowledge();
+    else this.timer ??= setTimeout(() => this.acknowledge(), ACK_EVERY);
+  }
+
+  private acknowledge(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.views.size === 0 || this.isHidden()) return;
+    this.acknowledged = this.newest;
+    this.unanswered = 0;
+    this.saidUnseen = false;
+    this.say({ kind: "ack", frame: this.newest });
   }
 
   /** Tells the kernel, and tells it again, that nobody shows the table any more in a notebook that is open. */

@@ -35,7 +35,7 @@ function start(context: TestContext): { session: Session; said: Answer[]; tick: 
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const said: Answer[] = [];
   const session = new Session("p", (answer) => said.push(answer));
-  return { session, said, tick: (time = 100) => context.mock.timers.tick(time) };
+  return { session, said, tick: (time = 500) => context.mock.timers.tick(time) };
 }
 
 /** The value of a row's only column. */
@@ -128,6 +128,15 @@ test("frames are acknowledged together, and only while somebody looks", (context
   assert.deepEqual(refreshed, ["", "", ""]);
 });
 
+test("every third frame is acknowledged at once", (context) => {
+  const { session, said, tick } = start(context);
+  session.attach(view());
+  for (let frame = 1; frame < 9; frame++) session.take(message({ frame, base: frame - 2, version: frame - 1 }), rows([1n]));
+  assert.deepEqual(said, [{ kind: "ack", frame: 3 }, { kind: "ack", frame: 6 }]);
+  tick();
+  assert.deepEqual(said.at(-1), { kind: "ack", frame: 8 });
+});
+
 test("a page that is not in front acknowledges nothing until it is", (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const said: Answer[] = [];
@@ -141,7 +150,7 @@ test("a page that is not in front acknowledges nothing until it is", (context) =
   assert.deepEqual(said, []);
   isHidden = false;
   session.comeBack();
-  context.mock.timers.tick(100);
+  context.mock.timers.tick(500);
   assert.deepEqual(said, [{ kind: "ack", frame: 1 }]);
 });
 
@@ -210,7 +219,7 @@ test("a table that is shown again after it was told to be unseen is told to be s
   session.take(message({ frame: 1 }), rows([1n]));
   tick(1_000);
   session.attach(view());
-  tick(100);
+  tick(500);
   assert.deepEqual(said, [UNSEEN, { kind: "ack", frame: 1 }]);
   tick(60_000);
   assert.equal(said.length, 2);

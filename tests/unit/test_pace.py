@@ -65,13 +65,13 @@ def test_the_tables_of_a_kernel_take_turns():
 
 def test_a_page_that_is_heard_and_silent_gets_little_and_then_nothing():
     pace = alone()
-    send(pace, 2)
+    send(pace, 3)
     assert pace.delay(0.0, is_heard=True) == pytest.approx(INTERVAL)
-    send(pace, 1, start=3)
+    send(pace, 1, start=4)
     assert pace.delay(0.0, is_heard=True) == pytest.approx(1.0)
     assert pace.delay(9.0, is_heard=True) == 0.0
     assert pace.delay(10.0, is_heard=True) is None
-    pace.acknowledged(3)
+    pace.acknowledged(4)
     assert pace.unacknowledged == 0
     assert pace.delay(10.0, is_heard=True) == 0.0
 

@@ -25,8 +25,8 @@ _FLOOD_INTERVAL = 0.1
 _REST = 4.0
 _LONGEST_REST = 0.25
 
-#: Frames that may be on their way to a page that is heard.
-_WINDOW = 3
+#: Frames that may be on their way to a page that is heard, one more than it acknowledges at once.
+_WINDOW = 4
 #: Seconds between two frames beyond them, and for how long.
 _LATE_INTERVAL = 1.0
 _LATE = 10.0

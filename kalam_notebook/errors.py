@@ -37,7 +37,7 @@ own lines only; ``%tb`` has the rest.
 from __future__ import annotations
 
 from kalam_notebook.callers import short_traceback
-from kalam_notebook.texts import shown, without_secrets
+from kalam_notebook.texts import for_magic, shown, without_secrets
 
 __all__ = [
     "AuthError",
@@ -78,10 +78,16 @@ class KalamError(Exception):
 
     ``str`` gives a text for people: without secrets and control characters, and cut where nobody would read on. The
     attributes hold all of it.
+
+    Attributes:
+        is_of_magic: Whether it is read below a magic, where options are written ``--limit`` and not ``max_rows=``.
     """
 
+    is_of_magic = False
+
     def __str__(self) -> str:
-        return shown(without_secrets(self._text()))
+        text = self._text()
+        return shown(without_secrets(for_magic(text) if self.is_of_magic else text))
 
     def __repr__(self) -> str:
         return without_secrets(super().__repr__())
@@ -138,7 +144,10 @@ class ServerError(KalamError):
         status: The HTTP status.
         sql: The statement that failed, as the server or else the caller has it; None where there is none.
         hint: What to do next, in the client's words; may be empty.
+        pointer: The line of the statement with a mark below the place, where that is known; may be empty.
     """
+
+    pointer = ""
 
     def __init__(self, code: str, message: str, status: int, sql: str | None = None, hint: str = "") -> None:
         super().__init__(code, message, status, sql, hint)
@@ -149,8 +158,8 @@ class ServerError(KalamError):
         self.hint = hint
 
     def _text(self) -> str:
-        text = f"{self.code}: {self.message}"
-        return f"{text}\n{self.hint}" if self.hint else text
+        parts = (f"{self.code}: {self.message}", self.pointer, self.hint)
+        return "\n".join(part for part in parts if part)
 
 
 class QueryError(ServerError):

@@ -7,6 +7,7 @@ type. Pure but for reading the environment, the login file and, as the last reso
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -306,6 +307,16 @@ def _prompt(text: str) -> str:
     )
 
 
+def _meant_url(url: str) -> str:
+    """What was probably meant by something that is no URL."""
+    if url.strip().lower() == "sandbox":
+        return "Did you mean 'sandbox', in small letters, with kalam.connect?"
+    if re.fullmatch(r"[\w.-]+(:\d{1,5})?", url.strip()):
+        host = url.strip() if ":" in url else f"{url.strip()}:2900"
+        return f"Did you mean http://{host}?"
+    return "Write it like http://localhost:2900."
+
+
 def check_url(url: str) -> str:
     """Check a server URL and return it without a slash at the end.
 
@@ -323,7 +334,10 @@ def check_url(url: str) -> str:
             "The URL carries a user or password. Pass them as user=... and password=..., so that they stay out of logs."
         )
     if parts is None or not valid:
-        raise ConfigError(f"{url!r} is not a server URL. Write it like http://localhost:2900.")
+        raise ConfigError(f"{url!r} is not a server URL. {_meant_url(url)}")
+    if (at := parts.path.find("/v1")) >= 0:
+        base = f"{parts.scheme}://{parts.netloc}{parts.path[:at]}"
+        raise ConfigError(f"The URL names a route of the server's. Write where the server is: {base}")
     if parts.query or parts.fragment:
         raise ConfigError(f"The URL has a query or fragment. Use {parts.scheme}://{parts.netloc}.")
     return url.strip().rstrip("/")

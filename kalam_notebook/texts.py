@@ -13,7 +13,16 @@ import threading
 import weakref
 from typing import Protocol
 
-__all__ = ["MAX_CHARACTERS", "first_line", "hide_in_messages", "in_line", "shown", "visible", "without_secrets"]
+__all__ = [
+    "MAX_CHARACTERS",
+    "first_line",
+    "for_magic",
+    "hide_in_messages",
+    "in_line",
+    "shown",
+    "visible",
+    "without_secrets",
+]
 
 #: Characters of a message that are shown. The server's own texts with the names of all columns are shorter.
 MAX_CHARACTERS = 2_000
@@ -33,6 +42,17 @@ _IN_MESSAGES = _VISIBLE | {
 }  # fmt: skip
 _LINES = {code: sign for code, sign in _IN_MESSAGES.items() if code not in (0x09, 0x0A)}
 
+#: What advice writes for Python, and what that is on the line of a magic.
+_FOR_MAGIC = {
+    "query(..., engine='local')": "--engine local",
+    "engine='local'": "--engine local",
+    "pass max_rows=None": "write --limit all",
+    "allow_unsafe=True": "--allow-unsafe",
+    "pass namespace=…": "pass --namespace …",
+    "Pass params=[": "Write --params [",
+    "kalam.connect('sandbox')": "%kalam connect sandbox",
+}
+
 
 # A shorter secret may be a word of the message itself; of a long one the beginning tells, since messages are cut.
 _LEAST, _TELLING = 8, 16
@@ -49,6 +69,13 @@ def hide_in_messages(secret: _Secret) -> None:
     """From now on leave a secret out of messages, as long as it exists."""
     with _lock:
         _secrets.add(secret)
+
+
+def for_magic(text: str) -> str:
+    """Advice as it is typed on the line of a magic."""
+    for python, magic in _FOR_MAGIC.items():
+        text = text.replace(python, magic)
+    return text
 
 
 def without_secrets(text: str) -> str:

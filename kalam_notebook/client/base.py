@@ -19,8 +19,9 @@ from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Settings, Timeouts, resolve
 from kalam_notebook.sql.guard import check_statements
-from kalam_notebook.sql.hints import column_hint, rights_hint, table_hint
+from kalam_notebook.sql.hints import column_hint, rights_hint, statement_hint, table_hint
 from kalam_notebook.sql.placeholders import bind
+from kalam_notebook.sql.pointer import pointed
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tables import qualify
 from kalam_notebook.sql.tokens import UnreadableSQL
@@ -165,12 +166,13 @@ class ClientBase:
         self._check_open()
         try:
             yield
-        except QueryError as exc:
+        except (QueryError, PermissionDeniedError) as exc:
+            exc.pointer = pointed(sql, exc.message)
             if not exc.hint:
-                exc.hint = column_hint(exc.message) or table_hint(sql, self._known_tables())
-            raise
-        except PermissionDeniedError as exc:
-            exc.hint = exc.hint or rights_hint(sql)
+                exc.hint = statement_hint(sql, exc.message) or column_hint(exc.message)
+            if not exc.hint:
+                is_refused = isinstance(exc, PermissionDeniedError)
+                exc.hint = rights_hint(sql) if is_refused else table_hint(sql, self._known_tables())
             raise
 
     @contextmanager

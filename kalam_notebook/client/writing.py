@@ -9,10 +9,11 @@ from typing import Any
 
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.client.reading import ReadingCalls
-from kalam_notebook.errors import ConfigError
+from kalam_notebook.errors import ConfigError, QueryError
 from kalam_notebook.http import files as uploads
 from kalam_notebook.http.files import FileSource
 from kalam_notebook.results.results import QueryResponse
+from kalam_notebook.sql.hints import table_hint
 from kalam_notebook.sql.tokens import UnreadableSQL
 from kalam_notebook.wire.fileref import FileRef, check_file_ref
 from kalam_notebook.writing.report import WriteReport
@@ -121,6 +122,10 @@ class WritingCalls(ReadingCalls):
                 count=count,
                 on_progress=on_progress,
             )
+        except QueryError as exc:
+            if not exc.hint and (hint := table_hint(f"SELECT * FROM {table}", self._known_tables())):
+                exc.hint = f"{hint} create=True makes it."
+            raise
         finally:
             self._reader.forget()
 

@@ -30,9 +30,11 @@ from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
 from kalam_notebook.notebook.session import History
 from kalam_notebook.notebook.values import Bound, bind_names, check_used, look_up, nearest
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult
+from kalam_notebook.sql.pointer import line_at
 from kalam_notebook.sql.shape import returns_rows, shape_of
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tokens import UnreadableSQL
+from kalam_notebook.texts import for_magic
 
 __all__ = ["register", "unregister"]
 
@@ -52,9 +54,13 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
     @no_var_expand  # What a variable holds is data; pasted into the line it would be read as options.
     def kalam(line: str, cell: str | None = None) -> object:
         """SQL on KalamDB; ``%kalam`` alone tells how it is used."""
-        if cell is None:
-            return _run_line(shell, line)
-        return _run_cell(shell, line, _typed.body(shell, "kalam", line, cell))
+        try:
+            if cell is None:
+                return _run_line(shell, line)
+            return _run_cell(shell, line, _typed.body(shell, "kalam", line, cell))
+        except KalamError as exc:
+            exc.is_of_magic = True
+            raise
 
     shell.register_magic_function(kalam, magic_kind="line_cell", magic_name="kalam")
     register_completion(shell, _schemas)
@@ -166,7 +172,7 @@ def _bound(sql: str, params: list[Any] | dict[str, Any] | None, shell: Any) -> B
     try:
         return bind_names(sql, params, shell.user_ns)
     except UnreadableSQL as exc:
-        raise ConfigError(f"The SQL cannot be read: {exc}") from None
+        raise _unreadable(sql, exc) from None
 
 
 def _bound_statements(sql: str, params: list[Any] | dict[str, Any] | None, shell: Any) -> list[Bound]:  # noqa: ANN401
@@ -175,7 +181,7 @@ def _bound_statements(sql: str, params: list[Any] | dict[str, Any] | None, shell
         statements: Sequence[Statement] = Statement.of(sql).statements
         words = [statement.first_word for statement in statements]
     except UnreadableSQL as exc:
-        raise ConfigError(f"The SQL cannot be read: {exc}") from exc
+        raise _unreadable(sql, exc) from None
 
     if not statements:
         raise ConfigError("The cell holds no SQL. Write a statement below the %%kalam line.")
@@ -187,6 +193,11 @@ def _bound_statements(sql: str, params: list[Any] | dict[str, Any] | None, shell
     if isinstance(params, dict):
         check_used(params, [name for statement in bound for name in statement.names])
     return bound
+
+
+def _unreadable(sql: str, error: UnreadableSQL) -> ConfigError:
+    told = f"The SQL cannot be read: {error}"
+    return ConfigError(told if error.position is None else f"{told}\n{line_at(sql, error.position)}")
 
 
 def _run_statements(client: Client, statements: Sequence[Bound], options: CellOptions) -> Iterator[QueryResult]:
@@ -222,11 +233,18 @@ def _run_one(client: Client, bound: Bound, options: CellOptions) -> list[QueryRe
                 progress=options.progress,
                 allow_unsafe=options.allow_unsafe,
             )
-        return [replace(result, _foot=_footer(bound))]
+        return [_for_reader(result, bound)]
     done = client.execute_query(statement, bound.values, namespace=options.namespace, allow_unsafe=options.allow_unsafe)
     if Statement.of(statement).first_word in _CHANGE_SCHEMA:
         _schemas.outdate(client)
     return list(done)
+
+
+def _for_reader(result: QueryResult, bound: Bound) -> QueryResult:
+    """A result whose advice is that for a magic, and whose foot tells where values came from."""
+    known, notices = result.completeness, tuple(map(for_magic, result.notices))
+    known = known and replace(known, text=for_magic(known.text))
+    return replace(result, completeness=known, notices=notices, _foot=_footer(bound))
 
 
 def _footer(bound: Bound) -> tuple[str, ...]:

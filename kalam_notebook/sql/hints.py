@@ -6,18 +6,55 @@ import difflib
 import re
 from collections.abc import Collection
 
-from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.statement import Statement, quote_text
 from kalam_notebook.sql.tables import table_names
-from kalam_notebook.sql.tokens import UnreadableSQL
+from kalam_notebook.sql.tokens import Kind, UnreadableSQL
 
-__all__ = ["column_hint", "rights_hint", "table_hint"]
+__all__ = ["column_hint", "rights_hint", "statement_hint", "table_hint"]
 
 _RIGHTS = (
     "Tables are made and changed by the roles service, dba and system; up to KalamDB 0.4 a user may make some as well."
 )
 
 #: The server's words for an unknown column. Only advice depends on them.
-_UNKNOWN_COLUMN = re.compile(r"No field named (?P<name>.+?)\. Valid fields are (?P<known>.+?)\.?$")
+_UNKNOWN_COLUMN = re.compile(r"No field named (?P<name>.+?)\.(?: Valid fields are (?P<known>.+?)\.?)?$")
+#: The server's words for rows of the wrong length, and for a table that is not shared with who asks.
+_WRONG_LENGTH = re.compile(r"Inconsistent data length across values list")
+_NOT_SHARED = re.compile(
+    r"Role 'User' cannot access table '(?P<table>[\w.]+)'\. Shared table (?P<what>access|write) denied"
+)
+_FAILED = re.compile(r"Statement (?P<number>\d+) failed")
+#: Tables that are named where none is similar.
+_MOST_NAMED = 6
+
+
+def statement_hint(sql: str, message: str) -> str:
+    """What to write instead, for mistakes that the message does not name.
+
+    Args:
+        sql: The text.
+        message: The server's text.
+
+    Returns:
+        A sentence or two; empty when it is none of them.
+    """
+    statement = Statement.of(sql)
+    if not statement.is_readable:
+        return ""
+    field = _UNKNOWN_COLUMN.search(message)
+    name = field["name"] if field else ""
+    if name and any(token.kind is Kind.NAME and token.identifier == name.strip('"') for token in statement.tokens):
+        return f"Double quotes are for names. A text stands in single ones: {quote_text(name.strip(chr(34)))}."
+    if _WRONG_LENGTH.search(message) and statement.first_word == "INSERT":
+        return "Name the columns, for the table has hidden ones, too: INSERT INTO table (id, name) VALUES …."
+    if denied := _NOT_SHARED.search(message):
+        if denied["what"] == "write":
+            return "A user never writes into SHARED tables: log in as service or dba, or use a USER table."
+        return f"Whoever may alter it shares it for reading with: ALTER TABLE {denied['table']} SET ACCESS LEVEL PUBLIC"
+    failed, count = _FAILED.search(message), len(statement.statements)
+    if failed and count > 1 and not {"BEGIN", "START"} & {one.first_word for one in statement.statements}:
+        return f"This was statement {failed['number']} of {count}; those before it have taken effect."
+    return ""
 
 
 def column_hint(message: str) -> str:
@@ -30,7 +67,7 @@ def column_hint(message: str) -> str:
         A question; empty when it is not about a column, or none is similar.
     """
     found = _UNKNOWN_COLUMN.search(message)
-    if found is None:
+    if found is None or not found["known"]:
         return ""
     columns = [name.rpartition(".")[2] for name in found["known"].split(", ")]
     plain = {column.strip('"').lower(): column for column in columns}
@@ -71,6 +108,16 @@ def table_hint(sql: str, known: Collection[tuple[str, str]]) -> str:
         full = f"{namespace}.{name.table}"
         close = difflib.get_close_matches(full, [f"{space}.{table}" for space, table in known], 1, 0.75)
         meant = close[0] if close else everywhere.get(name.table)
-        advice = f" Did you mean {meant}?" if meant else ""
-        return f"There is no table {full}.{advice} See the tables with: %kalam tables"
+        if meant:
+            return f"There is no table {full}. Did you mean {meant}?"
+        return f"There is no table {full}. {_named(namespace, known)}"
     return ""
+
+
+def _named(namespace: str, known: Collection[tuple[str, str]]) -> str:
+    """What a namespace has instead."""
+    tables = sorted(table for space, table in known if space == namespace)
+    more = f" and {len(tables) - _MOST_NAMED:,} more" if len(tables) > _MOST_NAMED else ""
+    if tables:
+        return f"{namespace} has: {', '.join(tables[:_MOST_NAMED])}{more}."
+    return f"There are no tables in {namespace}; a table is written namespace.table."

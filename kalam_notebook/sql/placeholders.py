@@ -84,8 +84,7 @@ def _check_numbers(numbers: set[int], given: int) -> None:
         marks = ", ".join("…" for _ in range(min(max(missing), 5)))
         raise ParameterError(
             f"${min(missing)}",
-            f"it has no value; {given or 'none'} given. Nothing was sent.\n"
-            f"Pass params=[{marks}], or write --params [{marks}] behind %%kalam.",
+            f"it has no value; {given or 'none'} given. Nothing was sent.\nPass params=[{marks}].",
         )
     # The server ignores values that are not used. Where one is not, something else was meant.
     if unused := [number for number in range(1, given + 1) if number not in numbers]:

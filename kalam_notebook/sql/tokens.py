@@ -101,6 +101,9 @@ def tokenize(sql: str) -> Iterator[Token]:
         match = _TOKEN.match(sql, position)
         if match is None:
             start = sql[position : position + 20]
+            if start[0] in "'\"":
+                what = "text" if start[0] == "'" else "name"
+                raise UnreadableSQL(f"The {what} that begins with {start[:10]!r} does not end.", position)
             raise UnreadableSQL(f"Cannot read the SQL at character {position + 1}: {start!r}", position)
         end, group = match.end(), str(match.lastgroup)
         if group == "comment":

@@ -268,12 +268,12 @@ def test_several_statements_have_their_own_results(shell, people):
     assert done.message == "Deleted 1 row(s)"  # The server adds such results up and sends them last.
 
 
-def test_a_server_error_is_three_lines_without_a_traceback(shell, people):
+def test_a_server_error_is_four_lines_without_a_traceback(shell, people):
     namespace = people.split(".")[0]
     error = shell.error(f"%%kalam\nSELECT * FROM {namespace}.peopel")
     assert isinstance(error, QueryError)
     lines = shell.text.strip().splitlines()
-    assert len(lines) <= 3
+    assert len(lines) <= 4
     assert lines[0].startswith("QueryError: SQL_EXECUTION_ERROR")
     assert f"Did you mean {people}?" in shell.text
     assert "Traceback" not in shell.text
@@ -331,6 +331,15 @@ def test_commands_and_another_users_rows_are_read_as_queries_are(shell, people):
     values = ", ".join(f"({i})" for i in range(60))
     shell.value(f"%%kalam\nEXECUTE AS USER 'bob' (INSERT INTO {space}.own (id) VALUES {values})")
     assert shell.value(f"%%kalam\nEXECUTE AS USER 'bob' (SELECT id FROM {space}.own)").row_count == 60
+
+
+def test_advice_is_written_for_the_line(shell, people):
+    assert "--allow-unsafe sends it" in str(shell.error(f"%%kalam\nDELETE FROM {people} WHERE id = (SELECT 1)"))
+    assert "Write --params […]" in str(shell.error("%%kalam\nSELECT $1 AS a"))
+    cut = shell.value(f"%%kalam --limit 2\nSELECT id FROM {people}")
+    assert "write --limit all for all" in cut._repr_html_() + str(cut)
+    with pytest.raises(UnsafeStatementError, match="allow_unsafe=True sends it"):
+        kalam.execute_query(f"DELETE FROM {people} WHERE id = (SELECT 1)")
 
 
 def test_a_dangerous_statement_is_refused_unless_wanted(shell, people):

@@ -98,9 +98,9 @@ def test_a_kernel_shows_the_readers_lines_and_the_message(kernel, connect):
     ]
     assert dead[2].startswith("ConnectError: Cannot reach http://127.0.0.1:9")
     for lines in (query, awaited, wait, loop, verify, live, dead):
-        assert 3 <= len(lines) <= 5
+        assert 3 <= len(lines) <= 6
     for lines in (cell, line, timed):
-        assert 1 <= len(lines) <= 3
+        assert 1 <= len(lines) <= 4
 
 
 def test_a_kernel_shows_an_interrupt_as_shortly(kernel, unheard):
@@ -140,7 +140,7 @@ def test_more_is_there_for_whom_asks(shell, capsys, connect):
     shell.run_cell(f"import kalam_notebook as kalam\nclient = {connect}")
     query = f"kalam.query('{TYPO}')"
     short = run_cell(shell, capsys, query)
-    assert len(short) == 3
+    assert len(short) == 5
     whole = run_cell(shell, capsys, "%tb")
     assert len(whole) > 50
     assert any("http/client.py" in line for line in whole)
@@ -194,3 +194,44 @@ def test_what_is_behind_an_error_can_be_reached():
     assert caught.value.__cause__ is None
     assert caught.value._render_traceback_()[0].startswith("Traceback")  # Without IPython's shell.
     assert KalamError("x")._render_traceback_() == ["kalam_notebook.errors.KalamError: x\n"]
+
+
+FAILURES = {
+    "a typing error": ("kalam.query('SELECT id,\\n  nme FROM short.t')", "SELECT id,\n  nme FROM short.t"),
+    "a missing table": ("kalam.query('SELECT * FROM short.nope')", "SELECT * FROM short.nope"),
+    "an unclosed quote": ('kalam.query("SELECT \'open")', "SELECT 'open"),
+    "double quotes": ("kalam.query('SELECT \"a\" FROM short.t')", 'SELECT "a" FROM short.t'),
+}
+
+
+def test_no_failure_takes_more_than_eight_lines(kernel, connect, unheard):
+    python = [cell for cell, _ in FAILURES.values()]
+    magic = [f"%%kalam\n{sql}" for _, sql in FAILURES.values()]
+    soon = "import _thread, threading\nthreading.Timer(0.5, _thread.interrupt_main).start()"
+    dead = "http://127.0.0.1:9"
+    _, *shown = kernel(
+        f"import os\nimport kalam_notebook as kalam\n%load_ext kalam_notebook\n{connect}\n"
+        "kalam.execute_query('CREATE NAMESPACE IF NOT EXISTS short')\n"
+        "kalam.execute_query('CREATE TABLE IF NOT EXISTS short.t (id INT PRIMARY KEY)')",
+        *python,
+        *magic,
+        f"kalam.connect({dead!r}, user='root', password='x', max_retries=0)",
+        f"os.environ['KALAMDB_ROOT_PASSWORD'] = 'wrong'\n%kalam connect {dead}",
+        f"{connect.replace('password=', 'password=' + repr('wrong') + ' or ')}",
+        f"kalam.connect({unheard!r}, token='x', max_retries=0)" + " if False else None",
+        f"from kalam_notebook.client import default\ndefault._client = kalam.Client({unheard!r}, token='x')",
+        f"{soon}\nkalam.query('SELECT 1')",
+        f"{soon}\n%kalam SELECT 1",
+        f"{soon}\nkalam.execute_query('SELECT 1')",
+    )
+    failed = [lines for lines in shown if lines]
+    assert len(failed) == len(python) + len(magic) + 6
+    for lines in failed:
+        assert len(lines) <= 8, lines
+    for lines, cell in zip(failed, python, strict=False):
+        assert lines[1].endswith(cell.splitlines()[0])
+    for lines in (failed[0], failed[4]):
+        at = next(number for number, line in enumerate(lines) if line.strip() == "^")
+        assert lines[at - 1][lines[at].index("^") :].startswith("nme")
+    assert "short has: t." in "".join(failed[1])
+    assert "single ones: 'a'" in "".join(failed[3])

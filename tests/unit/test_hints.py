@@ -12,7 +12,7 @@ KNOWN = {("app", "orders"), ("app", "people"), ("default", "log")}
     [
         ("SELECT * FROM app.orderz", "There is no table app.orderz. Did you mean app.orders?"),
         ("SELECT * FROM orders", "There is no table default.orders. Did you mean app.orders?"),
-        ("SELECT * FROM zzz.qqq", "There is no table zzz.qqq. See"),
+        ("SELECT * FROM zzz.qqq", "There is no table zzz.qqq. There are no tables in zzz;"),
         ("SELECT * FROM app.orders JOIN app.peple ON true", "Did you mean app.people?"),
         ("SELECT nofn(1) FROM log", ""),
         ("CREATE TABLE app.top (id INT)", ""),

@@ -34,7 +34,7 @@ def test_a_placeholder_without_a_value_is_named(sql, params, parameter, marks):
     with pytest.raises(ParameterError) as caught:
         bind(sql, params)
     assert caught.value.parameter == parameter
-    assert f"params={marks}, or write --params {marks}" in str(caught.value)
+    assert f"Pass params={marks}." in str(caught.value)
 
 
 @pytest.mark.parametrize(

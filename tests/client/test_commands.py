@@ -76,7 +76,8 @@ def test_connections_by_name(shell, server, orders):
     run(shell, "%kalam use first")
     assert kalam.connections()["first"].namespace is None
     with capture_output():
-        assert shell.run_cell("%%kalam --connection second\nSELECT id FROM orders").result.row_count == 2
+        there = shell.run_cell("%%kalam --connection second\nSELECT id FROM orders").result
+        assert (there.row_count, there.footer[-1]) == (2, "on second")
         assert shell.run_cell("%kalam SELECT id FROM orders").error_in_exec is not None
     assert "Did you mean 'first'?" in fails(shell, "%kalam use frist")
     assert "Did you mean 'second'?" in fails(shell, "%%kalam --connection secnd\nSELECT 1")

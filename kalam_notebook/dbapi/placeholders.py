@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 from kalam_notebook.errors import ParameterError
-from kalam_notebook.sql.params import write_parameters_in
-from kalam_notebook.sql.placeholders import bind
+from kalam_notebook.sql.decimals import DecimalText
+from kalam_notebook.sql.params import MAX_PARAMETERS, encode, write_parameters_in
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 
-__all__ = ["Parameters", "placed"]
+__all__ = ["Parameters", "placed", "rows_in", "written_row"]
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -30,9 +30,29 @@ def placed(sql: str, parameters: Parameters | None) -> tuple[Statement, Sequence
     Raises:
         ParameterError: A name has no value, or a value no name; a text or another single value is given.
     """
+    text, values = _numbered(sql, parameters)
+    if values and (_lacks_columns(text) or len(values) > MAX_PARAMETERS):
+        return _with_literals(text, values), ()
+    return text, values
+
+
+def written_row(sql: str, parameters: Parameters) -> Statement:
+    """An INSERT of one row, found by ``rows_in``, with the values themselves in it; raises as ``placed``."""
+    text, values = _numbered(sql, parameters)
+    # As text a decimal is exact for a column, and the row stays one of plain literals (protocol/sql.md#literals).
+    encoded = (encode(f"${number}", value) for number, value in enumerate(values, 1))
+    return write_parameters_in(text, [str(v) if isinstance(v, DecimalText) else v for v in encoded])
+
+
+def _with_literals(text: Statement, values: Sequence[Any]) -> Statement:
+    return write_parameters_in(text, [encode(f"${number}", value) for number, value in enumerate(values, 1)])
+
+
+def _numbered(sql: str, parameters: Parameters | None) -> tuple[Statement, Sequence[Any]]:
     statement = Statement.of(sql)
     if not parameters:
         return statement, ()
+
     try:
         marks = list(_marks(statement))
     except UnreadableSQL:
@@ -48,11 +68,22 @@ def placed(sql: str, parameters: Parameters | None) -> tuple[Statement, Sequence
         edits = [(mark.start, name.end, f"${name.text}") for mark, name in marks if name.kind is Kind.NUMBER]
         values = parameters
 
-    text = Statement.of(statement.replaced(edits))
-    if not _lacks_columns(text):
-        return text, values
-    bound, encoded = bind(text, values)
-    return write_parameters_in(bound, encoded), ()
+    return Statement.of(statement.replaced(edits)), values
+
+
+def rows_in(statement: Statement) -> tuple[int, int] | None:
+    """Where the one row of an INSERT stands, if it is one of plain literals and placeholders at the end of the text.
+
+    Returns:
+        The offsets of its parentheses; None for other statements.
+    """
+    tokens = statement.single if statement.is_readable else ()
+    words = [token.word for token in tokens]
+    if words[:2] != ["INSERT", "INTO"] or "VALUES" not in words:
+        return None
+    first, *row, last = tokens[words.index("VALUES") + 1 :] or (tokens[0], tokens[0])
+    is_plain = all(token.kind is not Kind.SYMBOL or token.text in {",", ":", "-"} for token in row)
+    return (first.start, last.end) if (first.text, last.text) == ("(", ")") and is_plain else None
 
 
 def _lacks_columns(statement: Statement) -> bool:

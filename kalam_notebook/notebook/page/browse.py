@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.live_queries.rows.store import LiveDelta
+from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.notebook.page.freeze import StaticCopy
 from kalam_notebook.notebook.page.live_view import LiveView, display_live
 from kalam_notebook.results.render import render_html, render_text

@@ -49,6 +49,10 @@ _VIEWS = {
     "is_primary_key:Boolean column_default:Text:? column_comment:Text:? schema_version:Int",
     **cluster.VIEWS,
 }
+# A table of servers that have row policies; the compiled conditions, which nobody reads, are left out.
+_POLICIES = (
+    "policy_id:Text:k table_id:Text policy_name:Text command:Json targets:Json using_sql:Text:? with_check_sql:Text:?"
+)
 _ARROW = {
     "Text": pa.string(),
     "Json": pa.string(),
@@ -89,6 +93,8 @@ class SystemTables:
         self.schemas |= {
             t.name: pa.schema([column.field for column in t.columns]) for t in self._stored if t.name not in _ABSENT
         }
+        if options.row_policies:
+            self.schemas["table_policies"] = _schema(_POLICIES)
         # Open transactions by id; the requests that hold them put them here.
         self.transactions: dict[str, OpenTransaction] = {}
         self._makers: dict[str, Callable[[], Iterable[Row]]] = {
@@ -110,6 +116,7 @@ class SystemTables:
             "transactions": self._transactions,
             "server_logs": self._server_logs,
             "cluster": self._cluster,
+            "table_policies": self._policies,
             "cluster_groups": cluster.group_rows,
             "sessions": tuple,
             "describe": tuple,
@@ -226,6 +233,13 @@ class SystemTables:
                 state = "pending_write" if log.unflushed else "in_sync"
                 key = f"{namespace}:{name}:{scope}"
                 yield key, namespace, name, scope, None, at, at, True, state, json.dumps(told, separators=(",", ":"))
+
+    def _policies(self) -> Iterable[Row]:
+        for (namespace, name), table in sorted(self._catalog.tables.items()):
+            for policy in table.policies.values():
+                at = f"{namespace}.{name}"
+                told = json.dumps(policy.command), json.dumps(policy.roles)
+                yield f"{at}.{policy.name}", at, policy.name, *told, policy.using, policy.check
 
     def _transactions(self) -> Iterable[Row]:
         for identity, one in list(self.transactions.items()):

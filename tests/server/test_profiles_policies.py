@@ -1,6 +1,7 @@
 """Row policies of SHARED tables, which decide for roles user and service from KalamDB 0.6 on."""
 
 import asyncio
+import json
 
 import pytest
 from profiled import connected, playing
@@ -105,6 +106,18 @@ def test_policies_are_changed(table):
 def test_what_is_refused(table, sql, why):
     table.sql("CREATE TABLE IF NOT EXISTS app.own (id INT PRIMARY KEY) WITH (TYPE = 'USER')")
     assert why in table.failure(sql)[1]
+
+
+def test_policies_are_listed(table):
+    table.sql(OWN)
+    table.sql("CREATE POLICY seen ON app.t FOR SELECT TO user, service USING (n = 1)")
+    listed = table.rows("SELECT command, targets, table_id, policy_name, using_sql FROM system.table_policies")
+    assert [[json.loads(command), json.loads(roles), *others] for command, roles, *others in listed] == [
+        ["all", ["user"], "app.t", "own", "owner = CURRENT_USER"],
+        ["select", ["user", "service"], "app.t", "seen", "n = 1"],
+    ]
+    with playing("0.5") as before:
+        assert "not found" in before.failure("SELECT * FROM system.table_policies")[1]
 
 
 def test_role_user_makes_no_policies(table):

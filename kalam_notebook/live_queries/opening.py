@@ -25,6 +25,7 @@ from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.sql.live_filter import has_sub_query
 from kalam_notebook.sql.tables import bound_table
 from kalam_notebook.wire.arguments import check_number
+from kalam_notebook.wire.row_version import tells_gaps
 
 __all__ = ["open_table"]
 
@@ -79,7 +80,7 @@ def open_table(
     )
 
     usual = _RHYTHMS[engine.form]
-    rhythm = rhythm or (told(usual) if engine.tells_gaps else usual)
+    rhythm = rhythm or (told(usual) if tells_gaps(engine.version) else usual)
     follower = Follower(engine, source=source, pool=pool, rhythm=rhythm)
     try:
         follower.start(socket, timeout=timeout)

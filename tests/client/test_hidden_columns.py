@@ -36,7 +36,7 @@ def test_frames_of_a_star(client, table, sql):
         assert list(frame.columns) == ["id", "n"], engine
         (counted,) = client.query_arrow(f"SELECT count(*) FROM ({sql}) AS counted", engine=engine).column(0).to_pylist()
         assert len(frame) == counted, engine
-    for batch in client.query_batches(sql, batch_rows=20, strict=True):
+    for batch in client.query_batches(sql, batch_rows=20):
         assert batch.schema.names == ["id", "n"]
 
 

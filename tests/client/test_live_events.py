@@ -162,8 +162,13 @@ def test_beginning_again_where_it_was(client, make):
     insert(client, table, (3, "c", 3))
     with client.live_events(f"SELECT * FROM {table}", from_seq=seq) as events:
         taken = take_until(events, is_last_batch)
-        assert codes(taken) == ["DELETES_NOT_TOLD"]
-        assert ids(rows_of(taken)) == [2, 3]
+        if ROW_VERSION == "_seq":
+            assert codes(taken) == ["DELETES_NOT_TOLD"]
+            assert ids(rows_of(taken)) == [2, 3]
+        else:  # All that was missed is told.
+            assert (codes(taken), rows_of(taken)) == ([], [])
+            told = take_until(events, lambda event: isinstance(event, Insert))
+            assert [type(event) for event in told] == [Delete, Update, Insert]
 
 
 @pytest.mark.servers("0.4.3", "0.5")

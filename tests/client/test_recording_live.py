@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
+import pyarrow as pa
 import pytest
 from servers import ROW_VERSION
 
@@ -83,6 +85,8 @@ def test_what_was_recorded_is_replayed(client, numbers, path, sql, form):
             assert live.verify()
         assert (recorder.gaps, recorder.error) == (0, None)
         assert live.version > since
+        with pa.ipc.open_stream(path) as stream:
+            assert json.loads(stream.schema.metadata[b"kalam:recording"])["row_version"] == ROW_VERSION
         again = finished(path)
         assert again.arrow().equals(live.arrow())
         assert again.delta(-1).row_ids == live.delta(-1).row_ids

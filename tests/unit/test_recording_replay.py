@@ -40,7 +40,7 @@ class Kept:
     """Rows without a server, changed by hand: enough of a ``Followed``."""
 
     form, table_name, key, is_replay, is_forked, is_paused = Form.DIRECT, "a.b", ("id",), False, False, False
-    status, notices = "live", ("Not all is well.",)
+    status, notices, row_version = "live", ("Not all is well.",), "_version"
 
     def __init__(self) -> None:
         self.bell, self.error, self.is_over = Bell(), None, False

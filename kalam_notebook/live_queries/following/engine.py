@@ -127,8 +127,8 @@ class Engine(ABC):
 
     @property
     @abstractmethod
-    def tells_gaps(self) -> bool:
-        """Whether the server tells when it drops events, so that nobody has to look for it."""
+    def version(self) -> RowVersion | None:
+        """The row version of the tables; None where they have none, or several."""
 
     @property
     @abstractmethod

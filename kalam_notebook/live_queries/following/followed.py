@@ -48,6 +48,11 @@ class Followed(Lifetime, ABC):
 
     @property
     @abstractmethod
+    def row_version(self) -> str:
+        """The server's column that holds the version of a row; empty where there is none."""
+
+    @property
+    @abstractmethod
     def key(self) -> tuple[str, ...]:
         """The columns that tell rows apart; empty for all of them."""
 

@@ -28,6 +28,7 @@ from kalam_notebook.live_queries.rows.fingerprint import Proof
 from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.threads import Worker
 from kalam_notebook.wire.live import Change, row_seq, written_ms
+from kalam_notebook.wire.row_version import tells_gaps
 
 __all__ = ["SPREAD", "Follower"]
 
@@ -127,6 +128,11 @@ class Follower(Followed):
     def table_name(self) -> str:
         """The tables, for people."""
         return self.engine.table_name
+
+    @property
+    def row_version(self) -> str:
+        """The column that holds the version of a row; empty where there is none."""
+        return "" if self.engine.version is None else self.engine.version.name
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -298,7 +304,7 @@ class Follower(Followed):
 
         schedule = self._rounds.schedule
         most = max(1, BURST // self._hearing.num_sharing)
-        if self.engine.tells_gaps:
+        if tells_gaps(self.engine.version):
             most = sys.maxsize
         schedule.event(now, len(changes), most=most, is_urgent=bool(self.engine.doubts))
         if self.engine.is_diverged and not was_diverged:

@@ -25,7 +25,7 @@ from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.live_queries.rows.store import KeyedStore
 from kalam_notebook.sql.live_filter import is_volatile
 from kalam_notebook.wire.live import Change
-from kalam_notebook.wire.row_version import tells_gaps
+from kalam_notebook.wire.row_version import RowVersion
 
 __all__ = ["KeyedEngine"]
 
@@ -120,9 +120,9 @@ class KeyedEngine(Engine):
         return not self._is_beyond
 
     @property
-    def tells_gaps(self) -> bool:
-        """Whether the server tells when it drops events."""
-        return tells_gaps(self._plan.version)
+    def version(self) -> RowVersion:
+        """The row version of the table."""
+        return self._plan.version
 
     @property
     def notices(self) -> tuple[str, ...]:

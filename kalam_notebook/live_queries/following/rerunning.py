@@ -17,7 +17,7 @@ from kalam_notebook.live_queries.following.schedule import Question
 from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.live_queries.rows.result_store import ResultStore
 from kalam_notebook.sql.live_filter import is_volatile
-from kalam_notebook.wire.row_version import row_version_of, tells_gaps
+from kalam_notebook.wire.row_version import RowVersion, row_version_of
 
 __all__ = ["RerunEngine"]
 
@@ -53,7 +53,8 @@ class RerunEngine(Engine):
         )
         changes_in_time = is_volatile(query.sql.tokens) or any(info.ttl_ms is not None for info in infos)
         self._again_in = TIME_INTERVAL if changes_in_time else None
-        self._tells_gaps = all(tells_gaps(row_version_of(info.columns)) for info in infos)
+        versions = {row_version_of(info.columns) for info in infos}
+        self._version = versions.pop() if len(versions) == 1 else None
         self._without_versions = ", ".join(
             table for table, info in zip(query.tables, infos, strict=True) if not is_keyed(info)
         )
@@ -76,9 +77,9 @@ class RerunEngine(Engine):
         return self._store is None
 
     @property
-    def tells_gaps(self) -> bool:
-        """Events only ring, and one that is dropped by the server is told where their table has such versions."""
-        return self._tells_gaps
+    def version(self) -> RowVersion | None:
+        """The row version of the tables; None where they have none, or several."""
+        return self._version
 
     @property
     def notices(self) -> tuple[str, ...]:

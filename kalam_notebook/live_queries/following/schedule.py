@@ -35,6 +35,9 @@ _SHORTEST = 0.25
 #: Seconds from what speaks for loss to the proof that looks after it, while events flow on.
 _SOON = 2.0
 
+#: Seconds that do not pass. Infinity would be no number where nothing has happened yet.
+_NEVER = 1e9
+
 #: A delta of so many seconds goes through more than the end of the table.
 _LONG = 0.1
 
@@ -82,7 +85,7 @@ def told(rhythm: Rhythm) -> Rhythm:
     """
     slow = replace(rhythm, usual=300.0)
     is_bell = rhythm.settle < Rhythm().settle
-    return slow if is_bell else replace(slow, settle=math.inf, gap=math.inf, calm=30.0, flowing=60.0)
+    return slow if is_bell else replace(slow, settle=_NEVER, gap=_NEVER, calm=30.0, flowing=60.0)
 
 
 class ProofBudget:

@@ -8,7 +8,7 @@ _change    what happened: one of ``Effect``, ``moved`` (only its place is anothe
            are ``start`` and ``gap``, before the rows of a snapshot, and ``end``
 _healed    whether no event had told it
 _at        when it was seen
-_seq       as in ``LiveTable.changes``
+_seq       the row version, as in ``LiveTable.changes``; of which column it was, ``Origin`` tells
 _version   the table's version after it; rows of one version happened at once
 _row       the row's number; NULL in a note
 _place     where the row stands after all of its version, if that does not follow from what was before; else NULL
@@ -33,6 +33,7 @@ import pyarrow as pa
 
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.rows.history import Effect
+from kalam_notebook.wire.row_version import SEQ
 from kalam_notebook.wire.types import Column
 
 __all__ = [
@@ -82,6 +83,7 @@ class Origin:
         table_name: The tables, for people.
         key: The columns that tell rows apart.
         notice: What the table may not have shown rightly; empty when nothing was known.
+        row_version: The server's column that held the version of a row; empty where there was none.
     """
 
     sql: str
@@ -89,6 +91,7 @@ class Origin:
     table_name: str
     key: tuple[str, ...]
     notice: str = ""
+    row_version: str = SEQ.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,11 @@ class Player(Followed):
         return self.origin.table_name
 
     @property
+    def row_version(self) -> str:
+        """The server's column that held the version of a row; empty where there was none."""
+        return self.origin.row_version
+
+    @property
     def key(self) -> tuple[str, ...]:
         """The columns that tell rows apart; empty for all of them."""
         return self.origin.key

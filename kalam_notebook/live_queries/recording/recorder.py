@@ -143,7 +143,7 @@ class LiveRecorder:
             return 0.0
         followed = self._followed
         notice = "\n".join(followed.notices)
-        origin = Origin(self._sql, followed.form, followed.table_name, followed.key, notice)
+        origin = Origin(self._sql, followed.form, followed.table_name, followed.key, notice, followed.row_version)
         self._writer.write(glance, origin, at=time.time())
         self._file.flush()  # What is the system's outlives this process.
         if self._writer.gaps > gaps:

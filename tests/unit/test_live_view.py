@@ -226,13 +226,28 @@ def test_a_page_that_is_hidden_gets_nothing_more_and_all_of_it_when_it_is_back(n
     assert len(notebook.frames) == sent + 1
 
 
+def hear_aside(widget: Widget, frame: int) -> None:
+    hearing = threading.Thread(target=widget.hear, args=({"kind": "ack", "frame": frame},))  # As on a subshell.
+    hearing.start()
+    hearing.join()
+
+
+def test_who_was_heard_on_a_subshell_may_not_be_heard_while_a_cell_runs(notebook, show):
+    cells: list[str] = []
+    view, widget = show(FakeLive({1: "Ada"}), hears=lambda: not cells)
+    notebook.wait(lambda: notebook.frames)
+    hear_aside(widget, 1)
+    cells.append("It runs.")
+    assert not view._is_heard
+    hear_aside(widget, 1)
+    assert view._is_heard
+
+
 def test_who_is_heard_while_a_cell_runs_is_not_taken_for_absent(notebook, show):
     live = FakeLive({1: "Ada"})
     view, widget = show(live, hears=lambda: False)
     notebook.wait(lambda: notebook.frames)
-    hearing = threading.Thread(target=widget.hear, args=({"kind": "ack", "frame": 1},))  # As on a subshell.
-    hearing.start()
-    hearing.join()
+    hear_aside(widget, 1)
     for row in (2, 3, 4, 5):
         live.put(row, "x")
         notebook.wait(lambda row=row: len(notebook.names()) == row)

@@ -112,7 +112,7 @@ class LiveView:
         self._release = release
         self._clock = clock
         self._hears = hears
-        self._is_heard_aside = False  # Pages are heard on another thread than the main one: a subshell's.
+        self._is_heard_aside = False  # The last message was heard while a cell ran, on a subshell's thread.
         self._pace = Pace(turns)
         self._rows = PageRows()
         self._lock = threading.Lock()  # Guards the pace, which acknowledgements reach on the kernel's thread.
@@ -198,7 +198,8 @@ class LiveView:
     def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
         """Take a message of the page; called on a subshell's thread, or on the kernel's while no cell runs."""
         kind = content.get("kind")
-        self._is_heard_aside = threading.current_thread() is not threading.main_thread()
+        # Front ends use subshells as they like: that one heard the last message tells nothing of the next cell.
+        self._is_heard_aside = not self._hears()
         with self._lock:
             if kind == "hello":
                 if content["page"] not in self._pages:

@@ -56,6 +56,7 @@ js: ## Check, test and build the page module.
 	cd js && npm ci --no-audit --no-fund && npm run check && npm test && npm run build
 
 bench: .venv/.synced ## Speed and memory against a reference in the same run; fails where a bound is missed.
+	$(if $(findstring --browser,$(ARGS)),$(UV) sync --quiet --frozen --all-extras --group bench)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lab: .venv/.synced ## Open the quickstart in JupyterLab.

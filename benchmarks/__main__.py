@@ -11,13 +11,15 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.measure import Figure, choose, on_server, use_server, wanted
+from benchmarks.measure import Figure, choose, use_server, wanted
 
 #: Modules with a generator ``figures(*, small)``, in the order of the table.
 MODULES = ("decoding", "traffic", "writing", "process", "live", "costs")
 
 #: What is measured with ``--server``, and what tells which server that is.
 SERVER_MODULES = ("costs", "writing")
+#: What is measured with ``--browser``.
+BROWSER_MODULES = ("browser",)
 ON_SERVER = ("KALAM_TEST_URL", "KALAM_TEST_ROOT_PASSWORD", "KALAM_TEST_SERVER_PID")
 
 #: How often a figure that misses its bound is measured again.
@@ -37,9 +39,14 @@ def main() -> int:
     parser.add_argument("--only", default="", help="one figure, for example D9")
     parser.add_argument("--out", type=Path, help="write the table to this file as well")
     parser.add_argument("--server", action="store_true", help="what questions cost the server of KALAM_TEST_URL")
+    parser.add_argument("--browser", action="store_true", help="live tables in Chromium, beside Perspective's widget")
     chosen = parser.parse_args()
     choose(chosen.only)
+    modules = MODULES
+    if chosen.browser:
+        modules = BROWSER_MODULES
     if chosen.server:
+        modules = SERVER_MODULES
         missing = [name for name in ON_SERVER if name not in os.environ]
         if missing:
             parser.error(f"--server needs {', '.join(missing)}")
@@ -47,12 +54,12 @@ def main() -> int:
     lines = list(head(small=chosen.small))
     print("\n".join(lines), flush=True)
     measured: dict[str, list[Figure]] = {}
-    for figure in figures(small=chosen.small):
+    for figure in figures(modules, small=chosen.small):
         print(figure, flush=True)
         measured.setdefault(figure.name, []).append(figure)
     for name, found in measured.items():
         if not hold(found):
-            measured[name] = again(name, small=chosen.small)
+            measured[name] = again(name, modules, small=chosen.small)
     if chosen.out is not None:
         lines += [str(figure) for found in measured.values() for figure in found]
         chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -63,11 +70,11 @@ def hold(found: Iterable[Figure]) -> bool:
     return all(figure.holds for figure in found)
 
 
-def again(name: str, *, small: bool) -> list[Figure]:
+def again(name: str, modules: Iterable[str], *, small: bool) -> list[Figure]:
     """Measure a figure again: what else the machine does may have disturbed it. What misses three times is slow."""
     choose(name)
     for _ in range(AGAIN):
-        found = list(figures(small=small))
+        found = list(figures(modules, small=small))
         for figure in found:
             print(f"again: {figure}", flush=True)
         if hold(found):
@@ -83,8 +90,8 @@ def head(*, small: bool) -> Iterator[str]:
     yield "| # | measure | must | measured | |\n|---|---|---|---|---|"
 
 
-def figures(*, small: bool) -> Iterator[Figure]:
-    for name in SERVER_MODULES if on_server() else MODULES:
+def figures(modules: Iterable[str], *, small: bool) -> Iterator[Figure]:
+    for name in modules:
         for figure in import_module(f"benchmarks.{name}").figures(small=small):
             if wanted(figure.name):
                 yield figure

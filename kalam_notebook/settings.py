@@ -310,7 +310,7 @@ def _prompt(text: str) -> str:
 def _meant_url(url: str) -> str:
     """What was probably meant by something that is no URL."""
     if url.strip().lower() == "sandbox":
-        return "Did you mean 'sandbox', in small letters, with kalam.connect?"
+        return "Did you mean kalam.connect('sandbox')?"
     if re.fullmatch(r"[\w.-]+(:\d{1,5})?", url.strip()):
         host = url.strip() if ":" in url else f"{url.strip()}:2900"
         return f"Did you mean http://{host}?"

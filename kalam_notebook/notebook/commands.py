@@ -33,6 +33,7 @@ WHERE table_schema NOT IN ('information_schema', 'system', 'dba') AND column_nam
 GROUP BY table_schema, table_name ORDER BY namespace, "table"
 """
 
+_HIDDEN = {"_seq", "_version", "_deleted"}
 #: The name of a saved login, where a URL could stand.
 _LOGIN = re.compile(r"(?!(?i:sandbox|localhost)$)[\w-]+")
 
@@ -115,7 +116,7 @@ class Commands:
 
     def _status(self, rest: str) -> Note:
         client = default.current()
-        note = f"{_told(client)!r} {len(client.live_tables)} live."
+        note = f"{_told(client)!r} Live tables: {len(client.live_tables)}."
         return Note(f"{note} Namespace: {client.namespace}." if client.namespace else note)
 
     def _doctor(self, rest: str) -> Note:
@@ -151,27 +152,34 @@ class Commands:
         space = name.namespace or client.namespace or "default"
         frame = client.query(f"DESCRIBE TABLE {quote_name(space)}.{quote_name(name.table)}")
         wanted = ["column_name", "data_type", "is_nullable", "is_primary_key", "column_default"]
-        return frame[[column for column in wanted if column in frame.columns]]
+        shown = frame.loc[~frame["column_name"].isin(_HIDDEN), [name for name in wanted if name in frame.columns]]
+        return shown.fillna({"column_default": ""})
 
     # What this session did --------------------------------------------------------------------------------------------
 
     def _history(self, rest: str) -> pd.DataFrame:
-        return self._ran.frame()
+        frame = self._ran.frame()
+        # As wide as a terminal.
+        return frame.assign(
+            started=frame["started"].map(lambda time: f"{time:%H:%M:%S}"),
+            seconds=frame["seconds"].round(3),
+            sql=frame["sql"].map(lambda sql: in_line(sql, 36)),
+        )
 
-    def _live(self, rest: str) -> pd.DataFrame:
+    def _live(self, rest: str) -> pd.DataFrame | Note:
         import pandas as pd
 
         rows = [
             {"name": name, "rows": live.num_rows, "status": live.status, "sql": live.sql}
             for name, live in self._live_tables().items()
         ]
-        return pd.DataFrame(rows, columns=["name", "rows", "status", "sql"])
+        return pd.DataFrame(rows) if rows else Note("No table is live.")
 
     def _stop(self, rest: str) -> Note:
-        return self._end(rest, "stop", LiveTable.close, "stopped")
+        return self._end(rest, "stop", LiveTable.close, "Stopped")
 
     def _freeze(self, rest: str) -> Note:
-        return self._end(rest, "freeze", LiveTable.freeze, "frozen")
+        return self._end(rest, "freeze", LiveTable.freeze, "Frozen")
 
     def _end(self, rest: str, command: str, do: Callable[[LiveTable], None], done: str) -> Note:
         tables = self._live_tables()
@@ -185,7 +193,7 @@ class Commands:
             raise ConfigError(f"{what}{nearest(rest, tables)} Write %kalam {command} NAME or --all; live are: {names}.")
         for live in chosen.values():
             do(live)
-        return Note(f"{done}: {', '.join(chosen) or 'none was live'}.".capitalize())
+        return Note(f"{done}: {', '.join(chosen)}." if chosen else "No table is live.")
 
     def _live_tables(self) -> dict[str, LiveTable]:
         """All live tables of the connection in use and of variables, by name; those in no variable get a number."""

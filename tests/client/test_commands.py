@@ -62,6 +62,8 @@ def test_what_the_server_has(shell, orders):
     told = run(shell, f"%kalam describe {orders}")
     assert re.search(r"id\s+BIGINT", told)
     assert "customer" in told
+    assert "_seq" not in told
+    assert "NaN" not in told
     assert "takes TABLE" in fails(shell, "%kalam describe a b")
     assert "no table's name" in fails(shell, "%kalam describe 'a'")
     assert "takes a table" in fails(shell, "%kalam describe")
@@ -107,7 +109,8 @@ def test_live_tables_by_their_variables(shell, orders):
     assert run(shell, "%kalam freeze").startswith("Frozen: b.")
     assert "b" in run(shell, "%kalam live").split()
     assert run(shell, "%kalam stop").startswith("Stopped: b.")
-    assert "none was live" in run(shell, "%kalam stop --all")
+    assert "No table is live." in run(shell, "%kalam stop --all")
+    assert "No table is live." in run(shell, "%kalam live")
 
 
 def test_history_tells_what_ran(shell, orders):
@@ -115,7 +118,10 @@ def test_history_tells_what_ran(shell, orders):
     with capture_output():
         shell.run_cell("%kalam SELECT nope FROM nothing.at_all")
     run(shell, "found = 1")
-    assert "QueryError" in run(shell, "%kalam history")
+    told = run(shell, "%kalam history")
+    assert "QueryError" in told
+    assert "SELECT nope FROM nothing.at_all" in told
+    assert max(map(len, told.splitlines())) <= 80
     good, bad = magics._history.frame().tail(2).to_dict("records")
     assert (good["sql"], good["rows"], good["error"]) == (f"SELECT id FROM {orders}", 2, "")
     assert (bad["sql"], pd.isna(bad["rows"]), bad["error"]) == ("SELECT nope FROM nothing.at_all", True, "QueryError")
@@ -154,6 +160,8 @@ def test_the_doctor_tells_what_is_found(shell, server, closed_port, capsys, monk
 
 
 def test_help_and_mistakes(shell):
+    assert "Did you mean %kalam connect sandbox?" in fails(shell, "%kalam connect Sandbox")
+    assert "Did you mean http://localhost:2900?" in fails(shell, "%kalam connect localhost:2900")
     assert run(shell, "%kalam help") == run(shell, "%kalam")
     told = run(shell, "%kalam help export")
     assert "--overwrite" in told

@@ -92,7 +92,7 @@ def test_a_missing_table_is_told_with_those_that_there_are():
     [
         ("localhost:2900", "Did you mean http://localhost:2900?"),
         ("db.example", "Did you mean http://db.example:2900?"),
-        ("Sandbox", "'sandbox', in small letters"),
+        ("Sandbox", r"Did you mean kalam\.connect\('sandbox'\)?"),
         ("http://h:1/v1/api", "http://h:1$"),
         ("http://h:1/db/v1/api/sql", "http://h:1/db$"),
     ],

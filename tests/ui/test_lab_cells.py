@@ -1,4 +1,4 @@
-"""SQL cells in JupyterLab: what Tab offers."""
+"""SQL cells in JupyterLab: what Tab offers, and the colours of SQL."""
 
 from __future__ import annotations
 
@@ -56,3 +56,29 @@ def test_tab_offers_the_tables_and_columns_of_the_server(server: LabServer, page
     expect(offered).to_have_count(1)
     page.keyboard.press("Enter")
     expect(notebook.cell(1).locator(".cm-content")).to_contain_text("WHERE o.customer")
+
+
+def test_sql_has_its_colours_and_python_keeps_its_own(server: LabServer, page: Page):
+    sql = "%%kalam\nSELECT customer, 'import x' -- for\nFROM shop.orders WHERE id = $room"
+    write_notebook(server.folder / "colours.ipynb", [sql, "select = 'SELECT 1'"])
+    notebook = Notebook(server, page, "colours.ipynb")
+    kinds = ("keyword", "string", "comment", "variable")
+    coloured = {kind: notebook.cell(0).locator(f".kalam-sql-{kind}") for kind in kinds}
+    expect(coloured["keyword"]).to_have_text(["SELECT", "FROM", "WHERE"])
+    expect(coloured["string"]).to_have_text(["'import x'"])
+    # What Python would colour is in pieces of its own.
+    assert "".join(coloured["comment"].all_text_contents()) == "-- for"
+    assert "".join(coloured["variable"].all_text_contents()) == "$room"
+    assert notebook.cell(1).locator("[class*=kalam-sql]").count() == 0
+    colours = {
+        text: notebook.cell(0).get_by_text(text, exact=True).evaluate("found => getComputedStyle(found).color")
+        for text in ("SELECT", "customer", "'import x'")
+    }
+    assert len(set(colours.values())) == 3
+    notebook.cell(0).locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" AND")
+    expect(coloured["keyword"]).to_have_text(["SELECT", "FROM", "WHERE", "AND"])
+    page.keyboard.press("Control+Home")
+    page.keyboard.type("# ")
+    expect(notebook.cell(0).locator("[class*=kalam-sql]")).to_have_count(0)

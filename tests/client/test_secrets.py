@@ -170,6 +170,7 @@ def test_a_token_in_an_answer_that_succeeds_is_shown_in_no_error(reply):
         for call in (client.query, client.execute_query):
             said = []
             with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
                 try:
                     call("SELECT n FROM app.t")
                 except KalamError as exc:

@@ -7,15 +7,20 @@ from live_source import RowSource
 from kalam_notebook.live_queries.following.keyed import KeyedEngine
 from kalam_notebook.live_queries.following.query import parse_live_query
 from kalam_notebook.live_queries.following.schedule import Question
+from kalam_notebook.wire.live import Change
 from kalam_notebook.wire.row_version import SEQ
 
 #: Versions that a delta of this source tells at most.
 MOST = 10
 
 
+#: The same table on a server that tells when it drops events.
+LATER = [{**field, "name": "_version"} if field["name"] == "_seq" else field for field in SCHEMA]
+
+
 class Source(RowSource):
     def read_delta(self, plan, ask):
-        versions = [int(row["_seq"]) for row in self.rows.values()] + list(self.tombstones.values())
+        versions = [int(row[self.version]) for row in self.rows.values()] + list(self.tombstones.values())
         found = super().read_delta(plan, ask)
         return None if sum(seq > ask.after for seq in versions) > MOST else found
 
@@ -106,3 +111,38 @@ def test_what_changed_is_followed_by_a_look_at_the_columns(scene):
     assert (verdict.is_true, verdict.again, verdict.again_in) == (True, Question.DELTA, 5.0)
     scene.now += 5
     assert scene.round().again is None
+
+
+def test_where_gaps_are_told_a_delta_begins_behind_what_events_have_told():
+    scene = Scene()
+    scene.source = Source(LATER)
+    scene.begin()
+
+    def hear(version):
+        row = {"id": str(version), "room": "a", "n": 0, "_version": str(version), "_deleted": False}
+        scene.source.put(row)
+        scene.engine.take_in([Change("s", "insert", (row,), ())], at=0.0)
+
+    def asked_after():
+        job = scene.engine.next_job(Question.DELTA, now=scene.now)
+        scene.engine.finish(job.run(scene.source), now=scene.now, at=0.0)
+        return job.ask.after
+
+    hear(1)
+    scene.rounds()
+    hear(5)
+    assert asked_after() == 5
+    hear(7)
+    scene.engine.told.miss()
+    hear(9)
+    assert asked_after() == 7
+    hear(11)
+    assert asked_after() == 11
+    # What is missed while a check is on its way, that one has not brought.
+    job = scene.engine.next_job(Question.DELTA, now=scene.now)
+    scene.engine.told.miss()
+    hear(13)
+    scene.engine.finish(job.run(scene.source), now=scene.now, at=0.0)
+    hear(15)
+    assert asked_after() == 13
+    assert scene.rounds() == 1

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from kalam_notebook.live_queries.following.plan import Form, Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.following.schedule import Question
+from kalam_notebook.live_queries.following.told import Told
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, Fingerprint
 from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.live_queries.rows.history import Applied
@@ -109,11 +110,13 @@ class Engine(ABC):
         form: How the rows are followed.
         table_name: The tables, for people.
         subscriptions: The statements that are subscribed to.
+        told: Whether events have told all that happened.
     """
 
     form: Form
     table_name: str
     subscriptions: tuple[str, ...]
+    told: Told
 
     @property
     @abstractmethod

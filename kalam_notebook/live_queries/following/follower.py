@@ -272,6 +272,7 @@ class Follower(Followed):
     def _return(self, *, is_gap: bool) -> None:
         """All subscriptions stand; what happened before was not told."""
         now = time.monotonic()
+        self.engine.told.miss()
         if is_gap:
             # The connection stands, and what was dropped is all that is missing.
             self._counters.gaps += 1
@@ -289,10 +290,13 @@ class Follower(Followed):
         now, at = time.monotonic(), time.time()
         size = self._hearing.take_bytes()
         if self.is_paused:
+            self.engine.told.miss()
             return
         with self._lock:
             if self.is_over:
                 return
+            if self._hearing.was_full:
+                self.engine.told.miss()
             was_diverged = self.engine.is_diverged
             applied = self.engine.take_in(changes, at=at)
             self._counters.add_events(len(changes), size, now=now)
@@ -311,6 +315,7 @@ class Follower(Followed):
             schedule.wish(now)
         if self._hearing.was_full:
             self._hearing.was_full = False
+            self.engine.told.miss()
             schedule.suspect(now)
 
         if applied.total:

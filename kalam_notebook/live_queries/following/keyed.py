@@ -20,12 +20,13 @@ from kalam_notebook.live_queries.following.jobs import DeltaJob, Deltas, ReadJob
 from kalam_notebook.live_queries.following.plan import Form, Reading, TableInfo, TablePlan, plan_table
 from kalam_notebook.live_queries.following.query import LiveQuery
 from kalam_notebook.live_queries.following.schedule import Question
+from kalam_notebook.live_queries.following.told import Told
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, Fingerprint, fingerprint_of
 from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.live_queries.rows.store import KeyedStore
 from kalam_notebook.sql.live_filter import is_volatile
 from kalam_notebook.wire.live import Change
-from kalam_notebook.wire.row_version import RowVersion
+from kalam_notebook.wire.row_version import RowVersion, tells_gaps
 
 __all__ = ["KeyedEngine"]
 
@@ -69,6 +70,7 @@ class KeyedEngine(Engine):
         self._max_rows = max_rows
         self._again_in = TIME_INTERVAL if is_volatile(query.filter_tokens) else None
         self._plan = plan_table(query, info)
+        self.told = Told()
         self._store: KeyedStore | None = None
         self.form: Form = self._plan.form
         self.table_name = query.table_name
@@ -161,12 +163,17 @@ class KeyedEngine(Engine):
         if newest is not None and newest.rows[0].keys() != self._plan.row_names:
             self._must_read = True
         try:
-            return self._store.apply(changes, at=at)
+            applied = self._store.apply(changes, at=at)
         except (DecodeError, ProtocolError) as exc:
             # A column of another type now, or a damaged event: what it told is read over HTTP.
             _LOG.info("events of %s could not be read, its rows are read again: %s", self.table_name, exc)
             self._must_read = True
             return Applied()
+
+        if tells_gaps(self._plan.version) and self.told.is_whole and not self.doubts:
+            # Versions come in order, so the next delta begins behind what events have told.
+            self._after = max(self._after, self._store.last_seq)
+        return applied
 
     # Checks.
 
@@ -176,6 +183,7 @@ class KeyedEngine(Engine):
 
     def next_job(self, question: Question, *, now: float) -> Job:
         """Begin a round."""
+        self.told.ask()
         if self._must_read or self._store is None:
             self._is_reading, self._meanwhile = True, []
             return ReadJob(self._query, self._max_rows)
@@ -228,6 +236,7 @@ class KeyedEngine(Engine):
         meanwhile, self._meanwhile, self._is_reading = self._meanwhile, [], False
         self._after, self._must_read, self._is_beyond = reading.newest, False, reading.is_beyond
         self._is_fresh, self._looked_at = True, now
+        self.told.answer()
         self._doubt = reading.doubt
         if plan.form is Form.DIRECT:
             self.take_in(meanwhile, at=at)
@@ -312,6 +321,7 @@ class KeyedEngine(Engine):
             return self._was_cut(told)
 
         self._is_fresh = False
+        self.told.answer()
         if found.is_beyond and not self._is_beyond:
             self._is_beyond = True  # The fingerprint is that of what a scan reaches.
             if self._plan.filter_sql:

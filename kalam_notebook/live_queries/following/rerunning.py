@@ -14,6 +14,7 @@ from kalam_notebook.live_queries.following.engine import TIME_INTERVAL, Engine, 
 from kalam_notebook.live_queries.following.plan import Form, ResultReading, TableInfo, doorbell_sql, is_keyed
 from kalam_notebook.live_queries.following.rerun import RerunQuery, result_key
 from kalam_notebook.live_queries.following.schedule import Question
+from kalam_notebook.live_queries.following.told import Told
 from kalam_notebook.live_queries.rows.history import Applied
 from kalam_notebook.live_queries.rows.result_store import ResultStore
 from kalam_notebook.sql.live_filter import is_volatile
@@ -58,6 +59,7 @@ class RerunEngine(Engine):
         self._without_versions = ", ".join(
             table for table, info in zip(query.tables, infos, strict=True) if not is_keyed(info)
         )
+        self.told = Told()
         self._store: ResultStore | None = None
         self._doubt = ""
 

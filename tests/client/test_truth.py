@@ -11,6 +11,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from types import SimpleNamespace
 
 import httpx
 import pyarrow as pa
@@ -210,7 +211,7 @@ def test_l19_results_of_writes_come_last(plain, client, make):
     )
     told = [result.get("message", result.get("rows")) for result in plain.results(sql)]
     assert told == [[["1"]], "Inserted 2 row(s)", "Deleted 2 row(s)"]
-    results = _run_statements(client, _bound_statements(sql, None, None), parse_cell_line(""))
+    results = _run_statements(client, _bound_statements(sql, None, SimpleNamespace(user_ns={})), parse_cell_line(""))
     assert [r.arrow().to_pylist() if r.has_rows else r.message for r in results] == [
         "Inserted 1 row(s)",
         [{"n": 1}],

@@ -73,6 +73,7 @@ def delta_figure(server: Server, size: int, *, rounds: int) -> Figure:
         reader=client._reader,
         window=client._window,
         deltas=Together(partial(read_deltas, endpoint)),
+        domains={},
     )
     query = parse_live_query("SELECT * FROM b.changing")
     engine = KeyedEngine(query, source.describe(query.source), max_rows=None)

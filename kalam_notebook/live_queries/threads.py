@@ -34,6 +34,10 @@ class Inbox(Generic[_T]):
         """Bytes of the items that wait."""
         return self._bytes_put - self._bytes_taken
 
+    def has_room(self, size: int, *, items: int, num_bytes: int) -> bool:
+        """Whether one more of a size may wait, beside no more than so many items and bytes."""
+        return self._items.qsize() < items and self._bytes_put - self._bytes_taken + size <= num_bytes
+
     def put(self, item: _T, size: int = 0) -> None:
         """Add an item of so many bytes."""
         if size:

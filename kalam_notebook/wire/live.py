@@ -181,6 +181,9 @@ class SubscribeOptions:
     version_domain: Mapping[str, Any] | None = None
 
 
+# By name: there are many rows.
+_SEQ, _VERSION = SEQ.name, VERSION.name
+
 #: Digits of the greatest version.
 _SEQ_DIGITS = len(str(2**63 - 1))
 
@@ -242,11 +245,11 @@ def row_seq(row: Row) -> int | None:
     Raises:
         ProtocolError: It is neither an integer of 63 bits nor the text of one.
     """
-    value = row.get(SEQ.name)
+    value = row.get(_SEQ)
     if value is None:
-        value = row.get(VERSION.name)
-    if value is None:
-        return None
+        value = row.get(_VERSION)
+        if value is None:
+            return None
     # Rows carry it as decimal text (protocol/live.md#seq); a float would already have lost digits.
     if isinstance(value, str) and len(value) <= _SEQ_DIGITS and value.isascii() and value.isdigit():
         value = int(value)

@@ -25,6 +25,7 @@ from kalam_notebook.live_queries.connection.listener import FrameHook, Listener,
 from kalam_notebook.live_queries.connection.protocol import LiveProtocol
 from kalam_notebook.live_queries.connection.states import (
     Action,
+    Changed,
     Drop,
     Open,
     Ping,
@@ -187,6 +188,9 @@ class Driver:
 
     def _tell_all(self) -> None:
         for event in self._protocol.events():
+            if type(event) is Changed:  # There are many.
+                self._fans.tell(event, self._size)
+                continue
             if isinstance(event, StatusChanged):
                 self._status_changed(event.status)
             self._fans.tell(event, self._size)

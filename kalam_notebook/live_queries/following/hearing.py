@@ -217,7 +217,7 @@ class Hearing:
     def _put(self, change: Change, size: int) -> None:
         # A frame may hold a thousand times as much as it has bytes.
         unpacked = size if self._socket is None else self._socket.message_bytes
-        if len(self.inbox) >= _MAX_WAITING or self.inbox.num_bytes + unpacked > _MAX_WAITING_BYTES:
+        if not self.inbox.has_room(unpacked, items=_MAX_WAITING, num_bytes=_MAX_WAITING_BYTES):
             self.was_full = True
             return
         self._heard_bytes += size

@@ -30,9 +30,8 @@ class RowLimit:
         self._by_seq: list[tuple[int, Hashable]] = []
 
     def add(self, seq: int, key: Hashable) -> None:
-        """A row has come, or has a new version."""
-        if self.max_rows is not None:
-            heapq.heappush(self._by_seq, (seq, key))
+        """A row has come, or has a new version; there are many, so it is not called without a limit."""
+        heapq.heappush(self._by_seq, (seq, key))
 
     def load(self, seqs: Sequence[int], keys: Sequence[Hashable]) -> None:
         """All rows were replaced by these, in the order of versions."""

@@ -326,7 +326,8 @@ class KeyedStore(Rows):
             rows.replace(slot, seq, position)
             self._doubtful.discard(key)
 
-        self._limit.add(seq, key)
+        if self._limit.max_rows is not None:
+            self._limit.add(seq, key)
         return True
 
     def _delete(self, key: Hashable, seq: int | None, effect: Effect) -> None:

@@ -114,6 +114,7 @@ def test_live_tables_by_their_variables(shell, orders):
 
 
 def test_history_tells_what_ran(shell, orders):
+    magics._history._ran.clear()  # That of this process, in which other tests ran cells.
     run(shell, f"%kalam SELECT id FROM {orders}")
     with capture_output():
         shell.run_cell("%kalam SELECT nope FROM nothing.at_all")

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -275,7 +276,8 @@ class BodyDecoder:
             except orjson.JSONDecodeError:
                 return None
         floats = [place for place, column in enumerate(self._columns or ()) if column.type_name in {"Float", "Double"}]
-        if floats and any(self._buffer.find(zero, 0, end) >= 0 for zero in (b"-0,", b"-0]")):
+        # Only where one is written without a point can it be -0. To look through the text costs as much as to parse it.
+        if any(_has_integers(rows, place) for place in floats):
             _keep_signs(rows, floats, bytes(self._buffer[:end]))
         return rows
 
@@ -293,10 +295,21 @@ class BodyDecoder:
         return batch
 
 
+def _has_integers(rows: list[list[Any]], place: int) -> bool:
+    """Whether a column has cells that are written as integers; rows that are none are told later."""
+    try:
+        return int in set(map(type, map(itemgetter(place), rows)))
+    except (IndexError, KeyError, TypeError):
+        return False
+
+
 def _keep_signs(rows: list[list[Any]], floats: Sequence[int], text: bytes) -> None:
     """Put negative zeros in their places, which newer servers write as ``-0`` and the parser takes for an integer."""
     # What this does to texts is of no interest: only cells of floating columns are taken.
-    signed = orjson.loads(_BARE_ZERO.sub(b"-0.0", text))
+    marked = _BARE_ZERO.sub(b"-0.0", text)
+    if marked == text:
+        return
+    signed = orjson.loads(marked)
     for row, other in zip(rows, signed, strict=True):
         for place in floats[: len(row)]:
             row[place] = other[place]

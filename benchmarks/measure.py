@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Seconds that one reading of the clock shall cover at least: shorter work is repeated.
 _LEAST_S = 0.1
@@ -42,6 +42,12 @@ class Figure:
         if self.bound is None:
             return True
         return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+    def with_room(self, room: float) -> Figure:
+        """The same, with a bound that is so many times as far away if it is one of a ratio."""
+        if self.bound is None or self.unit != "×":
+            return self
+        return replace(self, bound=self.bound / room if self.at_least else self.bound * room)
 
     def __str__(self) -> str:
         must, verdict = "–", ""

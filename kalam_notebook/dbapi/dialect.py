@@ -16,13 +16,11 @@ from sqlalchemy.sql import compiler
 
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import KalamError, ServerError
+from kalam_notebook.sql.hidden import HIDDEN_COLUMNS
 from kalam_notebook.sql.statement import quote_name
-from kalam_notebook.wire.row_version import DELETED, ROW_ID, VERSION_COLUMNS, WRITTEN_AT
 from kalam_notebook.wire.types import Column
 
 __all__ = ["KalamDialect"]
-
-_HIDDEN = VERSION_COLUMNS | {DELETED, ROW_ID, WRITTEN_AT}
 
 _TABLES = """
 SELECT table_schema, table_name, table_type FROM information_schema.tables
@@ -227,7 +225,7 @@ class KalamDialect(default.DefaultDialect):
         return [
             ReflectedColumn(name=column.name, type=_type_of(column), nullable="nn" not in column.flags, default=None)
             for column in self._columns(connection, table_name, schema)
-            if column.name not in _HIDDEN
+            if column.name not in HIDDEN_COLUMNS
         ]
 
     def get_pk_constraint(

@@ -16,6 +16,7 @@ from kalam_notebook.notebook.options import COMMANDS, help_text, parse_connect_l
 from kalam_notebook.notebook.session import History, live_variables
 from kalam_notebook.notebook.values import nearest
 from kalam_notebook.results.results import QueryResult
+from kalam_notebook.sql.hidden import HIDDEN_COLUMNS, HIDDEN_LIST
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.sql.tables import table_names
 from kalam_notebook.sql.tokens import UnreadableSQL
@@ -27,13 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Commands"]
 
-_TABLES = """
+_TABLES = f"""
 SELECT table_schema AS namespace, table_name AS "table", count(*) AS columns FROM information_schema.columns
-WHERE table_schema NOT IN ('information_schema', 'system', 'dba') AND column_name NOT IN ('_seq', '_deleted') {where}
+WHERE table_schema NOT IN ('information_schema', 'system', 'dba') AND column_name NOT IN ({HIDDEN_LIST}) {{where}}
 GROUP BY table_schema, table_name ORDER BY namespace, "table"
 """
 
-_HIDDEN = {"_seq", "_version", "_deleted"}
 #: The name of a saved login, where a URL could stand.
 _LOGIN = re.compile(r"(?!(?i:sandbox|localhost)$)[\w-]+")
 
@@ -152,7 +152,9 @@ class Commands:
         space = name.namespace or client.namespace or "default"
         frame = client.query(f"DESCRIBE TABLE {quote_name(space)}.{quote_name(name.table)}")
         wanted = ["column_name", "data_type", "is_nullable", "is_primary_key", "column_default"]
-        shown = frame.loc[~frame["column_name"].isin(_HIDDEN), [name for name in wanted if name in frame.columns]]
+        shown = frame.loc[
+            ~frame["column_name"].isin(HIDDEN_COLUMNS), [name for name in wanted if name in frame.columns]
+        ]
         return shown.fillna({"column_default": ""})
 
     # What this session did --------------------------------------------------------------------------------------------

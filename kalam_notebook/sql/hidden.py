@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kalam_notebook.sql.shape import SET_OPERATIONS
-from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.statement import Statement, quote_text
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 from kalam_notebook.wire.row_version import DELETED, ROW_ID, SEQ, VERSION, WRITTEN_AT
 
-__all__ = ["HIDDEN_COLUMNS", "shown_places"]
+__all__ = ["HIDDEN_COLUMNS", "HIDDEN_LIST", "shown_places"]
 
 #: What a ``*`` over a table brings, by the server: up to 0.7.0, and from 0.7.1 on, where STREAM tables have one more.
 _OF_TABLES = (
@@ -26,6 +26,8 @@ _OF_TABLES = (
 )
 #: Names of the server's own columns: of tables, and of messages made from rows (protocol/sql.md#hidden-columns).
 HIDDEN_COLUMNS = frozenset({"_commit_seq", ROW_ID}).union(*_OF_TABLES)
+#: The same, as they stand in the parentheses of an IN.
+HIDDEN_LIST = ", ".join(map(quote_text, sorted(HIDDEN_COLUMNS)))
 
 _QUERY = {"SELECT", "WITH", "VALUES"}
 _BEFORE_JOIN = {"INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "SEMI", "ANTI", "NATURAL"}

@@ -6,7 +6,6 @@ None of these servers was at hand; what each habit rests on is told in docs/sand
 import contextlib
 import itertools
 import threading
-import time
 import uuid
 
 import pyarrow as pa
@@ -17,8 +16,10 @@ from plain_live import PlainLive
 from servers import Server
 
 import kalam_notebook as kalam
-from kalam_notebook.errors import AuthError, PermissionDeniedError
+from kalam_notebook.errors import AuthError, PermissionDeniedError, RequestTimeoutError
 from kalam_notebook.live_queries.events.messages import InitialBatch
+from kalam_notebook.notebook.commands import _TABLES
+from kalam_notebook.notebook.completion.schema import _read_schema
 from kalam_notebook.results.results import IncompleteResultWarning
 
 ROWS = 300
@@ -214,8 +215,18 @@ def test_a_live_table_that_nothing_happens_to_asks_nothing(client, make, kind):
         for i in range(2, 12):
             insert(client, table, [(i, i)])
         live.wait_for(lambda t: t.num_rows == 11, timeout=20)
-        time.sleep(3.0)  # On 0.4.3 a delta follows after 0.3 s, and a proof after two.
+        # On 0.4.3 a delta follows after 0.3 s, and a proof after two.
+        with pytest.raises(RequestTimeoutError):
+            live.wait_for(lambda t: t.stats.rounds != rounds, timeout=3)
         assert live.stats.rounds == rounds
+
+
+def test_the_servers_own_columns_are_offered_and_counted_nowhere(client, make):
+    table = make((1, 1), kind="STREAM", ttl_seconds=60)
+    name = tuple(table.split("."))
+    assert list(_read_schema(client).tables[name]) == ["id", "n"]
+    listed = client.query(_TABLES.format(where="AND table_schema = $1"), [name[0]])
+    assert listed.loc[listed["table"] == name[1], "columns"].tolist() == [2]
 
 
 def test_rows_of_streams_go_when_their_time_is_over(client, make):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import KalamError
+from kalam_notebook.sql.hidden import HIDDEN_LIST
 from kalam_notebook.threads import Worker
 
 __all__ = ["Schema", "Schemas"]
@@ -19,11 +20,11 @@ __all__ = ["Schema", "Schemas"]
 #: Seconds after which what is known is read again, when somebody asks for it.
 _FRESH = 60.0
 
-_COLUMNS = """
+_COLUMNS = f"""
 SELECT table_schema, table_name,
     string_agg(concat(column_name, chr(9), data_type), chr(10) ORDER BY ordinal_position) AS columns
 FROM information_schema.columns
-WHERE column_name NOT IN ('_seq', '_version', '_deleted')
+WHERE column_name NOT IN ({HIDDEN_LIST})
 GROUP BY table_schema, table_name
 """
 _FUNCTIONS = """

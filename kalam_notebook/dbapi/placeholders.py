@@ -31,8 +31,8 @@ def placed(sql: str, parameters: Parameters | None) -> tuple[Statement, Sequence
         ParameterError: A name has no value, or a value no name; a text or another single value is given.
     """
     text, values = _numbered(sql, parameters)
-    if values and (_lacks_columns(text) or len(values) > MAX_PARAMETERS):
-        return _with_literals(text, values), ()
+    if values and (len(values) > MAX_PARAMETERS or _lacks_columns(text)):
+        return write_parameters_in(text, _encoded(values)), ()
     return text, values
 
 
@@ -40,12 +40,12 @@ def written_row(sql: str, parameters: Parameters) -> Statement:
     """An INSERT of one row, found by ``rows_in``, with the values themselves in it; raises as ``placed``."""
     text, values = _numbered(sql, parameters)
     # As text a decimal is exact for a column, and the row stays one of plain literals (protocol/sql.md#literals).
-    encoded = (encode(f"${number}", value) for number, value in enumerate(values, 1))
-    return write_parameters_in(text, [str(v) if isinstance(v, DecimalText) else v for v in encoded])
+    literals = [str(value) if isinstance(value, DecimalText) else value for value in _encoded(values)]
+    return write_parameters_in(text, literals)
 
 
-def _with_literals(text: Statement, values: Sequence[Any]) -> Statement:
-    return write_parameters_in(text, [encode(f"${number}", value) for number, value in enumerate(values, 1)])
+def _encoded(values: Sequence[Any]) -> list[object]:
+    return [encode(f"${number}", value) for number, value in enumerate(values, 1)]
 
 
 def _numbered(sql: str, parameters: Parameters | None) -> tuple[Statement, Sequence[Any]]:
@@ -77,11 +77,10 @@ def rows_in(statement: Statement) -> tuple[int, int] | None:
     Returns:
         The offsets of its parentheses; None for other statements.
     """
-    tokens = statement.single if statement.is_readable else ()
-    words = [token.word for token in tokens]
-    if words[:2] != ["INSERT", "INTO"] or "VALUES" not in words:
+    _, behind = _around_values(statement.single if statement.is_readable else ())
+    if len(behind) < 2:
         return None
-    first, *row, last = tokens[words.index("VALUES") + 1 :] or (tokens[0], tokens[0])
+    first, *row, last = behind
     is_plain = all(token.kind is not Kind.SYMBOL or token.text in {",", ":", "-"} for token in row)
     return (first.start, last.end) if (first.text, last.text) == ("(", ")") and is_plain else None
 
@@ -91,10 +90,17 @@ def _lacks_columns(statement: Statement) -> bool:
 
     Source: protocol/sql.md#insert.
     """
-    words = [token.word for token in statement.tokens] if statement.is_readable else []
+    before, _ = _around_values(statement.tokens if statement.is_readable else ())
+    return bool(before) and all(token.text != "(" for token in before)
+
+
+def _around_values(tokens: Sequence[Token]) -> tuple[Sequence[Token], Sequence[Token]]:
+    """The tokens before and behind the VALUES of an INSERT; none of another statement."""
+    words = [token.word for token in tokens]
     if words[:2] != ["INSERT", "INTO"] or "VALUES" not in words:
-        return False
-    return all(token.text != "(" for token in statement.tokens[: words.index("VALUES")])
+        return (), ()
+    place = words.index("VALUES")
+    return tokens[:place], tokens[place + 1 :]
 
 
 def _marks(statement: Statement) -> Iterator[tuple[Token, Token]]:

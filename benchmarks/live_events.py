@@ -24,6 +24,7 @@ from kalam_notebook.live_queries.following.schedule import Rhythm
 from kalam_notebook.live_queries.opening import open_table
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
 from kalam_notebook.wire.live import parse_message, unpack_frame
+from kalam_notebook.wire.row_version import RowVersion
 from kalam_notebook.wire.types import Column
 
 #: Rows of the table that the changes are about.
@@ -123,7 +124,7 @@ class Source:
         pairs = pa.table({"key": rows.column(plan.key), "seq": rows.column("_seq")})
         return Delta(rows, pairs, pairs, fingerprint_of(self._table.column("_seq").to_numpy()), 0)
 
-    def newer_seq(self, table: str, seq: int) -> int | None:
+    def newer_version(self, table: str, version: RowVersion, newest: int) -> int | None:
         return None
 
     def read_result(self, sql: str) -> ResultReading:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from plain_client import IS_REAL, Plain, server_with
 
 import kalam_notebook as kalam
@@ -51,3 +52,17 @@ def beyond():
 def _insert(table, keys):
     values = ", ".join(f"({key}, 0, 'x')" for key in keys)
     return f"INSERT INTO {table} (id, n, t) VALUES {values}"
+
+
+@pytest.fixture
+def magic_shell(server, monkeypatch):
+    """IPython with our extension; the password of root is in the environment, and connections are closed in the end."""
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", server.root_password)
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "kalam_notebook")
+    yield shell
+    kalam.close()
+    shell.history_manager.end_session()
+    shell.run_line_magic("unload_ext", "kalam_notebook")
+    InteractiveShell.clear_instance()

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import kalam_notebook as kalam
@@ -19,18 +18,10 @@ pytestmark = pytest.mark.contract
 
 
 @pytest.fixture
-def shell(server, monkeypatch):
-    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", server.root_password)
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.run_line_magic("load_ext", "kalam_notebook")
+def shell(magic_shell, server):
     with capture_output():
-        shell.run_line_magic("kalam", f"connect {server.url} --name first")
-    yield shell
-    kalam.close()
-    shell.history_manager.end_session()
-    shell.run_line_magic("unload_ext", "kalam_notebook")
-    InteractiveShell.clear_instance()
+        magic_shell.run_line_magic("kalam", f"connect {server.url} --name first")
+    return magic_shell
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import time
 
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import start_new_kernel
 
 import kalam_notebook as kalam
@@ -24,18 +23,10 @@ def tables(client, namespace):
 
 
 @pytest.fixture
-def shell(server, monkeypatch):
-    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", server.root_password)
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.run_line_magic("load_ext", "kalam_notebook")
-    shell.run_line_magic("kalam", f"connect {server.url}")
+def shell(magic_shell, server):
+    magic_shell.run_line_magic("kalam", f"connect {server.url}")
     magics._schemas.wait(default.current(), 30)
-    yield shell
-    kalam.close()
-    shell.history_manager.end_session()
-    shell.run_line_magic("unload_ext", "kalam_notebook")
-    InteractiveShell.clear_instance()
+    return magic_shell
 
 
 def offered(shell, text):

@@ -1,12 +1,10 @@
 """Live queries on the real engine of the sandbox: what only both halves together can show."""
 
 import asyncio
-import contextlib
 import datetime as dt
 
 import pytest
-import websockets
-from live_doubles import Client
+from profiled import connected
 from serving import serving
 
 COLUMNS = "id BIGINT PRIMARY KEY, room TEXT, n INT, d DOUBLE"
@@ -29,16 +27,8 @@ class Live:
         self.sql(f"CREATE NAMESPACE IF NOT EXISTS ws; CREATE TABLE {name} ({columns}) WITH (TYPE='{kind}')")
         return name
 
-    @contextlib.asynccontextmanager
-    async def connect(self, user="root"):
-        headers = {"Authorization": f"Bearer {self.served.token(user)}"}
-        url = self.served.url.replace("http", "ws", 1) + "/v1/ws"
-        async with websockets.connect(
-            url, additional_headers=headers, proxy=None, compression=None, max_size=None, max_queue=None
-        ) as socket:
-            client = Client(socket)
-            assert (await client.receive())["type"] == "auth_success"
-            yield client
+    def connect(self, user="root"):
+        return connected(self.served, user)
 
 
 @pytest.fixture(scope="module")

@@ -35,12 +35,12 @@ from kalam_notebook.live_queries.events.messages import (
 )
 from kalam_notebook.live_queries.events.streaming import EventStream
 from kalam_notebook.live_queries.lifetime import Lifetime
-from kalam_notebook.wire.live import SubscribeOptions
+from kalam_notebook.wire.live import MAX_MESSAGE_BYTES, SubscribeOptions
 
 __all__ = ["EventFeed"]
 
 #: Bytes of messages, unpacked, whose events may wait: what a socket may bring in one message.
-_MAX_WAITING_BYTES = 64 * 1024 * 1024
+_MAX_WAITING_BYTES = MAX_MESSAGE_BYTES
 
 
 class EventFeed(Lifetime):

@@ -13,8 +13,9 @@ from kalam_sandbox.sql.tokens import NUMBER, QUOTED, WORD, Token, UnterminatedEr
 
 # Nested parentheses beyond this make the server's second parse fail; it then filters nothing.
 _MAX_DEPTH = 50
-_COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
-_CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
+#: What both kinds of servers know.
+COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
+CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
 # What may follow a whole term.
 _STOPS = ("AND", "OR", ")", "")
 
@@ -170,7 +171,7 @@ class _Parser:
 
     def _comparison_or_like(self, left: Operand) -> Predicate | None:
         operator = self._peek()
-        if self._accept(*_COMPARISONS):
+        if self._accept(*COMPARISONS):
             return Comparison(operator, left, self._operand())
         negated = operator == "NOT" and self._peek(1) in ("LIKE", "ILIKE")
         self._index += negated
@@ -189,8 +190,8 @@ class _Parser:
             return Literal(token.value)
         if token.kind == NUMBER:
             return Literal(float(token.text))
-        if token.upper in _CONSTANTS:
-            return Literal(_CONSTANTS[token.upper])
+        if token.upper in CONSTANTS:
+            return Literal(CONSTANTS[token.upper])
         if token.kind not in (WORD, QUOTED):
             self._index -= 1
             return Unsupported()

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from sys import float_info
 
 from kalam_sandbox.live.evaluate import CannotEvaluate, Opaque, Value, like
-from kalam_sandbox.live.predicate import ColumnRef, Literal
+from kalam_sandbox.live.predicate import COMPARISONS, CONSTANTS, ColumnRef, Literal
 from kalam_sandbox.sql.tokens import NUMBER, QUOTED, WORD, Cursor, UnterminatedError
 
 _MAX_DEPTH = 64
 _MAX_VALUES = 1024
-_COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
-_CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
 _NUMBERS = ("SmallInt", "Int", "BigInt", "Float", "Double")
 _TEXTS = ("Text", "Json", "File")
 # Words that are no columns where a value is expected.
@@ -121,7 +119,7 @@ def _test(cursor: Cursor) -> Condition:
     left = _operand(cursor)
     token = cursor.peek()
     operator = token.text if token is not None else ""
-    if operator in _COMPARISONS:
+    if operator in COMPARISONS:
         cursor.next()
         return _Test("<>" if operator == "!=" else operator, (left, _operand(cursor)))
     if cursor.accept("IS"):
@@ -167,8 +165,8 @@ def _operand(cursor: Cursor) -> Operand:
         return Literal(token.value)
     if token.kind == NUMBER:
         return Literal(float(token.text))
-    if token.upper in _CONSTANTS:
-        return Literal(_CONSTANTS[token.upper])
+    if token.upper in CONSTANTS:
+        return Literal(CONSTANTS[token.upper])
     if token.kind not in (WORD, QUOTED) or token.upper in _NOT_NAMES:
         raise RefusedFilter(f"Unsupported expression: {token.text}")
     while cursor.accept("."):

@@ -856,7 +856,7 @@ def test_wait_for_takes_numbers_of_any_library_and_nothing_else(open_table):
 def test_waiting_without_an_end(server, open_table):
     table = open_table()
     waiting = ThreadPoolExecutor(1).submit(table.wait_for, 3, timeout=math.inf)
-    server.change("insert", {"id": "9", "_seq": "30", "room": "b", "n": 1})
+    server.change("insert", row(9, 30))
     waiting.result(10)
     assert table.verify(timeout=math.inf)
 

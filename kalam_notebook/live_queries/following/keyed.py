@@ -9,16 +9,16 @@ of its own.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from kalam_notebook.errors import DecodeError, ProtocolError
-from kalam_notebook.live_queries.following.clock import ServerClock, oldest_ms, oldest_version, version_before
+from kalam_notebook.live_queries.following.clock import Expiry
 from kalam_notebook.live_queries.following.engine import TIME_INTERVAL, Engine, Job, Verdict
 from kalam_notebook.live_queries.following.jobs import DeltaJob, Deltas, ReadJob, seqs_of
 from kalam_notebook.live_queries.following.plan import Form, Reading, TableInfo, TablePlan, plan_table
 from kalam_notebook.live_queries.following.query import LiveQuery
+from kalam_notebook.live_queries.following.reach import Agreement, Looks, Reach
 from kalam_notebook.live_queries.following.schedule import Question
 from kalam_notebook.live_queries.following.told import Told
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, Fingerprint, fingerprint_of
@@ -32,14 +32,8 @@ __all__ = ["KeyedEngine"]
 
 _LOG = logging.getLogger("kalam_notebook.live")
 
-#: How much further a delta looks back after a fingerprint that did not agree, in milliseconds.
-_LONG_OVERLAP_MS = 60_000
-
-#: Seconds between two whole readings that did not help, at first and at most.
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-
-#: Seconds between two looks at the table's columns.
-_LOOK_INTERVAL = 5.0
+#: Seconds until everything is read again when much is written in the moments after it was read.
+_PAUSE = 1.0
 
 #: An event is on its way for so many milliseconds at most, as long as none is lost.
 _ON_ITS_WAY_MS = 1_000
@@ -75,25 +69,13 @@ class KeyedEngine(Engine):
         self.form: Form = self._plan.form
         self.table_name = query.table_name
         self.subscriptions: tuple[str, ...] = (self._plan.subscription,)
-        # Everything up to here has been told; up to there, more was written than a delta tells once more.
-        self._after = self._dense = 0
-        self._floor = 0
         self._must_read = True
-        self._is_reading = False
-        # Whether no delta has come through since everything was read.
-        self._is_fresh = False
         self._is_beyond = False
         self._doubt = ""
-        # Fingerprints in a row that did not agree, and how long to wait with the next whole reading.
-        self._mismatches = 0
-        self._pause = _FIRST_PAUSE
-        self._meanwhile: list[Change] = []
-        self._looked_at = -math.inf
-        self._has_looked = False
-        self._asked_at = -math.inf
-        self._clock = ServerClock()
-        # The oldest version that is held, and when it was written; of a STREAM table.
-        self._oldest: tuple[int | None, int | None] | None = None
+        self._reach, self._agreement, self._looks = Reach(), Agreement(), Looks()
+        # Events that came since a whole reading began; None while none is on its way.
+        self._meanwhile: list[Change] | None = None
+        self._expiry = Expiry()
 
     @property
     def rows(self) -> KeyedStore | None:
@@ -108,7 +90,7 @@ class KeyedEngine(Engine):
     @property
     def is_diverged(self) -> bool:
         """Whether the rows are known not to be those of the server."""
-        return self._must_read or self._mismatches > 0
+        return self._must_read or self._agreement.mismatches > 0
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -136,7 +118,7 @@ class KeyedEngine(Engine):
                 f"{self.table_name} holds more unflushed row versions than one scan of the server reads, so this table "
                 f"can be compared with it {proof}. STORAGE FLUSH TABLE {self.table_name} (needs dba) ends that."
             )
-        if self._pause > _FIRST_PAUSE * 2:
+        if self._agreement.is_hopeless:
             notices.append(
                 f"The server's fingerprint of {self.table_name} does not agree with the rows that it gives. The rows "
                 "are read again from time to time; see live.verify()."
@@ -145,7 +127,7 @@ class KeyedEngine(Engine):
 
     def look_closely(self) -> None:
         """Look at the columns with the next delta; read everything where a delta proves nothing."""
-        self._looked_at = -math.inf
+        self._looks.need()
         self._must_read = self._must_read or (self._is_beyond and bool(self._plan.filter_sql))
 
     # Events.
@@ -154,7 +136,7 @@ class KeyedEngine(Engine):
         """Apply events; where they only ring, there is nothing to apply."""
         if self.form is not Form.DIRECT:
             return Applied()
-        if self._is_reading and len(self._meanwhile) < _MAX_MEANWHILE:
+        if self._meanwhile is not None and len(self._meanwhile) < _MAX_MEANWHILE:
             self._meanwhile += changes
         if self._store is None:
             return Applied()
@@ -172,7 +154,7 @@ class KeyedEngine(Engine):
 
         if tells_gaps(self._plan.version) and self.told.is_whole and not self.doubts:
             # Versions come in order, so the next delta begins behind what events have told.
-            self._after = max(self._after, self._store.last_seq)
+            self._reach.reach([self._store.last_seq])
         return applied
 
     # Checks.
@@ -185,33 +167,25 @@ class KeyedEngine(Engine):
         """Begin a round."""
         self.told.ask()
         if self._must_read or self._store is None:
-            self._is_reading, self._meanwhile = True, []
+            self._meanwhile = []
             return ReadJob(self._query, self._max_rows)
 
-        version = self._plan.version
-        overlap = version.span(_LONG_OVERLAP_MS) if self._mismatches else version.overlap
-        expiring = self._clock.expiring(self._plan.ttl_ms, now)
-        is_over = 0 if expiring is None else version_before(self._store, version, expiring)
-        self._floor = max(self._store.floor, is_over)
-        self._store.ask(self._floor)
+        floor = max(self._store.floor, self._expiry.compared_from(self._store, self._plan, now))
+        self._store.ask(floor)
 
-        if looks := now - self._looked_at > _LOOK_INTERVAL:
-            self._looked_at = now
-        self._has_looked = looks
-        is_careful, self._asked_at = looks or now - self._asked_at > _LOOK_INTERVAL, now
-
+        self._looks.ask(now)
         proves = question is Question.PROOF
         ask = DeltaQuestion(
-            after=max(self._dense, self._after - overlap),
-            floor=self._floor,
+            after=self._reach.after(self._plan.version, is_long=self._agreement.mismatches > 0),
+            floor=floor,
             proves=proves,
             counts=proves and self._is_beyond and not self._plan.filter_sql,
         )
-        return DeltaJob(self._plan, ask, self._is_beyond, looks, is_careful)
+        return DeltaJob(self._plan, ask, self._is_beyond, self._looks.has_looked, self._looks.is_careful)
 
     def give_up(self) -> bool:
         """End a round whose job failed: after a delta, the table may have other columns, and is read whole."""
-        was_delta, self._is_reading, self._meanwhile = not self._is_reading, False, []
+        was_delta, self._meanwhile = self._meanwhile is None, None
         if self._store is not None:
             self._store.answered()
         return was_delta
@@ -224,7 +198,7 @@ class KeyedEngine(Engine):
         return self._finish_reading(*outcome, now=now, at=at)
 
     def _finish_reading(self, plan: TablePlan, reading: Reading, *, now: float, at: float) -> Verdict:
-        self._clock.set(reading.now_ms, now)
+        self._expiry.clock.set(reading.now_ms, now)
         store = self._store_for(plan)
         # The same rows with other columns are no changes.
         healed = store is self._store and self.form is Form.DIRECT
@@ -233,12 +207,12 @@ class KeyedEngine(Engine):
             applied = Applied()
         self._plan, self._store = plan, store
 
-        meanwhile, self._meanwhile, self._is_reading = self._meanwhile, [], False
-        self._after, self._must_read, self._is_beyond = reading.newest, False, reading.is_beyond
-        self._is_fresh, self._looked_at = True, now
+        meanwhile, self._meanwhile = self._meanwhile, None
+        self._must_read, self._is_beyond, self._doubt = False, reading.is_beyond, reading.doubt
+        self._reach.begin(reading.newest)
+        self._looks.look(now)
         self.told.answer()
-        self._doubt = reading.doubt
-        if plan.form is Form.DIRECT:
+        if plan.form is Form.DIRECT and meanwhile:
             self.take_in(meanwhile, at=at)
 
         told = Verdict(
@@ -250,7 +224,7 @@ class KeyedEngine(Engine):
             applied=applied,
             healed=applied.total if healed else 0,
         )
-        if reading.fingerprint is not None and not self._mismatches:
+        if reading.fingerprint is not None and not self._agreement.mismatches:
             held = fingerprint_of(reading.rows.column(plan.version.name).to_numpy())
             if held.agrees(reading.fingerprint):
                 how = f"read whole in one statement, with the same fingerprint of the rows' {plan.version.name}"
@@ -282,7 +256,7 @@ class KeyedEngine(Engine):
         )
 
     def _finish_delta(self, found: Deltas, *, now: float, at: float) -> Verdict:
-        store, before = self._store, self._after
+        store, before = self._store, self._reach.told
         assert store is not None
         applied = Applied()
         server: Fingerprint | None = None
@@ -291,12 +265,12 @@ class KeyedEngine(Engine):
         is_lossy = False
 
         for delta in found.deltas:
-            self._clock.set(delta.now_ms, now)
+            self._expiry.clock.set(delta.now_ms, now)
             is_lossy = is_lossy or self._is_lossy(delta)
             healed = self.form is Form.DIRECT
-            more, held = store.answer(delta, after=self._floor, at=at, healed=healed)
+            more, held = store.answer(delta, after=found.ask.floor, at=at, healed=healed)
             applied += more
-            self._after = max([self._after, *seqs_of(delta)])
+            self._reach.reach(seqs_of(delta))
             server, counted = delta.fingerprint, delta.counted
 
         store.answered()
@@ -305,7 +279,7 @@ class KeyedEngine(Engine):
             False,
             is_final=True,
             how="",
-            seq=self._after,
+            seq=self._reach.told,
             applied=applied,
             healed=applied.total if self.form is Form.DIRECT else 0,
             server=server,
@@ -320,7 +294,7 @@ class KeyedEngine(Engine):
         if found.is_cut:
             return self._was_cut(told)
 
-        self._is_fresh = False
+        self._reach.is_fresh = False
         self.told.answer()
         if found.is_beyond and not self._is_beyond:
             self._is_beyond = True  # The fingerprint is that of what a scan reaches.
@@ -329,7 +303,7 @@ class KeyedEngine(Engine):
                 how = "one scan does not reach what has changed"
                 return replace(told, is_final=False, how=how, again=Question.PROOF)
         elif not found.ask.proves or (server is not None and held is not None and held.agrees(server)):
-            return self._agreed(told, has_changed=self._after > before)
+            return self._agreed(told, has_changed=self._reach.told > before)
         if not found.ask.proves:
             return replace(told, is_true=True, how="beyond the server's scan window")
         return self._disagreed(told, counted)
@@ -337,11 +311,12 @@ class KeyedEngine(Engine):
     def _agreed(self, told: Verdict, *, has_changed: bool) -> Verdict:
         told = self._as_usual(replace(told, is_true=True, how="nothing else has changed"))
         if told.asked is Question.PROOF:
-            self._mismatches, self._pause, self._is_beyond = 0, _FIRST_PAUSE, False
+            self._agreement.reach()
+            self._is_beyond = False
             told = replace(told, how=f"same fingerprint of the rows' {self._plan.version.name}")
-        if told.again is None and has_changed and not self._has_looked:
+        if told.again is None and has_changed and not self._looks.has_looked:
             # What changed may have columns that nobody looked for.
-            told = replace(told, again=Question.DELTA, again_in=_LOOK_INTERVAL)
+            told = replace(told, again=Question.DELTA, again_in=self._looks.interval)
         return told
 
     def _is_lossy(self, delta: Delta) -> bool:
@@ -353,54 +328,40 @@ class KeyedEngine(Engine):
 
     def _was_cut(self, told: Verdict) -> Verdict:
         told = replace(told, is_final=False, how="more has changed than a delta tells", again=told.asked)
-        if self._is_fresh and self._dense < self._after:
-            # What was written in the moments before everything was read is too much to be told again.
-            self._dense = self._after
+        # What was written in the moments before everything was read is too much to be told again.
+        if self._reach.shorten():
             return told
         self._must_read = True
-        return replace(told, again_in=_FIRST_PAUSE if self._is_fresh else 0.0)
+        return replace(told, again_in=_PAUSE if self._reach.is_fresh else 0.0)
 
     def _disagreed(self, told: Verdict, counted: int | None) -> Verdict:
         if self._is_beyond and counted is None:
             how = "a filtered table beyond the server's scan window cannot be compared; call refresh()"
             return replace(told, how=how)
         if self._is_beyond and told.held is not None and counted == told.held.count:
-            self._mismatches, self._pause = 0, _FIRST_PAUSE
+            self._agreement.reach()
             name = self._plan.version.name
             how = f"read whole by {name}, and the same number of rows since (beyond the server's scan window)"
             return replace(told, is_true=True, how=how, server=None, held=None)
-        self._mismatches += 1
-        if self._mismatches == 1:
+        self._agreement.miss()
+        if self._agreement.mismatches == 1:
             return replace(told, is_final=False, how="the fingerprints differ", again=Question.PROOF)
         self._must_read = True
-        if self._mismatches == 2:
+        if self._agreement.mismatches == 2:
             return replace(told, is_final=False, how="the fingerprints differ", again=Question.PROOF)
         # The whole reading did not help either: not more often than the server can bear.
-        pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
         how = "the fingerprints differ, and did so after reading the table whole"
-        return replace(told, how=how, again=Question.PROOF, again_in=pause)
+        return replace(told, how=how, again=Question.PROOF, again_in=self._agreement.next_pause())
 
     # The time of STREAM rows.
 
     def expire(self, *, now: float, at: float) -> Applied:
         """Drop the rows whose time is over by the server's clock."""
-        before = self._clock.expired_before(self._plan.ttl_ms, now)
-        if self._store is None or before is None or (self._oldest_ms() or before) >= before:
+        if self._store is None:
             return Applied()
-        self._oldest = None
-        return self._store.expire(version_before(self._store, self._plan.version, before), at=at)
+        before = self._expiry.expired_before(self._store, self._plan, now)
+        return Applied() if before is None else self._store.expire(before, at=at)
 
     def expiry(self, *, now: float) -> float | None:
         """Seconds until the oldest row expires."""
-        before = self._clock.expired_before(self._plan.ttl_ms, now)
-        oldest = None if before is None else self._oldest_ms()
-        return None if oldest is None or before is None else max(0.0, (oldest - before) / 1000)
-
-    def _oldest_ms(self) -> int | None:
-        """When the oldest row was written; later rows are newer, so that it is looked up once for each."""
-        if self._store is None:
-            return None
-        oldest = oldest_version(self._store)
-        if self._oldest is None or self._oldest[0] != oldest:
-            self._oldest = (oldest, oldest_ms(self._store, self._plan.version))
-        return self._oldest[1]
+        return None if self._store is None else self._expiry.next(self._store, self._plan, now)

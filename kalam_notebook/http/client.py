@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from typing import Any
 import httpx
 
 from kalam_notebook._version import __version__
+from kalam_notebook.chance import chance
 from kalam_notebook.errors import (
     AuthError,
     ConfigError,
@@ -298,7 +298,7 @@ class HttpTransport:
             try:
                 return attempt()
             except KalamError as exc:
-                back_off = retry_pause(exc, request.repeatable, tries, random.random())
+                back_off = retry_pause(exc, request.repeatable, tries, chance())
                 if back_off is None or tries == self._max_retries:
                     raise
                 if until is not None and time.monotonic() + back_off >= until:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import os
+import random
 import re
 import sys
 import threading
@@ -438,6 +439,16 @@ def test_a_reading_that_cannot_succeed_stops_the_table(server, source, no_pauses
     server.wait_until(lambda: not server.active)
     with pytest.raises(QueryError):
         table.wait_for(3)
+
+
+def test_the_random_numbers_of_a_reader_stay_as_they_are(server, open_table):
+    table = open_table()
+    random.seed(1)
+    state = random.getstate()
+    server.cut()
+    table.wait_for(lambda t: t.stats.reconnects)
+    assert table.verify()
+    assert random.getstate() == state
 
 
 def test_a_refusal_on_return_stops_the_table(server, open_table):

@@ -19,7 +19,7 @@ def backoff(
     server next to nothing. What costs it scans is spread by who asks (``following.schedule``).
 
     Args:
-        random: Gives numbers in [0, 1), for example ``random.random``.
+        random: Gives numbers in [0, 1), for example ``chance``.
         first: Nominal first delay in seconds.
         factor: Growth from one delay to the next.
         most: Bound of the nominal delay in seconds.

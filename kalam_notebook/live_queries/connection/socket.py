@@ -10,7 +10,6 @@ import asyncio
 import atexit
 import contextlib
 import os
-import random
 import threading
 import time
 import weakref
@@ -20,6 +19,7 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import ParamSpec
 
+from kalam_notebook.chance import chance
 from kalam_notebook.errors import ConnectError, KalamError, LiveError, SubscriptionError
 from kalam_notebook.live_queries.connection.backoff import backoff
 from kalam_notebook.live_queries.connection.cursor import Cursor
@@ -43,11 +43,11 @@ _P = ParamSpec("_P")
 
 
 def _delays() -> Iterator[float]:
-    return backoff(random.random)
+    return backoff(chance)
 
 
 def _return_delays() -> Iterator[float]:
-    return backoff(random.random, spread=True)
+    return backoff(chance, spread=True)
 
 
 class LiveSocket:

@@ -8,11 +8,11 @@ else.
 from __future__ import annotations
 
 import math
-import random
 import sys
 import time
 from collections.abc import Sequence
 
+from kalam_notebook.chance import chance
 from kalam_notebook.errors import ConnectError, KalamError, LiveError, ProtocolError, RequestTimeoutError
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.connection.states import State
@@ -284,7 +284,7 @@ class Follower(Followed):
             return
         with self._lock:
             self.engine.look_closely()
-        self._rounds.schedule.returned(now, spread=random.random() * SPREAD, scans=self.engine.is_diverged)
+        self._rounds.schedule.returned(now, spread=chance() * SPREAD, scans=self.engine.is_diverged)
 
     def _take_in(self, changes: Sequence[Change]) -> None:
         now, at = time.monotonic(), time.time()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from kalam_notebook.chance import chance
 from kalam_notebook.errors import TransportError
 from kalam_notebook.live_queries.connection.backoff import backoff
 
@@ -34,7 +34,7 @@ def patiently(
         TransportError: Time is up; the last reason.
     """
     until = now() + seconds
-    for delay in backoff(random.random):
+    for delay in backoff(chance):
         try:
             return ask()
         except TransportError:

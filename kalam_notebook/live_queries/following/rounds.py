@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import random
 import threading
 import time
 from dataclasses import replace
 from functools import partial
 
+from kalam_notebook.chance import chance
 from kalam_notebook.errors import DecodeError, ProtocolError, ServerError, TransportError
 from kalam_notebook.live_queries.connection.backoff import backoff
 from kalam_notebook.live_queries.following.counters import Counters
@@ -61,7 +61,7 @@ class Rounds:
         rhythm: Rhythm,
         hearing: Hearing,
     ) -> None:
-        self.schedule = TruthSchedule(rhythm, partial(backoff, random.random), pool.budget)
+        self.schedule = TruthSchedule(rhythm, partial(backoff, chance), pool.budget)
         self.patience = 0.0
         self.trouble = ""
         self._engine = engine

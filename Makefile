@@ -23,8 +23,8 @@ ON_LATER := $(addprefix tests/client/test_,$(addsuffix .py,truth live_truth live
 demo: .venv/.synced ## Run the quickstart in a real kernel on the sandbox server; results go to build/.
 	$(BIN)/kalam-notebook demo notebooks/quickstart.ipynb --out build
 
-test: .venv/.synced ## The tests but those of faults and in a browser, in some minutes; with ARGS, the tests that they name.
-	$(PYTEST) $(or $(ARGS),tests/unit tests/typing tests/server tests/client)
+test: .venv/.synced ## The tests but those of faults, in a browser and marked slow, in some minutes; with ARGS, the tests that they name.
+	$(PYTEST) $(or $(ARGS),-m "not slow" tests/unit tests/typing tests/server tests/client)
 
 test-all: .venv/.synced ## All tests, the clients' on later servers too; without a browser its tests are skipped, with the reason.
 	$(PYTEST) $(ARGS)

@@ -59,7 +59,7 @@ def is_frozen(outputs, word):
     return "live until " in copy["text/plain"] and word in copy["text/plain"] and not any(widget.values())
 
 
-@pytest.mark.parametrize("machine", ["idle", "busy"])
+@pytest.mark.parametrize("machine", ["idle", pytest.param("busy", marks=pytest.mark.slow)])
 def test_each_live_table_is_frozen_with_its_last_state(run, machine):
     cells = [BUSY] if machine == "busy" else []
     words = [f"{way}-{number}" for number in range(3) for way in ENDS]

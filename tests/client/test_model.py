@@ -194,6 +194,7 @@ def client(request):
         yield client, request.param
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["SHARED", "USER", "STREAM"])
 def test_the_client_says_what_the_model_says(client, kind):

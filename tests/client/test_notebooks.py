@@ -13,16 +13,24 @@ from nbclient.exceptions import CellExecutionError
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+#: Of all that runs in processes of its own, what is part of every run: that which a newcomer meets first.
+FIRST = {"README.md", "quickstart.ipynb"}
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
 SESSION = re.compile(r"^```pycon\n(.*?)^```", re.M | re.S)
+
+
+def marks_of(path):
+    return [] if path.name in FIRST else [pytest.mark.slow]
+
+
 EXAMPLES = [
-    pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
+    pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}", marks=marks_of(page))
     for page in PAGES
     for number, block in enumerate(PYTHON.findall(page.read_text(encoding="utf-8")), 1)
 ]
 #: Pages whose examples are one session at the prompt, with what it shows.
 SESSIONS = [
-    pytest.param(blocks, id=str(page.relative_to(ROOT)))
+    pytest.param(blocks, id=str(page.relative_to(ROOT)), marks=marks_of(page))
     for page in PAGES
     if (blocks := SESSION.findall(page.read_text(encoding="utf-8")))
 ]
@@ -34,7 +42,7 @@ def execute(notebook, folder):
     return notebook
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.name, marks=marks_of(path)) for path in NOTEBOOKS])
 def test_a_notebook_runs(path, tmp_path):
     execute(nbformat.read(path, as_version=4), tmp_path)
 
@@ -45,6 +53,7 @@ def test_a_notebook_is_committed_without_outputs(path):
     assert not [cell for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
 
 
+@pytest.mark.slow
 def test_changing_the_sql_of_the_quickstart_changes_the_result(tmp_path):
     notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
     (cell,) = [cell for cell in notebook.cells if cell.source.startswith("%%kalam weather <<")]
@@ -54,6 +63,7 @@ def test_changing_the_sql_of_the_quickstart_changes_the_result(tmp_path):
     assert "7 read as a DataFrame" in report.outputs[0]["text"]
 
 
+@pytest.mark.slow
 def test_a_failing_cell_of_the_quickstart_fails_the_run(tmp_path):
     notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
     (cell,) = [cell for cell in notebook.cells if cell.source.startswith("%%kalam weather <<")]

@@ -103,6 +103,7 @@ def test_a_kernel_shows_the_readers_lines_and_the_message(kernel, connect):
         assert 1 <= len(lines) <= 4
 
 
+@pytest.mark.slow
 def test_a_kernel_shows_an_interrupt_as_shortly(kernel, unheard):
     soon = "import _thread, threading\nthreading.Timer(0.5, _thread.interrupt_main).start()"
     shown = kernel(
@@ -166,6 +167,7 @@ def test_the_libraries_between_are_left_out(shell, capsys, tmp_path):
     assert len(lines) == 8
 
 
+@pytest.mark.slow
 def test_a_script_shows_no_errors_of_the_libraries_behind(connect, unheard):
     preamble = "import kalam_notebook as kalam\n"
     ends = {
@@ -204,6 +206,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.slow
 def test_no_failure_takes_more_than_eight_lines(kernel, connect, unheard):
     python = [cell for cell, _ in FAILURES.values()]
     magic = [f"%%kalam\n{sql}" for _, sql in FAILURES.values()]

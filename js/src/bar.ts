@@ -36,198 +36,199 @@ export interface Tools {
 
 export class Bar {
   readonly root = element("div", "kl-bar");
-  private readonly pause: HTMLButtonElement;
-  private readonly search = element("input", "kl-search");
-  private readonly filter: HTMLButtonElement;
-  private readonly chips = element("span", "kl-chips");
-  private readonly hits = element("span", "kl-hits");
-  private readonly told = element("span", "kl-told");
-  private readonly copy: HTMLButtonElement;
-  private readonly choose = button("Columns", "Show or hide columns", () => this.openColumns());
-  private readonly retry = this.wishButton("retry", "Retry now", "Try the connection to the server now");
-  private readonly ends = [
-    this.wishButton("freeze", "Freeze", "Make this output static: it stays as it is now"),
-    this.wishButton("stop", "Stop", "End the live table; its rows stay"),
+  readonly #pause: HTMLButtonElement;
+  readonly #search = element("input", "kl-search");
+  readonly #filter: HTMLButtonElement;
+  readonly #chips = element("span", "kl-chips");
+  readonly #hits = element("span", "kl-hits");
+  readonly #told = element("span", "kl-told");
+  readonly #copy: HTMLButtonElement;
+  readonly #choose = button("Columns", "Show or hide columns", () => this.#openColumns());
+  readonly #retry = this.#wishButton("retry", "Retry now", "Try the connection to the server now");
+  readonly #ends = [
+    this.#wishButton("freeze", "Freeze", "Make this output static: it stays as it is now"),
+    this.#wishButton("stop", "Stop", "End the live table; its rows stay"),
   ];
-  private readonly what = element("span", "");
-  private readonly editor = element("form", "kl-editor");
+  readonly #what = element("span", "");
+  readonly #editor = element("form", "kl-editor");
   /** What opened the line below. */
-  private opener: HTMLButtonElement | undefined;
-  private columns: readonly Column[] = [];
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  #opener: HTMLButtonElement | undefined;
+  #columns: readonly Column[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #wishes: Wishes;
+  readonly #tools: Tools;
 
-  constructor(
-    private readonly wishes: Wishes,
-    private readonly tools: Tools,
-  ) {
-    this.pause = button("Pause", "Keep the rows as they are on screen; the table goes on behind it", () => tools.togglePause());
-    this.pause.setAttribute("aria-pressed", "false");
-    this.search.type = "search";
-    this.search.placeholder = "Search  /";
-    this.search.setAttribute("aria-label", "Search in all columns");
-    this.search.addEventListener("input", () => this.typed());
-    this.search.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || this.search.value === "") return;
-      this.search.value = "";
-      this.typed();
+  constructor(wishes: Wishes, tools: Tools) {
+    this.#wishes = wishes;
+    this.#tools = tools;
+    this.#pause = button("Pause", "Keep the rows as they are on screen; the table goes on behind it", () => tools.togglePause());
+    this.#pause.setAttribute("aria-pressed", "false");
+    this.#search.type = "search";
+    this.#search.placeholder = "Search  /";
+    this.#search.setAttribute("aria-label", "Search in all columns");
+    this.#search.addEventListener("input", () => this.#typed());
+    this.#search.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || this.#search.value === "") return;
+      this.#search.value = "";
+      this.#typed();
     });
-    this.filter = button("Filter", "Show only rows with certain values of a column", () => this.openEditor());
-    this.copy = button("Copy", "Copy or save the chosen cells, or all that are shown", () => this.openCopy());
-    for (const opener of [this.filter, this.choose, this.copy]) opener.setAttribute("aria-expanded", "false");
-    for (const said of [this.hits, this.told]) said.setAttribute("aria-live", "polite");
-    this.editor.hidden = true;
-    this.editor.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.closeEditor();
+    this.#filter = button("Filter", "Show only rows with certain values of a column", () => this.#openEditor());
+    this.#copy = button("Copy", "Copy or save the chosen cells, or all that are shown", () => this.#openCopy());
+    for (const opener of [this.#filter, this.#choose, this.#copy]) opener.setAttribute("aria-expanded", "false");
+    for (const said of [this.#hits, this.#told]) said.setAttribute("aria-live", "polite");
+    this.#editor.hidden = true;
+    this.#editor.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#closeEditor();
     });
     const line = element("div", "kl-tools");
     line.setAttribute("role", "toolbar");
     line.setAttribute("aria-label", "Tools of the table");
-    line.append(this.pause, this.search, this.filter, this.choose, this.copy, this.retry, ...this.ends, this.chips, this.hits, this.told);
-    this.root.append(line, this.editor);
+    line.append(this.#pause, this.#search, this.#filter, this.#choose, this.#copy, this.#retry, ...this.#ends, this.#chips, this.#hits, this.#told);
+    this.root.append(line, this.#editor);
   }
 
   /** Sets the focus to the search. */
   focusSearch(): void {
-    this.search.focus();
+    this.#search.focus();
   }
 
   /** The table has other columns now. */
   setColumns(columns: readonly Column[]): void {
-    this.columns = columns;
-    this.closeEditor();
-    this.drawChips();
+    this.#columns = columns;
+    this.#closeEditor();
+    this.#drawChips();
   }
 
   /** @param text As the live table says it. */
   setStatus(text: string): void {
-    this.retry.hidden = !text.startsWith("reconnecting");
-    for (const end of [this.pause, ...this.ends]) end.hidden = text === "result";
-    if (text.startsWith("stopped")) for (const end of this.ends) end.hidden = true;
+    this.#retry.hidden = !text.startsWith("reconnecting");
+    for (const end of [this.#pause, ...this.#ends]) end.hidden = text === "result";
+    if (text.startsWith("stopped")) for (const end of this.#ends) end.hidden = true;
   }
 
   /** @param waiting Changes that are not shown; undefined while nothing is paused. */
   setPaused(waiting: number | undefined): void {
     const isPaused = waiting !== undefined;
     const changes = `${grouped(waiting ?? 0)} ${waiting === 1 ? "change" : "changes"}`;
-    setText(this.pause, isPaused ? `Resume · ${changes} waiting` : "Pause");
-    this.pause.setAttribute("aria-pressed", String(isPaused));
+    setText(this.#pause, isPaused ? `Resume · ${changes} waiting` : "Pause");
+    this.#pause.setAttribute("aria-pressed", String(isPaused));
   }
 
   /** @param text How many rows are shown, while not all are, and how much is chosen. */
   setHits(text: string): void {
-    setText(this.hits, text);
-    if (this.opener === this.copy) setText(this.what, `Copy ${this.tools.copied()} as`);
+    setText(this.#hits, text);
+    if (this.#opener === this.#copy) setText(this.#what, `Copy ${this.#tools.copied()} as`);
   }
 
   /** Says what came of something that the reader did; "" takes it back. */
   tell(text: string): void {
-    setText(this.told, text);
+    setText(this.#told, text);
   }
 
   dispose(): void {
-    clearTimeout(this.timer);
+    clearTimeout(this.#timer);
   }
 
-  private wishButton(wish: Wish, word: string, title: string): HTMLButtonElement {
+  #wishButton(wish: Wish, word: string, title: string): HTMLButtonElement {
     return button(word, title, () => {
-      this.tools.ask(wish);
+      this.#tools.ask(wish);
       this.tell("The kernel was asked; while a cell runs, it answers at its end.");
     });
   }
 
-  private typed(): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.wishes.search = this.search.value;
-      this.tools.wish();
+  #typed(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#wishes.search = this.#search.value;
+      this.#tools.wish();
     }, TYPED);
   }
 
   /** Shows the conditions, each a button that takes it back. */
-  private drawChips(): void {
-    const made: HTMLElement[] = [...this.wishes.conditions].flatMap(([index, condition]) => {
-      const column = this.columns[index];
+  #drawChips(): void {
+    const made: HTMLElement[] = [...this.#wishes.conditions].flatMap(([index, condition]) => {
+      const column = this.#columns[index];
       if (!column) return [];
       const text = visible(conditionText(column, condition));
       const chip = button(`${text} ×`, `${text}: click to take it back`, () => {
-        this.wishes.conditions.delete(index);
-        this.changed();
-        this.filter.focus();
+        this.#wishes.conditions.delete(index);
+        this.#changed();
+        this.#filter.focus();
       });
       chip.className = "kl-chip";
       return [chip];
     });
-    if (made.length > 0) made.push(button("as SQL", "Show these filters as the text behind WHERE", () => this.openSql()));
-    this.chips.replaceChildren(...made);
+    if (made.length > 0) made.push(button("as SQL", "Show these filters as the text behind WHERE", () => this.#openSql()));
+    this.#chips.replaceChildren(...made);
   }
 
-  private changed(): void {
-    this.drawChips();
-    this.tools.wish();
+  #changed(): void {
+    this.#drawChips();
+    this.#tools.wish();
   }
 
   /** Opens the line below the tools. */
-  private open(opener: HTMLButtonElement, ...parts: (Node | string)[]): void {
-    this.closeEditor();
-    this.opener = opener;
-    this.editor.replaceChildren(...parts, button("Close", "Close this line", () => this.closeEditor()));
-    this.editor.hidden = false;
+  #open(opener: HTMLButtonElement, ...parts: (Node | string)[]): void {
+    this.#closeEditor();
+    this.#opener = opener;
+    this.#editor.replaceChildren(...parts, button("Close", "Close this line", () => this.#closeEditor()));
+    this.#editor.hidden = false;
     opener.setAttribute("aria-expanded", "true");
   }
 
-  private closeEditor(): void {
-    const hadFocus = this.editor.contains(document.activeElement);
-    this.editor.hidden = true;
-    this.editor.replaceChildren();
-    this.opener?.setAttribute("aria-expanded", "false");
-    if (hadFocus) this.opener?.focus();
-    this.opener = undefined;
+  #closeEditor(): void {
+    const hadFocus = this.#editor.contains(document.activeElement);
+    this.#editor.hidden = true;
+    this.#editor.replaceChildren();
+    this.#opener?.setAttribute("aria-expanded", "false");
+    if (hadFocus) this.#opener?.focus();
+    this.#opener = undefined;
   }
 
-  private openColumns(): void {
-    if (this.opener === this.choose) {
-      this.closeEditor();
+  #openColumns(): void {
+    if (this.#opener === this.#choose) {
+      this.#closeEditor();
       return;
     }
-    const boxes = this.columns.map((column, index) => {
+    const boxes = this.#columns.map((column, index) => {
       const [label, box] = choice(visible(column.name));
-      box.checked = !this.tools.isHidden(index);
-      box.addEventListener("change", () => this.tools.setHidden(index, !box.checked));
+      box.checked = !this.#tools.isHidden(index);
+      box.addEventListener("change", () => this.#tools.setHidden(index, !box.checked));
       return label;
     });
-    this.open(this.choose, ...boxes);
+    this.#open(this.#choose, ...boxes);
     boxes[0]?.querySelector("input")?.focus();
   }
 
-  private openCopy(): void {
-    if (this.opener === this.copy) {
-      this.closeEditor();
+  #openCopy(): void {
+    if (this.#opener === this.#copy) {
+      this.#closeEditor();
       return;
     }
-    const act = (format: Format, toFile: boolean): void => void this.tools.copy(format, toFile);
+    const act = (format: Format, toFile: boolean): void => void this.#tools.copy(format, toFile);
     const buttons = FORMATS.map((format) => button(format, `Copy as ${format}`, () => act(format, false)));
     const save = button("Save as CSV file", "Have the browser save it as a file", () => act("CSV", true));
-    this.open(this.copy, this.what, ...buttons, "or", save);
-    setText(this.what, `Copy ${this.tools.copied()} as`);
+    this.#open(this.#copy, this.#what, ...buttons, "or", save);
+    setText(this.#what, `Copy ${this.#tools.copied()} as`);
     buttons[0]?.focus();
   }
 
-  private openSql(): void {
+  #openSql(): void {
     const text = element("input", "kl-where");
     text.readOnly = true;
-    text.value = `WHERE ${whereText(this.columns, this.wishes.conditions)}`;
+    text.value = `WHERE ${whereText(this.#columns, this.#wishes.conditions)}`;
     text.setAttribute("aria-label", "The filters as SQL");
-    this.open(this.filter, text);
+    this.#open(this.#filter, text);
     text.select();
   }
 
   /** Asks for a column, what is to be asked of it, and the values. */
-  private openEditor(): void {
-    if (this.opener === this.filter) {
-      this.closeEditor();
+  #openEditor(): void {
+    if (this.#opener === this.#filter) {
+      this.#closeEditor();
       return;
     }
-    const column = select("Column", this.columns.map((column) => visible(column.name)));
+    const column = select("Column", this.#columns.map((column) => visible(column.name)));
     const kind = element("span", "");
     const fields = element("span", "");
     const fault = element("span", "kl-fault");
@@ -236,10 +237,10 @@ export class Bar {
     let read: () => Condition = () => ({ kind: "null" });
     const chooseKind = (chosen: Condition["kind"]): void => {
       setText(fault, "");
-      read = this.fields(fields, column.selectedIndex, chosen);
+      read = this.#fields(fields, column.selectedIndex, chosen);
     };
     const chooseColumn = (): void => {
-      const described = this.columns[column.selectedIndex];
+      const described = this.#columns[column.selectedIndex];
       if (!described) return;
       kinds = kindsFor(described);
       const list = select("Condition", kinds.map((name) => WORDS[name]));
@@ -252,27 +253,27 @@ export class Bar {
     const apply = (): void => {
       try {
         const condition = read();
-        this.wishes.conditions.set(column.selectedIndex, condition);
+        this.#wishes.conditions.set(column.selectedIndex, condition);
       } catch (error) {
         setText(fault, error instanceof Error ? error.message : String(error));
         return;
       }
-      this.closeEditor();
-      this.changed();
+      this.#closeEditor();
+      this.#changed();
     };
     const submit = button("Apply", "Show only these rows", () => undefined);
     submit.type = "submit";
-    this.editor.onsubmit = (event) => {
+    this.#editor.onsubmit = (event) => {
       event.preventDefault();
       apply();
     };
-    this.open(this.filter, column, kind, fields, submit, fault);
+    this.#open(this.#filter, column, kind, fields, submit, fault);
     column.focus();
   }
 
   /** Puts the fields of a condition in a place. @returns What reads them. */
-  private fields(place: HTMLElement, index: number, kind: Condition["kind"]): () => Condition {
-    const column = this.columns[index];
+  #fields(place: HTMLElement, index: number, kind: Condition["kind"]): () => Condition {
+    const column = this.#columns[index];
     switch (kind) {
       case "contains": {
         const text = field("Text");
@@ -290,7 +291,7 @@ export class Bar {
         };
       }
       case "one of": {
-        const offered = this.tools.frequent(index, OFFERED);
+        const offered = this.#tools.frequent(index, OFFERED);
         const boxes = offered.map(([value, count]) => {
           const [label, box] = choice(column ? cellText(value, column) || "empty" : "");
           label.append(element("small", "", grouped(count)));

@@ -9,39 +9,42 @@ const SWEEP = 250;
 const MOST_FADING = 24;
 
 export class Flashes {
-  private readonly ends = new Map<HTMLElement, number>();
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #ends = new Map<HTMLElement, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #box: HTMLElement;
 
   /** @param box Where they are. */
-  constructor(private readonly box: HTMLElement) {}
+  constructor(box: HTMLElement) {
+    this.#box = box;
+  }
 
   /** Marks elements; those that are marked already stay so longer. */
   add(targets: readonly HTMLElement[], name: string): void {
     const end = performance.now() + FLASH;
     for (const target of targets) {
-      this.ends.delete(target); // So that the map stays in the order of ends.
-      this.ends.set(target, end);
+      this.#ends.delete(target); // So that the map stays in the order of ends.
+      this.#ends.set(target, end);
       target.classList.add(name);
     }
-    this.box.classList.toggle("kl-calm", this.ends.size <= MOST_FADING);
-    if (this.ends.size > 0) this.timer ??= setTimeout(() => this.sweep(), SWEEP);
+    this.#box.classList.toggle("kl-calm", this.#ends.size <= MOST_FADING);
+    if (this.#ends.size > 0) this.#timer ??= setTimeout(() => this.#sweep(), SWEEP);
   }
 
   /** Ends the marks of an element that is about to show something else. */
   drop(target: HTMLElement): void {
-    if (this.ends.delete(target)) clear(target);
+    if (this.#ends.delete(target)) clear(target);
   }
 
   dispose(): void {
-    clearTimeout(this.timer);
+    clearTimeout(this.#timer);
   }
 
-  private sweep(): void {
-    this.timer = undefined;
+  #sweep(): void {
+    this.#timer = undefined;
     const now = performance.now();
-    for (const [target, end] of this.ends) {
+    for (const [target, end] of this.#ends) {
       if (end > now) break;
-      this.ends.delete(target);
+      this.#ends.delete(target);
       clear(target);
     }
     this.add([], "");

@@ -61,10 +61,10 @@ export interface Frame extends Message {
 
 /** Collects the parts of frames. A frame of which a part is missing is dropped; the store then asks for a new start. */
 export class Assembler {
-  private rows: Rows[] = [];
-  private removed: number[] = [];
-  private frame = -1;
-  private next = 0;
+  #rows: Rows[] = [];
+  #removed: number[] = [];
+  #frame = -1;
+  #next = 0;
 
   /**
    * @param eager Whether a part is wanted as soon as it is there.
@@ -73,22 +73,22 @@ export class Assembler {
   add(message: Message, buffers: readonly DataView[], eager: boolean): Frame | undefined {
     const { part, parts } = message;
     if (part === 0) {
-      this.frame = message.frame;
-      this.next = 0;
-      this.rows = [];
-      this.removed = [];
+      this.#frame = message.frame;
+      this.#next = 0;
+      this.#rows = [];
+      this.#removed = [];
     }
-    if (message.frame !== this.frame || part !== this.next) return undefined;
+    if (message.frame !== this.#frame || part !== this.#next) return undefined;
     const [rows, removed] = buffers;
     if (!rows || !removed) return undefined;
-    this.next++;
-    this.rows.push(readRows(rows));
-    this.removed.push(...readIds(removed));
+    this.#next++;
+    this.#rows.push(readRows(rows));
+    this.#removed.push(...readIds(removed));
     const ends = part + 1 === parts;
     if (!ends && !eager) return undefined;
-    const frame = { ...message, rows: this.rows, removed: this.removed, begins: part + 1 === this.rows.length, ends };
-    this.rows = [];
-    this.removed = [];
+    const frame = { ...message, rows: this.#rows, removed: this.#removed, begins: part + 1 === this.#rows.length, ends };
+    this.#rows = [];
+    this.#removed = [];
     return frame;
   }
 }

@@ -22,81 +22,84 @@ export class Order {
   slots: readonly number[] = [];
   /** The store's ids when the order was made, in which rows that went since are -1. */
   ids: readonly number[] = [];
-  private sort: Sort | undefined;
-  private filter: Filter | undefined;
-  private epoch = -1;
-  private tick = -1;
+  #sort: Sort | undefined;
+  #filter: Filter | undefined;
+  #epoch = -1;
+  #tick = -1;
+  #store: Store;
 
-  constructor(private store: Store) {}
+  constructor(store: Store) {
+    this.#store = store;
+  }
 
   get sortedBy(): Sort | undefined {
-    return this.sort;
+    return this.#sort;
   }
 
   /** Orders the rows of another store from now on. */
   follow(store: Store): void {
-    this.store = store;
-    this.epoch = -1;
+    this.#store = store;
+    this.#epoch = -1;
   }
 
   sortBy(sort: Sort | undefined): void {
-    this.sort = sort;
-    this.epoch = -1;
+    this.#sort = sort;
+    this.#epoch = -1;
   }
 
   /** @param filter Which rows are shown; undefined for all. */
   showOnly(filter: Filter | undefined): void {
-    this.filter = filter;
-    this.epoch = -1;
+    this.#filter = filter;
+    this.#epoch = -1;
   }
 
   /** Follows the store. @returns Whether other rows are shown, or in another order. */
   update(): boolean {
-    const { store } = this;
-    if (this.epoch !== store.epoch) this.make();
-    else if (this.tick === store.tick || !this.amend()) {
-      this.tick = store.tick;
+    const store = this.#store;
+    if (this.#epoch !== store.epoch) this.#make();
+    else if (this.#tick === store.tick || !this.#amend()) {
+      this.#tick = store.tick;
       return false;
     }
     this.ids = store.ids;
-    this.epoch = store.epoch;
-    this.tick = store.tick;
+    this.#epoch = store.epoch;
+    this.#tick = store.tick;
     return true;
   }
 
-  private make(): void {
+  #make(): void {
     const slots: number[] = [];
-    this.store.ids.forEach((id, slot) => {
-      if (this.isShown(id, slot)) slots.push(slot);
+    this.#store.ids.forEach((id, slot) => {
+      if (this.#isShown(id, slot)) slots.push(slot);
     });
-    if (this.sort) slots.sort(this.comparison());
+    if (this.#sort) slots.sort(this.#comparison());
     this.slots = slots;
   }
 
   /** Puts the rows that changed since the last time where they belong. @returns Whether there was something to do. */
-  private amend(): boolean {
-    const { ids, touched } = this.store;
+  #amend(): boolean {
+    const { ids, touched } = this.#store;
     const last = this.slots.at(-1) ?? -1;
     const changed: number[] = [];
-    let isSame = this.sort === undefined && this.filter === undefined;
+    let isSame = this.#sort === undefined && this.#filter === undefined;
     touched.forEach((tick, slot) => {
-      if (tick <= this.tick) return;
+      if (tick <= this.#tick) return;
       isSame &&= ids[slot] !== -1 && slot <= last; // New rows have new slots.
-      if (this.isShown(ids[slot] ?? -1, slot)) changed.push(slot);
+      if (this.#isShown(ids[slot] ?? -1, slot)) changed.push(slot);
     });
     if (isSame) return false;
-    const rest = this.slots.filter((slot) => (touched[slot] ?? 0) <= this.tick);
-    this.slots = merged(rest, changed, this.sort ? this.comparison() : (one, two) => one - two);
+    const rest = this.slots.filter((slot) => (touched[slot] ?? 0) <= this.#tick);
+    this.slots = merged(rest, changed, this.#sort ? this.#comparison() : (one, two) => one - two);
     return true;
   }
 
-  private isShown(id: number, slot: number): boolean {
-    return id !== -1 && (this.filter === undefined || this.filter(slot));
+  #isShown(id: number, slot: number): boolean {
+    return id !== -1 && (this.#filter === undefined || this.#filter(slot));
   }
 
-  private comparison(): (one: number, two: number) => number {
-    const { column, descending } = this.sort ?? { column: 0, descending: false };
-    const values = this.store.column(column);
+  #comparison(): (one: number, two: number) => number {
+    const { column, descending } = this.#sort ?? { column: 0, descending: false };
+    const values = this.#store.column(column);
     const direction = descending ? -1 : 1;
     return (one, two) => {
       const a = values[one] ?? null;

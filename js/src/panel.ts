@@ -19,190 +19,192 @@ export interface About {
 
 export class Panel {
   readonly root = element("div", "kalam-live");
-  private readonly state = element("span", "kl-state");
-  private readonly word = element("span", "");
-  private readonly countdown = element("span", "");
-  private readonly facts = element("span", "kl-facts");
-  private readonly note = element("div", "kl-note");
-  private readonly part = element("div", "kl-part");
-  private readonly place = element("div", "");
-  private readonly foot = element("div", "kl-foot");
-  private readonly wishes = new Wishes();
-  private readonly bar = new Bar(this.wishes, {
-    togglePause: () => this.togglePause(),
-    wish: () => this.wish(),
-    frequent: (column, most) => this.shown.frequent(column, most),
-    isHidden: (column) => this.grid?.isHidden(column) ?? false,
-    setHidden: (column, isHidden) => this.grid?.setHidden(column, isHidden),
-    copied: () => this.copiedText(),
-    copy: (format, toFile) => this.copy(format, toFile),
-    ask: (wish) => this.ask(wish),
+  readonly #state = element("span", "kl-state");
+  readonly #word = element("span", "");
+  readonly #countdown = element("span", "");
+  readonly #facts = element("span", "kl-facts");
+  readonly #note = element("div", "kl-note");
+  readonly #part = element("div", "kl-part");
+  readonly #place = element("div", "");
+  readonly #foot = element("div", "kl-foot");
+  readonly #wishes = new Wishes();
+  readonly #bar = new Bar(this.#wishes, {
+    togglePause: () => this.#togglePause(),
+    wish: () => this.#wish(),
+    frequent: (column, most) => this.#shown.frequent(column, most),
+    isHidden: (column) => this.#grid?.isHidden(column) ?? false,
+    setHidden: (column, isHidden) => this.#grid?.setHidden(column, isHidden),
+    copied: () => this.#copiedText(),
+    copy: (format, toFile) => this.#copy(format, toFile),
+    ask: (wish) => this.#ask(wish),
   });
-  private grid: Grid | undefined;
+  #grid: Grid | undefined;
   /** The rows that are kept on screen, and when that began. */
-  private paused: { readonly store: Store; readonly at: number } | undefined;
-  private columns: readonly Column[] | undefined;
-  private ended = "";
-  private scheduled = 0;
-  private notebook: Element | null = null;
+  #paused: { readonly store: Store; readonly at: number } | undefined;
+  #columns: readonly Column[] | undefined;
+  #ended = "";
+  #scheduled = 0;
+  #notebook: Element | null = null;
+  readonly #about: About;
+  readonly #store: Store;
+  readonly #ask: (wish: Wish) => void;
 
-  constructor(
-    private readonly about: About,
-    private readonly store: Store,
-    private readonly ask: (wish: Wish) => void,
-  ) {
+  constructor(about: About, store: Store, ask: (wish: Wish) => void) {
+    this.#about = about;
+    this.#store = store;
+    this.#ask = ask;
     this.root.hidden = true; // Until there is something to show, the static copy is better.
-    this.word.setAttribute("role", "status"); // Read aloud when it changes: not every second.
-    this.state.append(this.word, this.countdown);
-    this.note.setAttribute("role", "note");
-    this.part.setAttribute("role", "status");
+    this.#word.setAttribute("role", "status"); // Read aloud when it changes: not every second.
+    this.#state.append(this.#word, this.#countdown);
+    this.#note.setAttribute("role", "note");
+    this.#part.setAttribute("role", "status");
     const line = element("div", "kl-line");
     const query = element("code", "kl-sql", oneLine(about.sql));
     query.title = visible(about.sql);
-    line.append(element("span", "kl-dot"), this.state, this.facts, query);
-    this.root.append(element("style", "", style), line, this.note, this.bar.root, this.part, this.place, this.foot);
+    line.append(element("span", "kl-dot"), this.#state, this.#facts, query);
+    this.root.append(element("style", "", style), line, this.#note, this.#bar.root, this.#part, this.#place, this.#foot);
     this.root.addEventListener("keydown", (event) => {
       if (event.key !== "/" || event.target instanceof HTMLInputElement) return;
       event.preventDefault();
-      this.bar.focusSearch();
+      this.#bar.focusSearch();
     });
   }
 
   /** The rows that are on screen. */
-  private get shown(): Store {
-    return this.paused?.store ?? this.store;
+  get #shown(): Store {
+    return this.#paused?.store ?? this.#store;
   }
 
   /** Shows the store as it is at the next screen refresh. */
   refresh(ended: string): void {
-    this.ended = ended;
-    if (this.scheduled) return;
-    this.scheduled = requestAnimationFrame(() => {
-      this.scheduled = 0;
-      this.draw();
+    this.#ended = ended;
+    if (this.#scheduled) return;
+    this.#scheduled = requestAnimationFrame(() => {
+      this.#scheduled = 0;
+      this.#draw();
     });
   }
 
   /** Front ends other than JupyterLab and Notebook take the page away with the notebook, and with it whoever asks. */
   isNotebookOpen(): boolean {
-    return this.notebook?.isConnected ?? true;
+    return this.#notebook?.isConnected ?? true;
   }
 
   dispose(): void {
-    cancelAnimationFrame(this.scheduled);
-    this.grid?.dispose();
-    this.bar.dispose();
+    cancelAnimationFrame(this.#scheduled);
+    this.#grid?.dispose();
+    this.#bar.dispose();
     this.root.remove();
   }
 
-  private draw(): void {
-    this.notebook ??= this.root.closest(".jp-NotebookPanel"); // Not to be found from a view that is gone.
-    const { status } = this.store;
+  #draw(): void {
+    this.#notebook ??= this.root.closest(".jp-NotebookPanel"); // Not to be found from a view that is gone.
+    const { status } = this.#store;
     if (!status) return;
     if (this.root.hidden) {
       this.root.hidden = false;
-      this.root.append(element("style", "", hideTwin(this.about.twin)));
+      this.root.append(element("style", "", hideTwin(this.#about.twin)));
     }
-    const text = this.ended || status.text;
-    const { shown } = this;
+    const text = this.#ended || status.text;
+    const shown = this.#shown;
     const seen = shown.status ?? status;
     const part = partText(shown.size, seen.rows);
-    this.root.dataset["tone"] = this.paused && text === "live" ? "paused" : tone(text, status.failed, part !== "");
+    this.root.dataset["tone"] = this.#paused && text === "live" ? "paused" : tone(text, status.failed, part !== "");
     const [word, countdown] = parted(visible(text));
-    setText(this.word, this.paused ? `paused here${text === "live" ? "" : ` · ${word}`}` : word);
-    setText(this.countdown, countdown);
-    this.state.title = word + countdown;
-    const facts = factsText(seen, part, text === "live" && !this.paused, this.paused?.at);
-    setText(this.facts, facts);
+    setText(this.#word, this.#paused ? `paused here${text === "live" ? "" : ` · ${word}`}` : word);
+    setText(this.#countdown, countdown);
+    this.#state.title = word + countdown;
+    const facts = factsText(seen, part, text === "live" && !this.#paused, this.#paused?.at);
+    setText(this.#facts, facts);
     const { changed_at } = seen;
-    this.facts.title = changed_at === null ? facts : `${facts}\nLast change ${new Date(changed_at).toISOString()}`;
+    this.#facts.title = changed_at === null ? facts : `${facts}\nLast change ${new Date(changed_at).toISOString()}`;
     const notices = status.notice.split("\n").filter(Boolean);
-    setText(this.note, notices.map((notice) => `Warning: ${visible(notice)}`).join("\n"));
-    if (this.columns !== shown.columns) this.showColumns(shown);
-    this.bar.setStatus(text);
-    this.bar.setPaused(this.paused && status.changes - seen.changes);
-    this.grid?.update();
-    this.tellHits();
-    this.tellSort();
-    setText(this.foot, part);
+    setText(this.#note, notices.map((notice) => `Warning: ${visible(notice)}`).join("\n"));
+    if (this.#columns !== shown.columns) this.#showColumns(shown);
+    this.#bar.setStatus(text);
+    this.#bar.setPaused(this.#paused && status.changes - seen.changes);
+    this.#grid?.update();
+    this.#tellHits();
+    this.#tellSort();
+    setText(this.#foot, part);
   }
 
   /** Builds the table anew, for other columns. */
-  private showColumns(store: Store): void {
-    this.columns = store.columns;
-    this.wishes.conditions.clear(); // Of columns that may be gone.
-    this.grid?.dispose();
-    this.grid = new Grid(this.columns, store, oneLine(this.about.sql), {
-      onSort: () => this.tellSort(),
+  #showColumns(store: Store): void {
+    this.#columns = store.columns;
+    this.#wishes.conditions.clear(); // Of columns that may be gone.
+    this.#grid?.dispose();
+    this.#grid = new Grid(this.#columns, store, oneLine(this.#about.sql), {
+      onSort: () => this.#tellSort(),
       onSelect: () => {
-        this.bar.tell("");
-        this.tellHits();
+        this.#bar.tell("");
+        this.#tellHits();
       },
-      onCopy: () => void this.copy("CSV", false),
+      onCopy: () => void this.#copy("CSV", false),
     });
-    this.grid.showOnly(this.wishes.filter(store));
-    this.place.replaceChildren(this.grid.box);
-    this.bar.setColumns(this.columns);
+    this.#grid.showOnly(this.#wishes.filter(store));
+    this.#place.replaceChildren(this.#grid.box);
+    this.#bar.setColumns(this.#columns);
   }
 
   /** Keeps the rows as they are on screen, or goes on. */
-  private togglePause(): void {
-    this.paused = this.paused ? undefined : { store: this.store.copy(), at: Date.now() };
-    if (this.columns === this.shown.columns) {
-      this.grid?.look(this.shown);
-      this.grid?.showOnly(this.wishes.filter(this.shown));
+  #togglePause(): void {
+    this.#paused = this.#paused ? undefined : { store: this.#store.copy(), at: Date.now() };
+    if (this.#columns === this.#shown.columns) {
+      this.#grid?.look(this.#shown);
+      this.#grid?.showOnly(this.#wishes.filter(this.#shown));
     }
-    this.draw();
+    this.#draw();
   }
 
-  private wish(): void {
-    this.grid?.showOnly(this.wishes.filter(this.shown));
-    this.draw();
+  #wish(): void {
+    this.#grid?.showOnly(this.#wishes.filter(this.#shown));
+    this.#draw();
   }
 
   /** Says how many rows are shown of those in the page, unless all are, and what is chosen of them. */
-  private tellHits(): void {
-    const part = partText(this.shown.size, this.shown.status?.rows ?? 0);
-    const chosen = this.grid?.isPartChosen ? `${this.copiedText()} chosen` : "";
-    this.bar.setHits([this.hitsText(this.shown, part), chosen].filter(Boolean).join(" · "));
+  #tellHits(): void {
+    const part = partText(this.#shown.size, this.#shown.status?.rows ?? 0);
+    const chosen = this.#grid?.isPartChosen ? `${this.#copiedText()} chosen` : "";
+    this.#bar.setHits([this.#hitsText(this.#shown, part), chosen].filter(Boolean).join(" · "));
   }
 
   /** No number that is not sure. */
-  private hitsText({ size }: Store, part: string): string {
-    if (this.wishes.isEmpty || !this.grid) return "";
+  #hitsText({ size }: Store, part: string): string {
+    if (this.#wishes.isEmpty || !this.#grid) return "";
     const all = part ? `the ${part}` : counted(size, "row");
-    const unsure = this.wishes.isUnsure(this.shown);
-    const found = `${grouped(this.grid.count)} of ${all}`;
+    const unsure = this.#wishes.isUnsure(this.#shown);
+    const found = `${grouped(this.#grid.count)} of ${all}`;
     return unsure ? `${found} match in what is here; long values are here only in part` : `${found} match`;
   }
 
-  private copiedText(): string {
-    const part = this.grid?.part;
+  #copiedText(): string {
+    const part = this.#grid?.part;
     return `${counted(part?.slots.length ?? 0, "row")} × ${counted(part?.columns.length ?? 0, "column")}`;
   }
 
   /** Copies the chosen cells, or all that are shown, and tells what came of it. */
-  private async copy(format: Format, toFile: boolean): Promise<void> {
-    const part = this.grid?.part;
+  async #copy(format: Format, toFile: boolean): Promise<void> {
+    const part = this.#grid?.part;
     if (!part) return;
-    const cut = cutCells(this.shown, part);
+    const cut = cutCells(this.#shown, part);
     if (cut > 0) {
-      this.bar.tell(`Not copied: of ${counted(cut, "cell")} only the start is in the page; in Python, live.df() has all.`);
+      this.#bar.tell(`Not copied: of ${counted(cut, "cell")} only the start is in the page; in Python, live.df() has all.`);
       return;
     }
-    const told = `${this.copiedText()} ${toFile ? "saved" : "copied"}`;
-    const text = write(this.shown, part, format);
+    const told = `${this.#copiedText()} ${toFile ? "saved" : "copied"}`;
+    const text = write(this.#shown, part, format);
     if (toFile) saveFile(text, "table.csv", "text/csv");
-    else if (!(await toClipboard(text))) return this.bar.tell("Not copied: the browser did not allow it.");
-    this.bar.tell(told);
+    else if (!(await toClipboard(text))) return this.#bar.tell("Not copied: the browser did not allow it.");
+    this.#bar.tell(told);
   }
 
   /** Says above the header that the rows were sorted without those that are not in the page. */
-  private tellSort(): void {
-    const column = this.grid?.sortedBy;
-    const part = partText(this.shown.size, this.shown.status?.rows ?? 0);
+  #tellSort(): void {
+    const column = this.#grid?.sortedBy;
+    const part = partText(this.#shown.size, this.#shown.status?.rows ?? 0);
     setText(
-      this.part,
+      this.#part,
       column && part
         ? `Sorted by ${visible(column.name)} among the ${part}; the others are not here. ORDER BY in the query sorts all.`
         : "",

@@ -17,32 +17,32 @@ export interface Bounds {
 }
 
 export class Selection {
-  private anchor: Cell | undefined;
-  private focus: Cell | undefined;
+  #anchor: Cell | undefined;
+  #focus: Cell | undefined;
 
   get isEmpty(): boolean {
-    return this.focus === undefined;
+    return this.#focus === undefined;
   }
 
   /** Chooses one cell, or everything from the corner that was chosen before. */
   choose(id: number, column: number, extend: boolean): void {
-    this.focus = { id, column };
-    if (!extend || !this.anchor) this.anchor = this.focus;
+    this.#focus = { id, column };
+    if (!extend || !this.#anchor) this.#anchor = this.#focus;
   }
 
   clear(): void {
-    this.anchor = this.focus = undefined;
+    this.#anchor = this.#focus = undefined;
   }
 
   /** Where the cell is that was chosen last; undefined when its row is not shown. */
   place(store: Store, slots: readonly number[]): { row: number; column: number } | undefined {
-    return this.focus && found(this.focus, store, slots);
+    return this.#focus && found(this.#focus, store, slots);
   }
 
   /** The chosen places; undefined when there are none, or a row at their edge is not shown any more. */
   bounds(store: Store, slots: readonly number[]): Bounds | undefined {
-    const one = this.anchor && found(this.anchor, store, slots);
-    const two = this.focus && found(this.focus, store, slots);
+    const one = this.#anchor && found(this.#anchor, store, slots);
+    const two = this.#focus && found(this.#focus, store, slots);
     if (!one || !two) return undefined;
     const [top, bottom] = [Math.min(one.row, two.row), Math.max(one.row, two.row)];
     return { top, bottom, left: Math.min(one.column, two.column), right: Math.max(one.column, two.column) };

@@ -32,124 +32,127 @@ const UNSEEN_EVERY = 30_000; // The kernel lets go at the second time, so that d
 
 export class Session {
   readonly store = new Store();
-  private readonly views = new Set<View>();
-  private readonly assembler = new Assembler();
-  private ended = "";
-  private asked = false;
-  private acknowledged = -1;
-  private newest = -1;
-  private unanswered = 0;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private watch: ReturnType<typeof setTimeout> | undefined;
-  private saidUnseen = false;
+  readonly #views = new Set<View>();
+  readonly #assembler = new Assembler();
+  #ended = "";
+  #asked = false;
+  #acknowledged = -1;
+  #newest = -1;
+  #unanswered = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #watch: ReturnType<typeof setTimeout> | undefined;
+  #saidUnseen = false;
+  readonly #page: string;
+  readonly #send: (answer: Answer) => void;
+  readonly #isHidden: () => boolean;
 
   /**
    * @param page Tells this page from others that show the table.
    * @param isHidden Whether nobody can see the page now, because its tab is not in front.
    */
-  constructor(
-    private readonly page: string,
-    private readonly send: (answer: Answer) => void,
-    private readonly isHidden: () => boolean = () => false,
-  ) {}
+  constructor(page: string, send: (answer: Answer) => void, isHidden: () => boolean = () => false) {
+    this.#page = page;
+    this.#send = send;
+    this.#isHidden = isHidden;
+  }
 
   /** Asks for all rows, unless that was done and is not answered yet. */
   hello(): void {
-    if (this.asked) return;
-    this.asked = true;
-    this.say({ kind: "hello", page: this.page });
+    if (this.#asked) return;
+    this.#asked = true;
+    this.#say({ kind: "hello", page: this.#page });
   }
 
   ask(wish: Wish): void {
-    this.say({ kind: wish });
+    this.#say({ kind: wish });
   }
 
   take(message: Message, buffers: readonly DataView[]): void {
-    this.ended = "";
+    this.#ended = "";
     // The answer to what was asked has begun. If a part of it is lost, it is asked for again.
-    if (message.base < 0 && message.part === 0) this.asked = false;
-    const frame = this.assembler.add(message, buffers, this.store.version < 0 && message.base < 0);
+    if (message.base < 0 && message.part === 0) this.#asked = false;
+    const frame = this.#assembler.add(message, buffers, this.store.version < 0 && message.base < 0);
     if (!frame) return;
     if (!this.store.apply(frame)) this.hello();
-    this.refresh();
+    this.#refresh();
     if (!frame.ends) return;
-    this.newest = frame.frame;
-    this.unanswered++;
-    if (this.views.size > 0) this.acknowledgeSoon();
+    this.#newest = frame.frame;
+    this.#unanswered++;
+    if (this.#views.size > 0) this.#acknowledgeSoon();
   }
 
   /** The kernel follows the table no longer. */
   end(text: string): void {
-    this.ended = text;
-    this.refresh();
+    this.#ended = text;
+    this.#refresh();
   }
 
   /** The connection to the kernel changed; if the kernel is still there, it answers with all rows. */
   connectionChanged(): void {
-    this.ended ||= KERNEL_GONE;
-    this.asked = false;
+    this.#ended ||= KERNEL_GONE;
+    this.#asked = false;
     this.hello();
-    this.refresh();
+    this.#refresh();
   }
 
   attach(view: View): () => void {
-    this.views.add(view);
-    view.refresh(this.ended);
-    clearTimeout(this.watch);
-    if (this.newest > this.acknowledged || this.saidUnseen) this.acknowledgeSoon();
+    this.#views.add(view);
+    view.refresh(this.#ended);
+    clearTimeout(this.#watch);
+    if (this.#newest > this.#acknowledged || this.#saidUnseen) this.#acknowledgeSoon();
     return () => {
-      this.views.delete(view);
-      if (this.views.size === 0) this.watchFor(view, UNSEEN_AFTER);
+      this.#views.delete(view);
+      if (this.#views.size === 0) this.#watchFor(view, UNSEEN_AFTER);
     };
   }
 
   dispose(): void {
-    clearTimeout(this.timer);
-    clearTimeout(this.watch);
-    this.views.clear();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#watch);
+    this.#views.clear();
   }
 
-  private refresh(): void {
-    for (const view of this.views) view.refresh(this.ended);
+  #refresh(): void {
+    for (const view of this.#views) view.refresh(this.#ended);
   }
 
   /** The page is in front again: the kernel goes on to send. */
   comeBack(): void {
-    if (this.newest > this.acknowledged) this.acknowledgeSoon();
+    if (this.#newest > this.#acknowledged) this.#acknowledgeSoon();
   }
 
   /** Acknowledges the newest frame. A table that nobody sees is not acknowledged, so that the kernel sends less. */
-  private acknowledgeSoon(): void {
-    if (this.unanswered >= ACK_FRAMES) this.acknowledge();
-    else this.timer ??= setTimeout(() => this.acknowledge(), ACK_EVERY);
+  #acknowledgeSoon(): void {
+    if (this.#unanswered >= ACK_FRAMES) this.#acknowledge();
+    else this.#timer ??= setTimeout(() => this.#acknowledge(), ACK_EVERY);
   }
 
-  private acknowledge(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    if (this.views.size === 0 || this.isHidden()) return;
-    this.acknowledged = this.newest;
-    this.unanswered = 0;
-    this.saidUnseen = false;
-    this.say({ kind: "ack", frame: this.newest });
+  #acknowledge(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#views.size === 0 || this.#isHidden()) return;
+    this.#acknowledged = this.#newest;
+    this.#unanswered = 0;
+    this.#saidUnseen = false;
+    this.#say({ kind: "ack", frame: this.#newest });
   }
 
   /** Tells the kernel, and tells it again, that nobody shows the table any more in a notebook that is open. */
-  private watchFor(last: View, delay: number): void {
-    clearTimeout(this.watch);
-    this.watch = setTimeout(() => {
-      if (this.views.size > 0 || !last.isNotebookOpen()) return;
-      this.saidUnseen = true;
-      this.say({ kind: "unseen", page: this.page });
-      if (!this.ended) this.watchFor(last, UNSEEN_EVERY);
+  #watchFor(last: View, delay: number): void {
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(() => {
+      if (this.#views.size > 0 || !last.isNotebookOpen()) return;
+      this.#saidUnseen = true;
+      this.#say({ kind: "unseen", page: this.#page });
+      if (!this.#ended) this.#watchFor(last, UNSEEN_EVERY);
     }, delay);
   }
 
-  private say(answer: Answer): void {
+  #say(answer: Answer): void {
     try {
-      this.send(answer);
+      this.#send(answer);
     } catch {
-      this.ended ||= KERNEL_GONE; // The channel to it is closed.
+      this.#ended ||= KERNEL_GONE; // The channel to it is closed.
     }
   }
 }

@@ -22,33 +22,33 @@ export class Store {
   /** By slot: the ticks when the row last changed, and when it appeared; 0 when it was there from the start. */
   touched: number[] = [];
   born: number[] = [];
-  private values: Value[][] = [];
-  private lengths: Map<number, number>[] = [];
-  private slots = new Map<number, number>();
+  #values: Value[][] = [];
+  #lengths: Map<number, number>[] = [];
+  #slots = new Map<number, number>();
 
   /** The values of a column, by slot. */
   column(index: number): readonly Value[] {
-    return this.values[index] ?? [];
+    return this.#values[index] ?? [];
   }
 
   value(slot: number, column: number): Value {
-    return this.values[column]?.[slot] ?? null;
+    return this.#values[column]?.[slot] ?? null;
   }
 
   /** Characters, bytes or elements of a value that was cut; undefined where it is whole. */
   length(slot: number, column: number): number | undefined {
-    return this.lengths[column]?.get(slot);
+    return this.#lengths[column]?.get(slot);
   }
 
   /** Whether values of a column were cut. */
   hasCut(column: number): boolean {
-    return (this.lengths[column]?.size ?? 0) > 0;
+    return (this.#lengths[column]?.size ?? 0) > 0;
   }
 
   /** The values of a column that most rows have, and how many have each, without NULL. */
   frequent(column: number, most: number): readonly [Value, number][] {
     const counts = new Map<Value, number>();
-    this.values[column]?.forEach((value, slot) => {
+    this.#values[column]?.forEach((value, slot) => {
       if (value !== null && this.ids[slot] !== -1) counts.set(value, (counts.get(value) ?? 0) + 1);
     });
     return [...counts].sort(([, one], [, two]) => two - one).slice(0, most);
@@ -60,15 +60,15 @@ export class Store {
     copy.ids = [...this.ids];
     copy.touched = [...this.touched];
     copy.born = [...this.born];
-    copy.values = this.values.map((values) => [...values]);
-    copy.lengths = this.lengths.map((lengths) => new Map(lengths));
-    copy.slots = new Map(this.slots);
+    copy.#values = this.#values.map((values) => [...values]);
+    copy.#lengths = this.#lengths.map((lengths) => new Map(lengths));
+    copy.#slots = new Map(this.#slots);
     return copy;
   }
 
   /** The slot of a row; undefined when there is no such row. */
   slot(id: number): number | undefined {
-    return this.slots.get(id);
+    return this.#slots.get(id);
   }
 
   /**
@@ -86,46 +86,46 @@ export class Store {
     }
     this.tick++;
     const born = this.version < 0 ? 0 : this.tick;
-    if (reset && frame.begins) this.startAnew(frame.rows, born);
+    if (reset && frame.begins) this.#startAnew(frame.rows, born);
     else {
-      for (const id of frame.removed) this.remove(id);
-      for (const part of frame.rows) this.put(part, born);
-      this.gather();
+      for (const id of frame.removed) this.#remove(id);
+      for (const part of frame.rows) this.#put(part, born);
+      this.#gather();
     }
     if (frame.ends) this.version = frame.version;
     return true;
   }
 
   /** Takes the whole table; rows that were there before are not new. */
-  private startAnew(rows: readonly Rows[], born: number): void {
-    const before = this.slots;
+  #startAnew(rows: readonly Rows[], born: number): void {
+    const before = this.#slots;
     const bornBefore = this.born;
-    this.clear();
-    for (const part of rows) this.put(part, born);
-    for (const [id, slot] of this.slots) {
+    this.#clear();
+    for (const part of rows) this.#put(part, born);
+    for (const [id, slot] of this.#slots) {
       const old = before.get(id);
       if (old !== undefined) this.born[slot] = bornBefore[old] ?? born;
     }
   }
 
-  private clear(): void {
+  #clear(): void {
     this.epoch++;
     this.size = 0;
     this.ids = [];
     this.touched = [];
     this.born = [];
-    this.values = this.columns.map(() => []);
-    this.lengths = this.columns.map(() => new Map());
-    this.slots = new Map();
+    this.#values = this.columns.map(() => []);
+    this.#lengths = this.columns.map(() => new Map());
+    this.#slots = new Map();
   }
 
   /** Takes rows that are new or changed. */
-  private put(rows: Rows, born: number): void {
-    const slots = rows.ids.map((id) => this.slots.get(id) ?? this.add(id, born));
+  #put(rows: Rows, born: number): void {
+    const slots = rows.ids.map((id) => this.#slots.get(id) ?? this.#add(id, born));
     rows.values.forEach((from, column) => {
-      const to = (this.values[column] ??= []);
+      const to = (this.#values[column] ??= []);
       const lengths = rows.lengths[column];
-      const held = (this.lengths[column] ??= new Map<number, number>());
+      const held = (this.#lengths[column] ??= new Map<number, number>());
       slots.forEach((slot, index) => {
         to[slot] = from[index] ?? null;
         const length = lengths?.[index];
@@ -136,38 +136,38 @@ export class Store {
     for (const slot of slots) this.touched[slot] = this.tick;
   }
 
-  private add(id: number, born: number): number {
+  #add(id: number, born: number): number {
     const slot = this.ids.push(id) - 1;
-    this.slots.set(id, slot);
+    this.#slots.set(id, slot);
     this.born[slot] = born;
     this.size++;
     return slot;
   }
 
-  private remove(id: number): void {
-    const slot = this.slots.get(id);
+  #remove(id: number): void {
+    const slot = this.#slots.get(id);
     if (slot === undefined) return;
-    this.slots.delete(id);
+    this.#slots.delete(id);
     this.ids[slot] = -1;
     this.touched[slot] = this.tick;
-    for (const values of this.values) values[slot] = null;
-    for (const lengths of this.lengths) lengths.delete(slot);
+    for (const values of this.#values) values[slot] = null;
+    for (const lengths of this.#lengths) lengths.delete(slot);
     this.size--;
   }
 
   /** Numbers the slots anew when most of them belong to rows that are gone. */
-  private gather(): void {
+  #gather(): void {
     if (this.ids.length <= 2 * this.size + MOST_GONE) return;
     const living = [...this.ids.keys()].filter((slot) => this.ids[slot] !== -1);
     const pick = <T>(list: readonly T[]): T[] => living.map((slot) => list[slot] as T);
     this.epoch++;
-    this.values = this.values.map(pick);
-    this.lengths = this.lengths.map(
+    this.#values = this.#values.map(pick);
+    this.#lengths = this.#lengths.map(
       (lengths) => new Map(living.flatMap((old, slot) => (lengths.has(old) ? [[slot, lengths.get(old) ?? 0]] : []))),
     );
     this.touched = pick(this.touched);
     this.born = pick(this.born);
     this.ids = pick(this.ids);
-    this.slots = new Map(this.ids.map((id, slot) => [id, slot]));
+    this.#slots = new Map(this.ids.map((id, slot) => [id, slot]));
   }
 }

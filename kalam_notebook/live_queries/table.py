@@ -6,6 +6,7 @@ reads ``delta``. ``opening`` makes one for a query.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import time
 import warnings
@@ -24,6 +25,7 @@ from kalam_notebook.live_queries.display import display
 from kalam_notebook.live_queries.following.callbacks import Callbacks
 from kalam_notebook.live_queries.following.counters import LiveStats
 from kalam_notebook.live_queries.following.followed import Followed
+from kalam_notebook.live_queries.past import rows_at
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
@@ -32,6 +34,8 @@ from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.live_queries.rows.history import Step
 from kalam_notebook.live_queries.threads import call_in_thread
 from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
+from kalam_notebook.results.results import QueryResult
+from kalam_notebook.wire.arguments import check_moment
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -262,6 +266,23 @@ class LiveTable:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Give ``arrow()`` to any library that takes Arrow streams, for example ``polars.DataFrame(live)``."""
         return unsliced(self.arrow()).__arrow_c_stream__(requested_schema)
+
+    def at(self, moment: dt.datetime | float) -> QueryResult:
+        """Return the rows as they were at a moment, from the changes that are remembered; the server is not asked.
+
+        Args:
+            moment: A datetime, of this machine's zone when it names none, or seconds since 1970. It is compared with
+                ``_at`` of ``changes()``: when a change was seen here.
+
+        Returns:
+            The rows of then, with ``arrow()``, ``df()``, ``polars()`` and ``browse()``.
+
+        Raises:
+            ConfigError: It is no moment.
+            LiveError: The rows of then are not known: it is before the first reading, before the changes that are
+                remembered, some ten thousand, or has not come.
+        """
+        return rows_at(self._follower, check_moment("moment", moment), bind=self._bind)
 
     def delta(self, since: int) -> LiveDelta:
         """Return what changed since a version.

@@ -6,11 +6,13 @@ shown, for it may be a password.
 
 from __future__ import annotations
 
+import datetime as dt
+from contextlib import suppress
 from numbers import Integral
 
 from kalam_notebook.errors import ConfigError
 
-__all__ = ["check_function", "check_number", "check_seconds", "check_text"]
+__all__ = ["check_function", "check_moment", "check_number", "check_seconds", "check_text"]
 
 #: What the server's whole numbers hold.
 _MOST = 2**63 - 1
@@ -50,6 +52,24 @@ def check_seconds(name: str, value: object) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LONGEST:
         raise ConfigError(f"{name} is a number of seconds from 0 to {_LONGEST:,}, or None for no bound.")
+
+
+def check_moment(name: str, value: object) -> float:
+    """A moment, in seconds since 1970.
+
+    Args:
+        name: The argument's name.
+        value: Such a number, or a datetime. One without a zone is of this machine's.
+
+    Raises:
+        ConfigError: It is something else, or no moment that can be written.
+    """
+    with suppress(ValueError, OverflowError, OSError):
+        if isinstance(value, dt.datetime):
+            return dt.datetime.timestamp(value)  # The method of a pandas Timestamp takes one without a zone for UTC.
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return dt.datetime.fromtimestamp(value, dt.UTC).timestamp()
+    raise ConfigError(f"{name} is a datetime or a number of seconds since 1970, not this {type(value).__name__}.")
 
 
 def check_function(name: str, value: object) -> None:

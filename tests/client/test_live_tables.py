@@ -1,5 +1,6 @@
 """Live tables against a server: whatever is written, the table ends up equal to what a query reads."""
 
+import datetime as dt
 import threading
 import time
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from servers import ROW_VERSION
 from tcp_proxy import TcpProxy
 
 import kalam_notebook as kalam
-from kalam_notebook.errors import AuthError, KalamError, QueryError, SubscriptionError
+from kalam_notebook.errors import AuthError, KalamError, LiveError, QueryError, SubscriptionError
 from kalam_notebook.settings import Timeouts
 
 pytestmark = pytest.mark.contract
@@ -295,6 +296,26 @@ def test_a_network_that_falls_silent(client, far_client, proxy, messages):
         client.execute_query(f"DELETE FROM {messages} WHERE id = 2")
         proxy.thaw()
         wait_until_equal(live, client, messages)
+
+
+# The past.
+
+
+@pytest.mark.parametrize("rest", ["", "WHERE n > 0", "ORDER BY n DESC"])
+def test_rows_as_they_were(client, messages, rest):
+    with client.live(f"SELECT * FROM {messages} {rest}") as live:
+        before = live.arrow()
+        client.execute_query(f"UPDATE {messages} SET n = 9 WHERE id = 1")
+        live.wait_for(lambda t: t.df()["n"].max() == 9, timeout=20)
+        between = live.arrow()
+        client.execute_query(f"DELETE FROM {messages} WHERE id = 2")
+        live.wait_for(lambda t: t.num_rows == 2, timeout=20)
+        updated, deleted = live.changes()["_at"].iloc[[0, -1]]
+        assert live.at(updated).arrow() == between
+        assert live.at(updated - dt.timedelta(microseconds=1)).arrow() == before
+        assert live.at(deleted).arrow() == live.arrow()
+        with pytest.raises(LiveError, match="not known"):
+            live.at(updated - dt.timedelta(hours=1))
 
 
 # Refusals.

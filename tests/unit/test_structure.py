@@ -39,7 +39,7 @@ INSIDE = {
         {"rows", "threads", "lifetime", "display"},
         {"connection"},
         {"following"},
-        {"recording", "events", "source"},
+        {"recording", "events", "source", "past"},
         {"table"},
         {"opening", "replay"},
     ],

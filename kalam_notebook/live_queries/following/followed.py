@@ -77,6 +77,11 @@ class Followed(Lifetime, ABC):
         rows = self.rows
         return 0 if rows is None else rows.num_rows
 
+    @property
+    def reached(self) -> float:
+        """Up to which time the rows are known, in seconds since 1970."""
+        return time.time()
+
     def stats(self) -> LiveStats:
         """The numbers as of now.
 

@@ -130,5 +130,6 @@ class RerunEngine(Engine):
             rows=result.rows,
             version=0 if old is None else old.version,
             next_row_id=0 if old is None else old.next_row_id,
+            at=at,
         )
         return Applied(inserted=result.rows.num_rows)

@@ -96,6 +96,7 @@ class Player(Followed):
             raise
         self.origin = first.origin
         self._rows = ReplayedRows(first)
+        self._reached = first.at
         self._playhead = Playhead(speed, at=first.at, now=self._clock.now())
         self._thread = Worker(partial(self._work, file, records), name="kalam-live-replay")
         self._thread.start()
@@ -136,6 +137,11 @@ class Player(Followed):
     def rows(self) -> ReplayedRows:
         """The rows."""
         return self._rows
+
+    @property
+    def reached(self) -> float:
+        """The recorded time of what was played last."""
+        return self._reached
 
     @property
     def is_paused(self) -> bool:
@@ -261,6 +267,7 @@ class Player(Followed):
                 seconds = self._playhead.seconds_until(at, now=self._clock.now())
                 if seconds == 0:
                     act()
+                    self._reached = at
                     break
             self._clock.wait(self._wake, None if seconds is None else min(seconds, _LONGEST_WAIT))
         self.bell.ring()

@@ -5,6 +5,7 @@ As ``rows.store`` but driven by row numbers: what happened is known, nothing has
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -81,8 +82,11 @@ class ReplayedRows(Rows):
             return nothing(self.version, self._schema, self.num_rows)
         changed = self._history.since(since) if since < self.version and not self._is_ordered else None
         if changed is None:
-            return whole(self.version, self.arrow(), tuple(self._places))
+            return self._all()
         return changes(self.version, changed, self._places, self._chunks.take, self.num_rows)
+
+    def _all(self) -> LiveDelta:
+        return whole(self.version, self.arrow(), tuple(self._places))
 
     # Replaying.
 
@@ -98,7 +102,7 @@ class ReplayedRows(Rows):
         self._places = dict(zip(snapshot.row_ids, range(len(snapshot.row_ids)), strict=True))
         self._coming, self._table = (), None
         self.version = snapshot.version
-        self._history.forget(self.version)
+        self._history.forget(self.version, at=snapshot.at)
 
     def hold(self, coming: Changes) -> None:
         """Take the cells of changes in, before their steps are applied one by one."""
@@ -118,6 +122,7 @@ class ReplayedRows(Rows):
             raise ValueError(f"version {step.version} comes after {self.version}")
 
         entries = Entries()
+        order = array("q", self._places) if self._is_ordered else None
         for place, (row_id, effect, seq) in enumerate(step.rows, self._base + step.first):
             old = self._places.get(row_id, -1)
             if (old < 0) is not (effect is Effect.INSERTED):
@@ -137,8 +142,8 @@ class ReplayedRows(Rows):
 
         self.version = step.version
         self._table = None
-        if entries:
-            self._history.add(Step(step.version, step.at, step.healed, entries, self._chunks))
+        if entries or order is not None:
+            self._history.add(Step(step.version, step.at, step.healed, entries, self._chunks, order))
         return entries.counted()
 
     def _living_places(self) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from kalam_notebook.live_queries.rows.history import Entry, Step
+from kalam_notebook.live_queries.rows.history import Entry, Step, microseconds
 from kalam_notebook.live_queries.rows.values import comparable
 
 __all__ = ["cells_at", "change_table"]
@@ -39,7 +39,7 @@ def change_table(steps: Sequence[Step], schema: pa.Schema, *, last: int | None =
         fields=list(schema),
         mask=pa.array([entry.old < 0 for _, entry in pairs], pa.bool_()),
     )
-    at = [round(step.at * 1_000_000) for step, _ in pairs]
+    at = [microseconds(step.at) for step, _ in pairs]
     columns = {
         "_change": pa.array([entry.effect.value for _, entry in pairs], pa.string()),
         "_healed": pa.array([step.healed for step, _ in pairs], pa.bool_()),

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.rows.history import History, Step
+from kalam_notebook.live_queries.rows.past import taken_back
 from kalam_notebook.wire.types import Column
 
 __all__ = ["Rows"]
@@ -48,6 +49,19 @@ class Rows(ABC):
     @abstractmethod
     def delta(self, since: int) -> LiveDelta:
         """Return what changed after a version; the whole table when that is not known (any more)."""
+
+    @property
+    def known_since(self) -> float:
+        """From when on ``at`` can tell how the rows were, in seconds since 1970."""
+        return self._history.known_since
+
+    def at(self, seconds: float) -> LiveDelta:
+        """Return all rows as they were at a time since ``known_since``, in seconds since 1970; those of now beyond."""
+        return taken_back(self._all(), *self._history.later_than(seconds))
+
+    @abstractmethod
+    def _all(self) -> LiveDelta:
+        """The whole table."""
 
     def steps(self, since: int) -> tuple[list[Step], bool]:
         """What happened after a version, oldest first, and whether that is all of it."""

@@ -15,7 +15,16 @@ import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.chunks import RowChunks
 
-__all__ = ["Applied", "Effect", "Entries", "Entry", "History", "Step"]
+__all__ = ["Applied", "Effect", "Entries", "Entry", "History", "Step", "microseconds"]
+
+
+#: Numbers of rows in remembered orders: 8 MB.
+_MAX_ORDERED = 1_000_000
+
+
+def microseconds(seconds: float) -> int:
+    """A time as it is told. Doubles hold times of our days to a quarter of a microsecond."""
+    return round(seconds * 1_000_000)
 
 
 class Effect(Enum):
@@ -116,6 +125,7 @@ class Step:
         healed: Whether a check brought it, though an event should have.
         entries: The rows concerned.
         chunks: Where the places lie; None when the cells have been forgotten.
+        order: The numbers of all rows before it in their order, where that is not the order of the numbers.
         is_settled: Whether the chunks hold nothing but remembered cells.
     """
 
@@ -124,6 +134,7 @@ class Step:
     healed: bool
     entries: Entries
     chunks: RowChunks | None
+    order: array[int] | None = None
     is_settled: bool = False
 
 
@@ -141,25 +152,37 @@ class History:
         self._max_cells = max_cells
         self._steps: deque[Step] = deque()
         self._size = 0
+        self._ordered = 0  # The numbers in the orders of all steps.
         self._floor = version
+        self._floor_at = 0.0
+
+    @property
+    def known_since(self) -> float:
+        """From when on ``later_than`` tells all, in seconds since 1970."""
+        for step in reversed(self._steps):
+            if step.chunks is None:
+                return step.at
+        return self._floor_at
 
     def add(self, step: Step) -> None:
         """Remember one step; versions never go back."""
         if len(step.entries) > self._max_entries:
-            self.forget(step.version)
+            self.forget(step.version, at=step.at)
             return
         self._steps.append(step)
         self._size += len(step.entries)
-        while self._size > self._max_entries:
+        self._ordered += len(step.order or ())
+        while self._size > self._max_entries or self._ordered > _MAX_ORDERED:
             oldest = self._steps.popleft()
             self._size -= len(oldest.entries)
-            self._floor = oldest.version
+            self._ordered -= len(oldest.order or ())
+            self._floor, self._floor_at = oldest.version, oldest.at
 
-    def forget(self, version: int) -> None:
-        """Drop everything up to a version."""
+    def forget(self, version: int, *, at: float = 0.0) -> None:
+        """Drop everything up to a version, which came at a time in seconds since 1970."""
         self._steps.clear()
-        self._size = 0
-        self._floor = version
+        self._size = self._ordered = 0
+        self._floor, self._floor_at = version, at
 
     def since(self, version: int) -> Mapping[int, Effect] | None:
         """Return for each row the first thing that happened to it after a version; None when that is not known."""
@@ -176,10 +199,22 @@ class History:
 
         They are copies: they can be read on another thread while ``settle`` moves the cells of the originals.
         """
-        found = [replace(step) for step in self._newer(version) if step.chunks is not None]
-        found.reverse()
-        is_whole = version >= self._floor and len(found) == sum(1 for _ in self._newer(version))
-        return found, is_whole
+        newer = [step for step in self._newer(version) if step.entries]
+        found = [replace(step) for step in reversed(newer) if step.chunks is not None]
+        return found, version >= self._floor and len(found) == len(newer)
+
+    def later_than(self, at: float) -> tuple[list[Step], int]:
+        """The steps after a time since ``known_since``, oldest first, and the version before them.
+
+        Args:
+            at: The time; steps of the same microsecond are not after it.
+        """
+        found: deque[Step] = deque()
+        for step in reversed(self._steps):
+            if microseconds(step.at) <= microseconds(at):
+                return list(found), step.version
+            found.appendleft(step)
+        return list(found), self._floor
 
     def _newer(self, version: int) -> Iterator[Step]:
         for step in reversed(self._steps):

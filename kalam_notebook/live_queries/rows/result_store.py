@@ -7,6 +7,7 @@ number, ``row_id``, as long as its key stays; the order is that of the result. N
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -35,6 +36,7 @@ class ResultStore(Rows):
         rows: The first result.
         version: Version before it.
         next_row_id: Number of the first row.
+        at: When the first result came, in seconds since 1970.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class ResultStore(Rows):
         rows: pa.Table,
         version: int = 0,
         next_row_id: int = 0,
+        at: float = 0.0,
     ) -> None:
         # Also when it is empty the version is another: the columns are new.
         super().__init__(version + 1, max_log=_MAX_LOG, max_cells=_MAX_LOG)
@@ -56,7 +59,7 @@ class ResultStore(Rows):
         self._rows = rows.slice(0, 0)
         self._ids: dict[Hashable, int] = {}
         self.load(rows)
-        self._history.forget(self.version)
+        self._history.forget(self.version, at=at)
 
     @property
     def num_rows(self) -> int:
@@ -81,6 +84,9 @@ class ResultStore(Rows):
         """Return the whole result: rows may have moved, and results are small."""
         if since == self.version:
             return nothing(self.version, self.schema, self.num_rows)
+        return self._all()
+
+    def _all(self) -> LiveDelta:
         return whole(self.version, self._rows, tuple(self._ids.values()))
 
     def load(self, rows: pa.Table, *, at: float = 0.0, healed: bool = False) -> Applied:
@@ -114,9 +120,8 @@ class ResultStore(Rows):
         chunks.extend(self._rows)
         chunks.extend(rows)
         self.version += 1
-        if entries:
-            self._history.settle(rows.schema)
-            self._history.add(Step(self.version, at, healed, entries, chunks))
+        self._history.settle(rows.schema)
+        self._history.add(Step(self.version, at, healed, entries, chunks, array("q", self._ids.values())))
 
         self._rows, self._ids = rows, ids
         return entries.counted()

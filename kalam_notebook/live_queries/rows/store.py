@@ -136,11 +136,14 @@ class KeyedStore(Rows):
         """Return what changed after a version; the whole table when that is not known (any more)."""
         changed = self._history.since(since) if since <= self.version else None
         if changed is None:
-            return whole(self.version, self.arrow(), self._slots.living(self._slots.row_ids).tolist())
+            return self._all()
         wanted = sorted(changed)
         found = zip(wanted, self._slots.find_numbers(wanted), strict=True)
         places = {row_id: self._slots.places[slot] for row_id, slot in found if slot >= 0}
         return changes(self.version, changed, places, self._visible_at, self.num_rows)
+
+    def _all(self) -> LiveDelta:
+        return whole(self.version, self.arrow(), self._slots.living(self._slots.row_ids).tolist())
 
     def _visible_at(self, places: Sequence[int]) -> pa.Table:
         return self._slots.chunks.take(places).select(self._visible)
@@ -299,7 +302,7 @@ class KeyedStore(Rows):
         else:
             if self.num_rows or not self._was_read:
                 self.version += 1
-                self._history.forget(self.version)
+                self._history.forget(self.version, at=at)
             applied = Applied(inserted=self.num_rows)
         self._was_read = True
         self._doubtful.clear()

@@ -76,6 +76,6 @@ $(UV):
 	$(PYTHON) -m venv .uv
 	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-.venv/.synced: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --quiet --frozen --all-extras --python $(PYTHON)
+.venv/.synced: pyproject.toml uv.lock labextension/static/remoteEntry.js | $(UV)
+	$(UV) sync --quiet --frozen --all-extras --reinstall-package kalam-notebook --python $(PYTHON)
 	touch $@

@@ -24,6 +24,9 @@ __all__ = ["Meter", "NotebookSurface", "Surface", "TerminalSurface", "find_surfa
 DELAY_S = 0.5
 INTERVAL_S = 0.25
 
+#: What ``labextension/static/remoteEntry.js`` shows.
+PROGRESS_MIME = "application/vnd.kalam.progress+json"
+
 
 class Meter:
     """Counts what has been read. Pure: the caller passes the time.
@@ -109,6 +112,8 @@ class TerminalSurface:
 class NotebookSurface:
     """An output of a notebook cell.
 
+    A kernel can empty an output, but not take it away: JupyterLab's extension of this package does that (labextension).
+
     Args:
         publish: ``publish(data, metadata, transient=..., update=...)`` of the kernel.
     """
@@ -120,25 +125,28 @@ class NotebookSurface:
 
     def show(self, line: str) -> None:
         """See ``Surface``."""
-        self._put({"text/html": f"<small>{escape(line)}</small>", "text/plain": line})
+        self._put(line, {"text/html": f"<small>{escape(line)}</small>", "text/plain": line})
 
     def clear(self) -> None:
         """See ``Surface``."""
-        self._put({"text/html": "", "text/plain": ""})
+        self._put(None, {"text/html": "", "text/plain": ""})
 
-    def _put(self, data: dict[str, str]) -> None:
-        self._publish(data, {}, transient={"display_id": self._display_id}, update=self._is_shown)
+    def _put(self, line: str | None, data: dict[str, str]) -> None:
+        told = {PROGRESS_MIME: {"id": self._display_id, "line": line}, **data}
+        self._publish(told, {}, transient={"display_id": self._display_id}, update=self._is_shown)
         self._is_shown = True
 
 
 def find_surface() -> Surface | None:
-    """Where the reader of this process looks; None where nobody does."""
+    """Where the reader of this process looks; None where nobody does, as where nbclient runs a notebook."""
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
+    shell: Any = ipython.get_ipython() if ipython is not None else None
     publisher: Any = getattr(shell, "display_pub", None)
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
     if hasattr(publisher, "pub_socket"):
-        return NotebookSurface(publisher.publish)
+        request = shell.get_parent().get("content", {})
+        # Who runs a notebook for nobody answers no questions either.
+        return NotebookSurface(publisher.publish) if request.get("allow_stdin", True) else None
     return TerminalSurface() if sys.stderr is not None and sys.stderr.isatty() else None
 
 

@@ -1,7 +1,7 @@
-// SQL colours in %%kalam cells, for JupyterLab 4 and Notebook 7.
+// SQL colours in %%kalam cells, and lines that tell how far a call is, for JupyterLab 4 and Notebook 7.
 //
 // A prebuilt extension is a container that JupyterLab initializes with the modules that it shares, and asks for
-// "./extension". Written by hand, so that nothing has to be built: it needs three of JupyterLab's own modules and holds none.
+// "./extension". Written by hand, so that nothing has to be built: it needs some of JupyterLab's own modules and holds none.
 
 (() => {
   const NAME = "kalam-notebook";
@@ -57,6 +57,29 @@
     return Prec.highest([plugin, theme]);
   }
 
+  const PROGRESS = "application/vnd.kalam.progress+json";
+
+  /** Shows how far a call is. When it has ended, the output goes: an empty one would stay in the saved notebook. */
+  function progressIn({ Widget }) {
+    return class extends Widget {
+      async renderModel(model) {
+        const { id, line } = model.data[PROGRESS];
+        this.node.textContent = line ?? "";
+        this.node.style.color = "var(--jp-content-font-color2)";
+        if (line === null) setTimeout(() => takeAway(this, id));
+      }
+    };
+  }
+
+  /** By the document's own model, which tells the one that is shown. */
+  function takeAway(widget, id) {
+    let cell = widget.parent;
+    while (cell && !cell.model?.sharedModel?.updateOutputs) cell = cell.parent;
+    const outputs = cell?.model.sharedModel;
+    const at = outputs?.getOutputs().findIndex(({ data }) => data?.[PROGRESS]?.id === id) ?? -1;
+    if (at >= 0) outputs.updateOutputs(at, at + 1, []);
+  }
+
   let shared;
 
   /** A module that JupyterLab shares. */
@@ -71,11 +94,17 @@
       shared = scope;
     },
     async get() {
-      const [codemirror, state, view] = await Promise.all(
-        ["@jupyterlab/codemirror", "@codemirror/state", "@codemirror/view"].map(load),
+      const [codemirror, state, view, rendermime, widgets] = await Promise.all(
+        [
+          "@jupyterlab/codemirror",
+          "@codemirror/state",
+          "@codemirror/view",
+          "@jupyterlab/rendermime",
+          "@lumino/widgets",
+        ].map(load),
       );
       const { EditorExtensionRegistry, IEditorExtensionRegistry } = codemirror;
-      const plugin = {
+      const sql = {
         id: `${NAME}:sql`,
         description: "Colours SQL in %%kalam cells.",
         autoStart: true,
@@ -89,7 +118,20 @@
           });
         },
       };
-      return () => plugin;
+      const progress = {
+        id: `${NAME}:progress`,
+        description: "Shows how far a call is, and leaves nothing of it in the notebook.",
+        autoStart: true,
+        requires: [rendermime.IRenderMimeRegistry],
+        activate(app, registry) {
+          const Progress = progressIn(widgets);
+          registry.addFactory(
+            { safe: true, mimeTypes: [PROGRESS], createRenderer: () => new Progress() },
+            0, // Before html.
+          );
+        },
+      };
+      return () => [sql, progress];
     },
   };
 })();

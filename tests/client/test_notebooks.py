@@ -53,6 +53,21 @@ def test_a_notebook_is_committed_without_outputs(path):
     assert not [cell for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
 
 
+def test_a_notebook_that_nobody_looks_at_shows_no_progress(sandbox_server, tmp_path):
+    cells = [
+        "import kalam_notebook as kalam\nfrom kalam_notebook.results import progress\n"
+        "progress.DELAY_S = 0\n%load_ext kalam_notebook\n"
+        f"client = kalam.connect({sandbox_server.url!r}, user='root', password={sandbox_server.root_password!r})",
+        "frame = client.query('SELECT 1 AS one')",
+        "%kalam frame << --file one.sql",
+    ]
+    (tmp_path / "one.sql").write_text("SELECT 1 AS one")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    connected, plain, magic = execute(notebook, tmp_path).cells
+    assert connected.outputs == plain.outputs == []
+    assert [output.output_type for output in magic.outputs] == ["execute_result"]
+
+
 @pytest.mark.slow
 def test_changing_the_sql_of_the_quickstart_changes_the_result(tmp_path):
     notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)

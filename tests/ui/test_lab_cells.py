@@ -1,4 +1,4 @@
-"""SQL cells in JupyterLab: what Tab offers, and the colours of SQL."""
+"""SQL cells in JupyterLab: what Tab offers, the colours of SQL, and what is shown while a cell waits."""
 
 from __future__ import annotations
 
@@ -20,6 +20,17 @@ client = kalam.connect("sandbox")
 kalam.execute_query("CREATE NAMESPACE shop")
 kalam.execute_query("CREATE TABLE shop.orders (id BIGINT PRIMARY KEY, customer TEXT, paid BOOLEAN)")
 %kalam connect sandbox
+"""
+
+SLOW = """
+%load_ext kalam_notebook
+import kalam_notebook as kalam
+
+sandbox = kalam.sandbox(options=("--scan-row-ns", "5000000"))
+client = kalam.connect(sandbox.url, user="root", password=sandbox.root_password)
+kalam.execute_query("CREATE NAMESPACE slow")
+kalam.execute_query("CREATE TABLE slow.rows (id BIGINT PRIMARY KEY) WITH (TYPE = 'SHARED')")
+kalam.execute_query("INSERT INTO slow.rows (id) VALUES " + ", ".join(f"({n})" for n in range(300)))
 """
 
 
@@ -82,3 +93,19 @@ def test_sql_has_its_colours_and_python_keeps_its_own(server: LabServer, page: P
     page.keyboard.press("Control+Home")
     page.keyboard.type("# ")
     expect(notebook.cell(0).locator("[class*=kalam-sql]")).to_have_count(0)
+
+
+def test_how_far_a_reading_is_leaves_nothing_in_the_notebook(server: LabServer, page: Page):
+    python = "print('before')\nframe = client.query('SELECT id FROM slow.rows')\nprint('after')\nlen(frame)"
+    write_notebook(server.folder / "waiting.ipynb", [SLOW.strip(), python, "%%kalam\nSELECT id FROM slow.rows"])
+    notebook = Notebook(server, page, "waiting.ipynb")
+    notebook.run(0)
+    for index in (1, 2):
+        notebook.start(index)
+        expect(notebook.cell(index).get_by_text("KalamDB: reading · ")).to_be_visible(timeout=20_000)
+        expect(notebook.cell(index).locator(".jp-InputPrompt")).not_to_have_text("[*]:", timeout=30_000)
+        expect(notebook.cell(index).get_by_text("KalamDB: reading")).to_have_count(0)
+    _, plain, magic = notebook.save()
+    assert [output.output_type for output in plain] == ["stream", "stream", "execute_result"], plain
+    assert [output.output_type for output in magic] == ["execute_result"]
+    assert "kalam.progress" not in notebook.path.read_text()

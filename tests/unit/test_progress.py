@@ -9,7 +9,14 @@ import pytest
 
 from kalam_notebook.errors import QueryError
 from kalam_notebook.results import progress
-from kalam_notebook.results.progress import Meter, NotebookSurface, TerminalSurface, find_surface, reporting
+from kalam_notebook.results.progress import (
+    PROGRESS_MIME,
+    Meter,
+    NotebookSurface,
+    TerminalSurface,
+    find_surface,
+    reporting,
+)
 
 
 def test_a_meter_counts_and_says_it_in_a_line():
@@ -100,6 +107,9 @@ def test_a_notebook_has_one_output_that_is_replaced_and_emptied():
     assert [data["text/html"] for data, _, _ in published] == [
         "<small>&lt;b&gt;1 row&lt;/b&gt;</small>", "<small>2 rows</small>", "",
     ]  # fmt: skip
+    told = [data[PROGRESS_MIME] for data, _, _ in published]
+    assert [one["line"] for one in told] == ["<b>1 row</b>", "2 rows", None]
+    assert len({one["id"] for one in told}) == 1
     assert [update for _, _, update in published] == [False, True, True]
     assert len({transient["display_id"] for _, transient, _ in published}) == 1
 
@@ -122,6 +132,8 @@ def test_nothing_is_shown_where_nobody_looks(monkeypatch):
     assert find_surface() is None
     monkeypatch.setattr("sys.stderr", Terminal())
     assert isinstance(find_surface(), TerminalSurface)
-    kernel = SimpleNamespace(display_pub=SimpleNamespace(pub_socket=None, publish=lambda *args, **options: None))
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: kernel))
-    assert isinstance(find_surface(), NotebookSurface)
+    publisher = SimpleNamespace(pub_socket=None, publish=lambda *args, **options: None)
+    for request, surface in (({"allow_stdin": True}, NotebookSurface), ({"allow_stdin": False}, type(None))):
+        kernel = SimpleNamespace(display_pub=publisher, get_parent=lambda request=request: {"content": request})
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda kernel=kernel: kernel))
+        assert isinstance(find_surface(), surface)

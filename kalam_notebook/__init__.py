@@ -21,6 +21,7 @@ _HOMES = {
     "CommitResult": "topics.consumer",
     "Completeness": "results.results",
     "Consumer": "topics.consumer",
+    "ExportReport": "client.exporting",
     "FileRef": "wire.fileref",
     "IncompleteResultWarning": "results.results",
     "LiveEvents": "live_queries.events.live_events",
@@ -46,9 +47,10 @@ _HOMES = {
 _MODULES = {"errors": "errors", "events": "live_queries.events.messages"}
 #: Methods of the default connection.
 _METHODS = (
-    "check_setup_status", "cluster_health_check", "consumer", "download", "download_bound_file", "download_file",
-    "execute_query", "execute_with_files", "health_check", "live", "live_events", "login", "query", "query_arrow",
-    "query_batches", "query_polars", "query_result", "refresh_access_token", "server_setup", "write",
+    "check_setup_status", "cluster_health_check", "consumer", "copy", "download", "download_bound_file",
+    "download_file", "execute_query", "execute_with_files", "export", "health_check", "live", "live_events", "login",
+    "query", "query_arrow", "query_batches", "query_polars", "query_result", "refresh_access_token", "server_setup",
+    "write",
 )  # fmt: skip
 
 __all__ = ["__version__", "sandbox", *sorted((*_HOMES, *_MODULES, *_METHODS))]

@@ -7,6 +7,7 @@ from kalam_notebook.client.default import connect as connect
 from kalam_notebook.client.default import connections as connections
 from kalam_notebook.client.default import use as use
 from kalam_notebook.client.doctor import doctor as doctor
+from kalam_notebook.client.exporting import ExportReport as ExportReport
 from kalam_notebook.live_queries.events import messages as _messages
 from kalam_notebook.live_queries.events.live_events import LiveEvents as LiveEvents
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder as LiveRecorder
@@ -34,12 +35,14 @@ _default: Client
 check_setup_status = _default.check_setup_status
 cluster_health_check = _default.cluster_health_check
 consumer = _default.consumer
+copy = _default.copy
 download = _default.download
 download_bound_file = _default.download_bound_file
 download_file = _default.download_file
 events = _messages
 execute_query = _default.execute_query
 execute_with_files = _default.execute_with_files
+export = _default.export
 health_check = _default.health_check
 live = _default.live
 live_events = _default.live_events

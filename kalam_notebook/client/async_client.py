@@ -13,6 +13,7 @@ import pyarrow as pa
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.client.client import Client
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
+from kalam_notebook.client.exporting import ExportReport
 from kalam_notebook.client.reading import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Engine
 from kalam_notebook.http.files import FileSource
 from kalam_notebook.live_queries.events.messages import OnFull
@@ -300,6 +301,66 @@ class AsyncClient:
             chunk_rows=chunk_rows,
             count=count,
             on_progress=on_progress,
+        )
+
+    async def export(
+        self,
+        sql: str,
+        path: str | os.PathLike[str],
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        batch_rows: int = DEFAULT_BATCH_ROWS,
+        strict: bool = False,
+        progress: bool = True,
+        allow_unsafe: bool = False,
+    ) -> ExportReport:
+        """See ``Client.export``."""
+        return await asyncio.to_thread(
+            self._client.export,
+            sql,
+            path,
+            params,
+            namespace=namespace,
+            batch_rows=batch_rows,
+            strict=strict,
+            progress=progress,
+            allow_unsafe=allow_unsafe,
+        )
+
+    async def copy(
+        self,
+        sql: str,
+        to_client: Client | AsyncClient,
+        table: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        mode: Mode = "insert",
+        key: str | None = None,
+        create: bool = False,
+        kind: Kind = "SHARED",
+        ttl_seconds: int | None = None,
+        batch_rows: int = DEFAULT_BATCH_ROWS,
+        strict: bool = False,
+        progress: bool = True,
+    ) -> WriteReport:
+        """See ``Client.copy``."""
+        return await asyncio.to_thread(
+            self._client.copy,
+            sql,
+            to_client,
+            table,
+            params,
+            namespace=namespace,
+            mode=mode,
+            key=key,
+            create=create,
+            kind=kind,
+            ttl_seconds=ttl_seconds,
+            batch_rows=batch_rows,
+            strict=strict,
+            progress=progress,
         )
 
     async def download_file(

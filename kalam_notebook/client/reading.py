@@ -235,13 +235,37 @@ class ReadingCalls(ClientBase):
         Raises:
             KalamError: As ``query``, also while batches are taken.
         """
+        return self._batches(
+            sql,
+            params,
+            namespace=namespace,
+            batch_rows=batch_rows,
+            max_rows=max_rows,
+            strict=strict,
+            allow_unsafe=allow_unsafe,
+        )
+
+    def _batches(
+        self,
+        sql: str,
+        params: Sequence[Any] | None,
+        *,
+        namespace: str | None,
+        batch_rows: int,
+        strict: bool,
+        allow_unsafe: bool,
+        max_rows: int | None = None,
+        meter: Meter | None = None,
+    ) -> QueryBatches:
         _check_reading(max_rows, "server")
         check_number("batch_rows", batch_rows)
         qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
 
         def read() -> Generator[pa.RecordBatch, None, Completeness]:
             with self._running(qualified):
-                batches = self._reader.read_batches(qualified, values, batch_rows=batch_rows, max_rows=max_rows)
+                batches = self._reader.read_batches(
+                    qualified, values, batch_rows=batch_rows, max_rows=max_rows, meter=meter
+                )
                 return (yield from batches)
 
         return QueryBatches(

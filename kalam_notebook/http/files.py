@@ -25,7 +25,7 @@ from kalam_notebook.http.endpoint import Answer, SqlEndpoint
 from kalam_notebook.settings import Secret
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tokens import Kind
-from kalam_notebook.wire.arguments import check_text
+from kalam_notebook.wire.arguments import check_path, check_text
 from kalam_notebook.wire.fileref import FileRef
 
 __all__ = ["FileSource", "download", "upload"]
@@ -78,7 +78,7 @@ def upload(endpoint: SqlEndpoint, sql: str, files: Mapping[str, FileSource], par
 def _open_source(name: str, source: FileSource, stack: ExitStack) -> tuple[str, Any]:
     file_name, content = _named(name, source)
     if isinstance(content, (str, os.PathLike)):
-        _, path = _given_path(f"file {name!r}", content)
+        _, path = check_path(f"file {name!r}", content)
         try:
             return file_name, stack.enter_context(path.open("rb"))
         except OSError as exc:
@@ -158,7 +158,7 @@ def download(
 
 
 def _target(ref: FileRef, to: str | os.PathLike[str]) -> Path:
-    given, path = _given_path("to", to)
+    given, path = check_path("to", to)
     try:
         is_folder = path.is_dir() or given.endswith(("/", os.sep))
         target = _free_name(_inside(path, ref.safe_name), ref) if is_folder else path
@@ -168,16 +168,6 @@ def _target(ref: FileRef, to: str | os.PathLike[str]) -> Path:
     if is_other:  # Renaming would put a file in its place, if it were /dev/null.
         raise DownloadError(f"{target} is no ordinary file, and is not replaced by one. {_ELSEWHERE}")
     return target
-
-
-def _given_path(name: str, given: object) -> tuple[str, Path]:
-    """A path as it was written, and as it is meant."""
-    if not isinstance(given, (str, os.PathLike)) or not isinstance(written := os.fspath(given), str) or "\0" in written:
-        raise ConfigError(f"{name} is a path, not {given!r}.")
-    try:
-        return written, Path(written).expanduser()
-    except RuntimeError as exc:
-        raise ConfigError(f"{name} is {written!r}, and there is no such home folder.") from exc
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -7,7 +7,7 @@ exactly. What could not be made sure is said in the result.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -109,15 +109,20 @@ class Reader:
         user, sql = impersonation(sql) or (None, sql)
         run = self._run(params, max_rows, user, meter)
         shape = self._shape(run, sql)
-        if meter is not None and shape is not None and shape.clauses is not None and not shape.clauses.where:
-            count = f"SELECT count(*) AS n FROM {shape.clauses.table}"
-            meter.count = lambda: one_number(self._as_user(user).execute_row(count)) or 0
+        if meter is not None:
+            meter.count = self._counting(shape, user)
         if shape is None or not shape.is_select:
             return self._read_command(run, sql, shape)
         return self._checked(run, shape, self._found(run, shape, user), user)
 
     def read_batches(
-        self, sql: str, params: Sequence[Any] = (), *, batch_rows: int, max_rows: int | None = None
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        *,
+        batch_rows: int,
+        max_rows: int | None = None,
+        meter: Meter | None = None,
     ) -> Generator[pa.RecordBatch, None, Completeness]:
         """Read a query in batches; a plain query over one table in the memory of one of them.
 
@@ -126,6 +131,7 @@ class Reader:
             params: As for ``read``.
             batch_rows: Rows of a batch, at most.
             max_rows: Rows after which reading stops; None for all.
+            meter: Is told how many rows there will be; what is read, who takes the batches counts.
 
         Yields:
             The rows. What is known of their completeness is returned in the end.
@@ -136,11 +142,20 @@ class Reader:
         user, sql = impersonation(sql) or (None, sql)
         run = self._run(params, max_rows, user)
         shape = self._shape(run, sql)
+        if meter is not None:
+            meter.count = self._counting(shape, user)
         if shape is None or not shape.is_select:
             return (yield from _sliced(self._read_command(run, sql, shape), batch_rows))
         if shape.clauses is None or not self._needs_windows(run, shape, user):
             return (yield from _sliced(self._checked(run, shape, self._found(run, shape, user), user), batch_rows))
         return (yield from self._read_windows(run, shape, batch_rows))
+
+    def _counting(self, shape: Shape | None, user: str | None) -> Callable[[], int] | None:
+        """What asks for the number of rows of a query, where that is the one of a whole table."""
+        if shape is None or shape.clauses is None or shape.clauses.where:
+            return None
+        count = f"SELECT count(*) AS n FROM {shape.clauses.table}"
+        return lambda: one_number(self._as_user(user).execute_row(count)) or 0
 
     def _needs_windows(self, run: Run, shape: Shape, user: str | None) -> bool:
         """Whether the answer to a query over one table is too long for one piece, or its table is beyond the window."""

@@ -7,12 +7,14 @@ shown, for it may be a password.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from contextlib import suppress
 from numbers import Integral
+from pathlib import Path
 
 from kalam_notebook.errors import ConfigError
 
-__all__ = ["check_function", "check_moment", "check_number", "check_seconds", "check_text"]
+__all__ = ["check_function", "check_moment", "check_number", "check_path", "check_seconds", "check_text"]
 
 #: What the server's whole numbers hold.
 _MOST = 2**63 - 1
@@ -80,6 +82,21 @@ def check_function(name: str, value: object) -> None:
     """
     if value is not None and not callable(value):
         raise ConfigError(f"{name} is a function, not {type(value).__name__}.")
+
+
+def check_path(name: str, value: object) -> tuple[str, Path]:
+    """A path as it was written, and as it is meant.
+
+    Raises:
+        ConfigError: It is something else, or in a home folder that does not exist.
+    """
+    is_path = isinstance(value, (str, os.PathLike))
+    if not is_path or not isinstance(written := os.fspath(value), str) or "\0" in written:  # type: ignore[call-overload]
+        raise ConfigError(f"{name} is a path, not {value!r}.")
+    try:
+        return written, Path(written).expanduser()
+    except RuntimeError as exc:
+        raise ConfigError(f"{name} is {written!r}, and there is no such home folder.") from exc
 
 
 def check_text(name: str, value: object, *, most: int | None = None) -> str:

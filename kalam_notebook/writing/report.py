@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from kalam_notebook.results.render import render_message_html
 from kalam_notebook.texts import shown
@@ -81,6 +82,27 @@ class WriteReport:
         if self.count_after is not None:
             text += f"; {self.count_after:,} {'row' if self.count_after == 1 else 'rows'} now"
         return text
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[WriteReport], *notices: str) -> WriteReport:
+        """The report on several writes into one table, one after the other.
+
+        Args:
+            parts: Their reports, at least one.
+            notices: What is to be said besides.
+        """
+        chunks: list[ChunkReport] = []
+        for part in parts:
+            behind = chunks[-1].rows[1] if chunks else 0
+            chunks += [replace(chunk, rows=(chunk.rows[0] + behind, chunk.rows[1] + behind)) for chunk in part.chunks]
+        names = ("inserted", "updated", "deleted", "unchanged", "missing", "requests", "seconds")
+        said = dict.fromkeys([*notices, *(notice for part in parts for notice in part.notices)])
+        return replace(
+            parts[0],
+            **{name: sum(getattr(part, name) for part in parts) for name in names},
+            notices=tuple(said),
+            chunks=tuple(chunks),
+        )
 
     def __repr__(self) -> str:
         lines = [self.summary, *(f"Warning: {shown(notice)}" for notice in self.notices)]

@@ -58,6 +58,11 @@ CALLS = {
         "sql": 'UPDATE app.files SET f = FILE("f") WHERE id = $1', "files": {"f": b"x"}, "params": [1],
     },
     "write": {"frame": pa.table({"id": [1]}), "table": "app.t", "mode": "upsert"},
+    "export": {"sql": "SELECT id FROM t WHERE id = $1", "path": "x.csv", "params": [1], "namespace": "app"},
+    "copy": {
+        "sql": "SELECT id FROM t WHERE id = $1", "to_client": None, "table": "app.t", "params": [1],
+        "namespace": "app", "mode": "upsert",
+    },
     "download_file": {"ref": REF, "namespace": "app", "table": "files"},
     "download_bound_file": {"ref": REF},
     "download": {"ref": REF},

@@ -12,10 +12,11 @@ from kalam_notebook.live_queries.following.whole import read_whole
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.listing import Listed, listed_table
+from kalam_notebook.reading.lists import may_hold_lists, with_lists
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck, newer_version
 from kalam_notebook.results.results import QueryResult
-from kalam_notebook.wire.row_version import WRITTEN_AT, RowVersion
+from kalam_notebook.wire.row_version import WRITTEN_AT, RowVersion, row_version_of
 from kalam_notebook.wire.types import Column
 
 __all__ = ["ClientSource"]
@@ -67,6 +68,8 @@ class ClientSource:
         """The columns of a table, its kind, and for how long a STREAM table keeps its rows."""
         columns = self.columns(table)
         is_stream = any(column.name == WRITTEN_AT for column in columns)
+        if may_hold_lists(row_version_of(columns)):
+            columns = with_lists(self._endpoint, f"SELECT * FROM {table}", columns)
         listed = listed_table(self._endpoint, table) or Listed("stream" if is_stream else "shared")
         return TableInfo(columns, listed.kind, listed.ttl_ms)
 

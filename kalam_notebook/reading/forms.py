@@ -11,8 +11,9 @@ import re
 import pyarrow as pa
 
 from kalam_notebook.wire.arrow_names import DICTIONARY, FIXED_LIST, LIST, parse_arrow_type
+from kalam_notebook.wire.types import Column, arrow_type
 
-__all__ = ["exact_text", "is_found", "true_type"]
+__all__ = ["exact_column", "exact_text", "is_found", "true_type"]
 
 _AS_TEXT = re.compile(r"Decimal\d+\(.*\)|Float\d+|Utf8View|Interval\(.*\)")
 _AS_NUMBER = re.compile(r"(Timestamp|Time64|Duration)\(.*\)|Date64")
@@ -41,6 +42,11 @@ def exact_text(expression: str, kind: pa.DataType, type_text: str = "", *, caref
         sent = _sent_type(type_text, careful=careful)
         return expression if sent == type_text else f"arrow_cast({expression}, '{sent}')"
     return expression
+
+
+def exact_column(expression: str, column: Column) -> str:
+    """As ``exact_text``, for a column of a table."""
+    return exact_text(expression, arrow_type(column), column.type_name if column.list_type is not None else "")
 
 
 def is_found(filter_sql: str) -> str:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from kalam_notebook.errors import QueryError, ResultError, ServerError
 from kalam_notebook.http.failures import is_exhausted
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.lists import may_hold_lists, with_lists
 from kalam_notebook.reading.local_bounds import refusal
 from kalam_notebook.reading.local_process import EngineProcess
 from kalam_notebook.reading.local_types import as_on_the_server
@@ -128,14 +129,16 @@ class LocalEngine:
         """A copy of a table as it was a moment ago."""
         copy = self._copies.get((user, name))
         columns = endpoint.execute(f"SELECT * FROM {name} LIMIT 0").columns()
-        if row_version_of(columns) is None:
+        if (version := row_version_of(columns)) is None:
             raise ResultError(
                 f"{name} is a view, and engine='local' copies tables by their row versions, which a view lacks. "
                 "Write the SELECT of the view in its place, or ask the server: engine='server'."
             )
+        shape = shape_of(f"SELECT * FROM {name}")
+        assert shape is not None
+        if may_hold_lists(version):
+            columns = with_lists(endpoint, shape.text, columns)
         if copy is None or copy.columns != columns:
-            shape = shape_of(f"SELECT * FROM {name}")
-            assert shape is not None
             copy = self._copies[user, name] = _Copy(columns, Pager(plan_pager(endpoint, shape, columns, ())))
         copy.pager.after = max(0, copy.pager.after - copy.pager.plan.version.overlap)
         copy.pager.run(endpoint)

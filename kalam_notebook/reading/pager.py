@@ -21,8 +21,9 @@ import pyarrow.compute as pc
 from kalam_notebook.errors import ProtocolError, ResultError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.forms import exact_text
+from kalam_notebook.reading.forms import exact_column, exact_text
 from kalam_notebook.reading.listing import listed_table
+from kalam_notebook.reading.lists import may_hold_lists, with_lists
 from kalam_notebook.reading.trust import is_too_much
 from kalam_notebook.reading.window import NOW_MS, newer_version
 from kalam_notebook.sql.shape import Clauses, Shape
@@ -60,7 +61,7 @@ class PagerPlan:
 
     Attributes:
         clauses: The query: columns, table, condition.
-        fields: The output, under its true types.
+        columns: The output, under its true types.
         version: The table's row version.
         key: The column that tells rows apart as it stands in SQL; the version where the key is not unique (STREAM).
         key_type: Arrow type of the key.
@@ -69,12 +70,17 @@ class PagerPlan:
     """
 
     clauses: Clauses
-    fields: pa.Schema
+    columns: tuple[Column, ...]
     version: RowVersion
     key: str
     key_type: pa.DataType
     params: Sequence[Any] = ()
     in_transaction: bool = True
+
+    @property
+    def fields(self) -> pa.Schema:
+        """The output as Arrow."""
+        return arrow_schema(self.columns)
 
 
 @dataclass(slots=True)
@@ -339,8 +345,8 @@ def rows_statement(plan: PagerPlan, window: str, page: str = "") -> str:
         window: Condition on the version.
         page: Order and limit.
     """
-    names = [f"c{index}" for index in range(len(plan.fields))]
-    lists = [f"array_agg({exact_text(name, f.type)}) AS {name}" for name, f in zip(names, plan.fields, strict=True)]
+    names = [f"c{index}" for index in range(len(plan.columns))]
+    lists = [f"array_agg({exact_column(name, c)}) AS {name}" for name, c in zip(names, plan.columns, strict=True)]
     pair = f"array_agg({exact_text('k', plan.key_type)}) AS k, array_agg(s) AS s"
     clauses = plan.clauses
     where = f"{window} AND (\n{clauses.where}\n)" if clauses.where else window
@@ -377,7 +383,7 @@ def plan_pager(endpoint: Endpoint, shape: Shape, columns: Sequence[Column], para
     is_refused = any(column.name == WRITTEN_AT for column in announced)
     return PagerPlan(
         shape.clauses,
-        arrow_schema(tuple(columns)),
+        with_lists(endpoint, shape.text, columns, params) if may_hold_lists(version) else tuple(columns),
         version,
         quote_name(key.name),
         arrow_type(key),

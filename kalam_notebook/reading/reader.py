@@ -18,12 +18,14 @@ from kalam_notebook.reading.batches import BatchPager
 from kalam_notebook.reading.damage import damaged_cells, damaged_columns
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint, WatchableEndpoint
 from kalam_notebook.reading.exact import ExactReader
+from kalam_notebook.reading.lists import may_hold_lists
 from kalam_notebook.reading.local import LocalEngine
 from kalam_notebook.reading.pager import UnpageableError
 from kalam_notebook.reading.run import Found, Run
 from kalam_notebook.reading.server_limits import LimitsProbe, ServerLimits
 from kalam_notebook.reading.shown import in_microseconds
 from kalam_notebook.reading.system_times import system_tables, with_true_times
+from kalam_notebook.reading.trust import has_only_nulls
 from kalam_notebook.reading.window import WindowCheck
 from kalam_notebook.results.progress import Meter
 from kalam_notebook.results.results import Completeness, QueryResult
@@ -160,7 +162,7 @@ class Reader:
     def _needs_windows(self, run: Run, shape: Shape, user: str | None) -> bool:
         """Whether the answer to a query over one table is too long for one piece, or its table is beyond the window."""
         tables = scanned_tables(shape.text)
-        if not tables or _is_look_up(run, shape, tables[0]):
+        if not tables or _looked_up(run, shape, tables[0]):
             return False
         scan = None if self._window is None else self._window.look(run.endpoint, tables[0], user)
         return (scan is not None and scan.is_beyond) or run.is_long(shape)
@@ -314,13 +316,15 @@ class Reader:
         if self._window is None or shape.is_count:
             tables = []
         columns: dict[str, tuple[Column, ...]] = {}
+        may_have_lists = False
         for table in tables:
             assert self._window is not None
             scan = self._window.trusted(table, user)
             if scan is None and found.method == "pages":
                 columns[table] = run.columns_of(table)  # Right whatever a scan reaches.
                 continue
-            if scan is None and _is_look_up(run, shape, table):
+            if scan is None and (announced := _looked_up(run, shape, table)):
+                may_have_lists = may_hold_lists(row_version_of(announced))
                 continue
             scan = scan or self._window.look(run.endpoint, table, user)
             if scan is None:
@@ -330,6 +334,7 @@ class Reader:
                     run, shape.text, found, f"{table} cannot be checked for unread rows, it may be a view"
                 )
             columns[table] = scan.columns
+            may_have_lists = may_have_lists or may_hold_lists(scan.version)
             if scan.is_beyond and found.method != "pages":
                 if shape.clauses is None:
                     return _not_certain(run, shape.text, found, _beyond(table))
@@ -339,6 +344,8 @@ class Reader:
                     return _not_certain(run, shape.text, found, f"{_unread(table)}, and {exc}")
         if not run.is_of_one_state(shape.text):
             return _not_certain(run, shape.text, found, _SEVERAL_STATES)
+        if may_have_lists and has_only_nulls(found.table):
+            found = run.with_true_types(shape, found)
         damage = damaged_columns(run.endpoint, shape, columns, found.table)
         if damage is not None:
             return _not_certain(run, shape.text, found, damage)
@@ -370,14 +377,18 @@ def _told(found: Found) -> str:
     return "complete" if found.reason is None else f"complete (read again exactly: {found.reason})"
 
 
-def _is_look_up(run: Run, shape: Shape, table: str) -> bool:
-    """Whether a query finds one row by its key, which is right also beyond the window (truth L3)."""
+def _looked_up(run: Run, shape: Shape, table: str) -> tuple[Column, ...]:
+    """The columns of the table in which a query finds one row by its key: that is right beyond the window (truth L3).
+
+    Empty for any other query.
+    """
     if shape.clauses is None or not shape.clauses.looks_up:
-        return False
+        return ()
     announced = run.columns_of(table)
     keys = [column.name for column in announced if column.is_primary_key]
     # A view has no versions, and its columns may be computed.
-    return row_version_of(announced) is not None and keys == [shape.clauses.looks_up]
+    is_told = row_version_of(announced) is not None and keys == [shape.clauses.looks_up]
+    return announced if is_told else ()
 
 
 def _unread(table: str) -> str:

@@ -264,7 +264,7 @@ class Run:
             pager.run(self.endpoint, on_page=self._told)
             table = pager.result()
         # A pager goes by version where keys repeat (STREAM).
-        return Found(tuple(columns), sort_by_key(table, columns), method="pages", upto=pager.reach)
+        return Found(pager.plan.columns, sort_by_key(table, columns), method="pages", upto=pager.reach)
 
     def pager_plan(self, shape: Shape, columns: Sequence[Column]) -> PagerPlan:
         """Plan a pager, also where columns of the output have equal names."""

@@ -14,7 +14,7 @@ from kalam_notebook.reading.server_limits import ServerLimits
 from kalam_notebook.sql.shape import Shape
 from kalam_notebook.wire.types import Column
 
-__all__ = ["has_null_floats", "is_too_much", "is_unencodable", "may_be_lists", "reason_to_doubt"]
+__all__ = ["has_null_floats", "has_only_nulls", "is_too_much", "is_unencodable", "may_be_lists", "reason_to_doubt"]
 
 
 def reason_to_doubt(shape: Shape, columns: Sequence[Column], table: pa.Table, limits: ServerLimits) -> str | None:
@@ -49,6 +49,11 @@ def has_null_floats(table: pa.Table) -> bool:
     from pyarrow import types
 
     return any(column.null_count and types.is_floating(column.type) for column in table.columns)
+
+
+def has_only_nulls(table: pa.Table) -> bool:
+    """Whether a column shows nothing that would tell a list from its elements."""
+    return any(column.null_count == table.num_rows for column in table.columns)
 
 
 def may_be_lists(table: pa.Table) -> bool:

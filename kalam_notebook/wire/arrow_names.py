@@ -22,6 +22,7 @@ _TIMESTAMP = re.compile(r'Timestamp\((s|ms|µs|ns)(?:, "([^"]*)")?\)')
 _TIME = re.compile(r"Time(32|64)\((s|ms|µs|ns)\)")
 _DURATION = re.compile(r"Duration\((s|ms|µs|ns)\)")
 _DECIMAL = re.compile(r"Decimal(32|64|128|256)\((\d+), (-?\d+)\)")
+_STRUCT = re.compile(r"Struct\(.*\)", re.DOTALL)
 _INTERVAL = re.compile(r"Interval\(\w+\)")
 _FIXED_BINARY = re.compile(r"FixedSizeBinary\((\d+)\)")
 
@@ -30,9 +31,9 @@ def parse_arrow_type(text: str) -> pa.DataType:
     """Read the name of an Arrow type.
 
     Raises:
-        ProtocolError: The name is not known; structs and maps, which the server cannot send, are not.
+        ProtocolError: The name is not known; maps, which no server is known to send, are not.
 
-    A dictionary is read as its values, an interval as text.
+    A dictionary is read as its values, an interval as text, a struct as the text of its JSON object.
     """
     simple = {
         "Null": pa.null(), "Boolean": pa.bool_(), "Utf8": pa.string(), "Utf8View": pa.string(),
@@ -60,7 +61,7 @@ def parse_arrow_type(text: str) -> pa.DataType:
         return make_list(parse_arrow_type(match[2]))
     if match := DICTIONARY.fullmatch(text):
         return parse_arrow_type(match[1])
-    if _INTERVAL.fullmatch(text):
+    if _INTERVAL.fullmatch(text) or _STRUCT.fullmatch(text):
         return pa.string()
     if match := _FIXED_BINARY.fullmatch(text):
         return pa.uuid() if match[1] == "16" else pa.binary(int(match[1]))

@@ -36,6 +36,7 @@ class Column:
         scale: Digits after the point of a Decimal, else 0.
         size: Elements of an Embedding, else 0.
         flags: Of ``pk``, ``nn``, ``uq``. They describe the table's column and promise nothing about the values.
+        list_type: The Arrow type of a list, which the server announces as its elements; None for all else.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     scale: int = 0
     size: int = 0
     flags: tuple[str, ...] = ()
+    list_type: pa.DataType | None = None
 
     @property
     def sql_type(self) -> str:
@@ -124,7 +126,7 @@ def _simple_types() -> dict[str, pa.DataType]:
 
 def is_known(column: Column) -> bool:
     """Whether the announced type is one of the seventeen that KalamDB 0.4 has."""
-    return column.type_name in {*_simple_types(), "Decimal", "Embedding"}
+    return column.list_type is not None or column.type_name in {*_simple_types(), "Decimal", "Embedding"}
 
 
 def unknown_types(columns: Sequence[Column]) -> tuple[str, ...]:
@@ -139,6 +141,8 @@ def unknown_types(columns: Sequence[Column]) -> tuple[str, ...]:
 
 def arrow_type(column: Column) -> pa.DataType:
     """The Arrow type that holds every value of the column exactly; ``string`` for a type name that is not known."""
+    if column.list_type is not None:
+        return column.list_type
     if column.type_name == "Decimal":
         # A computed one may have up to 76 digits.
         make = pa.decimal128 if column.precision <= 38 else pa.decimal256

@@ -18,7 +18,7 @@ from kalam_notebook.http.failures import is_exhausted
 from kalam_notebook.live_queries.following.plan import TablePlan
 from kalam_notebook.live_queries.rows.fingerprint import MODULUS, Delta, DeltaQuestion, Fingerprint
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.forms import exact_text, is_found
+from kalam_notebook.reading.forms import exact_column, exact_text, is_found
 from kalam_notebook.reading.pager import in_transaction
 from kalam_notebook.reading.window import EVERY_VERSION, NOW_MS
 from kalam_notebook.sql.statement import quote_name
@@ -148,8 +148,8 @@ def _versions_sql(plan: TablePlan, schema: pa.Schema, after: int) -> str:
     """
     names = [f"c{index}" for index in range(len(schema))]
     lists = [
-        f"array_agg({exact_text(name, f.type)}) FILTER (WHERE f = 1) AS {name}"
-        for name, f in zip(names, schema, strict=True)
+        f"array_agg({exact_column(name, column)}) FILTER (WHERE f = 1) AS {name}"
+        for name, column in zip(names, plan.columns, strict=True)
     ]
     key = f"array_agg({exact_text('k', schema.field(plan.key).type)}) AS k"
     selected = ", ".join(quote_name(name) for name in schema.names)

@@ -14,7 +14,7 @@ from kalam_notebook.live_queries.following.plan import Reading, TablePlan
 from kalam_notebook.live_queries.rows.fingerprint import MODULUS, Fingerprint
 from kalam_notebook.reading.damage import damaged_cells, damaged_columns
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.forms import exact_text, is_found
+from kalam_notebook.reading.forms import exact_column, is_found
 from kalam_notebook.reading.window import EVERY_VERSION, NOW_MS
 from kalam_notebook.sql.shape import shape_of
 from kalam_notebook.sql.statement import quote_name
@@ -83,7 +83,7 @@ def _statement(plan: TablePlan, schema: pa.Schema, *, is_look_up: bool) -> str:
         only, found, where = "", "1", f"(\n{plan.filter_sql}\n)"
     else:
         only, found, where = " FILTER (WHERE f = 1)", is_found(plan.filter_sql), EVERY_VERSION
-    lists = [f"array_agg({exact_text(name, f.type)}){only} AS {name}" for name, f in zip(names, schema, strict=True)]
+    lists = [f"array_agg({exact_column(name, c)}){only} AS {name}" for name, c in zip(names, plan.columns, strict=True)]
     numbers = [
         f"[count(*){only}] AS n",
         f"[max(s){only}] AS s",

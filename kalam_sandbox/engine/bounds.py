@@ -1,13 +1,12 @@
 """What a text may ask of the engine: bounds that a process without a spare needs.
 
 The engine plans by recursion, and a stack that overflows ends the process with all its tables; so does memory that
-cannot be had. KalamDB grows its stack as it plans, and takes a text of a thousand levels, a second; the sandbox refuses
-what is four times as deep. Statements that reach the file system are refused here, too.
+cannot be had (`engine.growth`). KalamDB grows its stack as it plans, and takes a text of a thousand levels, a second;
+the sandbox refuses what is four times as deep. Statements that reach the file system are refused here, too.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,15 +24,6 @@ _BRANCHES = frozenset(["WHEN", "THEN", "ELSE"])
 # Words that bring a further SELECT or table.
 _PARTS = frozenset(["SELECT", "JOIN"])
 _BEHIND_FROM = frozenset(["WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "SELECT"])
-# Functions that make much of little, by a number.
-_MAKERS = r"\b(?:repeat|array_repeat|list_repeat|array_resize|list_resize|lpad|rpad|range|generate_series)"
-# As the engine prints them, and as they may be written.
-_GROWING = re.compile(rf"{_MAKERS}\(", re.I)
-_WRITTEN = re.compile(rf"{_MAKERS}\s*+\(", re.I)
-_NUMBER = re.compile(r"Int64\((\d+)\)")
-_ITEM_BYTES = 8
-# Rows of a batch that are thought of where a result is made for each row.
-_ROWS = 128
 # Settings by which a request would lift the bounds of the sandbox, or write where it pleases.
 _KEPT_SETTING = re.compile(r"datafusion\.(runtime|catalog)\.|recursion_limit")
 # Sizes are taken at their word: a batch of 10^12 rows ends the process.
@@ -123,39 +113,3 @@ def check_setting(sql: str) -> None:
 def refused_copy(plan: str) -> SqlFailed | None:
     """Return the refusal of a plan that writes files, which EXPLAIN ANALYZE would carry out; None for others."""
     return unsupported("COPY") if re.search(r"^ *CopyTo:", plan, re.MULTILINE) else None
-
-
-def makes_much(sql: str) -> bool:
-    """Say whether a text calls a function that makes long lists or texts."""
-    return _WRITTEN.search(sql) is not None
-
-
-def check_growth(plan: str, memory_bytes: int) -> None:
-    """Refuse a plan in which such a function is told to make more than a query has memory for.
-
-    The engine's pool does not count it. Numbers in the text are looked at; those in columns are not known.
-
-    Args:
-        plan: As the engine prints it, before it is optimised: that would carry the call out.
-        memory_bytes: Memory of a query.
-
-    Raises:
-        SqlFailed: Resources exhausted.
-    """
-    allowed = memory_bytes // _ITEM_BYTES // (_ROWS if "TableScan:" in plan else 1)
-    for call in _GROWING.finditer(plan):
-        count = math.prod(max(1, int(number)) for number in _NUMBER.findall(_arguments(plan, call.end())))
-        if count > allowed:
-            raise engine_text(
-                f"Resources exhausted: {call[0][:-1]} makes up to {count} items, and a query has memory for {allowed}"
-            )
-
-
-def _arguments(plan: str, start: int) -> str:
-    """Return what stands between a parenthesis and the one that closes it."""
-    depth = 1
-    for found in re.compile(r"[()]").finditer(plan, start):
-        depth += 1 if found[0] == "(" else -1
-        if depth == 0:
-            return plan[start : found.start()]
-    return plan[start:]

@@ -9,6 +9,7 @@ from datafusion import LogicalPlan
 
 from kalam_sandbox.engine import plan
 from kalam_sandbox.engine.failures import engine_failure
+from kalam_sandbox.engine.growth import uncounted
 from kalam_sandbox.engine.rewrite import rewrite
 from kalam_sandbox.engine.select import ArrowRows, Selector
 from kalam_sandbox.sql.statements import Dml
@@ -65,5 +66,5 @@ def _named_as_server(batch: pa.RecordBatch, kinds: list[str]) -> pa.RecordBatch:
         kind = next(remaining, kinds[-1] if kinds else "shared")
         return f"{found[1]}CooperativeExec\n{found[1]}  DeferredBatchExec: source={kind}_table_scan"
 
-    texts = [_SOURCE.sub(source, text) for text in batch.column(place).to_pylist()]
+    texts = [_SOURCE.sub(source, uncounted(text)) for text in batch.column(place).to_pylist()]
     return batch.set_column(place, batch.schema.field(place), pa.array(texts, pa.string()))

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datafusion import ScalarUDF, SessionContext, udf
 
+from kalam_sandbox.engine.growth import items_function
 from kalam_sandbox.engine.wording import one_row_only
 from kalam_sandbox.ids import Snowflakes, ulid, uuid7
 
@@ -33,10 +34,10 @@ def register_functions(context: SessionContext, *, memory_bytes: int, unicode_fu
 
     Args:
         context: The engine of the session.
-        memory_bytes: What a query may take; `repeat` makes no more at once.
+        memory_bytes: What a query may take; functions that make much of little make no more at once.
         unicode_functions: Whether the server has those of texts that it lacked at first.
     """
-    for function in (*_FUNCTIONS, _repeat(memory_bytes)):
+    for function in (*_FUNCTIONS, _repeat(memory_bytes), items_function(memory_bytes)):
         context.register_udf(function)
     for name in ABSENT if unicode_functions else (*ABSENT, *UNICODE):
         context.deregister_udf(name)

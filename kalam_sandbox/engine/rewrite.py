@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from kalam_sandbox.backend import Caller
 from kalam_sandbox.engine.failures import engine_text
+from kalam_sandbox.engine.growth import uncounted
 from kalam_sandbox.options import Options
 from kalam_sandbox.sql.tokens import QUOTED, STRING, SYMBOL, WORD, Token, UnterminatedError, tokenize
 
@@ -248,4 +249,4 @@ def server_name(column: str) -> str:
     >>> server_name('kdb_current_user(Utf8("root"))'), server_name("json_length_of(app.t.doc)")
     ('kdb_current_user()', 'json_length(app.t.doc)')
     """
-    return _LONGER.sub(r"\1(", _FILLED.sub(r"\1()", column))
+    return _LONGER.sub(r"\1(", _FILLED.sub(r"\1()", uncounted(column)))

@@ -197,6 +197,20 @@ def test_no_statement_reaches_a_file(attacked, folder, sql):
         "SELECT unnest(range(0, 1000000000)) LIMIT 1",
         "EXPLAIN SELECT range(0, 1000000000)",
         "DELETE FROM h.t WHERE array_length(range(0, 1000000000)) = id",
+        # Numbers that the text does not show.
+        "SELECT array_repeat(1, id * 500000000) FROM h.t",
+        "SELECT ARRAY_REPEAT /* */ (1, n) FROM (SELECT id * 500000000 AS n FROM h.t) AS q",
+        'SELECT "array_repeat"(1, n) FROM (SELECT id * 500000000 AS n FROM h.t) AS q',
+        "SELECT array_length(array_repeat(array_repeat(1, n), n)) FROM (SELECT id * 10000 AS n FROM h.t) AS q",
+        "SELECT array_repeat(1, CAST('1000000000' AS BIGINT))",
+        "SELECT array_repeat(x, 500000) FROM (SELECT repeat('a', 1000) AS x) AS q",
+        "SELECT array_length(array_resize([id], id * 500000000)) FROM h.t",
+        "SELECT lpad(x, id * 500000000, 'b') FROM h.t",
+        "SELECT range(0, id * 500000000) FROM h.t",
+        "SELECT generate_series(id * -500000000, 0) FROM h.t",
+        "SELECT id FROM h.t WHERE array_length(range(id * 500000000)) = 1",
+        "DELETE FROM h.t WHERE array_length(array_repeat(1, id * 500000000)) = id",
+        "UPDATE h.t SET x = rpad(x, id * 500000000) WHERE id = 1",
     ],
 )
 def test_what_makes_much_of_little_is_refused_before_it_takes_memory(attacked, sql):
@@ -224,10 +238,38 @@ def resident_bytes(pid):
         ("SELECT array_length(range(0, 100000)) AS v", "100000"),
         ("SELECT lpad('a', 5, 'b') AS v", "bbbba"),
         ("SELECT count(*) AS v FROM generate_series(1, 1000000)", "1000000"),
+        ("SELECT array_length(array_repeat(x, id)) AS v FROM h.t WHERE id = 2", "2"),
+        ("SELECT array_length(array_repeat([id, 1], id * 1000)) AS v FROM h.t WHERE id = 2", "2000"),
+        ("SELECT array_repeat(x, id + 1) AS v FROM h.t WHERE id = 1", ["a", "a"]),
+        ("SELECT array_repeat(NULL, id) AS v FROM h.t WHERE id = 1", [None]),
+        ("SELECT lpad(x, id + 2, '-') AS v FROM h.t WHERE id = 1", "--a"),
+        ("SELECT array_length(range(id, id * 1000)) AS v FROM h.t WHERE id = 2", "1998"),
     ],
 )
 def test_what_is_made_within_the_memory_is_made(attacked, sql, cell):
     assert attacked.rows(sql) == [[cell]]
+
+
+def test_what_is_counted_keeps_its_name(attacked):
+    sql = "SELECT array_repeat(x, id), range(1, id) FROM h.t WHERE id = 1"
+    (result,) = attacked.post(sql).json()["results"]
+    assert [column["name"] for column in result["schema"]] == ["array_repeat(h.t.x,h.t.id)", "range(Int64(1),h.t.id)"]
+    plan = " ".join(map(str, attacked.rows(f"EXPLAIN {sql}")))
+    assert "array_repeat(" in plan
+    assert "kdb_sandbox" not in plan
+
+
+def test_a_view_makes_no_more_than_a_query(attacked):
+    attacked.post("CREATE VIEW h.much AS SELECT array_length(array_repeat(1, id * 500000000)) AS v FROM h.t")
+    assert "Resources exhausted: " in attacked.refusal("SELECT v FROM h.much")
+    attacked.post("DROP VIEW h.much")
+
+
+def test_what_cannot_be_counted_is_refused(attacked):
+    days = "SELECT range(DATE '0001-01-01', DATE '1970-01-01' + id, INTERVAL '1 day') FROM h.t"
+    assert "A number of items that is not in the text" in attacked.refusal(days)
+    # What is wrong anyway is told as it is without counting.
+    assert "No field named nope" in attacked.refusal("SELECT array_repeat(1, nope) FROM h.t")
 
 
 @pytest.mark.parametrize("depth", [DEEPEST, DEEPEST + 1])

@@ -5,14 +5,16 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const PAGE = join(here, "../kalam_notebook/notebook/page/static/live_table.js");
-const LIMIT = 70_000; // Bytes. The module travels with every live table's widget.
+const STATIC = join(here, "../kalam_notebook/notebook/page/static");
+/** The modules, each with the bytes that it may have. The first travels with every live table's widget. */
+const MODULES = { live_table: 70_000, live_tools: 20_000 };
 
 /** The licence of the one bundled library, which must go with its code. */
-function banner() {
+function banner(module) {
+  const own = "kalam_notebook live table. Apache-2.0. Built from js/src by `make js`; do not edit.";
+  if (module !== "live_table") return `/*! ${own} */`;
   const licence = readFileSync(join(here, "node_modules/@uwdata/flechette/LICENSE"), "utf8");
   const { version } = JSON.parse(readFileSync(join(here, "node_modules/@uwdata/flechette/package.json"), "utf8"));
-  const own = "kalam_notebook live table. Apache-2.0. Built from js/src by `make js`; do not edit.";
   return `/*! ${own}\n\nHolds @uwdata/flechette ${version}:\n\n${licence.trim()}\n*/`;
 }
 
@@ -52,15 +54,18 @@ if (process.argv[2] === "tests") {
     sourcemap: "inline",
   });
 } else {
-  await build({
-    ...common,
-    entryPoints: ["src/live_table.ts"],
-    outfile: PAGE,
-    minify: true,
-    platform: "browser",
-    banner: { js: banner() },
-  });
-  const { size } = statSync(PAGE);
-  if (size > LIMIT) throw new Error(`live_table.js has ${size} bytes, more than ${LIMIT}.`);
-  console.log(`live_table.js: ${size} bytes`);
+  for (const [module, limit] of Object.entries(MODULES)) {
+    const outfile = join(STATIC, `${module}.js`);
+    await build({
+      ...common,
+      entryPoints: [`src/${module}.ts`],
+      outfile,
+      minify: true,
+      platform: "browser",
+      banner: { js: banner(module) },
+    });
+    const { size } = statSync(outfile);
+    if (size > limit) throw new Error(`${module}.js has ${size} bytes, more than ${limit}.`);
+    console.log(`${module}.js: ${size} bytes`);
+  }
 }

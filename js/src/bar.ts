@@ -30,6 +30,8 @@ export interface Tools {
   copied(): string;
   /** Copies it, or writes it to a file, and tells what came of it. */
   copy(format: Format, toFile: boolean): Promise<void>;
+  /** Shows the details of the chosen row. */
+  openRow(): void;
   /** Asks the kernel for something. */
   ask(wish: Wish): void;
 }
@@ -44,6 +46,7 @@ export class Bar {
   readonly #told = element("span", "kl-told");
   readonly #copy: HTMLButtonElement;
   readonly #choose = button("Columns", "Show or hide columns", () => this.#openColumns());
+  readonly #details = button("Details", "Show all of the chosen row, or of the first, and what happened to it (Enter)", () => this.#tools.openRow());
   readonly #retry = this.#wishButton("retry", "Retry now", "Try the connection to the server now");
   readonly #ends = [
     this.#wishButton("freeze", "Freeze", "Make this output static: it stays as it is now"),
@@ -83,7 +86,7 @@ export class Bar {
     const line = element("div", "kl-tools");
     line.setAttribute("role", "toolbar");
     line.setAttribute("aria-label", "Tools of the table");
-    line.append(this.#pause, this.#search, this.#filter, this.#choose, this.#copy, this.#retry, ...this.#ends, this.#chips, this.#hits, this.#told);
+    line.append(this.#pause, this.#search, this.#filter, this.#choose, this.#copy, this.#details, this.#retry, ...this.#ends, this.#chips, this.#hits, this.#told);
     this.root.append(line, this.#editor);
   }
 

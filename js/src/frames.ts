@@ -102,6 +102,11 @@ function readIds(view: DataView): number[] {
   return Array.from(new BigInt64Array(copy(view).buffer), Number); // The kernel counts rows from 1.
 }
 
+/** Reads rows that came in the answer to a question. */
+export function readAnswered(view: DataView | undefined): Rows {
+  return view ? readRows(view) : { ids: [], values: [], lengths: [] };
+}
+
 /** Reads columns named `0`, `1`, …, the lengths of cut cells named `0.length`, …, and the row ids named `id`. */
 function readRows(view: DataView): Rows {
   const table = tableFromIPC(copy(view), { useBigInt: true, useDecimalInt: true });

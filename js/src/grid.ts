@@ -19,6 +19,8 @@ export interface Listener {
   onSort(): void;
   /** The reader chose cells. */
   onSelect(): void;
+  /** The reader wants to see all of a row. */
+  onOpen(id: number): void;
   /** The reader wants a copy of the chosen cells. */
   onCopy(): void;
 }
@@ -95,6 +97,10 @@ export class Grid {
     this.box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.box.addEventListener("keydown", (event) => this.#pressed(event));
     this.#body.addEventListener("mousedown", (event) => this.#pointed(event, event.shiftKey));
+    this.#body.addEventListener("dblclick", () => {
+      getSelection()?.removeAllRanges(); // Of the word that was clicked.
+      if (this.chosenRow !== undefined) this.#listener.onOpen(this.chosenRow);
+    });
     this.#body.addEventListener("mousemove", (event) => {
       if (event.buttons === 1 && !this.#selection.isEmpty) this.#pointed(event, true);
     });
@@ -123,6 +129,13 @@ export class Grid {
   /** Whether some cells were chosen. */
   get isPartChosen(): boolean {
     return this.#selection.bounds(this.#store, this.#order.slots) !== undefined;
+  }
+
+  /** The id of the row that was chosen last, or of the first in sight. */
+  get chosenRow(): number | undefined {
+    const { slots } = this.#order;
+    const row = this.#selection.place(this.#store, slots)?.row ?? Math.ceil(this.#top / ROW_HEIGHT);
+    return this.#store.ids[slots[row] ?? -1];
   }
 
   isHidden(column: number): boolean {
@@ -216,7 +229,8 @@ export class Grid {
     if (isCommand && event.key === "c" && at && !getSelection()?.toString()) this.#listener.onCopy();
     else if (isCommand && event.key === "a" && at) this.#selectAll();
     else if (event.key === "Escape" && at) this.#unselect();
-    else if (event.key === "Enter" && !at) this.#moveTo(Math.ceil(this.#top / ROW_HEIGHT), 0, false);
+    else if (event.key === "Enter" && at) this.#listener.onOpen(this.chosenRow ?? -1);
+    else if (event.key === "Enter") this.#moveTo(Math.ceil(this.#top / ROW_HEIGHT), 0, false);
     else if (step && at && !isCommand) this.#moveTo(at.row + step[0], at.column + step[1], event.shiftKey);
     else return; // The other keys scroll the box.
     event.preventDefault();

@@ -2,7 +2,7 @@
 
 import type { End, Message } from "./frames";
 import { Panel } from "./panel";
-import { Session } from "./session";
+import { Session, type Reply } from "./session";
 
 /** What is used of the model that anywidget passes. */
 interface Model {
@@ -19,8 +19,9 @@ function initialize({ model }: { model: Model }): () => void {
   const page = Math.random().toString(36).slice(2);
   const session = new Session(page, (answer) => model.send(answer), () => document.hidden);
   sessions.set(key, session);
-  model.on("msg:custom", (message: Message | End, buffers: DataView[]) => {
+  model.on("msg:custom", (message: Message | End | Reply, buffers: DataView[]) => {
     if (message.kind === "frame") session.take(message, buffers);
+    else if (message.kind === "answer") session.answered(message, buffers);
     else if (message.kind === "end") session.end(message.text);
   });
   // JupyterLab says so when the kernel restarts, and when a lost connection is back.
@@ -40,7 +41,10 @@ function render({ model, el }: { model: Model; el: HTMLElement }): (() => void) 
   const twin = model.get("twin") as string;
   const session = sessions.get(twin);
   if (!session) return undefined;
-  const panel = new Panel({ sql: model.get("sql") as string, twin }, session.store, (wish) => session.ask(wish));
+  const panel = new Panel({ sql: model.get("sql") as string, twin }, session.store, {
+    wish: (wish) => session.ask(wish),
+    question: session.question,
+  });
   el.append(panel.root);
   const detach = session.attach(panel);
   return () => {

@@ -6,8 +6,10 @@ import { cutCells, write, type Format } from "./copy";
 import { element, saveFile, setText, toClipboard } from "./dom";
 import { Wishes } from "./filter";
 import { Grid } from "./grid";
-import type { Status } from "./frames";
-import type { Wish } from "./session";
+import type { Details } from "./details";
+import { part } from "./parts";
+import { readAnswered, type Status } from "./frames";
+import type { Asks, Wish } from "./session";
 import type { Store } from "./store";
 import style from "./live_table.css";
 
@@ -15,6 +17,12 @@ export interface About {
   readonly sql: string;
   /** Marks the static copy of this table in the notebook, which is hidden while the page shows the table itself. */
   readonly twin: string;
+}
+
+/** The way to the kernel. */
+export interface Kernel {
+  wish(wish: Wish): void;
+  readonly question: Asks;
 }
 
 export class Panel {
@@ -36,7 +44,8 @@ export class Panel {
     setHidden: (column, isHidden) => this.#grid?.setHidden(column, isHidden),
     copied: () => this.#copiedText(),
     copy: (format, toFile) => this.#copy(format, toFile),
-    ask: (wish) => this.#ask(wish),
+    ask: (wish) => this.#kernel.wish(wish),
+    openRow: () => this.#openRow(this.#grid?.chosenRow),
   });
   #grid: Grid | undefined;
   /** The rows that are kept on screen, and when that began. */
@@ -47,12 +56,13 @@ export class Panel {
   #notebook: Element | null = null;
   readonly #about: About;
   readonly #store: Store;
-  readonly #ask: (wish: Wish) => void;
+  readonly #kernel: Kernel;
+  #details: Details | undefined;
 
-  constructor(about: About, store: Store, ask: (wish: Wish) => void) {
+  constructor(about: About, store: Store, kernel: Kernel) {
     this.#about = about;
     this.#store = store;
-    this.#ask = ask;
+    this.#kernel = kernel;
     this.root.hidden = true; // Until there is something to show, the static copy is better.
     this.#word.setAttribute("role", "status"); // Read aloud when it changes: not every second.
     this.#state.append(this.#word, this.#countdown);
@@ -124,6 +134,7 @@ export class Panel {
     this.#bar.setStatus(text);
     this.#bar.setPaused(this.#paused && status.changes - seen.changes);
     this.#grid?.update();
+    this.#details?.follow(this.#store);
     this.#tellHits();
     this.#tellSort();
     setText(this.#foot, part);
@@ -141,10 +152,39 @@ export class Panel {
         this.#tellHits();
       },
       onCopy: () => void this.#copy("CSV", false),
+      onOpen: (id) => this.#openRow(id),
     });
     this.#grid.showOnly(this.#wishes.filter(store));
     this.#place.replaceChildren(this.#grid.box);
     this.#bar.setColumns(this.#columns);
+  }
+
+  /** Shows the details of a row below the table. */
+  #openRow(id: number | undefined): void {
+    if (id === undefined) return;
+    void this.#withTools((tools) => {
+      const close = (): void => {
+        this.#details?.root.remove();
+        this.#details = undefined;
+        this.#grid?.box.focus();
+      };
+      this.#details ??= new tools.Details({ ask: this.#kernel.question, read: readAnswered, close });
+      this.#place.after(this.#details.root);
+      this.#details.show(id, this.#store);
+      this.#details.root.focus();
+    });
+  }
+
+  /** Does something with the tools that are loaded on demand. */
+  async #withTools(use: (tools: typeof import("./live_tools")) => void): Promise<void> {
+    const late = setTimeout(() => this.#bar.tell("The kernel was asked; while a cell runs, it answers at its end."), 500);
+    try {
+      use(await part("live_tools", this.#kernel.question));
+      this.#bar.tell("");
+    } catch (error) {
+      this.#bar.tell(error instanceof Error ? error.message : String(error));
+    }
+    clearTimeout(late);
   }
 
   /** Keeps the rows as they are on screen, or goes on. */

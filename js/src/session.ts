@@ -11,7 +11,25 @@ export type Answer =
   | { readonly kind: "hello"; readonly page: string }
   | { readonly kind: "ack"; readonly frame: number }
   | { readonly kind: "unseen"; readonly page: string }
-  | { readonly kind: Wish };
+  | { readonly kind: Wish }
+  | ({ readonly kind: "question"; readonly number: number } & Question);
+
+/** What a reader wants to know beyond the rows that are sent; the other end is `notebook/page/questions.py`. */
+export type Question =
+  | { readonly about: "part"; readonly name: string }
+  | { readonly about: "row"; readonly row: number };
+
+/** The kernel's answer: what it holds depends on the question. */
+export interface Reply {
+  readonly kind: "answer";
+  readonly number: number;
+  /** Why there is none. */
+  readonly fault?: string;
+  readonly [name: string]: unknown;
+}
+
+/** Puts a question to the kernel. Nothing comes while a cell keeps it busy. @throws {Error} There is no answer. */
+export type Asks = (question: Question) => Promise<{ readonly reply: Reply; readonly buffers: readonly DataView[] }>;
 
 /** What a reader may ask of the kernel: to try the connection now, to make the output static, to end the live table. */
 export type Wish = "retry" | "freeze" | "stop";
@@ -42,6 +60,9 @@ export class Session {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watch: ReturnType<typeof setTimeout> | undefined;
   #saidUnseen = false;
+  /** What waits for an answer, by its number. */
+  readonly #asking = new Map<number, (reply: Reply, buffers: readonly DataView[]) => void>();
+  #questions = 0;
   readonly #page: string;
   readonly #send: (answer: Answer) => void;
   readonly #isHidden: () => boolean;
@@ -65,6 +86,25 @@ export class Session {
 
   ask(wish: Wish): void {
     this.#say({ kind: wish });
+  }
+
+  readonly question: Asks = (question) =>
+    new Promise((resolve, reject) => {
+      if (this.#ended) {
+        reject(new Error(`There is no kernel to ask any more (${this.#ended}).`));
+        return;
+      }
+      const number = ++this.#questions;
+      this.#asking.set(number, (reply, buffers) => {
+        if (reply.fault === undefined) resolve({ reply, buffers });
+        else reject(new Error(reply.fault));
+      });
+      this.#say({ kind: "question", number, ...question });
+    });
+
+  answered(reply: Reply, buffers: readonly DataView[]): void {
+    this.#asking.get(reply.number)?.(reply, buffers);
+    this.#asking.delete(reply.number);
   }
 
   take(message: Message, buffers: readonly DataView[]): void {

@@ -306,12 +306,21 @@ class LiveTable:
         """
         return to_pandas(self._changes_since(-1, last=last).table)
 
-    def _changes_since(self, version: int, *, last: int | None = None) -> LiveChanges:
+    def row_changes(self, row_id: int, *, last: int | None = None) -> LiveChanges:
+        """Return what happened lately to one row, oldest first, also when it is gone.
+
+        Args:
+            row_id: Its number, as ``delta`` tells it.
+            last: How many changes; None for all that are remembered.
+        """
+        return self._changes_since(-1, last=last, row_id=row_id)
+
+    def _changes_since(self, version: int, *, last: int | None = None, row_id: int | None = None) -> LiveChanges:
         def look(rows: Rows) -> tuple[int, list[Step], bool, pa.Schema]:
             return rows.version, *rows.steps(version), rows.schema
 
         now, steps, is_whole, schema = self._follower.look(look)
-        return LiveChanges(now, change_table(steps, schema, last=last), is_whole)
+        return LiveChanges(now, change_table(steps, schema, last=last, row_id=row_id), is_whole)
 
     def _wait_for_changes(self, version: int) -> LiveChanges | None:
         """Wait until something has changed since a version; None when the table was closed."""

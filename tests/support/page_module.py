@@ -13,6 +13,7 @@ import pyarrow as pa
 from playwright.sync_api import Page
 
 from kalam_notebook.notebook.page.page_rows import PageRows
+from kalam_notebook.notebook.page.questions import answer
 from kalam_notebook.wire.types import Column, arrow_schema
 
 ORDERS = (
@@ -40,18 +41,21 @@ MOUNT = """async ({source, twin, sql}) => {
   window.model = {
     get: (key) => ({twin, sql})[key],
     on: (event, listener) => { (listeners[event] ??= []).push(listener); },
-    send: (content) => { window.said.push(content); },
+    send: async (content) => {
+      window.said.push(content);
+      if (content.kind === 'question' && window.answer) window.take([await window.answer(content)]);
+    },
+  };
+  window.take = (messages) => {
+    for (const [content, buffers] of messages) {
+      const views = buffers.map((text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
+      window.emit('msg:custom', content, views);
+    }
   };
   window.emit = (event, ...args) => (listeners[event] ?? []).forEach((listener) => listener(...args));
   window.end = widget.initialize({model: window.model});
   window.show = () => widget.render({model: window.model, el: document.querySelector('#place')});
   window.hide = window.show();
-}"""
-SEND = """(messages) => {
-  for (const [content, buffers] of messages) {
-    const views = buffers.map((text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
-    window.emit('msg:custom', content, views);
-  }
 }"""
 
 
@@ -131,4 +135,17 @@ class MountedTable:
         )
 
     def raw(self, messages: list[tuple[dict[str, Any], list[str]]]) -> None:
-        self.page.evaluate(SEND, messages)
+        self.page.evaluate("messages => window.take(messages)", messages)
+
+    def answer_from(self, live: Any) -> None:
+        """Answer the page's questions from now on, as a kernel does."""
+
+        def answered(question: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+            found = answer(live, question)
+            return found.content, [base64.b64encode(buffer).decode() for buffer in found.buffers]
+
+        self.page.expose_function("answer", answered)
+
+    def follow(self, live: Any) -> None:
+        """Send what changed in a live table since the last time, or all of it."""
+        self._send(live.delta(self.rows.version))

@@ -1,4 +1,4 @@
-"""SQL cells in JupyterLab: what Tab offers, the colours of SQL, and what is shown while a cell waits."""
+"""SQL cells in JupyterLab: what Tab offers, colours, what is shown while a cell waits, and what the page asks for."""
 
 from __future__ import annotations
 
@@ -109,3 +109,19 @@ def test_how_far_a_reading_is_leaves_nothing_in_the_notebook(server: LabServer, 
     assert [output.output_type for output in plain] == ["stream", "stream", "execute_result"], plain
     assert [output.output_type for output in magic] == ["execute_result"]
     assert "kalam.progress" not in notebook.path.read_text()
+
+
+def test_the_kernel_gives_the_details_of_a_row(server: LabServer, page: Page):
+    insert = "kalam.execute_query(\"INSERT INTO shop.orders (id, customer) VALUES (1, 'Ada')\")"
+    shown = "live = client.live('SELECT * FROM shop.orders')\nlive"
+    update = "kalam.execute_query(\"UPDATE shop.orders SET customer = 'Grace' WHERE id = 1\")"
+    write_notebook(server.folder / "details.ipynb", [SETUP.strip(), insert, shown, update])
+    notebook = Notebook(server, page, "details.ipynb")
+    for cell in range(4):
+        notebook.run(cell)
+    table = notebook.cell(2).locator(".kalam-live")
+    expect(table.locator("td").nth(1)).to_have_text("Grace")
+    table.locator("td").nth(1).dblclick()
+    details = table.get_by_role("region", name="Details of the row")
+    expect(details.locator("strong").first).to_have_text("id = 1")
+    expect(details.locator("ol > li")).to_contain_text(["updated · told by an eventcustomer: Ada → Grace"])

@@ -254,6 +254,23 @@ def test_who_is_heard_while_a_cell_runs_is_not_taken_for_absent(notebook, show):
     assert view._pace.delay(time.monotonic(), is_heard=view._is_heard) > 0.5  # It has not answered to four.
 
 
+def test_questions_of_the_page_are_answered_until_the_view_ends(notebook, show):
+    view, widget = show(FakeLive({1: "Ada"}))
+
+    def answers() -> dict[int, dict]:
+        contents = (content for content, _, _ in notebook.frames)
+        return {content["number"]: content for content in contents if content["kind"] == "answer"}
+
+    widget.hear({"kind": "question", "number": 4, "about": "part", "name": "live_tools"})
+    widget.hear({"kind": "question", "number": 5, "about": "nothing"})
+    notebook.wait(lambda: len(answers()) == 2)
+    assert "export" in answers()[4]["text"]
+    assert "ConfigError" in answers()[5]["fault"]
+    view.freeze()
+    view._answer({"kind": "question", "number": 6, "about": "nothing"})
+    assert 6 not in answers()
+
+
 def test_a_message_that_is_not_known_is_ignored(notebook, show):
     _, widget = show(FakeLive({1: "Ada"}))
     widget.hear({"kind": "something"})

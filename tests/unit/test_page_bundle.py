@@ -5,17 +5,27 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 import kalam_notebook
+from kalam_notebook.notebook.page.questions import PARTS
 
 ROOT = Path(__file__).parents[2]
-MODULE = Path(kalam_notebook.__file__).parent / "notebook" / "page" / "static" / "live_table.js"
+STATIC = Path(kalam_notebook.__file__).parent / "notebook" / "page" / "static"
+MODULE = STATIC / "live_table.js"
 
 
-def test_the_module_is_small_and_the_same_on_every_machine():
-    source = MODULE.read_text(encoding="utf-8")
-    assert MODULE.stat().st_size < 70_000
+@pytest.mark.parametrize(("name", "most"), [("live_table", 70_000), ("live_tools", 20_000)])
+def test_the_modules_are_small_and_the_same_on_every_machine(name, most):
+    path = STATIC / f"{name}.js"
+    source = path.read_text(encoding="utf-8")
+    assert path.stat().st_size < most
     for trace in (str(ROOT), "node_modules", "sourceMappingURL", "file://"):
         assert trace not in source
+
+
+def test_every_module_is_known():
+    assert {path.stem for path in STATIC.glob("*.js")} == PARTS | {"live_table"}
 
 
 def test_the_module_carries_the_licence_of_what_it_holds():

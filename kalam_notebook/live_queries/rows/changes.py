@@ -12,20 +12,23 @@ from kalam_notebook.live_queries.rows.values import comparable
 __all__ = ["cells_at", "change_table"]
 
 
-def change_table(steps: Sequence[Step], schema: pa.Schema, *, last: int | None = None) -> pa.Table:
+def change_table(
+    steps: Sequence[Step], schema: pa.Schema, *, last: int | None = None, row_id: int | None = None
+) -> pa.Table:
     """Put changes into a table, oldest first.
 
     Args:
         steps: What happened, with cells.
         schema: The visible columns.
         last: How many changes, the latest; None for all.
+        row_id: The number of the row whose changes are wanted; None for all rows.
 
     Returns:
         ``_change`` (inserted, updated, deleted, left, expired), ``_healed`` (whether no event told it), ``_at`` (when
         it was seen here), ``_seq``, ``_changed`` (the names of updated columns), the visible columns as they are after
         the change (as they were last, for a row that is gone), and ``_old``, the visible columns before the change.
     """
-    pairs = [(step, entry) for step in steps for entry in step.entries]
+    pairs = [(step, entry) for step in steps for entry in step.entries if row_id in (None, entry.row_id)]
     pairs = pairs if last is None else pairs[max(0, len(pairs) - last) :]
     old = cells_at(pairs, schema, [entry.old for _, entry in pairs])
     new = cells_at(pairs, schema, [entry.new if entry.new >= 0 else entry.old for _, entry in pairs])

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError
+from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
+from kalam_notebook.live_queries.table import LiveChanges
 from kalam_notebook.notebook.page.freeze import StaticCopy
 from kalam_notebook.notebook.page.live_view import LiveView, display_live
 from kalam_notebook.results.render import render_html, render_text
@@ -58,6 +60,9 @@ class _Frame:
         rows = self.table if is_start else self.table.slice(0, 0)
         ids = tuple(range(1, rows.num_rows + 1))
         return LiveDelta(self.version, is_start, rows, ids, frozenset(), (), self.table.num_rows)
+
+    def row_changes(self, row_id: int, *, last: int | None = None) -> LiveChanges:
+        return LiveChanges(self.version, change_table([], self.table.schema), is_whole=True)
 
     def on_change(self, callback: Callable[[LiveTable], object]) -> Callable[[], None]:
         return lambda: None

@@ -26,6 +26,7 @@ from kalam_notebook.notebook.page.execution import MadeByCell, forget, let_go
 from kalam_notebook.notebook.page.freeze import Outputs, StaticCopy, register, settle_all
 from kalam_notebook.notebook.page.pace import Pace, Turns
 from kalam_notebook.notebook.page.page_rows import PageRows
+from kalam_notebook.notebook.page.questions import answer
 from kalam_notebook.results.render import render_html, render_text
 from kalam_notebook.texts import first_line
 from kalam_notebook.threads import Flag, Worker
@@ -210,19 +211,23 @@ class LiveView:
             elif kind == "ack":
                 self._unseen_at = None
                 self._pace.acknowledged(int(content["frame"]))
-        if kind == "unseen":
+        if kind == "question":
+            self._answer(content)
+        elif kind == "unseen":
             self._looked_away()
         elif kind == "freeze":
             self.freeze()
         elif kind == "stop":
             self.live.close()
         elif kind == "retry":
-            self._retry()
+            _retry(self.live)
         self._wake.set()
 
-    def _retry(self) -> None:
-        with suppress(KalamError):  # It has stopped just now, and the page will be told.
-            self.live.retry()
+    def _answer(self, question: dict[str, Any]) -> None:
+        found = answer(self.live, question)
+        with self._writing:
+            if not self._is_frozen:
+                self._widget.send(found.content, list(found.buffers))
 
     def _looked_away(self) -> None:
         """A page shows the table no longer, and says so for the first time or again."""
@@ -478,6 +483,11 @@ def _with_columns(live: LiveTable, look: Callable[[], _T]) -> tuple[_T, tuple[Co
         before, seen, columns = columns, look(), live.columns
         if columns == before:
             return seen, columns
+
+
+def _retry(live: LiveTable) -> None:
+    with suppress(KalamError):  # It has stopped just now, and the page will be told.
+        live.retry()
 
 
 def _word(live: LiveTable) -> str:

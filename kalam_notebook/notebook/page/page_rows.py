@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kalam_notebook.live_queries.rows.delta import LiveDelta
     from kalam_notebook.wire.types import Column
 
-__all__ = ["MAX_ROWS", "Message", "PageRows"]
+__all__ = ["MAX_ROWS", "Message", "PageRows", "whole_rows"]
 
 #: Rows that go to the page at most; it says so when there are more.
 MAX_ROWS = 100_000
@@ -127,6 +127,12 @@ class PageRows:
         if len(kept) == len(delta.row_ids):
             return delta.rows, delta.row_ids
         return delta.rows.take(pa.array(kept, pa.int64())), tuple(delta.row_ids[index] for index in kept)
+
+
+def whole_rows(rows: pa.Table, columns: Sequence[CellColumn]) -> bytes:
+    """Rows in the page's form with nothing cut, numbered from 0."""
+    arrays = {str(index): plain(rows.column(index), column) for index, column in enumerate(columns)}
+    return _stream(pa.table({**arrays, "id": pa.array(range(rows.num_rows), pa.int64())}))
 
 
 def _page_table(rows: pa.Table, ids: Sequence[int], columns: Sequence[CellColumn]) -> pa.Table:

@@ -1,0 +1,165 @@
+// The details of a row: all its columns with whole values, and what happened to it since the table was opened.
+
+import { cellText, grouped, isLong, visible, type Column, type Value } from "./cells";
+import { button, element, setText } from "./dom";
+import type { Rows } from "./frames";
+import type { Asks } from "./session";
+import type { Store } from "./store";
+import style from "./details.css";
+
+const REST = 500; // Milliseconds between two answers of a row that goes on to change.
+
+export interface Host {
+  readonly ask: Asks;
+  /** Reads rows of an answer. */
+  read(view: DataView | undefined): Rows;
+  /** The reader is done with it. */
+  close(): void;
+}
+
+/** What the kernel tells of a row. */
+interface Told {
+  readonly columns: readonly Column[];
+  readonly held: boolean;
+  /** Whether more is remembered than is told. */
+  readonly cut: boolean;
+  readonly effects: readonly string[];
+  readonly healed: readonly boolean[];
+  /** Milliseconds since 1970. */
+  readonly at: readonly number[];
+}
+
+const EFFECTS: Record<string, string> = { left: "left the query's result" };
+
+export class Details {
+  readonly root = element("section", "kl-details");
+  readonly #title = element("strong", "");
+  readonly #told = element("span", "kl-told");
+  readonly #now = element("table", "");
+  readonly #history = element("ol", "");
+  readonly #host: Host;
+  #id = -1;
+  /** The tick of the rows that the last question was about. */
+  #tick = -1;
+  #isAsking = false;
+  #rests = false;
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.root.setAttribute("aria-label", "Details of the row");
+    this.root.tabIndex = -1;
+    const line = element("div", "kl-bar kl-editor");
+    this.#told.setAttribute("aria-live", "polite");
+    line.append(this.#title, this.#told, button("Close", "Close the details", () => host.close()));
+    this.root.append(element("style", "", style), line, this.#now, element("strong", "", "What happened to it, as far as it is remembered"), this.#history);
+    this.root.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") host.close();
+    });
+  }
+
+  /** Shows a row of a store, by its id. */
+  show(id: number, store: Store): void {
+    this.#id = id;
+    this.#tick = -1;
+    this.follow(store);
+  }
+
+  /** Asks anew when the row has changed. */
+  follow(store: Store): void {
+    const slot = store.slot(this.#id);
+    const tick = slot === undefined ? store.tick : (store.touched[slot] ?? 0);
+    if (tick <= this.#tick || this.#isAsking || this.#rests || !this.root.isConnected) return;
+    this.#tick = tick;
+    this.#isAsking = true;
+    const late = setTimeout(() => setText(this.#told, "The kernel was asked; while a cell runs, it answers at its end."), REST);
+    const id = this.#id;
+    this.#host
+      .ask({ about: "row", row: id })
+      .then(({ reply, buffers: [now, after, before] }) => {
+        const { read } = this.#host;
+        if (id === this.#id) this.#draw(reply as unknown as Told, read(now), read(after), read(before));
+      })
+      .catch((error: unknown) => setText(this.#told, String(error instanceof Error ? error.message : error)))
+      .finally(() => {
+        clearTimeout(late);
+        this.#isAsking = false;
+        this.#rests = true;
+        setTimeout(
+          () => {
+            this.#rests = false;
+            this.follow(store);
+          },
+          id === this.#id ? REST : 0,
+        );
+      });
+  }
+
+  #draw(told: Told, now: Rows, after: Rows, before: Rows): void {
+    const shown = told.held ? now : after;
+    const last = shown.ids.length - 1;
+    const names = told.columns.filter(({ key }) => key).map(({ name }) => visible(name));
+    const key = told.columns.flatMap((column, index) => (column.key ? [wholeText(shown.values[index]?.[last] ?? null, column)] : []));
+    setText(this.#title, key.length > 0 ? `${names.join(", ")} = ${key.join(", ")}` : "Row");
+    setText(this.#told, told.held ? `as of ${moment(Date.now())}` : "The row is gone; these were its last values.");
+    this.#now.replaceChildren(...told.columns.map((column, index) => valueRow(column, shown.values[index]?.[last] ?? null)));
+
+    const items = told.effects.map((effect, index) => {
+      const item = element("li", "");
+      const by = told.healed[index] ? "found by a check" : "told by an event";
+      item.append(element("b", "", `${moment(told.at[index] ?? 0)} ${EFFECTS[effect] ?? effect}`), ` · ${by}`);
+      if (effect === "updated") item.append(changedCells(told.columns, index, before, after));
+      return item;
+    });
+    if (told.cut) items.unshift(element("li", "", "Older changes are in live.changes()."));
+    if (items.length === 0) items.push(element("li", "", "Nothing."));
+    this.#history.replaceChildren(...items.reverse());
+  }
+}
+
+/** A column and its whole value. */
+function valueRow(column: Column, value: Value): HTMLTableRowElement {
+  const row = element("tr", "");
+  const name = element("th", "", visible(column.name));
+  name.scope = "row";
+  name.append(" ", element("small", "", visible(column.sql_type)));
+  const cell = element("td", value === null || value === "" ? "kl-null" : "", wholeText(value, column) || "empty");
+  row.append(name, cell);
+  return row;
+}
+
+/** Which cells an update changed, before and after. */
+function changedCells(columns: readonly Column[], index: number, before: Rows, after: Rows): HTMLUListElement {
+  const list = element("ul", "");
+  columns.forEach((column, place) => {
+    const texts = [before, after].map((rows) => wholeText(rows.values[place]?.[index] ?? null, column));
+    if (texts[0] === texts[1]) return;
+    const item = element("li", "", `${visible(column.name)}: `);
+    item.append(element("del", "", texts[0] || "empty"), " → ", element("ins", "", texts[1] || "empty"));
+    list.append(item);
+  });
+  return list;
+}
+
+/** A value with nothing left out: all elements of a list, all bytes in hexadecimal digits. */
+function wholeText(value: Value, column: Column): string {
+  if (value instanceof Uint8Array && column.kind === "bytes") {
+    const digits = Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return `${digits} (${grouped(value.length)} ${value.length === 1 ? "byte" : "bytes"})`;
+  }
+  if ((column.kind === "list" || column.kind === "list32") && value !== null) {
+    return `[${Array.from(value as ArrayLike<number | null>, (item) => elementText(item, column)).join(", ")}]`;
+  }
+  if (value === null || !isLong(column)) return cellText(value, column);
+  // Lines stay lines; everything else that nobody sees is shown as in the table.
+  return String(value).split(/\r\n|\n/).map(visible).join("\n");
+}
+
+function elementText(value: number | null, { kind, ...column }: Column): string {
+  return cellText(value, { ...column, kind: kind === "list" ? "float" : "float32" });
+}
+
+function moment(time: number): string {
+  const date = new Date(time);
+  const clock = `${date.toLocaleTimeString("en-GB")}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  return date.toDateString() === new Date().toDateString() ? clock : `${date.toLocaleDateString("sv")} ${clock}`;
+}

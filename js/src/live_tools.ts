@@ -1,0 +1,3 @@
+// Tools of the page that most readers of a table do not touch: loaded when one is first used (`parts.ts`).
+
+export { Details } from "./details";

@@ -1,0 +1,107 @@
+"""What a page asks for when a reader wants more than rows: the details of one of them, a part of the page's own code.
+
+A question is a message ``{"kind": "question", "number": 1, "about": …}`` of the page; the answer names its number. The
+other end is ``js/src/session.ts``.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from kalam_notebook.errors import ConfigError
+from kalam_notebook.notebook.page.page_rows import whole_rows
+from kalam_notebook.results.cells import describe
+
+if TYPE_CHECKING:
+    from kalam_notebook.live_queries.table import LiveTable
+
+__all__ = ["PARTS", "Answer", "answer", "page_part"]
+
+logger = logging.getLogger("kalam_notebook")
+
+#: Parts of the page's code beside what travels with every widget: a page asks for one when it is first used.
+PARTS = frozenset({"live_tools"})
+_STATIC = Path(__file__).parent / "static"
+
+#: Changes of a row that are told at most, and bytes of their cells.
+_MAX_CHANGES = 200
+_MAX_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the page: JSON, and rows as Arrow IPC streams."""
+
+    content: dict[str, Any]
+    buffers: tuple[bytes, ...] = ()
+
+
+def answer(live: LiveTable, question: dict[str, Any]) -> Answer:
+    """Answer a question of the page; what fails is told in the answer's ``fault``."""
+    try:
+        found = _answer(live, question)
+    except Exception as exc:
+        logger.info("A page asked what could not be answered", exc_info=True)
+        found = Answer({"fault": f"{type(exc).__name__}: {exc}"})
+    return Answer({**found.content, "kind": "answer", "number": question.get("number")}, found.buffers)
+
+
+def _answer(live: LiveTable, question: dict[str, Any]) -> Answer:
+    match question.get("about"):
+        case "part":
+            return Answer({"text": page_part(question["name"])})
+        case "row":
+            return _row(live, int(question["row"]))
+        case other:
+            raise ConfigError(f"A live table does not know what {other!r} is about.")
+
+
+@cache
+def page_part(name: str) -> str:
+    """The text of a module of the page.
+
+    Raises:
+        ConfigError: There is no such module.
+    """
+    if name not in PARTS:
+        raise ConfigError(f"The page has no part {name!r}.")
+    return (_STATIC / f"{name}.js").read_text(encoding="utf-8")
+
+
+def _row(live: LiveTable, row_id: int) -> Answer:
+    """A row as it is now, whole, and what happened to it lately."""
+    now, changes = live.delta(-1), live.row_changes(row_id, last=_MAX_CHANGES)
+    place = now.row_ids.index(row_id) if row_id in now.row_ids else now.rows.num_rows
+    present = now.rows.slice(place, 1)
+    happened = changes.table.slice(changes.table.num_rows - _fitting(changes.table))
+
+    # The cells after a change stand between what is told of it and, in one column, those before it.
+    first = happened.num_columns - 1 - present.num_columns
+    after = pa.Table.from_arrays(happened.columns[first:-1], schema=present.schema)
+    before = pa.Table.from_arrays(happened.columns[-1].combine_chunks().flatten(), schema=present.schema)
+
+    columns = describe(present.schema, live.columns)
+    milliseconds = happened.column("_at").cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
+    content = {
+        "columns": [asdict(column) for column in columns],
+        "held": present.num_rows == 1,
+        "cut": happened.num_rows < changes.table.num_rows or happened.num_rows == _MAX_CHANGES,
+        "effects": happened.column("_change").to_pylist(),
+        "healed": happened.column("_healed").to_pylist(),
+        "at": milliseconds.to_pylist(),
+    }
+    return Answer(content, tuple(whole_rows(table, columns) for table in (present, after, before)))
+
+
+def _fitting(table: pa.Table) -> int:
+    """How many of the last rows fit into an answer."""
+    count: int = table.num_rows
+    while count > 1 and table.slice(table.num_rows - count).nbytes > _MAX_BYTES:
+        count //= 2
+    return count

@@ -1,0 +1,36 @@
+"""A live table without a server, for what a page asks of one: its rows are set by hand, its history is the real one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from kalam_notebook.live_queries.rows.changes import change_table
+from kalam_notebook.live_queries.rows.delta import LiveDelta
+from kalam_notebook.live_queries.rows.result_store import ResultStore
+from kalam_notebook.live_queries.table import LiveChanges
+from kalam_notebook.wire.types import Column, arrow_schema
+
+
+class KeptLive:
+    """Rows as dictionaries, told apart by the first column."""
+
+    def __init__(self, columns: tuple[Column, ...], rows: list[dict[str, Any]]) -> None:
+        self.columns = columns
+        self._store = ResultStore(columns, key=[columns[0].name], rows=self._table(rows), next_row_id=1)
+
+    def load(self, rows: list[dict[str, Any]], *, at: float, healed: bool = False) -> None:
+        """Have other rows from a time on, in seconds since 1970."""
+        self._store.load(self._table(rows), at=at, healed=healed)
+
+    def delta(self, since: int) -> LiveDelta:
+        return self._store.delta(since)
+
+    def row_changes(self, row_id: int, *, last: int | None = None) -> LiveChanges:
+        steps, is_whole = self._store.steps(-1)
+        table = change_table(steps, self._store.schema, last=last, row_id=row_id)
+        return LiveChanges(self._store.version, table, is_whole)
+
+    def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
+        return pa.Table.from_pylist(rows, schema=arrow_schema(self.columns))

@@ -1,0 +1,125 @@
+"""The details of a row: all its columns, whole, and what happened to it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import pytest
+from kept_live import KeptLive
+from looks import contrast_of
+from page_module import ORDERS, MountedTable, order
+from playwright.sync_api import Locator, Page, expect
+
+from kalam_notebook.wire.types import Column
+
+pytestmark = pytest.mark.browser
+
+NOON = dt.datetime(2026, 5, 20, 12, tzinfo=dt.UTC)
+START = NOON.timestamp()
+NOTES = (*ORDERS[:2], Column("note", "Text"), Column("data", "Bytes"), Column("vector", "Embedding", size=9))
+
+
+def note(i: int, customer: str | None = "Ada", text: str = "", data: bytes | None = None) -> dict:
+    return {"id": i, "customer": customer, "note": text, "data": data, "vector": [0.5] * 9}
+
+
+@pytest.fixture
+def details(page: Page) -> Locator:
+    page.clock.set_fixed_time(NOON)
+    return page.get_by_role("region", name="Details of the row")
+
+
+def mount(page: Page, live: KeptLive) -> MountedTable:
+    table = MountedTable(page, live.columns)
+    table.answer_from(live)
+    table.follow(live)
+    expect(page.locator("td").first).to_be_visible()
+    return table
+
+
+def test_a_row_is_opened_whole_and_closed(page: Page, details: Locator):
+    long = "word " * 4_000 + "end"
+    live = KeptLive(NOTES, [note(1), note(2**53 + 1, "<b>Grace</b>", f"{long}\nnext", b"\x00" * 20)])
+    mount(page, live)
+    page.locator("td", has_text="Grace").click()
+    page.get_by_role("button", name="Details").click()
+    expect(details).to_be_focused()
+    expect(details.locator("strong").first).to_have_text("id = 9007199254740993")
+    rows = details.locator("tr")
+    expect(rows.nth(1)).to_have_text("customer TEXT<b>Grace</b>")
+    assert rows.nth(2).locator("td").text_content() == f"{long}\nnext"
+    expect(rows.nth(3)).to_have_text(f"data BYTES{'00' * 20} (20 bytes)")
+    expect(rows.nth(4).locator("td")).to_have_text(f"[{', '.join(['0.5'] * 9)}]")
+    expect(details.locator("li")).to_have_text("Nothing.")
+    page.keyboard.press("Escape")
+    expect(details).to_have_count(0)
+    expect(page.locator(".kl-box")).to_be_focused()
+
+
+def test_what_happened_to_a_row_is_told_and_followed(page: Page, details: Locator):
+    live = KeptLive(ORDERS, [order(1), order(2)])
+    table = mount(page, live)
+    live.load([order(1), order(2, "Grace", "-0.50")], at=START - 2)
+    table.follow(live)
+    page.locator(".kl-box").focus()
+    for key in ("Enter", "ArrowDown", "Enter"):  # The first row, the second, and its details.
+        page.keyboard.press(key)
+    changes = details.locator("ol > li")
+    expect(changes).to_have_text(["11:59:58.000 updated · told by an eventcustomer: Ada → Gracetotal: 1.50 → -0.50"])
+    live.load([order(1), order(2, None, "-0.50")], at=START - 1, healed=True)
+    table.follow(live)
+    expect(changes.first).to_have_text("11:59:59.000 updated · found by a checkcustomer: Grace → NULL")
+    expect(details.locator("td").nth(1)).to_have_text("NULL")
+    live.load([order(1)], at=START)
+    table.follow(live)
+    expect(changes.first).to_have_text("12:00:00.000 deleted · told by an event")
+    expect(changes).to_have_count(3)
+    expect(details).to_contain_text("The row is gone; these were its last values.")
+    expect(details.locator("td").nth(1)).to_have_text("NULL")
+
+
+def test_another_row_takes_the_place_of_the_first(page: Page, details: Locator):
+    mount(page, KeptLive(ORDERS, [order(1, "Ada"), order(2, "Grace")]))
+    page.locator("td", has_text="Ada").dblclick()
+    expect(details.locator("td").nth(1)).to_have_text("Ada")
+    page.locator("tbody td", has_text="Grace").first.dblclick()
+    expect(details.locator("td").nth(1)).to_have_text("Grace")
+    details.get_by_role("button", name="Close").click()
+    expect(details).to_have_count(0)
+
+
+def test_without_an_answer_it_is_said_why(page: Page, details: Locator):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1)])
+    page.get_by_role("button", name="Details").click()
+    expect(page.locator(".kl-told")).to_have_text("The kernel was asked; while a cell runs, it answers at its end.")
+    page.evaluate("window.emit('msg:custom', {kind: 'answer', number: 1, fault: 'KeyError: 1'}, [])")
+    expect(page.locator(".kl-told")).to_have_text("KeyError: 1")
+    page.evaluate("window.emit('msg:custom', {kind: 'end', text: 'stopped: closed'}, [])")
+    page.get_by_role("button", name="Details").click()
+    told = "There is no kernel to ask any more (stopped: closed)."
+    expect(page.locator(".kl-told")).to_have_text(told)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1100])
+def test_details_look_right_in_every_width_and_theme(
+    page: Page, details: Locator, scheme: str, width: int, tmp_path: Path
+):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 700})
+    dark = "html { background: #0d1117 }" if scheme == "dark" else ""
+    page.add_style_tag(content=f"body {{ margin: 16px }} {dark}")
+    live = KeptLive(NOTES, [note(i, "Ada Lovelace", "Beside the door. " * i) for i in range(1, 9)])
+    table = mount(page, live)
+    live.load([note(i, "Grace Hopper", "Beside the door. " * i) for i in range(1, 9)], at=START - 60, healed=True)
+    table.follow(live)
+    page.locator("td", has_text="Grace").nth(6).dblclick()
+    expect(details.locator("ol > li")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for part in details.locator("th, td, button, small, del, .kl-told").all():
+        assert contrast_of(part, page.locator(".kalam-live")) >= 4.5
+    folder = Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path))
+    page.screenshot(path=folder / f"details-{scheme}-{width}.png")

@@ -1,0 +1,101 @@
+"""What the kernel answers when a page asks for the details of a row, or for a part of the page's code."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from test_recording_replay import make_file
+
+from kalam_notebook.live_queries.replay import replay
+from kalam_notebook.live_queries.table import LiveChanges
+from kalam_notebook.notebook.page import questions
+from kalam_notebook.notebook.page.browse import _Frame
+from kalam_notebook.notebook.page.questions import answer
+
+
+def tables(found):
+    return [pa.ipc.open_stream(buffer).read_all().drop_columns("id").to_pylist() for buffer in found.buffers]
+
+
+@pytest.fixture
+def replayed(tmp_path):
+    """A recording whose end has been reached."""
+    make_file(tmp_path / "x.arrows")
+    with replay(tmp_path / "x.arrows", speed=float("inf")) as live:
+        live.wait_for(lambda table: table.status.startswith("stopped"), timeout=10)
+        yield live
+
+
+def twice(changes):
+    """The same changes two times over."""
+    return LiveChanges(changes.version, pa.concat_tables([changes.table, changes.table]), changes.is_whole)
+
+
+def row_of(live, change: str) -> int:
+    """The number of a row to which something happened."""
+    numbers = {row_id for row_id in range(100) if change in live.row_changes(row_id).table["_change"].to_pylist()}
+    return min(numbers)
+
+
+def test_a_row_is_told_whole_with_what_happened_to_it(replayed):
+    row_id = row_of(replayed, "updated")
+    found = answer(replayed, {"about": "row", "row": row_id, "number": 7})
+    assert (found.content["kind"], found.content["number"], found.content["held"]) == ("answer", 7, True)
+    present, after, before = tables(found)
+    assert present == after[-1:]
+    changes = replayed.row_changes(row_id).table
+    assert found.content["effects"] == changes["_change"].to_pylist()
+    assert found.content["at"] == [moment.timestamp() * 1000 // 1 for moment in changes["_at"].to_pylist()]
+    assert before[-1] != after[-1]
+    assert [list(row.values()) for row in before][-1] == list(changes["_old"][-1].as_py().values())
+
+
+def test_a_row_that_is_gone_is_told_with_its_last_cells(replayed):
+    found = answer(replayed, {"about": "row", "row": row_of(replayed, "deleted"), "number": 1})
+    present, after, _ = tables(found)
+    assert (found.content["held"], present, len(after)) == (False, [], len(found.content["effects"]))
+    assert found.content["effects"][-1] == "deleted"
+
+
+def test_a_frame_has_its_rows_whole_and_no_changes():
+    text = "x" * 1_000_000
+    frame = _Frame(pa.table({"text": ["", text], "price": [Decimal("0.10"), None], "list": [[1.0] * 9, None]}))
+    found = answer(frame, {"about": "row", "row": 2, "number": 1})
+    assert tables(found) == [[{"0": text, "1": None, "2": None}], [], []]
+    assert found.content["effects"] == []
+    assert len(tables(answer(frame, {"about": "row", "row": 1, "number": 2}))[0][0]["2"]) == 9
+
+
+def test_changes_of_large_cells_are_told_as_far_as_they_fit(replayed, monkeypatch):
+    row_id = row_of(replayed, "updated")
+    again = replayed.row_changes
+    monkeypatch.setattr(type(replayed), "row_changes", lambda _, row_id, last: twice(again(row_id, last=last)))
+    assert not answer(replayed, {"about": "row", "row": row_id}).content["cut"]
+    monkeypatch.setattr(questions, "_MAX_BYTES", 1)
+    found = answer(replayed, {"about": "row", "row": row_id})
+    assert len(found.content["effects"]) == 1
+    assert found.content["cut"]
+
+
+@pytest.mark.parametrize("name", sorted(questions.PARTS))
+def test_parts_of_the_page_are_given_by_name(name):
+    assert "export" in answer(None, {"about": "part", "name": name}).content["text"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"about": "part", "name": "../../../../pyproject"},
+        {"about": "part", "name": "live_table"},
+        {"about": "row", "row": "one"},
+        {"about": "nothing"},
+        {},
+    ],
+)
+def test_what_cannot_be_answered_is_told(question, replayed):
+    found = answer(replayed, question | {"number": 3})
+    assert found.content["number"] == 3
+    assert found.content["fault"]
+    assert found.buffers == ()

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterableError, RequestTimeoutError
+from kalam_notebook.live_queries.derived import Derived
 from kalam_notebook.live_queries.display import display
 from kalam_notebook.live_queries.following.callbacks import Callbacks
 from kalam_notebook.live_queries.following.counters import LiveStats
@@ -35,7 +36,7 @@ from kalam_notebook.live_queries.rows.history import Step
 from kalam_notebook.live_queries.threads import call_in_thread
 from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
 from kalam_notebook.results.results import QueryResult
-from kalam_notebook.wire.arguments import check_moment
+from kalam_notebook.wire.arguments import check_function, check_moment, check_seconds
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class LiveTable:
         self._callbacks = Callbacks(self, bell=followed.bell, is_over=lambda: followed.is_over)
         self._recorders: list[LiveRecorder] = []
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
+        self._pipes: weakref.WeakSet[LiveTable] = weakref.WeakSet()
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -167,7 +169,8 @@ class LiveTable:
         if not self._follower.is_over and not self._follower.is_forked:
             text = f"{self!r} was not closed. Call close(), or use it in a with block."
             self.close()
-            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
+            if not self._follower.ends_with_another:
+                warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
 
     def _ipython_display_(self) -> None:
         display(self)
@@ -454,6 +457,32 @@ class LiveTable:
                 )
             self._follower.bell.wait_beyond(seen, deadline)
 
+    def pipe(self, make: Callable[[pd.DataFrame], object], *, every: float = 1.0) -> LiveTable:
+        """Return a live table of what a function makes of this one: called anew when the rows have changed.
+
+        It is shown, looked at and closed as any live table, and ends with this one. What the function raises is told by
+        ``notice`` and on the page, and the rows stay as they were; only the first call raises here.
+
+        Args:
+            make: Called with ``df()``, in the first place here, then on a thread of its own. It returns a frame with an
+                Arrow stream (pandas, polars, pyarrow); the index of a DataFrame tells its rows apart.
+            every: Seconds from one call to the next, at least.
+
+        Raises:
+            ConfigError: An argument is not what it is called, or the function returns something else.
+            KalamError: The table stopped, or was closed.
+        """
+        check_function("make", make)
+        if every is None or make is None:
+            raise ConfigError("pipe takes a function, and the seconds between two calls at least.")
+        check_seconds("every", every)
+        self._follower.raise_if_over()
+        name = getattr(make, "__name__", type(make).__name__).replace("<lambda>", "the function")
+        derived = Derived(self._follower, lambda: make(self.df()), name=name, every=every)
+        piped = LiveTable(derived, sql=f"{name} of {self._sql}", bind=None)
+        self._pipes.add(piped)
+        return piped
+
     def batches(self) -> LiveBatches:
         """Give the changes from now on batch by batch, for ``for``, ``async for`` and ``next``."""
         return LiveBatches(self)
@@ -482,4 +511,6 @@ class LiveTable:
         self._follower.close()
         for recorder in self._recorders:
             recorder.close(timeout=0.5)
+        for piped in list(self._pipes):
+            piped.close()
         self.freeze()

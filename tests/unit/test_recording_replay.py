@@ -40,6 +40,7 @@ class Kept:
     """Rows without a server, changed by hand: enough of a ``Followed``."""
 
     form, table_name, key, is_replay, is_forked, is_paused = Form.DIRECT, "a.b", ("id",), False, False, False
+    ends_with_another = False
     status, notices, row_version = "live", ("Not all is well.",), "_version"
 
     def __init__(self) -> None:

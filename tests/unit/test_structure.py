@@ -39,7 +39,7 @@ INSIDE = {
         {"rows", "threads", "lifetime", "display"},
         {"connection"},
         {"following"},
-        {"recording", "events", "source", "past"},
+        {"recording", "events", "source", "past", "derived"},
         {"table"},
         {"opening", "replay"},
     ],

@@ -23,9 +23,11 @@ class Followed(Lifetime, ABC):
 
     Attributes:
         is_replay: Whether there is a recording in place of a server.
+        ends_with_another: Whether somebody else sees to its end.
     """
 
     is_replay = False
+    ends_with_another = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from IPython.display import display
 
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
-from kalam_notebook.errors import ConfigError, KalamError, ParameterError
+from kalam_notebook.errors import ConfigError, KalamError, ParameterError, QueryError, RequestTimeoutError
 from kalam_notebook.http.deadlines import within
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.commands import Commands
@@ -29,12 +29,18 @@ from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, CellOptions, parse_cell_line
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
 from kalam_notebook.notebook.session import History
-from kalam_notebook.notebook.values import Bound, bind_names, check_used, look_up, nearest
+from kalam_notebook.notebook.statements import (
+    as_user,
+    bound_statement,
+    bound_statements,
+    explained,
+    pasted,
+    with_condition,
+)
+from kalam_notebook.notebook.values import Bound, look_up, nearest
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult
-from kalam_notebook.sql.pointer import line_at
-from kalam_notebook.sql.shape import returns_rows, shape_of
+from kalam_notebook.sql.shape import returns_rows
 from kalam_notebook.sql.statement import Statement
-from kalam_notebook.sql.tokens import UnreadableSQL
 from kalam_notebook.texts import for_magic
 
 __all__ = ["register", "unregister"]
@@ -46,6 +52,8 @@ _schemas = Schemas()
 _history = History()
 #: Statements after which the server has other tables or columns.
 _CHANGE_SCHEMA = {"CREATE", "ALTER", "DROP"}
+#: Codes of a server that does not know a form of a statement.
+_NOT_UNDERSTOOD = {"INVALID_SQL", "INVALID_INPUT"}
 _SQL_WORDS = {phrase.split()[0] for phrase in STATEMENTS}
 
 
@@ -98,24 +106,30 @@ def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
     options = parse_cell_line(line)
     client = default.current() if options.connection is None else default.named(options.connection)
     sql = _body(cell, options.file)
+    sql, names = pasted(sql, shell.user_ns) if options.template else (sql, ())
     params = None if options.params is None else look_up(options.params, shell.user_ns)
+
     with within(options.timeout):
         if options.live:
-            bound = _bound(sql.strip().rstrip(";"), params, shell)
-            live = _follow(shell, lambda: client.live(bound.sql, bound.values, namespace=options.namespace))
-            return _keep(shell, options, live, live)
-        results = _run_statements(client, _bound_statements(sql, params, shell), options)
+            return _run_live(shell, client, sql, params, options)
+        statements = [replace(bound, pasted=names) for bound in bound_statements(sql, params, shell.user_ns)]
+        results = _run_statements(client, statements, options)
         if options.explain:
             return Note("\n\n".join(_plan(result) for result in results), aligned=True)
-        if not options.variable:
+        if not options.variable and not options.browse:
             return _show_each(results)
         with_rows = [result for result in results if result.has_rows]
+
     if not with_rows:
-        raise ConfigError(
-            f"The statements were carried out and return no rows, so there is nothing for {options.variable!r}."
-        )
-    value = _converted(with_rows[-1], options.format)
-    return _keep(shell, options, value, Note(_summary(options.variable, with_rows[-1])))
+        what = f"for {options.variable!r}" if options.variable else "to browse"
+        raise ConfigError(f"The statements were carried out and return no rows, so there is nothing {what}.")
+    result = with_rows[-1]
+    if options.browse:
+        result.browse()
+    if not options.variable:
+        return None
+    shown = None if options.browse else Note(_summary(options.variable, result))
+    return _keep(shell, options, _converted(result, options.format), shown)
 
 
 def _body(cell: str, path: str | None) -> str:
@@ -130,13 +144,29 @@ def _body(cell: str, path: str | None) -> str:
         raise ConfigError(f"--file {path}: {getattr(exc, 'strerror', None) or 'it is no text in UTF-8'}.") from None
 
 
-def _follow(shell: Any, start: Callable[[], LiveTable]) -> LiveTable:  # noqa: ANN401
-    """Start a live table in place of the one that this cell made before, which nobody sees any more."""
+def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOptions) -> object:  # noqa: ANN401
+    """A live table in place of the one that this cell made before, which nobody sees any more."""
     for former in _live_tables.former(shell):
         former.close()
-    live = start()
+    query = sql.strip().rstrip(";")
+    if options.where is not None:
+        query = with_condition(query, options.where)
+    bound = bound_statement(query, params, shell.user_ns)
+    live = client.live(
+        bound.sql, bound.values, namespace=options.namespace, key=options.key or None, max_rows=options.last
+    )
     _live_tables.add(shell, live)
-    return live
+    if options.seconds is None:
+        return _keep(shell, options, live, live)
+
+    display(live)
+    try:
+        with suppress(RequestTimeoutError):
+            live.wait_for(lambda table: False, timeout=options.seconds)
+    finally:
+        live.close()
+    changes = live.changes() if options.changes else None
+    return _keep(shell, options, live if changes is None else changes, changes)
 
 
 def _show_each(results: Iterable[QueryResult]) -> QueryResult | None:
@@ -169,38 +199,6 @@ def _summary(variable: str, result: QueryResult) -> str:
     return f"{variable}: {shape} · {result.completeness or 'as the server sent it'}"
 
 
-def _bound(sql: str, params: list[Any] | dict[str, Any] | None, shell: Any) -> Bound:  # noqa: ANN401
-    try:
-        return bind_names(sql, params, shell.user_ns)
-    except UnreadableSQL as exc:
-        raise _unreadable(sql, exc) from None
-
-
-def _bound_statements(sql: str, params: list[Any] | dict[str, Any] | None, shell: Any) -> list[Bound]:  # noqa: ANN401
-    """The statements of a cell with their values; a transaction goes in one piece."""
-    try:
-        statements: Sequence[Statement] = Statement.of(sql).statements
-        words = [statement.first_word for statement in statements]
-    except UnreadableSQL as exc:
-        raise _unreadable(sql, exc) from None
-
-    if not statements:
-        raise ConfigError("The cell holds no SQL. Write a statement below the %%kalam line.")
-    if len(statements) > 1 and ("BEGIN" in words or "START" in words):
-        statements = [Statement.of(sql)]
-    elif len(statements) > 1 and isinstance(params, list) and params:
-        raise ConfigError("--params belongs to one statement, and the cell holds several. Use one cell for each.")
-    bound = [_bound(statement, params, shell) for statement in statements]
-    if isinstance(params, dict):
-        check_used(params, [name for statement in bound for name in statement.names])
-    return bound
-
-
-def _unreadable(sql: str, error: UnreadableSQL) -> ConfigError:
-    told = f"The SQL cannot be read: {error}"
-    return ConfigError(told if error.position is None else f"{told}\n{line_at(sql, error.position)}")
-
-
 def _run_statements(client: Client, statements: Sequence[Bound], options: CellOptions) -> Iterator[QueryResult]:
     """Run the cell one statement at a time, so that each has its own result."""
     for number, statement in enumerate(statements, 1):
@@ -219,7 +217,20 @@ def _run_statements(client: Client, statements: Sequence[Bound], options: CellOp
 
 
 def _run_one(client: Client, bound: Bound, options: CellOptions) -> list[QueryResult]:
-    statement = _explained(bound.sql) if options.explain else bound.sql
+    statement = explained(bound.sql) if options.explain else bound.sql
+    if options.as_user is None:
+        return _send(client, statement, bound, options)
+    try:
+        return _send(client, as_user(statement, options.as_user), bound, options)
+    except QueryError as exc:
+        if exc.code not in _NOT_UNDERSTOOD:
+            raise
+        with suppress(QueryError):  # Of the other form this server knows nothing either.
+            return _send(client, as_user(statement, options.as_user, is_later=True), bound, options)
+        raise
+
+
+def _send(client: Client, statement: str, bound: Bound, options: CellOptions) -> list[QueryResult]:
     began = time.monotonic()
     if returns_rows(statement):
         with warnings.catch_warnings():
@@ -260,15 +271,9 @@ def _footer(client: Client, bound: Bound, result: QueryResult, seconds: float) -
         facts += [f"on {name}" for name, other in connections.items() if other is client]
     if bound.is_from_variables:
         facts.append(", ".join(f"${name}" for name in bound.names) + " from variables")
+    if bound.pasted:
+        facts.append(", ".join(f"{{{{{name}}}}}" for name in bound.pasted) + " pasted into the SQL")
     return tuple(facts)
-
-
-def _explained(statement: str) -> str:
-    """The statement that asks how a query would be run; EXPLAIN of a change carries it out (protocol/sql.md#show)."""
-    shape = shape_of(statement)
-    if shape is None or not shape.is_select:
-        raise ConfigError("--explain is for a SELECT; EXPLAIN of a change would carry it out.")
-    return f"EXPLAIN {statement}"
 
 
 def _plan(result: QueryResult) -> str:

@@ -40,6 +40,14 @@ class CellOptions:
         file: A file that holds the SQL; None for the cell itself.
         explain: Show how the server would run the query.
         connection: Name of the connection; None for the one in use.
+        as_user: User as whom each statement runs; None for that of the connection.
+        browse: Show all rows in the page.
+        template: Paste what variables hold in the place of ``{{name}}``.
+        key: Columns that tell the rows of a live table apart; empty to find them.
+        last: Rows that a live table keeps; None for all.
+        seconds: How long a live table is followed; None until somebody ends it.
+        changes: Show in the end what changed in a live table.
+        where: Condition of the rows of a live table; None for all.
     """
 
     variable: str | None = None
@@ -56,6 +64,14 @@ class CellOptions:
     file: str | None = None
     explain: bool = False
     connection: str | None = None
+    as_user: str | None = None
+    browse: bool = False
+    template: bool = False
+    key: tuple[str, ...] = ()
+    last: int | None = None
+    seconds: float | None = None
+    changes: bool = False
+    where: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +96,18 @@ class ConnectOptions:
 #: Options of ``%%kalam`` and of ``%kalam connect``, and what they are for.
 CELL_OPTIONS = {
     "--live": "show a table that follows the server",
+    "--key": "with --live: the columns that tell its rows apart, as id or region,day",
+    "--last": "with --live: rows to keep, those with the newest changes",
+    "--where": "with --live: only rows for which this condition holds",
+    "--for": "with --live: seconds to follow it; its last rows stay in the notebook",
+    "--changes": "with --live and --for: show in the end what changed, a row for each change",
     "--params": "values for $1 … or $name: JSON such as [\"open\", 3], {\"room\": \"general\"}, or names of variables",
     "--namespace": "namespace of table names that have none",
     "--format": "what the variable gets: pandas (default), arrow or polars",
     "--limit": "rows after which reading stops, or all (default 1000000); also --max-rows",
     "--connection": "name of the connection to use for this cell",
+    "--as": "user as whom the server runs each statement",
+    "--browse": "show all rows in the page, to be sorted, searched and filtered",
     "--timeout": "seconds for the whole cell, in the place of the connection's",
     "--file": "a file that holds the SQL, in the place of the cell",
     "--explain": "show how the server would run the query",
@@ -92,6 +115,7 @@ CELL_OPTIONS = {
     "--strict": "an error instead of a warning unless the result is complete",
     "--no-progress": "do not show how far a long reading is",
     "--allow-unsafe": "send statements that the server carries out otherwise than they are written",
+    "--template": "paste variables in the place of {{name}}, as they are; $name sends them as values",
 }  # fmt: skip
 CONNECT_OPTIONS = {
     "--user": "user id; its password is asked for",
@@ -100,8 +124,13 @@ CONNECT_OPTIONS = {
     "--namespace": "namespace of table names that have none",
 }
 #: Options without a value, and the values that others choose from.
-FLAGS = {"--allow-unsafe", "--explain", "--live", "--no-progress", "--strict"}
+FLAGS = {
+    "--allow-unsafe", "--browse", "--changes", "--explain", "--live", "--no-progress", "--strict", "--template",
+}  # fmt: skip
 CHOICES = {"--format": ("pandas", "arrow", "polars"), "--engine": ("server", "local"), "--limit": ("all",)}
+#: Options that only a live table has, and those that it has not.
+_OF_LIVE = {"--key", "--last", "--where", "--for", "--changes"}
+_NOT_LIVE = {"--format", "--limit", "--as", "--browse", "--explain", "--engine", "--strict"}
 #: Other names of options.
 _SYNONYMS = {"--max-rows": "--limit"}
 _VARIABLE = re.compile(r"([^\W\d]\w*) ?=? ?<<")
@@ -183,6 +212,7 @@ def parse_cell_line(line: str) -> CellOptions:
             f"%%kalam does not understand {words[0]!r} on its line.\n"
             "A variable is written: %%kalam name <<. SQL begins on the next line."
         )
+    _check_live(given)
     chosen = given.get("--format", "pandas")
     if chosen not in CHOICES["--format"]:
         raise ConfigError(f"--format is pandas, arrow or polars, not {chosen!r}.")
@@ -197,25 +227,51 @@ def parse_cell_line(line: str) -> CellOptions:
         _engine(given.get("--engine", "server")),
         "--strict" in given,
         "--no-progress" not in given,
-        _seconds(given["--timeout"]) if "--timeout" in given else None,
+        _seconds("--timeout", given),
         given.get("--file"),
         "--explain" in given,
         given.get("--connection"),
+        as_user=given.get("--as"),
+        browse="--browse" in given,
+        template="--template" in given,
+        key=tuple(name.strip() for name in given["--key"].split(",")) if "--key" in given else (),
+        last=_rows("--last", given["--last"]) if "--last" in given else None,
+        seconds=_seconds("--for", given),
+        changes="--changes" in given,
+        where=given.get("--where"),
     )
 
 
-def _seconds(text: str) -> float:
+def _check_live(given: Mapping[str, str]) -> None:
+    """See that all options belong to what the cell shows."""
+    if "--live" not in given:
+        for name in _OF_LIVE & given.keys():
+            raise ConfigError(f"{name} belongs to a live table: write --live {name}.")
+        return
+    for name in _NOT_LIVE & given.keys():
+        instead = " --last keeps the rows with the newest changes." if name == "--limit" else ""
+        raise ConfigError(f"A live table has no {name}.{instead} Take it away, or --live.")
+    if "--changes" in given and "--for" not in given:
+        raise ConfigError("--changes shows what changed in a while: write --for 60, for a minute.")
+
+
+def _seconds(option: str, given: Mapping[str, str]) -> float | None:
+    text = given.get(option)
+    if text is None:
+        return None
     if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
-        raise ConfigError(f"--timeout is a number of seconds above 0, not {text!r}.")
+        raise ConfigError(f"{option} is a number of seconds above 0, not {text!r}.")
     return float(text)
 
 
 def _max_rows(text: str) -> int | None:
-    if text == "all":
-        return None
+    return None if text == "all" else _rows("--limit", text, "a number of rows, or all")
+
+
+def _rows(option: str, text: str, what: str = "a number of rows") -> int:
     digits = text.replace("_", "").replace(",", "")
     if not digits.isdecimal():
-        raise ConfigError(f"--limit is a number of rows, or all; not {text!r}.")
+        raise ConfigError(f"{option} is {what}; not {text!r}.")
     return int(digits)
 
 

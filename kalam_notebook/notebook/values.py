@@ -40,12 +40,14 @@ class Bound:
         values: The values for ``$1 …``; None for none.
         names: The names that they had; empty where they had numbers.
         is_from_variables: Whether the names are those of the notebook's variables.
+        pasted: The variables that are a part of the text.
     """
 
     sql: str
     values: list[Any] | None = None
     names: tuple[str, ...] = ()
     is_from_variables: bool = False
+    pasted: tuple[str, ...] = ()
 
     def named(self, error: ParameterError) -> ParameterError:
         """An error about ``$2`` as one about the name that stands there in the text."""

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import socket
+import threading
 import time
 from itertools import count
 
@@ -332,6 +333,71 @@ def test_commands_and_another_users_rows_are_read_as_queries_are(shell, people):
     values = ", ".join(f"({i})" for i in range(60))
     shell.value(f"%%kalam\nEXECUTE AS USER 'bob' (INSERT INTO {space}.own (id) VALUES {values})")
     assert shell.value(f"%%kalam\nEXECUTE AS USER 'bob' (SELECT id FROM {space}.own)").row_count == 60
+
+
+def test_a_cell_runs_as_another_user(shell, people):
+    space = people.split(".")[0]
+    shell.value(f"%%kalam\nCREATE TABLE {space}.own (id INT PRIMARY KEY) WITH (TYPE = 'USER')")
+    insert = f"INSERT INTO {space}.own (id) VALUES"
+    shell.value(f"%%kalam --as bob\n{insert} (1), (2); {insert} (3)")
+    assert shell.value(f"%%kalam\nSELECT id FROM {space}.own").row_count == 0
+    shell.ip.user_ns["least"] = 2
+    found = shell.value(f"%%kalam --as bob\nSELECT id FROM {space}.own WHERE id >= $least ORDER BY id")
+    assert rows(found) == [{"id": 2}, {"id": 3}]
+    assert "as bob" in found.footer
+    assert shell.value(f"%kalam SELECT count(*) AS n FROM {space}.own").footer[3] == "as root"
+    shell.value(f"%%kalam --as bob --explain\nSELECT id FROM {space}.own")
+    assert "physical_plan" in shell.text
+    assert "no transaction" in str(shell.error("%%kalam --as bob\nBEGIN; SELECT 1; COMMIT"))
+    failed = shell.error(f"%%kalam --as bob\nSELECT nope FROM {space}.own")
+    assert "nope" in str(failed)
+    assert isinstance(shell.error("%%kalam --as bob\nSELEC 1"), QueryError)
+
+
+def test_all_rows_are_browsed_and_kept(shell, people):
+    shell.value(f"%%kalam them << --browse\nSELECT id, name FROM {people} ORDER BY id")
+    assert "Ada" in shell.text + shell.shown
+    assert shell.ip.user_ns["them"]["id"].tolist() == [1, 2, 3]
+    assert "nothing to browse" in str(shell.error(f"%%kalam --browse\nDELETE FROM {people} WHERE id = 99"))
+
+
+def test_pasting_is_asked_for_and_told(shell, people):
+    space, table = people.split(".")
+    shell.ip.user_ns.update(space=space, table=table, n=2, who="Ada", nothing=None)
+    query = "SELECT id, '{{n}}' AS t FROM {{space}}.{{ table }} WHERE id < {{n}} AND name = $who"
+    found = shell.value(f"%%kalam --template\n{query}")
+    assert rows(found) == [{"id": 1, "t": "2"}]
+    assert found.footer[-2:] == ("$who from variables", "{{n}}, {{space}}, {{table}} pasted into the SQL")
+    assert rows(shell.value("%%kalam\nSELECT '{{n}}' AS t")) == [{"t": "{{n}}"}]
+    assert "no such variable. Did you mean table?" in str(shell.error("%%kalam --template\nSELECT {{tabel}}"))
+    assert "evaluates nothing" in str(shell.error("%%kalam --template\nSELECT {{n + 1}}"))
+    assert "Write $nothing" in str(shell.error("%%kalam --template\nSELECT {{nothing}}"))
+
+
+def test_a_live_table_for_a_while(shell, people):
+    line = "%%kalam happened << --live --for 2 --changes --last 2 --where \"name LIKE 'A%'\""
+    client = default.current()
+
+    def write():
+        while not any(live.status == "live" for live in client.live_tables):
+            time.sleep(0.01)  # A live table that a cell is about to make offers nothing to wait for.
+        client.execute_query(f"UPDATE {people} SET name = 'Ada L.' WHERE id = 1")
+
+    writing = threading.Thread(target=write, daemon=True)
+    writing.start()
+    began = time.monotonic()
+    shell.value(f"{line}\nSELECT id, name FROM {people} WHERE id < 3")
+    assert time.monotonic() - began >= 2
+    writing.join(10)
+    changes = shell.ip.user_ns["happened"]
+    assert changes[["_change", "id", "name"]].to_numpy().tolist() == [["updated", 1, "Ada L."]]
+    assert not client.live_tables
+    live = shell.value(f"%%kalam --live --key id\nSELECT id, name FROM {people}")
+    assert live.key == ("id",)
+    live.close()
+    both = shell.value(f'%%kalam --live --where "n > 1"\nSELECT count(*) AS n FROM {people}')
+    assert both.df()["n"].tolist() == [3]
+    both.close()
 
 
 def test_advice_is_written_for_the_line(shell, people):

@@ -142,7 +142,7 @@ NAMES = LineNames(CELL_OPTIONS, {"--namespace": ["app", "shop"], "--params": ["r
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        (" --fo", ["--format"]),
+        (" --form", ["--format"]),
         (" x << --format ", ["pandas", "arrow", "polars"]),
         (" --format=po", ["polars"]),
         (" --namespace ", ["app", "shop"]),

@@ -39,6 +39,19 @@ from kalam_notebook.notebook.values import Variable
         ("--namespace 'my ns'", CellOptions(namespace="my ns")),
         ("--max-rows 1_000 --engine local", CellOptions(max_rows=1000, engine="local")),
         ("x << --max-rows=all --strict --no-progress", CellOptions("x", max_rows=None, strict=True, progress=False)),
+        ("--as bob --browse --template", CellOptions(as_user="bob", browse=True, template=True)),
+        (
+            "x << --live --key a,b --last 1_000 --for 60 --changes --where \"paid = true AND name <> 'a b'\"",
+            CellOptions(
+                "x",
+                live=True,
+                key=("a", "b"),
+                last=1000,
+                seconds=60,
+                changes=True,
+                where="paid = true AND name <> 'a b'",
+            ),
+        ),
     ],
 )
 def test_cell_lines(line, options):
@@ -49,7 +62,7 @@ def test_cell_lines(line, options):
     ("line", "words"),
     [
         ("--lve", r"no option --lve\. Did you mean --live\?"),
-        ("--nope", "Options: --live, --params, --namespace, --format"),
+        ("--nope", "Options: --live, --key, --last, --where, --for, --changes, --params"),
         ("--lmit 5", r"Did you mean --limit\?"),
         ("--timeout soon", "a number of seconds above 0"),
         ("--timeout 0", "a number of seconds above 0"),
@@ -71,6 +84,13 @@ def test_cell_lines(line, options):
         ("--max-rows", "needs a value"),
         ("--engine remote", "server or local"),
         ("--password x", "notebooks are shared"),
+        ("--key id", "--key belongs to a live table: write --live --key"),
+        ("--live --limit 5", "A live table has no --limit. --last keeps"),
+        ("--live --strict", "A live table has no --strict. Take it away"),
+        ("--live --changes", "write --for 60"),
+        ("--live --last many", "--last is a number of rows; not 'many'"),
+        ("--live --for ever", "--for is a number of seconds"),
+        ("--brows", r"Did you mean --browse\?"),
     ],
 )
 def test_what_a_cell_line_cannot_hold(line, words):

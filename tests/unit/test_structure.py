@@ -43,7 +43,12 @@ INSIDE = {
         {"table"},
         {"opening", "replay"},
     ],
-    "notebook": [{"page", "nested", "note", "values"}, {"options", "session"}, {"completion", "commands"}, {"magics"}],
+    "notebook": [
+        {"page", "nested", "note", "values"},
+        {"options", "session", "statements"},
+        {"completion", "commands"},
+        {"magics"},
+    ],
 }
 #: What a room may use of the outside, where that is limited.
 PURE = {"httpx", "websockets", "IPython", "asyncio", "threading", "socket", "time", "random", "ipywidgets"}

@@ -23,6 +23,7 @@ _HOMES = {
     "Consumer": "topics.consumer",
     "ExportReport": "client.exporting",
     "FileRef": "wire.fileref",
+    "FilesWarning": "files.outcome",
     "IncompleteResultWarning": "results.results",
     "LiveEvents": "live_queries.events.live_events",
     "LiveRecorder": "live_queries.recording.recorder",
@@ -50,7 +51,7 @@ _METHODS = (
     "check_setup_status", "cluster_health_check", "consumer", "copy", "download", "download_bound_file",
     "download_file", "execute_query", "execute_with_files", "export", "health_check", "live", "live_events", "login",
     "query", "query_arrow", "query_batches", "query_polars", "query_result", "refresh_access_token", "server_setup",
-    "write",
+    "upload", "write",
 )  # fmt: skip
 
 __all__ = ["__version__", "sandbox", *sorted((*_HOMES, *_MODULES, *_METHODS))]

@@ -8,6 +8,7 @@ from kalam_notebook.client.default import connections as connections
 from kalam_notebook.client.default import use as use
 from kalam_notebook.client.doctor import doctor as doctor
 from kalam_notebook.client.exporting import ExportReport as ExportReport
+from kalam_notebook.files.outcome import FilesWarning as FilesWarning
 from kalam_notebook.live_queries.events import messages as _messages
 from kalam_notebook.live_queries.events.live_events import LiveEvents as LiveEvents
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder as LiveRecorder
@@ -55,6 +56,7 @@ query_result = _default.query_result
 refresh_access_token = _default.refresh_access_token
 sandbox = _launcher.start
 server_setup = _default.server_setup
+upload = _default.upload
 write = _default.write
 
 def load_ipython_extension(shell: object) -> None: ...

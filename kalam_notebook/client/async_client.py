@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
 
@@ -15,7 +15,8 @@ from kalam_notebook.client.client import Client
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.client.exporting import ExportReport
 from kalam_notebook.client.reading import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Engine
-from kalam_notebook.http.files import FileSource
+from kalam_notebook.client.writing import PARALLEL_FILES
+from kalam_notebook.http.uploads import FileSource
 from kalam_notebook.live_queries.events.messages import OnFull
 from kalam_notebook.results.batches import QueryBatches
 from kalam_notebook.results.results import QueryResponse, QueryResult
@@ -383,9 +384,46 @@ class AsyncClient:
         """See ``Client.download_bound_file``."""
         return await asyncio.to_thread(self._client.download_bound_file, ref, to=to, target_user_id=target_user_id)
 
-    async def download(self, ref: FileRef, *, to: str | os.PathLike[str] = ".") -> Path:
+    @overload
+    async def download(
+        self, ref: FileRef, *, to: str | os.PathLike[str] = ".", parallel: int = PARALLEL_FILES, progress: bool = True
+    ) -> Path: ...
+
+    @overload
+    async def download(
+        self,
+        ref: Iterable[object],
+        *,
+        to: str | os.PathLike[str] = ".",
+        parallel: int = PARALLEL_FILES,
+        progress: bool = True,
+    ) -> pd.DataFrame: ...
+
+    async def download(
+        self,
+        ref: FileRef | Iterable[object],
+        *,
+        to: str | os.PathLike[str] = ".",
+        parallel: int = PARALLEL_FILES,
+        progress: bool = True,
+    ) -> Path | pd.DataFrame:
         """See ``Client.download``."""
-        return await asyncio.to_thread(self._client.download, ref, to=to)
+        return await asyncio.to_thread(self._client.download, ref, to=to, parallel=parallel, progress=progress)
+
+    async def upload(
+        self,
+        files: object,
+        table: str,
+        *,
+        column: str | None = None,
+        replace: bool = False,
+        parallel: int = PARALLEL_FILES,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """See ``Client.upload``."""
+        return await asyncio.to_thread(
+            self._client.upload, files, table, column=column, replace=replace, parallel=parallel, progress=progress
+        )
 
     async def login(self, user: str, password: str | Secret) -> Login:
         """See ``Client.login``."""

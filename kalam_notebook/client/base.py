@@ -14,6 +14,7 @@ from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, QueryError
 from kalam_notebook.http import session
 from kalam_notebook.http.client import HttpTransport
+from kalam_notebook.http.downloads import Downloads
 from kalam_notebook.http.endpoint import SqlEndpoint
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck
@@ -28,6 +29,7 @@ from kalam_notebook.sql.tokens import UnreadableSQL
 from kalam_notebook.texts import in_line
 from kalam_notebook.wire.answered import texts_in
 from kalam_notebook.wire.arguments import check_function, check_number, check_seconds, check_text
+from kalam_notebook.wire.fileref import FileHost
 
 if TYPE_CHECKING:
     from kalam_notebook.client.live_parts import LiveParts
@@ -81,9 +83,12 @@ class ClientBase:
         self._settings: Settings = settings
 
         self._timeouts = timeouts or Timeouts(receive=timeout, auth=min(timeout or math.inf, Timeouts().auth))
+        self._max_retries = max_retries
         self._http = HttpTransport(settings.url, timeouts=self._timeouts, max_retries=max_retries)
         self._session = session.Session(self._http, settings.credentials, auth_timeout=self._timeouts.auth)
         self._endpoint = SqlEndpoint(self._http, self._session, max_bytes=max_result_bytes)
+        self._downloads = Downloads(self._http, self._endpoint)
+        self._file_host = FileHost(self._downloads)
         self._window = WindowCheck()
         self._reader = Reader(self._endpoint, self._window)
         self._namespace = namespace
@@ -208,6 +213,16 @@ class ClientBase:
         if not allow_unsafe:
             check_statements(text)
         return text, values
+
+    @contextmanager
+    def _apart(self) -> Iterator[tuple[HttpTransport, SqlEndpoint]]:
+        """Connections for one call alone, so that an interrupt may end all that it does at once."""
+        self._check_open()
+        http = HttpTransport(self.url, timeouts=self._timeouts, max_retries=self._max_retries)
+        try:
+            yield http, SqlEndpoint(http, self._session)
+        finally:
+            http.close()
 
     def _check_open(self) -> None:
         self._http.check_usable()

@@ -77,6 +77,7 @@ class LiveCalls(ClientBase):
                 key=key,
                 max_rows=max_rows,
                 given=sql,
+                host=self._file_host,
             )
         self._live_tables.add(table)
         return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -294,7 +295,7 @@ class ReadingCalls(ClientBase):
             result = read(qualified, values, max_rows=max_rows, meter=meter)
         assert result.completeness is not None
         _tell(result.completeness, strict=strict)
-        return result
+        return replace(result, _host=self._file_host)
 
     def _response(self, answer: Answer) -> QueryResponse:
         """An answer as it came. Where the server cuts results is not asked for the sake of a single row."""
@@ -308,6 +309,7 @@ class ReadingCalls(ClientBase):
                 raw.as_user,
                 notices=unknown_types(raw.columns) + _cut_notice(raw.row_count, table, caps),
                 _table=table,
+                _host=self._file_host,
             )
             for raw, table in zip(answer.results, answer.tables, strict=True)
         )

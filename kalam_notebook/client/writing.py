@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.client.reading import ReadingCalls
 from kalam_notebook.errors import ConfigError, QueryError
-from kalam_notebook.http import files as uploads
-from kalam_notebook.http.files import FileSource
+from kalam_notebook.files.downloading import download_many
+from kalam_notebook.files.uploading import file_column, items_of, upload_many
+from kalam_notebook.http import uploads
+from kalam_notebook.http.uploads import FileSource
+from kalam_notebook.results.progress import DOWNLOADING, UPLOADING, Meter, find_surface, reporting
 from kalam_notebook.results.results import QueryResponse
 from kalam_notebook.sql.hints import table_hint
 from kalam_notebook.sql.tokens import UnreadableSQL
-from kalam_notebook.wire.fileref import FileRef, check_file_ref
+from kalam_notebook.wire.arguments import check_number
+from kalam_notebook.wire.fileref import FileRef, check_file_ref, is_no_file
 from kalam_notebook.writing.report import WriteReport
+from kalam_notebook.writing.target import read_target, table_parts
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress, Writer
 
-__all__ = ["WritingCalls"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PARALLEL_FILES", "WritingCalls"]
+
+#: Files that are sent or fetched at a time. The server takes the SQL of an upload as any other; more gain little.
+PARALLEL_FILES = 4
+_MOST_PARALLEL = 32
 
 
 @short_interrupts
@@ -160,7 +173,7 @@ class WritingCalls(ReadingCalls):
         """
         self._check_open()
         path = check_file_ref(ref).path(namespace, table)
-        return uploads.download(self._http, self._endpoint, ref, path, to=to, user_id=target_user_id)
+        return self._downloads.to_disk(ref, path, to=to, user_id=target_user_id)
 
     def download_bound_file(
         self, ref: FileRef, *, to: str | os.PathLike[str] = ".", target_user_id: str | None = None
@@ -181,19 +194,122 @@ class WritingCalls(ReadingCalls):
         """
         self._check_open()
         path = check_file_ref(ref).path()
-        return uploads.download(self._http, self._endpoint, ref, path, to=to, user_id=target_user_id)
+        return self._downloads.to_disk(ref, path, to=to, user_id=target_user_id)
 
-    def download(self, ref: FileRef, *, to: str | os.PathLike[str] = ".") -> Path:
-        """Download one's own file of a FILE cell; the short form of ``download_bound_file``.
+    @overload
+    def download(
+        self, ref: FileRef, *, to: str | os.PathLike[str] = ".", parallel: int = PARALLEL_FILES, progress: bool = True
+    ) -> Path: ...
+
+    @overload
+    def download(
+        self,
+        ref: Iterable[object],
+        *,
+        to: str | os.PathLike[str] = ".",
+        parallel: int = PARALLEL_FILES,
+        progress: bool = True,
+    ) -> pd.DataFrame: ...
+
+    def download(
+        self,
+        ref: FileRef | Iterable[object],
+        *,
+        to: str | os.PathLike[str] = ".",
+        parallel: int = PARALLEL_FILES,
+        progress: bool = True,
+    ) -> Path | pd.DataFrame:
+        """Download one's own file of a FILE cell, or the files of many.
+
+        A file that is there already, with the same content, is not fetched again: after an interrupt the same call goes
+        on with the others. A file of many that cannot be had does not keep the others from coming.
 
         Args:
-            ref: A cell of a FILE column, as ``query`` over one table gives it.
-            to: A folder or a file name; see ``download_file``.
+            ref: A cell of a FILE column, as ``query`` over one table gives it, or a column of such; NULL is left out.
+            to: For one cell a folder or a file name, see ``download_file``; for many a folder, which is made.
+            parallel: Files that are fetched at a time.
+            progress: Whether many that take longer than half a second show how far they are.
 
         Returns:
-            Where the file is.
+            For one cell where the file is. For many a frame with the labels of the column: ``name``, ``bytes``,
+            ``result`` (``downloaded``, ``already there``, ``no file`` or ``failed``), ``path`` and ``error``.
+
+        Warns:
+            FilesWarning: Some of many could not be had.
 
         Raises:
-            KalamError: As ``download_bound_file``.
+            KalamError: As ``download_bound_file``; for many only what all of them would meet, the login or connection.
         """
-        return self.download_bound_file(ref, to=to)
+        is_many = isinstance(ref, Iterable) and not isinstance(ref, (str, bytes, Mapping))
+        if isinstance(ref, FileRef) or is_no_file(ref) or not is_many:
+            return self.download_bound_file(check_file_ref(ref), to=to)
+
+        check_number("parallel", parallel, most=_MOST_PARALLEL)
+        meter = Meter(time.monotonic(), DOWNLOADING)
+        with self._apart() as (http, endpoint), reporting(meter, find_surface() if progress else None):
+            return download_many(http, endpoint, list(ref), to=to, parallel=parallel, index=_labels(ref), meter=meter)
+
+    def upload(
+        self,
+        files: object,
+        table: str,
+        *,
+        column: str | None = None,
+        replace: bool = False,
+        parallel: int = PARALLEL_FILES,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Upload many files into the rows of a table; after it each row has its file.
+
+        Rows that are not there are inserted. A row that has the same file already is left alone, so that after an
+        interrupt the same call goes on with the others. A file that cannot be sent does not keep the others from going.
+
+        Args:
+            files: A folder; a list of paths, whose names become the keys; ``{key: file}``; or a frame with columns of
+                the table, one of them with the files. A file is what ``execute_with_files`` takes.
+            table: ``namespace.table``.
+            column: The FILE column; None where the table has one.
+            replace: Whether a row that has another file gets this one in its place.
+            parallel: Files that are sent at a time.
+            progress: Whether it shows how far it is when it takes longer than half a second.
+
+        Returns:
+            A frame with the labels of the given one: ``key``, ``name``, ``bytes``, ``result`` (``uploaded``, ``already
+            there``, ``no file`` or ``failed``) and ``error``.
+
+        Warns:
+            FilesWarning: Some could not be sent.
+
+        Raises:
+            ConfigError: The table has no such column, or names of files cannot be its keys.
+            FrameError: The frame has other columns, or two rows have one key; nothing was sent.
+            KalamError: The table does not exist, the login is refused, or the server cannot be reached.
+        """
+        self._check_open()
+        check_number("parallel", parallel, most=_MOST_PARALLEL)
+        target = read_target(self._endpoint, *table_parts(table))
+        column = file_column(target, column)
+        items, labels = items_of(files, target, column)
+        meter = Meter(time.monotonic(), UPLOADING)
+        try:
+            with self._apart() as (http, endpoint), reporting(meter, find_surface() if progress else None):
+                return upload_many(
+                    http,
+                    endpoint,
+                    items,
+                    target,
+                    column,
+                    read=lambda sql, keys: self.query_arrow(sql, keys, max_rows=None, progress=False),
+                    replace=replace,
+                    parallel=parallel,
+                    index=labels,
+                    meter=meter,
+                )
+        finally:
+            self._reader.forget()
+
+
+def _labels(cells: object) -> Any:  # noqa: ANN401 - an index of pandas, or None.
+    """The labels of a column of pandas."""
+    index = getattr(cells, "index", None)
+    return None if callable(index) else index

@@ -174,7 +174,7 @@ class SqlEndpoint:
         self.with_token(lambda token: parse_row(self._http.send(request, token=token).content))
 
     def upload(self, files: Sequence[tuple[str, Any]], sql: str) -> Answer:
-        """Send a multipart request; see ``http.files``."""
+        """Send a multipart request; see ``http.uploads``."""
         request = Request("POST", "/v1/api/sql", files=files, sql=sql, max_bytes=self._max_bytes)
         return self.with_token(lambda token: self._read(request, token))
 

@@ -25,6 +25,7 @@ from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.sql.live_filter import has_sub_query
 from kalam_notebook.sql.tables import bound_table
 from kalam_notebook.wire.arguments import check_number
+from kalam_notebook.wire.fileref import FileHost
 from kalam_notebook.wire.row_version import tells_gaps
 
 __all__ = ["open_table"]
@@ -51,6 +52,7 @@ def open_table(
     timeout: float = 20.0,
     rhythm: Rhythm | None = None,
     given: str | None = None,
+    host: FileHost | None = None,
 ) -> LiveTable:
     """Make the live table of a query, complete when this returns.
 
@@ -64,6 +66,7 @@ def open_table(
         timeout: Seconds until the server has to acknowledge the query. Reading the rows has the client's own timeout.
         rhythm: How often the server is asked; None for the usual.
         given: The query as the reader wrote it, if that is not ``sql``.
+        host: What fetches the files of FILE cells.
 
     Raises:
         SubscriptionError: The query cannot be followed, or the server refuses it.
@@ -87,7 +90,7 @@ def open_table(
     except BaseException:
         follower.close()
         raise
-    return LiveTable(follower, sql=given or sql, bind=bind)
+    return LiveTable(follower, sql=given or sql, bind=bind, host=host)
 
 
 def _engine_for(

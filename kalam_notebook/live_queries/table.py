@@ -37,6 +37,7 @@ from kalam_notebook.live_queries.threads import call_in_thread
 from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
 from kalam_notebook.results.results import QueryResult
 from kalam_notebook.wire.arguments import check_function, check_moment, check_seconds
+from kalam_notebook.wire.fileref import FileHost
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -144,12 +145,16 @@ class LiveTable:
         followed: Keeps the rows; it is closed with the table.
         sql: The query as the reader wrote it, with ``$1`` instead of values, which do not belong into what is saved.
         bind: Namespace and name of the table that FILE cells belong to; None for no table.
+        host: What fetches their files.
     """
 
-    def __init__(self, followed: Followed, *, sql: str, bind: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, followed: Followed, *, sql: str, bind: tuple[str, str] | None = None, host: FileHost | None = None
+    ) -> None:
         self._follower = followed
         self._sql = sql
         self._bind = bind
+        self._host = host
         self._callbacks = Callbacks(self, bell=followed.bell, is_over=lambda: followed.is_over)
         self._recorders: list[LiveRecorder] = []
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
@@ -253,7 +258,7 @@ class LiveTable:
 
     def df(self) -> pd.DataFrame:
         """Return all rows as of now as a DataFrame, with the types of ``kalam.query``."""
-        return to_pandas(self.arrow(), bind=self._bind)
+        return to_pandas(self.arrow(), bind=self._bind, host=self._host)
 
     def polars(self) -> pl.DataFrame:
         """Return all rows as of now as a polars frame.

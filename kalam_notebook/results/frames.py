@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalam_notebook.errors import MissingDependencyError, ResultError
-from kalam_notebook.wire.fileref import FileRef, parse_file_ref
+from kalam_notebook.wire.fileref import FileHost, FileRef, parse_file_ref
 from kalam_notebook.wire.types import KALAM_TYPE
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["to_pandas", "to_polars", "unsliced"]
 _Rows = TypeVar("_Rows", "pa.Table", "pa.RecordBatch")
 
 
-def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None) -> pd.DataFrame:
+def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None, host: FileHost | None = None) -> pd.DataFrame:
     """Convert a table to a DataFrame in which every value can be told exactly.
 
     Integers and booleans are pandas' nullable types (``Int64``, ``boolean``); decimals, dates, times of day and
@@ -35,6 +35,7 @@ def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None) -> pd.Dat
     Args:
         table: The rows.
         bind: Namespace and table that FILE references belong to, if known.
+        host: What fetches their files.
 
     Returns:
         A frame with the table's columns in order and a default index.
@@ -51,7 +52,7 @@ def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None) -> pd.Dat
     for index, found in enumerate(table.schema):
         column = table.column(index)
         if _kalam_type(found) == "FILE":
-            frame[str(index)] = pd.Series([_file(cell, bind) for cell in column.to_pylist()], dtype=object)
+            frame[str(index)] = pd.Series([_file(cell, bind, host) for cell in column.to_pylist()], dtype=object)
         elif index in as_objects:
             frame[str(index)] = pd.Series(column.to_pylist(), dtype=object)
         elif _has_null_and_nan(column):
@@ -86,12 +87,14 @@ def _kalam_type(field: pa.Field) -> str:
     return str((field.metadata or {}).get(KALAM_TYPE, b"").decode())
 
 
-def _file(cell: str | None, bind: tuple[str, str] | None) -> FileRef | str | None:
+def _file(cell: str | None, bind: tuple[str, str] | None, host: FileHost | None) -> FileRef | str | None:
     """A FILE cell as FileRef; text that is not one stays text."""
     ref = parse_file_ref(cell)
     if ref is None:
         return cell
-    return ref.bind(*bind) if bind else ref
+    if bind is not None:
+        ref = ref.bind(*bind)
+    return ref if host is None else ref.from_host(host)
 
 
 def _has_null_and_nan(column: pa.ChunkedArray) -> bool:

@@ -1,4 +1,4 @@
-"""How far a reading is: counted by ``Meter``, shown by ``reporting`` where somebody can see it.
+"""How far something long is: counted by ``Meter``, shown by ``reporting`` where somebody can see it.
 
 Shown only when it takes longer than half a second: in a notebook as an output that is replaced and goes away in the
 end, in a terminal on one line of stderr, elsewhere not at all.
@@ -13,12 +13,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kalam_notebook.errors import KalamError
 from kalam_notebook.threads import Flag, Worker
 
-__all__ = ["Meter", "NotebookSurface", "Surface", "TerminalSurface", "find_surface", "reporting"]
+__all__ = [
+    "DOWNLOADING", "READING", "UPLOADING", "Doing", "Meter", "NotebookSurface", "Surface", "TerminalSurface",
+    "find_surface", "reporting",
+]  # fmt: skip
 
 #: Most queries are over before; a line that flashes up tells nothing.
 DELAY_S = 0.5
@@ -28,15 +31,39 @@ INTERVAL_S = 0.25
 PROGRESS_MIME = "application/vnd.kalam.progress+json"
 
 
+class Doing(NamedTuple):
+    """The words for what is counted.
+
+    Attributes:
+        verb: What is being done.
+        thing: One of what is counted.
+        done: What had been done to them, for somebody who has ended it.
+        rest: What that means.
+    """
+
+    verb: str
+    thing: str
+    done: str
+    rest: str
+
+
+READING = Doing("reading", "row", "read", "Nothing of it was kept.")
+DOWNLOADING = Doing("downloading", "file", "downloaded", "The same call goes on with the others.")
+UPLOADING = Doing("uploading", "file", "uploaded", "The same call goes on with the others.")
+
+
 class Meter:
-    """Counts what has been read. Pure: the caller passes the time.
+    """Counts what has been done. Pure: the caller passes the time.
 
     Args:
         now: The time at the beginning, seconds of a clock that never goes back.
+        doing: The words for it.
     """
 
-    def __init__(self, now: float = 0.0) -> None:
+    def __init__(self, now: float = 0.0, doing: Doing = READING) -> None:
         self._began = now
+        self._doing = doing
+        self._lock = threading.Lock()
         self._bytes = 0
         self._rows = 0
         self._total: int | None = None
@@ -45,8 +72,14 @@ class Meter:
 
     def received(self, nbytes: int, rows: int) -> None:
         """Note bytes that have come, and how many rows they and those before them hold; 0 where that is not known."""
-        self._bytes += nbytes
+        with self._lock:
+            self._bytes += nbytes
         self._rows = max(self._rows, rows)
+
+    def add(self, count: int) -> None:
+        """Note that so many more are done; any thread may."""
+        with self._lock:
+            self._rows += count
 
     def found(self, rows: int) -> None:
         """Note how many rows there are so far."""
@@ -63,17 +96,25 @@ class Meter:
     def line(self, now: float) -> str:
         """One line for the reader."""
         parts = [self._rows_text(), _size(self._bytes), f"{now - self._began:.1f} s"]
-        return f"KalamDB: reading · {' · '.join(part for part in parts if part)}"
+        return f"KalamDB: {self._doing.verb} · {' · '.join(part for part in parts if part)}"
 
     @property
     def summary(self) -> str:
-        """What has been read, for somebody who has ended the reading."""
-        return f"{self._rows:,} {'row' if self._rows == 1 else 'rows'} and {_size(self._bytes)} had been read."
+        """What has been done, for somebody who has ended it."""
+        return f"{self._rows:,} {self._things(self._rows)} and {_size(self._bytes)} had been {self._doing.done}."
+
+    @property
+    def rest(self) -> str:
+        """What an end before the end means."""
+        return self._doing.rest
+
+    def _things(self, count: int) -> str:
+        return self._doing.thing if count == 1 else f"{self._doing.thing}s"
 
     def _rows_text(self) -> str:
         if self._total is not None:
-            return f"{min(self._rows, self._total):,} of {self._total:,} rows"
-        return f"{self._rows:,} rows" if self._rows else ""
+            return f"{min(self._rows, self._total):,} of {self._total:,} {self._things(self._total)}"
+        return f"{self._rows:,} {self._doing.thing}s" if self._rows else ""
 
 
 def _size(nbytes: int) -> str:
@@ -165,7 +206,7 @@ def reporting(meter: Meter, surface: Surface | None, *, now: Callable[[], float]
     try:
         yield
     except KeyboardInterrupt as exc:
-        exc.add_note(f"{meter.summary} Nothing of it was kept.")
+        exc.add_note(f"{meter.summary} {meter.rest}")
         raise
     finally:
         if reporter is not None:

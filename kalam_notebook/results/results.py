@@ -18,6 +18,7 @@ from kalam_notebook.errors import ResultError
 from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
 from kalam_notebook.results.render import render_html, render_message_html, render_text
 from kalam_notebook.texts import in_line, shown
+from kalam_notebook.wire.fileref import FileHost
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class QueryResult:
     notices: tuple[str, ...] = ()
     _table: pa.Table | None = field(default=None, repr=False)
     _bind: tuple[str, str] | None = field(default=None, repr=False)
+    _host: FileHost | None = field(default=None, repr=False)
     _foot: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -106,7 +108,7 @@ class QueryResult:
         Raises:
             ResultError: The statement returns no rows.
         """
-        return to_pandas(self.arrow(), bind=self._bind)
+        return to_pandas(self.arrow(), bind=self._bind, host=self._host)
 
     def polars(self) -> pl.DataFrame:
         """Give the rows as a polars frame.

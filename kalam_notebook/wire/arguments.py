@@ -44,6 +44,27 @@ def check_number(name: str, value: object, *, least: int = 1, most: int = _MOST)
     return number
 
 
+def check_path(name: str, given: object) -> tuple[str, Path]:
+    """A path of this machine.
+
+    Args:
+        name: The argument's name.
+        given: What was given.
+
+    Returns:
+        The path as it was written, and as it is meant: ``~`` is a home folder.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if not isinstance(given, (str, os.PathLike)) or not isinstance(written := os.fspath(given), str) or "\0" in written:
+        raise ConfigError(f"{name} is a path, not {given!r}.")
+    try:
+        return written, Path(written).expanduser()
+    except RuntimeError as exc:
+        raise ConfigError(f"{name} is {written!r}, and there is no such home folder.") from exc
+
+
 def check_seconds(name: str, value: object) -> None:
     """A time span, or None for no bound.
 
@@ -82,21 +103,6 @@ def check_function(name: str, value: object) -> None:
     """
     if value is not None and not callable(value):
         raise ConfigError(f"{name} is a function, not {type(value).__name__}.")
-
-
-def check_path(name: str, value: object) -> tuple[str, Path]:
-    """A path as it was written, and as it is meant.
-
-    Raises:
-        ConfigError: It is something else, or in a home folder that does not exist.
-    """
-    is_path = isinstance(value, (str, os.PathLike))
-    if not is_path or not isinstance(written := os.fspath(value), str) or "\0" in written:  # type: ignore[call-overload]
-        raise ConfigError(f"{name} is a path, not {value!r}.")
-    try:
-        return written, Path(written).expanduser()
-    except RuntimeError as exc:
-        raise ConfigError(f"{name} is {written!r}, and there is no such home folder.") from exc
 
 
 def check_text(name: str, value: object, *, most: int | None = None) -> str:

@@ -1,23 +1,27 @@
 """``FileRef``: what a FILE cell holds, and where the file is found on the server.
 
-Pure: names and paths only; downloading is the transport's work. Source: protocol/http.md#file-references, #downloads.
+Pure: names and paths only; what a reference downloads is fetched by the client that it came from, its ``FileHost``.
+Source: protocol/http.md#file-references, #downloads.
 """
 
 from __future__ import annotations
 
+import base64
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import IO, Any, Protocol, Self
 from urllib.parse import quote
 
 import orjson
 
-from kalam_notebook.errors import ConfigError, ParameterError
+from kalam_notebook.errors import ConfigError, KalamError, ParameterError
+from kalam_notebook.texts import first_line
 from kalam_notebook.wire.arguments import check_text
 
-__all__ = ["FileRef", "check_file_ref", "parse_file_ref", "safe_file_name"]
+__all__ = ["FileHost", "FileRef", "Files", "check_file_ref", "is_no_file", "parse_file_ref", "safe_file_name"]
 
 #: Characters of a part of a path. The server's names have 64 at most.
 _MOST_OF_PART = 1_000
@@ -28,6 +32,66 @@ _EXTENSION_CHARS = 20
 _FORBIDDEN = frozenset('<>:"|?*')
 #: Names that mean a device on Windows, whatever extension they have.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE)
+
+#: Bytes of an image that a cell shows, at most: it stays in the saved notebook.
+_MOST_SHOWN = 2_000_000
+#: How files of images begin. SVG is not among them: it can hold programs.
+_IMAGES = {
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8[79]a"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+}
+
+
+class Files(Protocol):
+    """What fetches files; may block and raise ``KalamError``."""
+
+    def open(self, ref: FileRef) -> IO[bytes]:
+        """The whole file, checked."""
+        ...
+
+    def exists(self, ref: FileRef) -> bool:
+        """Whether the server has it."""
+        ...
+
+
+class FileHost:
+    """What fetches the files of references, as references know it: weakly, and never in a pickle.
+
+    So a frame that is kept, copied or saved holds no connection open and no secret.
+
+    Args:
+        files: What fetches; None for nothing.
+    """
+
+    __slots__ = ("_find",)
+
+    def __init__(self, files: Files | None = None) -> None:
+        self._find: Callable[[], Files | None] = (lambda: None) if files is None else weakref.ref(files)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return FileHost, ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def files(self, ref: FileRef) -> Files:
+        """What fetches.
+
+        Raises:
+            ConfigError: It is gone, or there never was any.
+        """
+        files = self._find()
+        if files is None:
+            raise ConfigError(
+                f"The connection from which {ref.name!r} was read is not there any more.\n"
+                "Read the row again with kalam.query(...), or fetch the file: kalam.download(ref, to='folder/')."
+            )
+        return files
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +117,7 @@ class FileRef:
     sha256: str
     namespace: str | None = None
     table: str | None = None
+    _host: FileHost = field(default=FileHost(), repr=False, compare=False)
 
     def bind(self, namespace: str, table: str) -> FileRef:
         """Give the same reference, bound to the table it belongs to.
@@ -62,6 +127,58 @@ class FileRef:
             table: Its name without the namespace.
         """
         return replace(self, namespace=namespace, table=table)
+
+    def from_host(self, host: FileHost) -> FileRef:
+        """Give the same reference, which ``host`` fetches the file of."""
+        return replace(self, _host=host)
+
+    def read(self) -> bytes:
+        """Fetch the file and give its content, checked for size and SHA-256.
+
+        Raises:
+            ConfigError: The reference is not bound to a table, or its connection is not there any more.
+            NotFoundError: The server has no such file.
+            DownloadError: The content differs from the reference.
+            KalamError: The server refuses, or cannot be reached.
+        """
+        with self.open() as file:
+            return file.read()
+
+    def open(self) -> IO[bytes]:
+        """Fetch the file and give it as an open binary file, for example for ``PIL.Image.open``.
+
+        All of it is there, checked for size and SHA-256: in memory up to 16 MB, beyond that in a nameless file that
+        goes away when it is closed.
+
+        Raises:
+            KalamError: As ``read``.
+        """
+        return self._host.files(self).open(self)
+
+    def exists(self) -> bool:
+        """Ask whether the server still has the file.
+
+        Raises:
+            ConfigError: The reference is not bound to a table, or its connection is not there any more.
+            KalamError: The server refuses, or cannot be reached.
+        """
+        return self._host.files(self).exists(self)
+
+    def _repr_mimebundle_(self, **options: object) -> dict[str, str]:
+        """Show a PNG, JPEG, GIF or WebP of up to 2 MB as the image that it is."""
+        text = repr(self)
+        if not self.mime.startswith("image/"):
+            return {"text/plain": text}
+        if self.size > _MOST_SHOWN:
+            return {"text/plain": f"{text}\nToo large to be shown in a cell: kalam.download(ref, to='folder/')."}
+        try:
+            content = self.read()
+        except KalamError as exc:
+            return {"text/plain": f"{text}\nThe image cannot be shown: {first_line(exc)}"}
+        found = next((kind for kind, begins in _IMAGES.items() if begins.match(content)), None)
+        if found is None:
+            return {"text/plain": text}
+        return {"text/plain": text, found: base64.b64encode(content).decode()}
 
     @property
     def stored_name(self) -> str:
@@ -141,8 +258,7 @@ def check_file_ref(value: object) -> FileRef:
     """
     if isinstance(value, FileRef):
         return value
-    is_nan = isinstance(value, float) and math.isnan(value)
-    if value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}:  # pandas' own, without importing it.
+    if is_no_file(value):
         raise ParameterError(
             "ref", "the cell is NULL: there is no file.\nLeave such rows out: SELECT ... WHERE column IS NOT NULL."
         )
@@ -151,6 +267,13 @@ def check_file_ref(value: object) -> FileRef:
         f"{type(value).__name__} is no FileRef.\n"
         "Pass a cell of a FILE column as query gives it: ref = kalam.query(sql).loc[0, 'column'].",
     )
+
+
+def is_no_file(value: object) -> bool:
+    """Whether a cell stands for NULL."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    # pandas' own, without importing it.
+    return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}
 
 
 def parse_file_ref(cell: str | Mapping[str, Any] | None) -> FileRef | None:

@@ -200,10 +200,11 @@ def test_a_download_ends_where_its_size_does(tmp_path):
 def test_a_full_disk(client, docs, tmp_path, monkeypatch):
     ref = put(client, docs, "a", ("x.txt", b"abc"))
 
-    def full(self, target):
+    def full(path, target):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "link", full)
     with pytest.raises(DownloadError, match=r"No space left on device[^$]*to='/another/folder/'"):
         client.download(ref, to=tmp_path)
     assert list(tmp_path.iterdir()) == []

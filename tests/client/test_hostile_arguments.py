@@ -66,6 +66,7 @@ CALLS = {
     "download_file": {"ref": REF, "namespace": "app", "table": "files"},
     "download_bound_file": {"ref": REF},
     "download": {"ref": REF},
+    "upload": {"files": {1: b"x"}, "table": "app.files", "column": "f"},
     "login": {"user": "nobody", "password": "wrong"},
     "refresh_access_token": {"refresh_token": "x"},
     "server_setup": {"user": "x", "password": "x", "root_password": "x"},

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from kalam_notebook.errors import DownloadError, ProtocolError, ResultError, TransportError
-from kalam_notebook.http import files
 from kalam_notebook.http.client import HttpTransport, Request
+from kalam_notebook.http.downloads import Downloads
 from kalam_notebook.http.endpoint import SqlEndpoint
 from kalam_notebook.http.session import Session
 from kalam_notebook.settings import Credentials, Secret, Timeouts
@@ -89,7 +89,7 @@ def test_a_download_stops_at_the_size_of_its_reference(tmp_path):
     http = transport(body)
     ref = FileRef("1", "f0001", "a.txt", 5_000, "text/plain", "0" * 64)
     with pytest.raises(DownloadError, match="should have 5,000 bytes and more came"):
-        files.download(http, endpoint(http), ref, "/v1/files/a/b/f0001/x", to=tmp_path, user_id=None)
+        Downloads(http, endpoint(http)).to_disk(ref, "/v1/files/a/b/f0001/x", to=tmp_path)
     assert body.given == 6_000
     assert list(tmp_path.iterdir()) == []
 

@@ -29,6 +29,7 @@ LEVELS = [
     {"http"},
     {"reading", "topics"},
     {"writing", "live_queries"},
+    {"files"},
     {"client"},
     {"notebook", "dbapi"},
     {"cli"},

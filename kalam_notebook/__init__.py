@@ -28,6 +28,8 @@ _HOMES = {
     "LiveEvents": "live_queries.events.live_events",
     "LiveRecorder": "live_queries.recording.recorder",
     "LiveTable": "live_queries.table",
+    "Partition": "client.partitions",
+    "Partitions": "client.partitions",
     "QueryBatches": "results.batches",
     "QueryResponse": "results.results",
     "QueryResult": "results.results",
@@ -50,8 +52,8 @@ _MODULES = {"errors": "errors", "events": "live_queries.events.messages"}
 _METHODS = (
     "check_setup_status", "cluster_health_check", "consumer", "copy", "download", "download_bound_file",
     "download_file", "execute_query", "execute_with_files", "export", "health_check", "live", "live_events", "login",
-    "query", "query_arrow", "query_batches", "query_polars", "query_result", "refresh_access_token", "server_setup",
-    "upload", "write",
+    "partitions", "query", "query_arrow", "query_batches", "query_polars", "query_result", "refresh_access_token",
+    "server_setup", "to_dask", "upload", "write",
 )  # fmt: skip
 
 __all__ = ["__version__", "sandbox", *sorted((*_HOMES, *_MODULES, *_METHODS))]

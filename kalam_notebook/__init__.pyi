@@ -8,6 +8,8 @@ from kalam_notebook.client.default import connections as connections
 from kalam_notebook.client.default import use as use
 from kalam_notebook.client.doctor import doctor as doctor
 from kalam_notebook.client.exporting import ExportReport as ExportReport
+from kalam_notebook.client.partitions import Partition as Partition
+from kalam_notebook.client.partitions import Partitions as Partitions
 from kalam_notebook.files.outcome import FilesWarning as FilesWarning
 from kalam_notebook.live_queries.events import messages as _messages
 from kalam_notebook.live_queries.events.live_events import LiveEvents as LiveEvents
@@ -48,6 +50,7 @@ health_check = _default.health_check
 live = _default.live
 live_events = _default.live_events
 login = _default.login
+partitions = _default.partitions
 query = _default.query
 query_arrow = _default.query_arrow
 query_batches = _default.query_batches
@@ -56,6 +59,7 @@ query_result = _default.query_result
 refresh_access_token = _default.refresh_access_token
 sandbox = _launcher.start
 server_setup = _default.server_setup
+to_dask = _default.to_dask
 upload = _default.upload
 write = _default.write
 

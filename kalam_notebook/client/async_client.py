@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pyarrow as pa
 
@@ -14,6 +14,7 @@ from kalam_notebook.callers import short_interrupts
 from kalam_notebook.client.client import Client
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.client.exporting import ExportReport
+from kalam_notebook.client.partitions import Partitions
 from kalam_notebook.client.reading import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Engine
 from kalam_notebook.client.writing import PARALLEL_FILES
 from kalam_notebook.http.uploads import FileSource
@@ -29,6 +30,7 @@ from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.writer import Kind, Mode, Nan, Progress
 
 if TYPE_CHECKING:
+    import dask.dataframe as dd
     import pandas as pd
     import polars as pl
 
@@ -362,6 +364,56 @@ class AsyncClient:
             batch_rows=batch_rows,
             strict=strict,
             progress=progress,
+        )
+
+    async def partitions(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        rows: int | None = None,
+        n: int | None = None,
+        by: Literal["version", "key"] = "version",
+        strict: bool = False,
+        token_provider: Callable[[], str] | None = None,
+    ) -> Partitions:
+        """See ``Client.partitions``."""
+        return await asyncio.to_thread(
+            self._client.partitions,
+            sql,
+            params,
+            namespace=namespace,
+            rows=rows,
+            n=n,
+            by=by,
+            strict=strict,
+            token_provider=token_provider,
+        )
+
+    async def to_dask(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        namespace: str | None = None,
+        rows: int | None = None,
+        n: int | None = None,
+        by: Literal["version", "key"] = "version",
+        strict: bool = False,
+        token_provider: Callable[[], str] | None = None,
+    ) -> dd.DataFrame:
+        """See ``Client.to_dask``."""
+        return await asyncio.to_thread(
+            self._client.to_dask,
+            sql,
+            params,
+            namespace=namespace,
+            rows=rows,
+            n=n,
+            by=by,
+            strict=strict,
+            token_provider=token_provider,
         )
 
     async def download_file(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from kalam_notebook.client.administration import AdministrationCalls
-from kalam_notebook.client.exporting import ExportCalls
 from kalam_notebook.client.live import LiveCalls
+from kalam_notebook.client.partitions import PartitionCalls
 
 __all__ = ["Client"]
 
 
-class Client(ExportCalls, LiveCalls, AdministrationCalls):
+class Client(PartitionCalls, LiveCalls, AdministrationCalls):
     """A connection to a KalamDB server. Nothing is sent before the first call that needs the server.
 
     Args:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["DEFAULT_BATCH_ROWS", "DEFAULT_MAX_ROWS", "Engine", "ReadingCalls"]
+__all__ = ["DEFAULT_BATCH_ROWS", "DEFAULT_MAX_ROWS", "Engine", "ReadingCalls", "tell"]
 
 #: A million rows of ten columns are some hundred megabytes: enough for most, and not the end of a notebook.
 DEFAULT_MAX_ROWS = 1_000_000
@@ -271,7 +271,7 @@ class ReadingCalls(ClientBase):
 
         return QueryBatches(
             read(),
-            on_end=lambda completeness: _tell(completeness, strict=strict),
+            on_end=lambda completeness: tell(completeness, strict=strict),
             find_schema=lambda: self._reader.read(qualified, values, max_rows=0).arrow().schema,
         )
 
@@ -294,7 +294,7 @@ class ReadingCalls(ClientBase):
         with self._running(qualified), reporting(meter, surface):
             result = read(qualified, values, max_rows=max_rows, meter=meter)
         assert result.completeness is not None
-        _tell(result.completeness, strict=strict)
+        tell(result.completeness, strict=strict)
         return replace(result, _host=self._file_host)
 
     def _response(self, answer: Answer) -> QueryResponse:
@@ -316,7 +316,7 @@ class ReadingCalls(ClientBase):
         return QueryResponse(results, answer.took_ms)
 
 
-def _tell(completeness: Completeness, *, strict: bool) -> None:
+def tell(completeness: Completeness, *, strict: bool) -> None:
     """Warn when a result may not be complete, or raise."""
     if not completeness.is_complete:
         if strict:

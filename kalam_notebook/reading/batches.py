@@ -35,15 +35,20 @@ class BatchPager:
         plan: What is read.
         batch_rows: Rows of a batch, at most.
         upto: The version at whose moment rows are told; known when the first batch comes.
+        ends: So far one scan reaches, from the end before.
+        keys: The keys of all rows, those that do not match and are deleted among them.
+        seqs: The newest version of each, ascending.
+        changed: Rows that were replaced before they were read, and came in their newer version.
     """
 
     plan: PagerPlan
     batch_rows: int
     upto: int = 0
-    _keys: pa.Array | None = None
-    _seqs: np.ndarray | None = None  # The newest of each key, ascending; aligned with the keys.
+    ends: list[int] = field(default_factory=list)
+    keys: pa.Array | None = None
+    seqs: np.ndarray | None = None
+    changed: int = 0
     _given: np.ndarray | None = None  # Which rows have been given away.
-    _ends: list[int] = field(default_factory=list)  # So far one scan reaches, from the end before.
 
     @property
     def reach(self) -> str:
@@ -56,9 +61,30 @@ class BatchPager:
         Raises:
             ServerError: The server refuses.
         """
-        self._page_keys(endpoint)
+        self.read_keys(endpoint)
+        yield from self.rows(endpoint)
+
+    def read_keys(self, endpoint: Endpoint) -> None:
+        """Read the keys of all rows, and the newest version of each."""
+        pager = Pager(self.plan, page_rows=max(self.batch_rows, _PAGE), enough=0)
+        pager.run(endpoint, on_page=lambda pager: self.ends.append(pager.after))
+        pager.compact()
+        self.upto = pager.after
+        if not pager.keys:
+            self.ends.clear()
+            return
+        keys = pager.keys[0].take(pc.sort_indices(pager.keys[0].column("seq")))
+        self.know(keys.column("key").combine_chunks(), keys.column("seq").to_numpy())
+
+    def know(self, keys: pa.Array, seqs: np.ndarray) -> None:
+        """Take keys and the newest version of each, ascending, as those of the rows to read."""
+        self.keys, self.seqs = keys, seqs
+        self._given = np.zeros(len(seqs), bool)
+
+    def rows(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
+        """Read the rows whose keys are known."""
         begin, size = 0, self.batch_rows
-        for end in self._ends:
+        for end in self.ends:
             first, stop = self._between(begin, end)
             begin = end
             while first < stop:
@@ -71,30 +97,17 @@ class BatchPager:
                 first = last
         yield from self._replaced(endpoint)
 
-    def _page_keys(self, endpoint: Endpoint) -> None:
-        pager = Pager(self.plan, page_rows=max(self.batch_rows, _PAGE), enough=0)
-        pager.run(endpoint, on_page=lambda pager: self._ends.append(pager.after))
-        pager.compact()
-        self.upto = pager.after
-        if not pager.keys:
-            self._ends.clear()
-            return
-        keys = pager.keys[0].take(pc.sort_indices(pager.keys[0].column("seq")))
-        self._keys = keys.column("key").combine_chunks()
-        self._seqs = keys.column("seq").to_numpy()
-        self._given = np.zeros(len(self._seqs), bool)
-
     def _between(self, begin: int, end: int) -> tuple[int, int]:
         """The rows whose newest version lies behind ``begin`` and up to ``end``."""
-        assert self._seqs is not None
-        first, last = np.searchsorted(self._seqs, [begin, end], side="right")
+        assert self.seqs is not None
+        first, last = np.searchsorted(self.seqs, [begin, end], side="right")
         return int(first), int(last)
 
     def _rows(self, endpoint: Endpoint, first: int, last: int) -> Iterator[pa.RecordBatch]:
         """Rows by their place, in halves where the memory of the server or of one answer does not suffice."""
-        assert self._seqs is not None
+        assert self.seqs is not None
         assert self._given is not None
-        window = self.plan.version.behind(self._seqs[first] - 1, self._seqs[last - 1])
+        window = self.plan.version.behind(self.seqs[first] - 1, self.seqs[last - 1])
         types = [*self.plan.fields.types, self.plan.key_type, pa.int64()]
         try:
             (lists,) = endpoint.execute_lists(rows_statement(self.plan, window), self.plan.params, [types])
@@ -113,17 +126,17 @@ class BatchPager:
         if seqs is None or seqs.null_count:
             raise ProtocolError("The answer has versions without a number.")
         found = seqs.to_numpy()
-        place = np.searchsorted(self._seqs[first:last], found)
+        place = np.searchsorted(self.seqs[first:last], found)
         place = np.minimum(place, last - first - 1) + first
         # Behind the scan window a version may be shown that is not the newest.
-        chosen = np.flatnonzero(self._seqs[place] == found)
+        chosen = np.flatnonzero(self.seqs[place] == found)
         chosen = chosen[np.argsort(found[chosen])]
         self._given[place[chosen]] = True
         yield from self._batches(columns, chosen)
 
     def _replaced(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
         """Rows that were there at first and whose version was replaced before it was read."""
-        if self._keys is None or self._given is None or self._given.all():
+        if self.keys is None or self._given is None or self._given.all():
             return
         pager = Pager(self.plan, after=max(0, self.upto - self.plan.version.overlap))
         pager.run(endpoint)
@@ -133,10 +146,11 @@ class BatchPager:
         rows = pager.rows[0]
         first = pa.table({"seq": rows.column("seq"), "row": pa.arange(0, len(rows))})
         rows = rows.take(first.group_by("seq").aggregate([("row", "min")]).column("row_min"))
-        place = pc.index_in(rows.column("key"), value_set=self._keys).combine_chunks()
+        place = pc.index_in(rows.column("key"), value_set=self.keys).combine_chunks()
         known = place.is_valid().to_numpy(zero_copy_only=False)
         given = self._given[pc.fill_null(place, 0).to_numpy()]
         chosen = np.flatnonzero(known & ~given)
+        self.changed = len(chosen)
         if len(chosen):
             yield from self._batches([column.combine_chunks() for column in rows.columns[:-2]], chosen)
 

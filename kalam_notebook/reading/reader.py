@@ -20,7 +20,8 @@ from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, Imperson
 from kalam_notebook.reading.exact import ExactReader
 from kalam_notebook.reading.lists import may_hold_lists
 from kalam_notebook.reading.local import LocalEngine
-from kalam_notebook.reading.pager import UnpageableError
+from kalam_notebook.reading.pager import PAGE_ROWS, UnpageableError
+from kalam_notebook.reading.parts import Part, cut_by_key, cut_by_version
 from kalam_notebook.reading.run import Found, Run
 from kalam_notebook.reading.server_limits import LimitsProbe, ServerLimits
 from kalam_notebook.reading.shown import in_microseconds
@@ -151,6 +152,48 @@ class Reader:
         if shape.clauses is None or not self._needs_windows(run, shape, user):
             return (yield from _sliced(self._checked(run, shape, self._found(run, shape, user), user), batch_rows))
         return (yield from self._read_windows(run, shape, batch_rows))
+
+    def read_parts(
+        self, sql: str, params: Sequence[Any], *, rows: int | None, count: int | None, by_key: bool
+    ) -> tuple[tuple[Column, ...], list[Part], str | None]:
+        """Cut a plain query over one table into parts; that reads the keys of all rows.
+
+        Args:
+            sql: As for ``read``.
+            params: As for ``read``.
+            rows: Rows of a part, where ``count`` does not tell.
+            count: How many parts.
+            by_key: Whether keys of a part lie beside each other; else its rows were written one after the other.
+
+        Returns:
+            The columns, the parts, and what makes them not certain, if anything does.
+
+        Raises:
+            KalamError: As ``read``.
+            ResultError: It is another query.
+        """
+        user, sql = impersonation(sql) or (None, sql)
+        run = self._run(params, None, user)
+        shape = self._shape(run, sql)
+        if shape is None or shape.clauses is None:
+            raise ResultError(
+                "Partitions are for SELECT columns FROM table [WHERE …]. Read the tables so, and sort, join and sum up "
+                "what comes of them; or let the server do it: kalam.query(sql)."
+            )
+        columns = run.announced(shape)
+        pager = BatchPager(run.pager_plan(shape, columns), PAGE_ROWS)
+        pager.read_keys(run.endpoint)
+        shown = shown_places(shape.text, [column.name for column in columns])
+        found = 0 if pager.seqs is None else len(pager.seqs)
+        size = max(1, -(-found // count)) if count is not None else rows or found
+        parts = list((cut_by_key if by_key else cut_by_version)(pager, list(shown), user, size))
+        (table,) = scanned_tables(shape.text) or ("",)
+        damage = damaged_columns(run.endpoint, shape, {table: run.columns_of(table)}, None)
+        return tuple(columns[at] for at in shown), parts, damage
+
+    def read_part(self, part: Part, *, batch_rows: int) -> Generator[pa.RecordBatch, None, Completeness]:
+        """Read a part in batches, as ``read_batches``; any client of the server may."""
+        return part.read(CountingEndpoint(self._as_user(part.user)), batch_rows)
 
     def _counting(self, shape: Shape | None, user: str | None) -> Callable[[], int] | None:
         """What asks for the number of rows of a query, where that is the one of a whole table."""

@@ -63,6 +63,7 @@ CALLS = {
         "sql": "SELECT id FROM t WHERE id = $1", "to_client": None, "table": "app.t", "params": [1],
         "namespace": "app", "mode": "upsert",
     },
+    "partitions": {"sql": "SELECT id FROM t WHERE id > $1", "params": [1], "namespace": "app"},
     "download_file": {"ref": REF, "namespace": "app", "table": "files"},
     "download_bound_file": {"ref": REF},
     "download": {"ref": REF},
@@ -75,6 +76,7 @@ CALLS = {
     "consumer": {"topic": "app.events", "group_id": "g", "start": "earliest"},
 }  # fmt: skip
 CALLS |= dict.fromkeys(("query", "query_arrow", "query_polars", "query_result"), CALLS["query_batches"])
+CALLS["to_dask"] = CALLS["partitions"]
 #: A new STREAM table, for what only that takes.
 NEW_TABLE = {
     "frame": pa.table({"id": [1]}), "table": "app.new", "mode": "insert", "key": None, "create": True, "kind": "STREAM",
@@ -135,7 +137,8 @@ def consume(result):
 
 def attacked(kind):
     """Each method, its ordinary call, and a parameter of it."""
-    for name, method in vars(kind).items():
+    for name in dir(kind):  # Most are defined in the classes that it builds on.
+        method = getattr(kind, name)
         if name.startswith("_") or not callable(method) or name in NO_CALL:
             continue
         for parameter in list(inspect.signature(method).parameters)[1:]:

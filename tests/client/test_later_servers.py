@@ -7,17 +7,22 @@ import contextlib
 import itertools
 import threading
 import uuid
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 import websockets
 from plain_client import Plain
 from plain_live import PlainLive
+from scan_counter import scan_counter
 from servers import Server
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import AuthError, PermissionDeniedError, RequestTimeoutError
+from kalam_notebook.live_queries import opening
 from kalam_notebook.live_queries.events.messages import InitialBatch
+from kalam_notebook.live_queries.following import schedule
+from kalam_notebook.live_queries.following.schedule import told
 from kalam_notebook.notebook.commands import _TABLES
 from kalam_notebook.notebook.completion.schema import _read_schema
 from kalam_notebook.results.results import IncompleteResultWarning
@@ -189,6 +194,23 @@ def test_a_burst_is_told_as_a_gap_and_healed_in_one_delta(later, client, make, k
         assert live.verify(timeout=30)
 
 
+def test_a_burst_of_5000_rows_is_healed_by_one_delta(later, client, make, kind):
+    """Requests are counted by the server: one delta, and one look for what a scan would not have reached."""
+    server, _ = later
+    table = make((0, 0), kind=kind)
+    with scan_counter(server.url, server.root_password) as counter, client.live(f"SELECT * FROM {table}") as live:
+        assert live.verify(timeout=20)
+        counter.reset()
+        insert(client, table, [(i, 0) for i in range(1, 5_000)], together=5_000)
+        live.wait_for(lambda t: t.num_rows == 5_000 and t.status == "live", timeout=30)
+        assert live.stats.gaps >= 1
+        asked = [one["sql"] for one in counter.statements(table) if one["sql"].startswith("SELECT")]
+        assert sum("kalam_found" in sql for sql in asked) == 1
+        assert len(asked) <= 2
+        assert not [sql for sql in asked if "bit_xor" in sql]
+        assert live.verify(timeout=30)
+
+
 def test_a_row_that_leaves_the_filter_is_told_with_its_old_version(later, client, make, kind):
     table = make((1, 1), (2, 2), kind=kind)
     sql = f"SELECT * FROM {table} WHERE n > 0"
@@ -219,6 +241,24 @@ def test_a_live_table_that_nothing_happens_to_asks_nothing(client, make, kind):
         with pytest.raises(RequestTimeoutError):
             live.wait_for(lambda t: t.stats.rounds != rounds, timeout=3)
         assert live.stats.rounds == rounds
+
+
+def test_a_quiet_live_table_asks_nothing_but_the_slow_check(later, client, make, kind, monkeypatch):
+    """In a rhythm 100 times as fast: what takes two of its checks is ten minutes of the real one."""
+    server, _ = later
+    for rest in ("_PROOF_REST", "_USUAL_REST"):  # A check that took long on a busy machine is not waited for.
+        monkeypatch.setattr(schedule, rest, 0.0)
+    monkeypatch.setattr(opening, "told", lambda rhythm: replace(told(rhythm), usual=told(rhythm).usual / 100))
+    table = make((1, 1), kind=kind)
+    with scan_counter(server.url, server.root_password) as counter, client.live(f"SELECT * FROM {table}") as live:
+        assert live.verify(timeout=20)
+        counter.reset()
+        before = live.stats.rounds
+        live.wait_for(lambda t: t.stats.rounds == before + 2, timeout=30)
+        asked = [one["sql"] for one in counter.statements(table)]
+        assert sum("bit_xor" in sql for sql in asked) == 2
+        assert sum("kalam_found" in sql for sql in asked) == 2
+        assert len(asked) == 4
 
 
 def test_the_servers_own_columns_are_offered_and_counted_nowhere(client, make):

@@ -141,6 +141,7 @@ def test_rows_have_the_types_of_their_table(client, orders, events):
     assert frame["total"].tolist() == [Decimal("-1.25"), pd.NA]
 
 
+@pytest.mark.servers("0.4.3", "0.5", "0.7")
 def test_a_sign_that_the_server_drops_is_told(client, orders, events):
     client.execute_query(f"INSERT INTO {orders} (id, total) VALUES (1, '-0.50')")
     with client.consumer(events, group_id="g", start="earliest") as consumer:

@@ -161,10 +161,20 @@ class Exhausted(Passing):
         return super().execute_lists(sql, params, types)
 
 
+def takes_on_conflict(client, table):
+    """Whether the server decides about rows that it has: then those are written whose values could not be told."""
+    try:
+        client.execute_query(f"INSERT INTO {table} (id) VALUES (1) ON CONFLICT (id) DO NOTHING")
+    except QueryError:
+        return False
+    return True
+
+
 def test_upsert_of_rows_that_cannot_be_compared(client, table):
     writer = Writer(Exhausted(client))
     report = writer.write(rows([1, 2, 20], n=[1, -2, 20]), table, mode="upsert")
-    assert counts(report) == {"inserted": 1, "updated": 1, "unchanged": 1}
+    written = {"updated": 2} if takes_on_conflict(client, table) else {"updated": 1, "unchanged": 1}
+    assert counts(report) == {"inserted": 1, **written}
     assert report.requests == 1
 
 
@@ -326,6 +336,7 @@ def test_atomic_is_refused_where_the_rows_do_not_fit(client, table, mode):
     assert len(held(client, table)) == 10
 
 
+@pytest.mark.servers("0.4.3")  # By ON CONFLICT there is no transaction.
 def test_atomic_is_refused_where_the_types_do_not_allow_it(client, make):
     """One INSERT in a transaction takes the path on which these types are damaged."""
     table = make("id INT PRIMARY KEY, u UUID")
@@ -584,7 +595,8 @@ def test_upsert_beyond_the_window(small_window, beyond):
     frame = rows([50, 250, 251, 500], n=[0, 1, 2, 3])
     report = small_window.write(frame, beyond, mode="upsert")
     # A scan shows n = 0 for row 50, and no row 250.
-    assert counts(report) == {"inserted": 1, "updated": 2, "unchanged": 1}
+    written = {"updated": 3} if takes_on_conflict(small_window, beyond) else {"updated": 2, "unchanged": 1}
+    assert counts(report) == {"inserted": 1, **written}
     found = {key: n for key, n, _ in held(small_window, beyond)}
     assert len(found) == 301
     assert [found[key] for key in (50, 250, 251, 500)] == [0, 1, 2, 3]
@@ -653,6 +665,7 @@ class Refusing(Passing):
         return super().execute(sql, params)
 
 
+@pytest.mark.servers("0.4.3")
 def test_without_on_conflict_it_is_tried_once(client, table):
     endpoint = Passing(client)
     writer = Writer(endpoint)

@@ -4,7 +4,7 @@
 import { CELL_CHARS, NARROW_CHARS, cellText, grouped, isLong, isNumber, visible, type Column, type Value } from "./cells";
 import { element, takeKeys } from "./dom";
 import type { Part } from "./copy";
-import { Flashes } from "./flash";
+import { FLASH, Flashes } from "./flash";
 import { Order, nextSort, type Filter } from "./order";
 import { Selection } from "./selection";
 import type { Store } from "./store";
@@ -12,6 +12,7 @@ import type { Store } from "./store";
 const ROW_HEIGHT = 26; // Pixels, as in the style.
 const MARGIN = 4; // Rows drawn above and below the visible ones.
 const END = 1e8; // Pixels, more than any table is high.
+const BEFORE = "Before: ";
 const FEW = 8; // Changed rows in sight that are marked in any case.
 
 export interface Listener {
@@ -30,6 +31,8 @@ interface Line {
   readonly element: HTMLTableRowElement;
   readonly cells: readonly HTMLTableCellElement[];
   readonly texts: string[];
+  /** By column: the same of before the last change that was drawn. */
+  readonly olds: string[];
   id: number;
   epoch: number;
   /** The store's tick when it was filled. */
@@ -70,6 +73,8 @@ export class Grid {
   #seen: number;
   readonly #selection = new Selection();
   #hadSelection = false;
+  /** Rows that were deleted just now, and stay in their places for a moment. */
+  readonly #leaving = new Set<Node | null>();
   readonly #columns: readonly Column[];
   #store: Store;
   readonly #listener: Listener;
@@ -103,6 +108,7 @@ export class Grid {
     });
     this.#body.addEventListener("mousemove", (event) => {
       if (event.buttons === 1 && !this.#selection.isEmpty) this.#pointed(event, true);
+      else this.#tellOld(event);
     });
     // Sizes are told after a layout, when reading them costs nothing.
     this.#sizes = new ResizeObserver((entries) => this.#resized(entries));
@@ -203,19 +209,35 @@ export class Grid {
     this.#draw();
   }
 
+  /** The cell that the mouse is at, its place, and the row. */
+  #at(event: MouseEvent): { cell: HTMLTableCellElement; column: number; line: Line } | undefined {
+    const cell = (event.target as Element).closest("td");
+    const line = [...this.#lines.values()].find(({ element: row }) => row === cell?.parentNode);
+    return cell && line ? { cell, column: line.cells.indexOf(cell), line } : undefined;
+  }
+
+  /** Tells in the tooltip of a cell what stood there before: only where it is looked for, as most never are. */
+  #tellOld(event: MouseEvent): void {
+    const { cell, column, line } = this.#at(event) ?? {};
+    const old = line?.olds[column ?? -1];
+    if (!cell || old === undefined) return;
+    const others = cell.title.split("\n").filter((text) => text && !text.startsWith(BEFORE));
+    cell.title = [...others, BEFORE + (old.replace(/^\S* /, "") || "empty")].join("\n");
+  }
+
   /** A cell was clicked, or dragged over. */
   #pointed(event: MouseEvent, extend: boolean): void {
-    const cell = (event.target as Element).closest("td");
-    const line = cell && [...this.#lines.values()].find(({ element: row }) => row === cell.parentNode);
-    if (event.button !== 0 || !cell || !line) return;
+    const found = this.#at(event);
+    if (event.button !== 0 || !found) return;
+    const { column, line } = found;
     const at = this.#selection.place(this.#store, this.#order.slots);
-    const isOther = at?.column !== cell.cellIndex || this.#store.ids[this.#order.slots[at.row] ?? -1] !== line.id;
+    const isOther = at?.column !== column || this.#store.ids[this.#order.slots[at.row] ?? -1] !== line.id;
     if (extend && !isOther) return;
     if (extend) {
       event.preventDefault(); // Cells are chosen, not the letters in them.
       getSelection()?.removeAllRanges();
     }
-    this.#select(line.id, cell.cellIndex, extend);
+    this.#select(line.id, column, extend);
   }
 
   #pressed(event: KeyboardEvent): void {
@@ -396,7 +418,7 @@ export class Grid {
       const line = this.#lines.get(this.#store.ids[slot] ?? -1);
       if (line) lines.set(line.id, line);
     }
-    const spare = [...this.#lines.values()].filter(({ id }) => !lines.has(id));
+    const spare = this.#withoutLeaving([...this.#lines.values()].filter(({ id }) => !lines.has(id)));
 
     const marks = new Marks();
     let cursor = this.#above.nextSibling;
@@ -406,6 +428,7 @@ export class Grid {
       lines.set(id, line);
       this.#fill(line, slot, id, marks);
       setAttribute(line.element, "aria-rowindex", first + index + 2); // The header is the first.
+      while (this.#leaving.has(cursor)) cursor = cursor?.nextSibling ?? null;
       if (cursor === line.element) cursor = cursor.nextSibling;
       else this.#body.insertBefore(line.element, cursor);
     });
@@ -421,6 +444,29 @@ export class Grid {
     this.#seen = this.#store.tick;
   }
 
+  /** Lets rows in sight that were deleted fade in their places, if they are few. @returns The lines that are free. */
+  #withoutLeaving(spare: Line[]): Line[] {
+    if (this.#motion.matches) return spare;
+    const isSeen = ({ element: row }: Line): boolean => {
+      const bottom = (Number(row.getAttribute("aria-rowindex")) - 1) * ROW_HEIGHT;
+      return bottom > this.#top && bottom - ROW_HEIGHT < this.#top + this.#height;
+    };
+    const gone = spare.filter((line) => this.#store.slot(line.id) === undefined && isSeen(line));
+    if (gone.length === 0 || gone.length > FEW) return spare;
+    for (const { element: row } of gone) {
+      row.className = "kl-gone";
+      row.setAttribute("aria-hidden", "true");
+      this.#leaving.add(row);
+      setTimeout(() => this.#endLeaving(row), FLASH);
+    }
+    return spare.filter((line) => !gone.includes(line));
+  }
+
+  #endLeaving(row: Element): void {
+    row.remove();
+    this.#leaving.delete(row);
+  }
+
   /** Marks what changed, unless that is most of what is in sight: then marks tell nothing. */
   #mark({ rows, cells, changed }: Marks, inSight: number): void {
     if (this.#motion.matches) return;
@@ -434,12 +480,13 @@ export class Grid {
     const cells = this.#columns.map((column) => element("td", isNumber(column) ? "kl-n" : ""));
     cells.forEach((cell, column) => this.#dress(cell, column));
     made.append(...cells);
-    return { element: made, cells, texts: [], id: -1, epoch: -1, tick: -1 };
+    return { element: made, cells, texts: [], olds: [], id: -1, epoch: -1, tick: -1 };
   }
 
   /** Makes a line ready for another row. */
   #emptied(line: Line): Line {
     line.id = -1;
+    if (line.olds.length > 0) line.olds.length = line.texts.length = 0; // So that no tooltip stays.
     this.#flashes.drop(line.element);
     for (const cell of line.cells) this.#flashes.drop(cell);
     return line;
@@ -481,7 +528,10 @@ export class Grid {
       const shown = `${value === null ? "n" : "v"}${length ?? ""} ${text}`;
       if (!cell || line.texts[index] === shown) return;
       show(cell, text, value, length, column);
-      if (isSame) marks.cells.push(cell);
+      if (isSame) {
+        marks.cells.push(cell);
+        line.olds[index] = line.texts[index] ?? "";
+      }
       line.texts[index] = shown;
       if (column.kind === "float" || column.kind === "float32") this.#align(cell, text, index);
     });

@@ -63,6 +63,54 @@ def test_new_rows_and_changed_cells_are_marked_for_a_second(page: Page, marks: L
     assert marks.count() == 0
 
 
+def test_the_tooltip_of_a_changed_cell_tells_what_was_there(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1, "Ada"), order(2, "y" * 100), order(3, "")])
+    cell = page.locator("td:nth-child(2)")
+    cell.nth(0).hover()
+    expect(cell.nth(0)).not_to_have_attribute("title", re.compile("Before"))
+    table.change({1: order(1, "Grace"), 2: order(2, "z" * 100), 3: order(3, "Alan")})
+    cell.nth(0).hover(position={"x": 9, "y": 9})
+    expect(cell.nth(0)).to_have_attribute("title", "Before: Ada")
+    cell.nth(1).hover()
+    expect(cell.nth(1)).to_have_attribute("title", f"{'z' * 100}\nBefore: {'y' * 100}")
+    cell.nth(2).hover()
+    expect(cell.nth(2)).to_have_attribute("title", "Before: empty")
+    table.change({1: order(1, None)})
+    cell.nth(0).hover()
+    expect(cell.nth(0)).to_have_attribute("title", "Before: Grace")
+    table.change({4: order(4, None)}, removed=(1,))  # Its element may be taken for another row.
+    expect(page.locator("td:nth-child(1)").last).to_have_text("4")
+    cell.nth(2).hover()
+    expect(cell.nth(2)).not_to_have_attribute("title", re.compile("Before"))
+
+
+def test_deleted_rows_fade_in_their_places(page: Page, marks: Locator):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i) for i in range(1, 101)])
+    page.clock.run_for(100)
+    expect(page.locator("td").first).to_have_text("1")
+    table.change({101: order(101)}, removed=(2, 3, 90))  # One of them is out of sight.
+    page.clock.run_for(100)
+    gone = page.locator("tr.kl-gone")
+    expect(gone).to_have_count(2)
+    firsts = page.locator("tbody tr:not(.kl-space) td:first-child")
+    assert firsts.all_inner_texts()[:4] == ["1", "2", "3", "4"]
+    table.change({1: order(1, "Grace")})
+    page.clock.run_for(100)
+    assert firsts.all_inner_texts()[:4] == ["1", "2", "3", "4"]
+    page.clock.run_for(1_000)
+    expect(gone).to_have_count(0)
+    assert firsts.all_inner_texts()[:3] == ["1", "4", "5"]
+    table.change({}, removed=tuple(range(10, 40)))  # Most of what is in sight: nobody reads all of it.
+    page.clock.run_for(100)
+    expect(gone).to_have_count(0)
+    page.emulate_media(reduced_motion="reduce")
+    table.change({}, removed=(5,))
+    page.clock.run_for(100)
+    expect(page.locator("td", has_text=re.compile("^5$"))).to_have_count(0)
+
+
 def test_marks_that_would_be_everywhere_are_left_out(page: Page, marks: Locator):
     table = MountedTable(page, ORDERS)
     table.load([order(i) for i in range(1, 101)])

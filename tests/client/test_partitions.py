@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import time
+import uuid
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 

@@ -398,7 +398,9 @@ class Reader:
 def _shape(sql: str, params: Sequence[Any]) -> Shape | None:
     """The shape of a query, and its text as it is sent."""
     shape = shape_of(cast_decimals(sql, params))
-    return shape if shape is None or not shape.is_select else replace(shape, text=keep_sorts(shape.text))
+    if shape is None or not shape.is_select or (text := keep_sorts(shape.text)) == shape.text:
+        return shape
+    return replace(shape, text=text)
 
 
 def _remember(known: dict[tuple[str | None, str], _T], key: tuple[str | None, str], value: _T) -> None:
@@ -473,7 +475,8 @@ def _not_certain(run: Run, sql: str, found: Found, why: str) -> QueryResult:
 def _result(run: Run, sql: str, found: Found, is_complete: bool, text: str) -> QueryResult:
     """The result with what is known of it. Damaged cells and rows beyond the wanted ones are said."""
     shown = shown_places(sql, [column.name for column in found.columns])
-    found = replace(found, columns=tuple(found.columns[at] for at in shown), table=found.table.select(shown))
+    if len(shown) < len(found.columns):
+        found = replace(found, columns=tuple(found.columns[at] for at in shown), table=found.table.select(shown))
     table, reason = found.table, found.reason
     if is_complete and (damage := damaged_cells(found.columns, table)) is not None:
         is_complete, reason, text = False, damage, f"not certain: {damage}"

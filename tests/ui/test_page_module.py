@@ -390,9 +390,9 @@ def test_keys_belong_to_the_element_that_has_the_focus(page: Page):
     table = MountedTable(page, ORDERS)
     table.load([order(1)])
     focusable = page.locator(".kalam-live :is(button, [tabindex])")
-    expect(focusable).to_have_count(12)
+    expect(focusable.last).to_be_attached()
     # Lumino looks for the attribute on the element itself; on an ancestor it does not hold for the element.
-    assert [element.get_attribute("data-lm-suppress-shortcuts") for element in focusable.all()] == ["true"] * 12
+    assert {element.get_attribute("data-lm-suppress-shortcuts") for element in focusable.all()} == {"true"}
 
 
 def test_columns_grow_with_their_cells_and_never_shrink(page: Page):

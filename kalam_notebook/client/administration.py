@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -14,9 +14,13 @@ from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.http import session
 from kalam_notebook.http.client import Request
 from kalam_notebook.settings import Secret
+from kalam_notebook.texts import in_line
 from kalam_notebook.wire.answered import json_object
 from kalam_notebook.wire.arguments import check_text
 from kalam_notebook.wire.auth import Login, UserInfo, parse_user
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["AdministrationCalls"]
 
@@ -123,6 +127,18 @@ class AdministrationCalls(ClientBase):
             secrets=(own, root),
         )
         return parse_user(json_object(self._http.send(request).content).get("user"))
+
+    def recent_requests(self) -> pd.DataFrame:
+        """Tell what this client sent lately, the last 200 requests, without values, passwords and tokens.
+
+        Returns:
+            A row for each, the oldest first: ``at`` (UTC), ``request``, ``answer`` (the status, or the class of the
+            error), ``seconds`` until the answer began, and the beginning of its ``sql``.
+        """
+        import pandas as pd
+
+        rows = [(one.at, one.request, one.answer, one.seconds, in_line(one.sql, 300)) for one in self._http.sent.last()]
+        return pd.DataFrame(rows, columns=["at", "request", "answer", "seconds", "sql"])
 
     def _get(self, path: str) -> dict[str, Any]:
         self._check_open()

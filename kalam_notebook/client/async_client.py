@@ -495,6 +495,10 @@ class AsyncClient:
         """See ``Client.cluster_health_check``."""
         return await asyncio.to_thread(self._client.cluster_health_check)
 
+    async def recent_requests(self) -> pd.DataFrame:
+        """See ``Client.recent_requests``."""
+        return await asyncio.to_thread(self._client.recent_requests)
+
     async def check_setup_status(self) -> SetupStatus:
         """See ``Client.check_setup_status``."""
         return await asyncio.to_thread(self._client.check_setup_status)

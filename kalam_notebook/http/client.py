@@ -36,6 +36,7 @@ from kalam_notebook.http.failures import describe_failure
 from kalam_notebook.http.library_logs import hide_cookies_in_logs
 from kalam_notebook.http.pacing import Bucket
 from kalam_notebook.http.proxies import open_transport, proxy_for, through
+from kalam_notebook.http.sent import SentRequests
 from kalam_notebook.settings import Secret, Timeouts
 from kalam_notebook.wire.envelope import one_line, raise_for_answer
 
@@ -101,6 +102,7 @@ class HttpTransport:
     Attributes:
         url: The server.
         proxy: What it is reached through; None for nothing.
+        sent: What was sent lately.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class HttpTransport:
         self._max_retries = max_retries
         self._wait = wait
         self._bucket = Bucket()
+        self.sent = SentRequests()
         self._timeouts = timeouts
         self._process = os.getpid()
         self._is_closed = False
@@ -188,8 +191,16 @@ class HttpTransport:
         return response
 
     def _open_once(self, request: Request, token: Secret | None, until: float | None) -> httpx.Response:
-        with self._mapped_errors(request):
-            response = self._client.send(self._build(request, token, until), stream=True)
+        began, answer = time.monotonic(), "interrupted"
+        try:
+            with self._mapped_errors(request):
+                response = self._client.send(self._build(request, token, until), stream=True)
+            answer = str(response.status_code)
+        except KalamError as exc:
+            answer = type(exc).__name__
+            raise
+        finally:
+            self.sent.note(f"{request.method} {request.path}", request.sql or "", answer, time.monotonic() - began)
         try:
             is_error = response.status_code >= 300
             limit = MAX_SMALL_BYTES if is_error else request.max_bytes

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
+import warnings
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
-from kalam_notebook.errors import ConfigError
+from kalam_notebook.errors import ConfigError, KalamError
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, help_text, parse_connect_line, unpasted
-from kalam_notebook.notebook.session import History, live_variables
+from kalam_notebook.notebook.session import History, Logged, live_variables
 from kalam_notebook.notebook.values import nearest
-from kalam_notebook.results.results import QueryResult
+from kalam_notebook.results.formats import checked_target, writing
+from kalam_notebook.results.results import Completeness, IncompleteResultWarning, QueryResult, readers_width
 from kalam_notebook.sql.hidden import HIDDEN_COLUMNS, HIDDEN_LIST
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.sql.tables import table_names
@@ -34,6 +37,12 @@ WHERE table_schema NOT IN ('information_schema', 'system', 'dba') AND column_nam
 GROUP BY table_schema, table_name ORDER BY namespace, "table"
 """
 
+#: Rows that the page takes.
+_SHOWN_ROWS = 100_000
+#: Characters of a line of the history beside its SQL.
+_HISTORY_BESIDE = 46
+_OVERWRITE = "--overwrite"
+
 #: The name of a saved login, where a URL could stand.
 _LOGIN = re.compile(r"(?!(?i:sandbox|localhost)$)[\w-]+")
 
@@ -44,12 +53,20 @@ class Commands:
     Args:
         shell: IPython's shell, whose variables hold live tables and results.
         history: What the magics ran.
+        logged: What the package logged.
         connected: Told of each new connection.
     """
 
-    def __init__(self, shell: Any, history: History, connected: Callable[[Client], object]) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        shell: Any,  # noqa: ANN401
+        history: History,
+        logged: Logged,
+        connected: Callable[[Client], object],
+    ) -> None:
         self._variables: dict[str, Any] = shell.user_ns
         self._ran = history
+        self._logged = logged
         self._connected = connected
         self._commands: dict[str, Callable[[str], object]] = {
             "connect": self._connect,
@@ -61,7 +78,9 @@ class Commands:
             "namespaces": self._namespaces,
             "tables": self._tables,
             "describe": self._describe,
+            "show": self._show,
             "history": self._history,
+            "log": self._log,
             "live": self._live,
             "stop": self._stop,
             "freeze": self._freeze,
@@ -70,7 +89,7 @@ class Commands:
         }
 
     def run(self, name: str, rest: str) -> object:
-        """Run a command; returns what is to be shown.
+        """Run a command; returns what is to be shown, None where it has shown that itself.
 
         Args:
             name: One of ``COMMANDS``.
@@ -141,32 +160,45 @@ class Commands:
         sql = _TABLES.format(where="AND table_schema = $1" if namespace else "")
         return default.current().query_result(sql, [unpasted(namespace)] if namespace else None)
 
-    def _describe(self, table: str) -> pd.DataFrame:
-        if not table:
-            raise ConfigError("%kalam describe takes a table: %kalam describe app.orders. %kalam tables has all.")
-        client = default.current()
-        try:
-            (name,) = table_names(f"SELECT * FROM {unpasted(table)}")
-        except (UnreadableSQL, ValueError):
-            raise ConfigError(f"{table!r} is no table's name. Write namespace.table: %kalam tables has all.") from None
-        space = name.namespace or client.namespace or "default"
-        frame = client.query(f"DESCRIBE TABLE {quote_name(space)}.{quote_name(name.table)}")
+    def _describe(self, table: str) -> QueryResult:
+        client, (space, name) = default.current(), _named_table("describe", table)
+        quoted = f"{quote_name(space)}.{quote_name(name)}"
+        described = client.query_result(f"DESCRIBE TABLE {quoted}")
         wanted = ["column_name", "data_type", "is_nullable", "is_primary_key", "column_default"]
-        shown = frame.loc[
-            ~frame["column_name"].isin(HIDDEN_COLUMNS), [name for name in wanted if name in frame.columns]
-        ]
-        return shown.fillna({"column_default": ""})
+        rows = described.arrow().select([column for column in wanted if column in described.arrow().column_names])
+        rows = rows.filter([column not in HIDDEN_COLUMNS for column in rows["column_name"].to_pylist()])
+        columns = tuple(column for column in described.columns if column.name in wanted)
+        (count,) = client.query_result(f"SELECT count(*) AS n FROM {quoted}").arrow()["n"].to_pylist()
+        facts = (*_facts(client, space, name), f"{count:,} {'row' if count == 1 else 'rows'} in the table")
+        return replace(described, columns=columns, row_count=rows.num_rows, _table=rows, _foot=facts)
+
+    def _show(self, table: str) -> None:
+        space, name = _named_table("show", table)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", IncompleteResultWarning)  # It is shown.
+            sql = f"SELECT * FROM {quote_name(space)}.{quote_name(name)}"
+            default.current().query_result(sql, max_rows=_SHOWN_ROWS).browse()
 
     # What this session did --------------------------------------------------------------------------------------------
 
     def _history(self, rest: str) -> pd.DataFrame:
         frame = self._ran.frame()
-        # As wide as a terminal.
         return frame.assign(
             started=frame["started"].map(lambda time: f"{time:%H:%M:%S}"),
             seconds=frame["seconds"].round(3),
-            sql=frame["sql"].map(lambda sql: in_line(sql, 36)),
+            sql=frame["sql"].map(lambda sql: _cut(in_line(sql, 300), max(readers_width() - _HISTORY_BESIDE, 30))),
         )
+
+    def _log(self, rest: str) -> Note:
+        client = default.existing()
+        sent = [] if client is None else client.recent_requests().to_dict("records")
+        lines = [
+            (one["at"], f"{one['request']:24} {one['answer']:>4} {one['seconds'] * 1000:7,.0f} ms  {one['sql']}")
+            for one in sent
+        ]
+        lines += [(at, f"{level}: {in_line(text, 300)}") for at, level, text in self._logged.last()]
+        told = [f"{at:%H:%M:%S} {line}".rstrip() for at, line in sorted(lines)]
+        return Note("\n".join(_cut(line, readers_width()) for line in told) or "Nothing was sent yet.", aligned=True)
 
     def _live(self, rest: str) -> pd.DataFrame | Note:
         import pandas as pd
@@ -205,17 +237,33 @@ class Commands:
         return {**named, **{f"#{number}": live for number, live in enumerate(others, 1)}}
 
     def _export(self, rest: str) -> Note:
-        path, *more = rest.split() or [""]
-        names = [word for word in more if word != "--overwrite"]
-        if not path or len(names) > 1:
+        path, _, what = rest.replace(_OVERWRITE, "").strip().partition(" ")
+        name = what.strip()
+        if not path or path.startswith("-"):
             raise ConfigError("%kalam export takes a file and a variable: %kalam export rows.parquet orders.")
-        name = names[0] if names else "_"
-        if name not in self._variables:
-            what = f"There is no variable {name!r}." if names else "No cell has shown a result yet."
-            raise ConfigError(f"{what}{nearest(name, self._variables)} Write %kalam export FILE VARIABLE.")
-        table = _as_arrow(self._variables[name], "the last result" if name == "_" else name)
-        _write(table, Path(unpasted(path)).expanduser(), overwrite="--overwrite" in more)
+        target = checked_target(unpasted(path))
+        if target.exists() and _OVERWRITE not in rest:
+            raise ConfigError(f"{path} exists. Write %kalam export {path} {_OVERWRITE}, or another name.")
+        if re.match(r"(?i)(SELECT|WITH)\b", name):
+            return Note(str(default.current().export(name, target)))
+        if " " in name:
+            raise ConfigError(f"%kalam export takes {COMMANDS['export'].arguments}, and not {rest!r}.")
+
+        value = self._held(name)
+        table = _as_arrow(value, name or "the last result")
+        known = getattr(value, "completeness", None) or Completeness(True, "rows of a variable", 0)
+        with writing(target, table.schema) as sink:
+            for batch in table.to_batches():
+                sink.write(batch)
+            sink.finish(known)
         return Note(f"{table.num_rows:,} rows × {table.num_columns} columns are in {path}.")
+
+    def _held(self, name: str) -> object:
+        """What a variable holds, or the last result without a name."""
+        if (name or "_") in self._variables:
+            return self._variables[name or "_"]
+        what = f"There is no variable {name!r}." if name else "No cell has shown a result yet."
+        raise ConfigError(f"{what}{nearest(name, self._variables)} Write %kalam export FILE VARIABLE.")
 
     def _help(self, command: str) -> Note:
         if command and command not in COMMANDS:
@@ -238,25 +286,31 @@ def _as_arrow(value: object, name: str) -> pa.Table:
     raise ConfigError(f"{name} is a {type(value).__name__} and holds no rows.")
 
 
-def _write(table: pa.Table, path: Path, *, overwrite: bool) -> None:
-    """Write a file in the format that its name tells."""
-    import pyarrow as pa
-    from pyarrow import csv, feather, parquet
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
-    writers: dict[str, Callable[[pa.Table, str], object]] = {
-        ".parquet": parquet.write_table,
-        ".arrow": feather.write_feather,
-        ".csv": csv.write_csv,
-    }
-    if path.suffix not in writers:
-        raise ConfigError(f"{path.name}: the name tells the format, one of {', '.join(writers)}.")
-    if path.exists() and not overwrite:
-        raise ConfigError(f"{path} exists. Write %kalam export {path.name} --overwrite, or another name.")
-    part = path.with_name(f".{path.name}.part")
+
+def _named_table(command: str, table: str) -> tuple[str, str]:
+    """The namespace and the name of a table."""
+    if not table:
+        raise ConfigError(f"%kalam {command} takes a table: %kalam {command} app.orders. %kalam tables has all.")
     try:
-        writers[path.suffix](table, str(part))
-        part.replace(path)
-    except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:
-        raise ConfigError(f"{path} cannot be written: {exc}.") from None
-    finally:
-        part.unlink(missing_ok=True)
+        (name,) = table_names(f"SELECT * FROM {unpasted(table)}")
+    except (UnreadableSQL, ValueError):
+        raise ConfigError(f"{table!r} is no table's name. Write namespace.table: %kalam tables has all.") from None
+    return name.namespace or default.current().namespace or "default", name.table
+
+
+def _facts(client: Client, space: str, table: str) -> tuple[str, ...]:
+    """The kind of a table and its options; nothing where the server tells them to others only."""
+    sql = "SELECT table_type, options FROM system.tables WHERE namespace_id = $1 AND table_name = $2"
+    try:
+        rows = client.query_result(sql, [space, table]).arrow().to_pylist()
+    except KalamError:
+        return ()
+    facts = []
+    for row in rows:
+        options = json.loads(row["options"] or "{}")
+        told = [f"{key} {value}" for key, value in options.items() if value is not None and key != "table_type"]
+        facts += [f"{row['table_type'].upper()} table", *(in_line(one.replace("_", " "), 60) for one in told)]
+    return tuple(facts)

@@ -28,7 +28,7 @@ from kalam_notebook.notebook.completion.words import STATEMENTS
 from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, CellOptions, parse_cell_line
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
-from kalam_notebook.notebook.session import History
+from kalam_notebook.notebook.session import History, Logged
 from kalam_notebook.notebook.statements import (
     as_user,
     bound_statement,
@@ -38,7 +38,7 @@ from kalam_notebook.notebook.statements import (
     with_condition,
 )
 from kalam_notebook.notebook.values import Bound, look_up, nearest
-from kalam_notebook.results.results import IncompleteResultWarning, QueryResult
+from kalam_notebook.results.results import IncompleteResultWarning, QueryResult, readers_width
 from kalam_notebook.sql.shape import returns_rows
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.texts import for_magic
@@ -50,6 +50,7 @@ _live_tables: MadeByCell[LiveTable] = MadeByCell()
 _typed = TypedCell()
 _schemas = Schemas()
 _history = History()
+_logged = Logged()
 #: Statements after which the server has other tables or columns.
 _CHANGE_SCHEMA = {"CREATE", "ALTER", "DROP"}
 #: Codes of a server that does not know a form of a statement.
@@ -73,12 +74,14 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
 
     shell.register_magic_function(kalam, magic_kind="line_cell", magic_name="kalam")
     register_completion(shell, _schemas)
+    _logged.attach()
     shell.events.register("pre_run_cell", _typed.note)  # Once: IPython knows it the second time.
 
 
 def unregister(shell: Any) -> None:  # noqa: ANN401
     """Take the magics out of a shell."""
     unregister_completion(shell)
+    _logged.detach()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("kalam", None)
     with suppress(ValueError):  # It was not registered.
@@ -90,7 +93,7 @@ def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401
     if name == "explain":
         return _run_cell(shell, "--explain", rest)
     if not name or name in COMMANDS:
-        display(Commands(shell, _history, _schemas.of).run(name or "help", rest.strip()))
+        _show(Commands(shell, _history, _logged, _schemas.of).run(name or "help", rest.strip()))
         return None
     if name.upper() in _SQL_WORDS:
         return _run_cell(shell, "", line)
@@ -100,6 +103,17 @@ def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401
         f"%kalam has no command {name!r}.{nearest(name, COMMANDS)} There are: {', '.join(COMMANDS)}.\n"
         "%kalam help tells what they do; SQL is written %kalam SELECT …."
     )
+
+
+def _show(value: object) -> None:
+    """Show the answer of a command; a frame with all its columns, on more lines where a terminal is narrow."""
+    import pandas as pd
+
+    if value is None:
+        return
+    width = readers_width()
+    with pd.option_context("display.max_columns", None, "display.max_colwidth", None, "display.width", width):
+        display(value)
 
 
 def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401

@@ -168,16 +168,18 @@ COMMANDS = {
     "close": Command("close the connections"),
     "namespaces": Command("the server's namespaces"),
     "tables": Command("tables, of all namespaces or one", "[NAMESPACE]", "namespace", 1),
-    "describe": Command("a table's columns, types and key", "TABLE", "table", 1),
+    "describe": Command("a table's columns, types and key, its kind, options and number of rows", "TABLE", "table", 1),
+    "show": Command("show all rows of a table, to be sorted, searched and filtered", "TABLE", "table", 1),
     "explain": Command("how the server would run a query", "SELECT …", "sql", None),
     "history": Command("what the magics ran, how long it took, and how it ended"),
+    "log": Command("what was sent to the server and logged lately, without values and passwords"),
     "live": Command("the live tables that there are"),
     "stop": Command("end a live table", "[NAME | --all]", "live", 1, _ALL),
     "freeze": Command(
         "turn what cells show of a live table into static html, and let it go on", "[NAME | --all]", "live", 1, _ALL
     ),
     "export": Command(
-        "write a result into a file", "FILE [VARIABLE] [--overwrite]", "", 3,
+        "write rows into a file", "FILE [VARIABLE | SELECT …] [--overwrite]", "", None,
         {"--overwrite": "also where the file exists"},
     ),
     "help": Command("how the magics, or one command, are used", "[COMMAND]", "command", 1),

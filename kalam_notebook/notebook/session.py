@@ -1,8 +1,9 @@
-"""What the magics ran in this session, and what the notebook's variables hold of it. Pure but for the clock."""
+"""What the magics ran in this session, what was logged, and what the notebook's variables hold. Pure but for clocks."""
 
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -15,9 +16,10 @@ from kalam_notebook.live_queries.table import LiveTable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["History", "Ran", "live_variables"]
+__all__ = ["History", "Logged", "Ran", "live_variables"]
 
 _KEPT = 1_000
+_LOGGER = "kalam_notebook"
 
 
 @dataclass(slots=True)
@@ -66,6 +68,35 @@ class History:
         columns = list(Ran.__dataclass_fields__)
         frame = pd.DataFrame([[getattr(ran, name) for name in columns] for ran in self._ran], columns=columns)
         return frame.astype({"rows": "Int64"})
+
+
+class Logged(logging.Handler):
+    """The last messages that this package logged, as far as the levels of its loggers let them through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: deque[tuple[dt.datetime, str, str]] = deque(maxlen=_KEPT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        at = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        self._records.append((at, record.levelname, record.getMessage()))
+        # Where nobody set up logging, Python writes warnings to stderr unless there is a handler, as this one is.
+        others = [one for one in (*logging.root.handlers, *logging.getLogger(_LOGGER).handlers) if one is not self]
+        if not others and logging.lastResort is not None and record.levelno >= logging.lastResort.level:
+            logging.lastResort.handle(record)
+
+    def attach(self) -> None:
+        """Begin to keep what is logged; may be called often."""
+        logging.getLogger(_LOGGER).addHandler(self)
+
+    def detach(self) -> None:
+        """End it."""
+        logging.getLogger(_LOGGER).removeHandler(self)
+
+    def last(self) -> tuple[tuple[dt.datetime, str, str], ...]:
+        """When, level and message, the oldest first."""
+        return tuple(self._records)
 
 
 def live_variables(variables: Mapping[str, Any]) -> dict[str, LiveTable]:

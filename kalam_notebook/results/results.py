@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["Completeness", "IncompleteResultWarning", "Method", "QueryResponse", "QueryResult"]
+__all__ = ["Completeness", "IncompleteResultWarning", "Method", "QueryResponse", "QueryResult", "readers_width"]
 
 #: How a result was read: as the server sent it, as one aggregated row, in windows of ``_seq``, or on local copies.
 Method = Literal["plain", "exact", "pages", "local"]
@@ -165,7 +165,7 @@ class QueryResult:
         return render_text(self._table, columns=self.columns, footer=self.footer, notices=self.notices, max_width=width)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401 - IPython's printer has no types.
-        printer.text(self._text(_readers_width()) if _is_alone(printer) else repr(self))
+        printer.text(self._text(readers_width()) if _is_alone(printer) else repr(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +220,11 @@ class QueryResponse:
         return "\n\n".join(str(result) for result in self.results)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401
-        width = _readers_width()
+        width = readers_width()
         printer.text("\n\n".join(result._text(width) for result in self.results) if _is_alone(printer) else repr(self))
 
 
-def _readers_width() -> int:
+def readers_width() -> int:
     """Characters of a line for the reader: of the terminal, or of a text that a notebook keeps."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else _NOTEBOOK_WIDTH
 

@@ -1,5 +1,6 @@
 """The commands of ``%kalam`` in an IPython shell."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from IPython.utils.capture import capture_output
 
 import kalam_notebook as kalam
 from kalam_notebook import cli
-from kalam_notebook.errors import ConfigError
-from kalam_notebook.notebook import magics
+from kalam_notebook.errors import ConfigError, KalamError
+from kalam_notebook.notebook import commands, magics
 from kalam_notebook.notebook.options import COMMANDS, CONNECT_OPTIONS
 
 pytestmark = pytest.mark.contract
@@ -55,10 +56,44 @@ def test_what_the_server_has(shell, orders):
     assert "customer" in told
     assert "_seq" not in told
     assert "NaN" not in told
+    assert "2 rows in the table" in told
+    assert "SHARED table" in told
     assert "takes TABLE" in fails(shell, "%kalam describe a b")
     assert "no table's name" in fails(shell, "%kalam describe 'a'")
     assert "takes a table" in fails(shell, "%kalam describe")
     assert "physical_plan" in run(shell, f"%kalam explain SELECT id FROM {orders}")
+
+
+def test_a_table_is_shown_in_the_page(shell, orders):
+    told = run(shell, f"%kalam show {orders}")
+    assert re.search(r"2\s+Grace", told)
+    assert "takes a table" in fails(shell, "%kalam show")
+    with capture_output():
+        assert isinstance(shell.run_cell("%kalam show no.such_table").error_in_exec, KalamError)
+
+
+def test_the_log_tells_what_was_sent_and_no_secret(shell, orders, server):
+    run(shell, f"%kalam SELECT id FROM {orders}")
+    with capture_output():
+        shell.run_cell("%kalam SELECT nope FROM nothing.at_all")
+        shell.run_cell("%kalam ALTER USER 'nobody' SET PASSWORD 'Very-secret-1!'")
+        shell.run_cell(f"%kalam SELECT '{server.token}' AS token")
+    logging.getLogger("kalam_notebook.live").warning("something of live tables")
+    told = run(shell, "%kalam log")
+    assert re.search(rf"\d\d:\d\d:\d\d POST /v1/api/sql +200 +[\d,]+ ms  SELECT .*{orders}", told)
+    assert re.search(r" 4\d\d +[\d,]+ ms  SELECT nope", told)
+    assert "SET PASSWORD '…'" in told
+    assert "Very-secret" not in told
+    assert server.token[:16] not in told
+    assert "WARNING: something of live tables" in told
+    frame = kalam.connections()["first"].recent_requests()
+    assert list(frame.columns) == ["at", "request", "answer", "seconds", "sql"]
+
+
+def test_warnings_are_still_written_where_nobody_set_up_logging(shell, monkeypatch, capsys):
+    monkeypatch.setattr(logging.root, "handlers", [])
+    logging.getLogger("kalam_notebook.live").warning("seen by somebody")
+    assert "seen by somebody" in capsys.readouterr().err
 
 
 def test_connections_by_name(shell, server, orders):
@@ -104,7 +139,7 @@ def test_live_tables_by_their_variables(shell, orders):
     assert "No table is live." in run(shell, "%kalam live")
 
 
-def test_history_tells_what_ran(shell, orders):
+def test_history_tells_what_ran(shell, orders, monkeypatch):
     magics._history._ran.clear()  # That of this process, in which other tests ran cells.
     run(shell, f"%kalam SELECT id FROM {orders}")
     with capture_output():
@@ -113,7 +148,11 @@ def test_history_tells_what_ran(shell, orders):
     told = run(shell, "%kalam history")
     assert "QueryError" in told
     assert "SELECT nope FROM nothing.at_all" in told
-    assert max(map(len, told.splitlines())) <= 80
+    for module in (magics, commands):
+        monkeypatch.setattr(module, "readers_width", lambda: 50)
+    told = run(shell, "%kalam history")
+    assert "QueryError" in told
+    assert max(map(len, told.splitlines())) <= 50
     good, bad = magics._history.frame().tail(2).to_dict("records")
     assert (good["sql"], good["rows"], good["error"]) == (f"SELECT id FROM {orders}", 2, "")
     assert (bad["sql"], pd.isna(bad["rows"]), bad["error"]) == ("SELECT nope FROM nothing.at_all", True, "QueryError")
@@ -131,10 +170,19 @@ def test_export(shell, orders, tmp_path):
     assert pq.read_table(path).to_pydict() == {"x": [1]}
     run(shell, f"%kalam export {tmp_path}/rows.csv frame")
     assert (tmp_path / "rows.csv").read_text() == '"x"\n1\n'
-    assert ".parquet, .arrow, .csv" in fails(shell, f"%kalam export {tmp_path}/rows.xls frame")
+    assert ".parquet, .arrow, .csv or .jsonl" in fails(shell, f"%kalam export {tmp_path}/rows.xls frame")
     assert "Did you mean frame?" in fails(shell, f"%kalam export {tmp_path}/a.csv fram")
     assert "holds no rows" in fails(shell, f"x = 1\n%kalam export {tmp_path}/a.csv x")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["rows.csv", "rows.parquet"]
+
+
+def test_export_of_a_query(shell, orders, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    assert "2 rows" in run(shell, f"%kalam export {path} SELECT id, customer FROM {orders} WHERE id > 0")
+    assert len(path.read_text().splitlines()) == 2
+    assert "exists" in fails(shell, f"%kalam export {path} SELECT id FROM {orders}")
+    run(shell, f"%kalam export {path} --overwrite SELECT id FROM {orders} WHERE id = 2")
+    assert path.read_text() == '{"id":2}\n'
 
 
 def test_the_doctor_tells_what_is_found(shell, server, closed_port, capsys, monkeypatch):

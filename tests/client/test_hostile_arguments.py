@@ -91,6 +91,7 @@ NO_CALL = {
     "health_check",
     "cluster_health_check",
     "check_setup_status",
+    "recent_requests",
 }
 #: What the reader writes as SQL is sent as it is.
 IS_SQL = {"sql"}

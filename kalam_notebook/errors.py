@@ -237,6 +237,10 @@ class ParameterError(KalamError, ValueError):
         return f"Parameter {self.parameter}: {self.reason}"
 
 
+#: Problems of a frame that are told one by one.
+_MOST_PROBLEMS = 12
+
+
 class FrameError(KalamError, ValueError):
     """A frame cannot be written as it is; nothing of it was sent.
 
@@ -245,28 +249,48 @@ class FrameError(KalamError, ValueError):
         column: Name of the column, or None when it is not about one.
         row: Row number in the frame, from 0; None when it is not about one.
         value: The start of the offending value; empty when it is not about one.
+        others: What else is wrong with the frame.
     """
 
-    def __init__(self, reason: str, *, column: str | None = None, row: int | None = None, value: str = "") -> None:
-        super().__init__(reason, column, row, value)
+    def __init__(
+        self,
+        reason: str,
+        *,
+        column: str | None = None,
+        row: int | None = None,
+        value: str = "",
+        others: tuple[FrameError, ...] = (),
+    ) -> None:
+        super().__init__(reason, column, row, value, others)
         self.reason = reason
         self.column = column
         self.row = row
         self.value = value
+        self.others = others
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _frame_error, (self.reason, self.column, self.row, self.value)
+        return _frame_error, (self.reason, self.column, self.row, self.value, self.others)
 
     def _text(self) -> str:
+        if not self.others:
+            return f"{self._line()}\nNothing was sent."
+        lines = [f"- {error._line()}" for error in (self, *self.others)]
+        more = [f"- and {len(lines) - _MOST_PROBLEMS} more"] if len(lines) > _MOST_PROBLEMS else []
+        told = "\n".join([*lines[:_MOST_PROBLEMS], *more])
+        return f"{len(lines)} things keep the frame from being written. Nothing was sent.\n{told}"
+
+    def _line(self) -> str:
         column = "" if self.column is None else f"column {self.column!r}"
         row = "" if self.row is None else f"row {self.row}"
         where = ", ".join(part for part in (column, row) if part)
         value = f"{self.value} " if self.value else ""
-        return f"{where[:1].upper()}{where[1:]}{': ' if where else ''}{value}{self.reason}\nNothing was sent."
+        return f"{where[:1].upper()}{where[1:]}{': ' if where else ''}{value}{self.reason}"
 
 
-def _frame_error(reason: str, column: str | None, row: int | None, value: str) -> FrameError:
-    return FrameError(reason, column=column, row=row, value=value)
+def _frame_error(
+    reason: str, column: str | None, row: int | None, value: str, others: tuple[FrameError, ...]
+) -> FrameError:
+    return FrameError(reason, column=column, row=row, value=value, others=others)
 
 
 class WriteError(KalamError):

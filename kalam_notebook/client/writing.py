@@ -136,7 +136,8 @@ class WritingCalls(ReadingCalls):
                 on_progress=on_progress,
             )
         except QueryError as exc:
-            if not exc.hint and (hint := table_hint(f"SELECT * FROM {table}", self._known_tables())):
+            is_missing = not exc.hint and not (exc.sql or "").startswith("CREATE TABLE")
+            if is_missing and (hint := table_hint(f"SELECT * FROM {table}", self._known_tables())):
                 exc.hint = f"{hint} create=True makes it."
             raise
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,12 +13,12 @@ from kalam_notebook.sql.params import literal
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.types import KALAM_TYPE, Column
+from kalam_notebook.writing.names import check_names
+from kalam_notebook.writing.problems import Problems
 from kalam_notebook.writing.target import Target
 
 __all__ = ["check_ttl", "create_statement", "derive_target"]
 
-#: protocol/sql.md#names.
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 #: Types that a key works with (protocol/sql.md#create-table).
 _KEY_TYPES = {"BigInt", "Int", "SmallInt", "Text"}
 _MAX_EMBEDDING = 8192
@@ -26,7 +26,16 @@ _MAX_EMBEDDING = 8192
 _MAX_DIGITS = 38
 
 
-def derive_target(table: pa.Table, namespace: str, name: str, *, key: str | None, kind: str) -> Target:
+def derive_target(
+    table: pa.Table,
+    namespace: str,
+    name: str,
+    *,
+    key: str | None,
+    kind: str,
+    problems: Problems,
+    renaming: Callable[[dict[str, str]], str],
+) -> Target:
     """Make the table that holds a frame.
 
     Args:
@@ -35,20 +44,40 @@ def derive_target(table: pa.Table, namespace: str, name: str, *, key: str | None
         name: Its name.
         key: Column that becomes the primary key; None for a STREAM table without one.
         kind: ``USER``, ``SHARED`` or ``STREAM``.
+        renaming: What to type to give columns of the frame other names.
+        problems: Told of columns that have no type or name on the server, or cannot be the key. They are left out.
 
     Returns:
         The table as it will be: every column but the key takes NULL.
-
-    Raises:
-        FrameError: A column has no type or name on the server, or the key is missing or of a type that cannot be one.
     """
+    with problems.noted():
+        check_names(table.column_names, renaming)
+    with problems.noted():
+        _check_key(table, f"{namespace}.{name}", key, kind, known=[*table.column_names, *problems.columns])
+    columns = []
+    for field in table.schema:
+        with problems.noted():
+            columns.append(_column(table, field, is_key=field.name == key))
+    return Target(f"{quote_name(namespace)}.{quote_name(name)}", kind.lower(), tuple(columns), {})
+
+
+def _check_key(table: pa.Table, name: str, key: str | None, kind: str, *, known: Sequence[str]) -> None:
     if key is None and kind != "STREAM":
-        raise FrameError(f"{namespace}.{name} does not exist, and create=True needs its primary key: key='…'.")
-    if key is not None and key not in table.column_names:
-        names = ", ".join(table.column_names)
-        raise FrameError(f"The frame has no column {key!r}, which is to be the key. It has: {names}.")
-    columns = tuple(_column(table, field, is_key=field.name == key) for field in table.schema)
-    return Target(f"{quote_name(namespace)}.{quote_name(name)}", kind.lower(), columns, {})
+        usable = (one.name for one in table.schema if _is_key(table.column(one.name)))
+        example = next(usable, None)
+        advice = f"for example key={example!r}" if example else "key='id', after frame = frame.reset_index(names='id')"
+        raise FrameError(f"{name} does not exist, and create=True needs its primary key: {advice}.")
+    if key is not None and key not in known:
+        raise FrameError(
+            f"The frame has no column {key!r}, which is to be the key. It has: {', '.join(known)}.\n"
+            f"To number the rows: frame = frame.reset_index(names={key!r})"
+        )
+
+
+def _is_key(values: pa.ChunkedArray) -> bool:
+    """Whether a column can tell rows apart."""
+    is_possible = types.is_integer(values.type) or types.is_string(values.type) or types.is_large_string(values.type)
+    return is_possible and values.null_count == 0 and len(pc.unique(values)) == len(values)
 
 
 def create_statement(target: Target, *, ttl_seconds: int | None) -> str:
@@ -86,11 +115,6 @@ def check_ttl(ttl_seconds: object) -> None:
 
 
 def _column(table: pa.Table, field: pa.Field, *, is_key: bool) -> Column:
-    if not _NAME.fullmatch(field.name):
-        raise FrameError(
-            "is no name for a column on the server: a lower-case letter, then letters, digits and _. Rename it.",
-            column=field.name,
-        )
     flags = ("pk", "nn", "uq") if is_key else ()
     column = _typed(table.column(field.name), field, flags)
     if is_key and column.type_name not in _KEY_TYPES:
@@ -121,6 +145,8 @@ def _typed(values: pa.ChunkedArray, field: pa.Field, flags: tuple[str, ...]) -> 
         return Column(field.name, "Embedding", size=size, flags=flags)
 
     name = _simple_name(kind)
+    if name in {"SmallInt", "Int"} and not known:
+        name = "BigInt"  # Of the numbers that are there 8 bits may be enough; the next rows may need more.
     if name == "Text" and known in {"JSON", "FILE"}:
         name = known.title()
     if not name:

@@ -14,6 +14,7 @@ from kalam_notebook.errors import FrameError
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.types import Column
 from kalam_notebook.writing.literals import has_placeholder, literals, may_hold_placeholder, without_placeholder
+from kalam_notebook.writing.problems import Problems
 from kalam_notebook.writing.requests import MAX_COST, cost_of
 from kalam_notebook.writing.target import Target, needs_literal_path
 from kalam_notebook.writing.values import checked_column, rounded_count
@@ -121,7 +122,9 @@ class Rows:
         return [", ".join(row) for row in zip(*cells, strict=True)] if cells else [""] * count
 
 
-def checked_rows(table: pa.Table, target: Target, columns: tuple[Column, ...], *, mode: str, nan: str) -> Rows:
+def checked_rows(
+    table: pa.Table, target: Target, columns: tuple[Column, ...], *, mode: str, nan: str, problems: Problems
+) -> Rows:
     """Check all values of a frame that are to be written.
 
     Args:
@@ -130,6 +133,7 @@ def checked_rows(table: pa.Table, target: Target, columns: tuple[Column, ...], *
         columns: The columns to write.
         mode: ``insert``, ``upsert``, ``update`` or ``delete``.
         nan: ``refuse`` or ``null``.
+        problems: What was found before; raised with what is found here.
 
     Raises:
         FrameError: A value would not arrive as it is; two rows have one key; a row does not fit into a request.
@@ -138,13 +142,16 @@ def checked_rows(table: pa.Table, target: Target, columns: tuple[Column, ...], *
     for column in columns:
         array = table.column(column.name).combine_chunks()
         required = "nn" in column.flags or column.is_primary_key
-        stored = checked_column(array, column, nan_is_null=nan == "null", is_required=required)
-        if rounded := rounded_count(array, stored, column):
-            notices.append(f"Column {column.name} is FLOAT (32 bit): {rounded:,} values were rounded to that.")
-        arrays[column.name] = stored
+        with problems.noted():
+            stored = checked_column(array, column, nan_is_null=nan == "null", is_required=required)
+            if rounded := rounded_count(array, stored, column):
+                notices.append(f"Column {column.name} is FLOAT (32 bit): {rounded:,} values were rounded to that.")
+            arrays[column.name] = stored
     rows = Rows(target, columns, arrays, tuple(notices))
     if target.key is not None and target.key.name in arrays and not (target.kind == "stream" and mode == "insert"):
-        _refuse_equal_keys(rows.keys, target.key.name)
+        with problems.noted():
+            _refuse_equal_keys(rows.keys, target.key.name)
+    problems.raise_found()
     if mode in {"update", "upsert"}:
         _refuse_null_embeddings(rows)
     _check_texts(rows, mode)

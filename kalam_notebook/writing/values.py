@@ -107,7 +107,14 @@ def _without_nan(array: pa.Array, column: Column, nan_is_null: bool) -> pa.Array
     if nan_is_null:
         array = pc.if_else(nan, pa.scalar(None, array.type), array)
     else:
-        _refuse(nan, array, column, "would break every later SELECT. Replace it, or pass nan='null' to store NULL.")
+        count = pc.sum(nan).as_py() or 0
+        _refuse(
+            nan,
+            array,
+            column,
+            f"would break every later SELECT ({count:,} {'row has' if count == 1 else 'rows have'} it). "
+            "Pass nan='null' to store NULL in its place.",
+        )
     _refuse(pc.is_inf(array), array, column, "would break every later SELECT. Replace it.")
     return array
 

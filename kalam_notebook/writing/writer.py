@@ -22,10 +22,11 @@ from kalam_notebook.sql.hints import rights_hint
 from kalam_notebook.wire.arguments import check_function, check_number
 from kalam_notebook.writing.create import check_ttl, create_statement, derive_target
 from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window, look_up, look_up_settled
-from kalam_notebook.writing.frame import to_arrow
+from kalam_notebook.writing.frame import renaming, to_arrow, with_index
 from kalam_notebook.writing.inserts import Inserts
 from kalam_notebook.writing.pace import Pace
 from kalam_notebook.writing.plan import Changes, Plan
+from kalam_notebook.writing.problems import Problems
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.requests import request_text
 from kalam_notebook.writing.rows import Row, Rows, checked_rows
@@ -105,19 +106,27 @@ class Writer:
         _check_options(mode, kind, nan, chunk_rows, ttl_seconds, on_progress)
         namespace, name = table_parts(table)
         is_new = create and not exists(self._endpoint, namespace, name)
-        nan_is_null, create_sql = nan == "null", None
+        nan_is_null, create_sql, problems = nan == "null", None, Problems()
         if is_new:
-            given, hidden = _without_hidden(to_arrow(frame, nan_is_null=nan_is_null))
-            target = derive_target(given, namespace, name, key=key, kind=kind)
+            frame, left_out = with_index(frame, [] if key is None else [key])
+            given, hidden = _without_hidden(to_arrow(frame, nan_is_null=nan_is_null, problems=problems))
+            target = derive_target(
+                given, namespace, name, key=key, kind=kind, problems=problems, renaming=partial(renaming, frame)
+            )
+            columns = target.columns
             create_sql = create_statement(target, ttl_seconds=ttl_seconds)
         else:
             target = read_target(self._endpoint, namespace, name)
+            frame, left_out = with_index(frame, [column.name for column in target.columns])
             json_columns = {column.name for column in target.columns if column.type_name == "Json"}
-            given, hidden = _without_hidden(to_arrow(frame, json_columns=json_columns, nan_is_null=nan_is_null))
-        columns = match_columns(target, given.column_names, mode=mode, key=key)
-        rows = checked_rows(given, target, columns, mode=mode, nan=nan)
+            table_given = to_arrow(frame, json_columns=json_columns, nan_is_null=nan_is_null, problems=problems)
+            given, hidden = _without_hidden(table_given)
+            matched = match_columns(target, [*given.column_names, *problems.columns], mode=mode, key=key)
+            columns = tuple(column for column in matched if column.name not in problems.columns)
+        rows = checked_rows(given, target, columns, mode=mode, nan=nan, problems=problems)
         if hidden:
-            rows = replace(rows, notices=(*rows.notices, f"Left out, for the server sets them itself: {hidden}."))
+            hidden = f"Left out, for the server sets them itself: {hidden}."
+        rows = replace(rows, notices=(*rows.notices, *filter(None, (hidden, left_out))))
         pace = self._pace(rows, chunk_rows)
         plan = Plan(rows, mode, chunk_rows or pace.best.rows, atomic)
         plan.check_atomic()

@@ -72,6 +72,20 @@ def test_many_rows_written_at_once_are_read_and_proved(scene):
     assert len(scene.source.reads) == 1
 
 
+def test_events_that_came_while_everything_was_read_are_proved_too(scene):
+    scene.begin()
+    job = scene.engine.next_job(Question.PROOF, now=scene.now)
+    scene.write(1)
+    ((key, row),) = scene.source.rows.items()
+    scene.engine.take_in([Change("s", "insert", (row,), ())], at=0.0)
+    # Its delete is dropped on the way.
+    scene.source.remove(key, seq=scene.seq + 1)
+    verdict = scene.engine.finish(job.run(scene.source), now=scene.now, at=0.0)
+    assert (scene.engine.rows.num_rows, verdict.is_final, verdict.again) == (1, False, Question.PROOF)
+    verdict = scene.round()
+    assert (scene.engine.rows.num_rows, verdict.is_true, verdict.healed) == (0, True, 1)
+
+
 def test_a_burst_while_following_is_read_and_proved(scene):
     scene.write(3)
     scene.begin()

@@ -1,21 +1,14 @@
 // The line of tools above the rows: pause, search, filters. It says what it does; the panel does it.
 
-import { cellText, grouped, visible, type Column, type Value } from "./cells";
+import { grouped, visible, type Column, type Value } from "./cells";
 import { FORMATS, type Format } from "./copy";
-import { button, element, setText, takeKeys } from "./dom";
-import { conditionText, kindsFor, parse, whereText, type Condition, type Wishes } from "./filter";
+import { button, element, setText } from "./dom";
+import { conditionText, type Condition, type Wishes } from "./filter";
 import type { Wish } from "./session";
 
 const TYPED = 150; // Milliseconds without a key until a text is searched.
-const OFFERED = 20; // Values of a column that are offered to choose from.
 
-const WORDS: Record<Condition["kind"], string> = {
-  contains: "contains",
-  "one of": "is one of",
-  range: "from … to …",
-  null: "is NULL",
-  "not null": "is not NULL",
-};
+type Loaded = typeof import("./live_tools");
 
 export interface Tools {
   /** Stops and resumes drawing. */
@@ -30,6 +23,8 @@ export interface Tools {
   copied(): string;
   /** Copies it, or writes it to a file, and tells what came of it. */
   copy(format: Format, toFile: boolean): Promise<void>;
+  /** What is loaded on demand; undefined when it cannot be had now, which is told. */
+  load(): Promise<Loaded | undefined>;
   /** Shows the details of the chosen row. */
   openRow(): void;
   /** Asks the kernel for something. */
@@ -161,7 +156,7 @@ export class Bar {
       chip.className = "kl-chip";
       return [chip];
     });
-    if (made.length > 0) made.push(button("as SQL", "Show these filters as the text behind WHERE", () => this.#openSql()));
+    if (made.length > 0) made.push(button("as SQL", "Show these filters as the text behind WHERE", () => void this.#openSql()));
     this.#chips.replaceChildren(...made);
   }
 
@@ -188,19 +183,30 @@ export class Bar {
     this.#opener = undefined;
   }
 
-  #openColumns(): void {
-    if (this.#opener === this.#choose) {
+  /** Opens a line that is loaded on demand, or closes it. */
+  async #openLoaded(opener: HTMLButtonElement, fill: (tools: Loaded) => readonly (Node | string)[]): Promise<void> {
+    if (this.#opener === opener) {
       this.#closeEditor();
       return;
     }
-    const boxes = this.#columns.map((column, index) => {
-      const [label, box] = choice(visible(column.name));
-      box.checked = !this.#tools.isHidden(index);
-      box.addEventListener("change", () => this.#tools.setHidden(index, !box.checked));
-      return label;
-    });
-    this.#open(this.#choose, ...boxes);
-    boxes[0]?.querySelector("input")?.focus();
+    const tools = await this.#tools.load();
+    if (!tools) return;
+    this.#open(opener, ...fill(tools));
+    this.#editor.querySelector<HTMLElement>("input, select")?.focus();
+  }
+
+  #openColumns(): void {
+    const { isHidden, setHidden } = this.#tools;
+    void this.#openLoaded(this.#choose, (tools) => tools.columnChooser(this.#columns, isHidden, setHidden));
+  }
+
+  #openEditor(): void {
+    const apply = (column: number, condition: Condition): void => {
+      this.#wishes.conditions.set(column, condition);
+      this.#closeEditor();
+      this.#changed();
+    };
+    void this.#openLoaded(this.#filter, (tools) => tools.filterEditor(this.#editor, this.#columns, this.#tools.frequent, apply));
   }
 
   #openCopy(): void {
@@ -216,126 +222,14 @@ export class Bar {
     buttons[0]?.focus();
   }
 
-  #openSql(): void {
+  async #openSql(): Promise<void> {
+    const tools = await this.#tools.load();
+    if (!tools) return;
     const text = element("input", "kl-where");
     text.readOnly = true;
-    text.value = `WHERE ${whereText(this.#columns, this.#wishes.conditions)}`;
+    text.value = `WHERE ${tools.whereText(this.#columns, this.#wishes.conditions)}`;
     text.setAttribute("aria-label", "The filters as SQL");
     this.#open(this.#filter, text);
     text.select();
   }
-
-  /** Asks for a column, what is to be asked of it, and the values. */
-  #openEditor(): void {
-    if (this.#opener === this.#filter) {
-      this.#closeEditor();
-      return;
-    }
-    const column = select("Column", this.#columns.map((column) => visible(column.name)));
-    const kind = element("span", "");
-    const fields = element("span", "");
-    const fault = element("span", "kl-fault");
-    fault.setAttribute("role", "alert");
-    let kinds: readonly Condition["kind"][] = [];
-    let read: () => Condition = () => ({ kind: "null" });
-    const chooseKind = (chosen: Condition["kind"]): void => {
-      setText(fault, "");
-      read = this.#fields(fields, column.selectedIndex, chosen);
-    };
-    const chooseColumn = (): void => {
-      const described = this.#columns[column.selectedIndex];
-      if (!described) return;
-      kinds = kindsFor(described);
-      const list = select("Condition", kinds.map((name) => WORDS[name]));
-      list.addEventListener("change", () => chooseKind(kinds[list.selectedIndex] ?? "null"));
-      kind.replaceChildren(list);
-      chooseKind(kinds[0] ?? "null");
-    };
-    column.addEventListener("change", chooseColumn);
-    chooseColumn();
-    const apply = (): void => {
-      try {
-        const condition = read();
-        this.#wishes.conditions.set(column.selectedIndex, condition);
-      } catch (error) {
-        setText(fault, error instanceof Error ? error.message : String(error));
-        return;
-      }
-      this.#closeEditor();
-      this.#changed();
-    };
-    const submit = button("Apply", "Show only these rows", () => undefined);
-    submit.type = "submit";
-    this.#editor.onsubmit = (event) => {
-      event.preventDefault();
-      apply();
-    };
-    this.#open(this.#filter, column, kind, fields, submit, fault);
-    column.focus();
-  }
-
-  /** Puts the fields of a condition in a place. @returns What reads them. */
-  #fields(place: HTMLElement, index: number, kind: Condition["kind"]): () => Condition {
-    const column = this.#columns[index];
-    switch (kind) {
-      case "contains": {
-        const text = field("Text");
-        place.replaceChildren(text);
-        return () => ({ kind, text: text.value });
-      }
-      case "range": {
-        const [least, most] = [field("From"), field("To")];
-        place.replaceChildren(least, most);
-        return () => {
-          if (column && parse(least.value, column) === null && parse(most.value, column) === null) {
-            throw new RangeError("Give at least one of the two bounds.");
-          }
-          return { kind, least: least.value.trim(), most: most.value.trim() };
-        };
-      }
-      case "one of": {
-        const offered = this.#tools.frequent(index, OFFERED);
-        const boxes = offered.map(([value, count]) => {
-          const [label, box] = choice(column ? cellText(value, column) || "empty" : "");
-          label.append(element("small", "", grouped(count)));
-          return { box, label, value };
-        });
-        place.replaceChildren(...boxes.map(({ label }) => label));
-        return () => {
-          const values = boxes.filter(({ box }) => box.checked).map(({ value }) => value);
-          if (values.length === 0) throw new RangeError("Choose at least one value.");
-          return { kind, values };
-        };
-      }
-      default:
-        place.replaceChildren();
-        return () => ({ kind });
-    }
-  }
-}
-
-/** A box to check, in its label. */
-function choice(text: string): [HTMLLabelElement, HTMLInputElement] {
-  const box = element("input", "");
-  box.type = "checkbox";
-  takeKeys(box);
-  const label = element("label", "kl-choice");
-  label.append(box, ` ${text} `);
-  return [label, box];
-}
-
-function field(label: string): HTMLInputElement {
-  const made = element("input", "");
-  made.type = "text";
-  made.placeholder = label;
-  made.setAttribute("aria-label", label);
-  return made;
-}
-
-function select(label: string, words: readonly string[]): HTMLSelectElement {
-  const made = element("select", "");
-  made.setAttribute("aria-label", label);
-  made.append(...words.map((word) => element("option", "", word)));
-  takeKeys(made);
-  return made;
 }

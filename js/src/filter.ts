@@ -1,6 +1,6 @@
 // Which rows a reader wants to see: a text anywhere in a row, and conditions on columns, which can be written as SQL.
 
-import { cellText, isLong, isNumber, type Column, type Value } from "./cells";
+import { cellText, isLong, type Column, type Value } from "./cells";
 import { compare, type Filter } from "./order";
 import type { Store } from "./store";
 
@@ -9,23 +9,6 @@ export type Condition =
   | { readonly kind: "one of"; readonly values: readonly Value[] }
   | { readonly kind: "range"; readonly least: string; readonly most: string }
   | { readonly kind: "null" | "not null" };
-
-/** What can be asked of a column. */
-export function kindsFor(column: Column): readonly Condition["kind"][] {
-  if (isNumber(column)) return ["range", "null", "not null"];
-  switch (column.kind) {
-    case "timestamp": case "date": case "time":
-      return ["range", "null", "not null"];
-    case "text": case "other":
-      return ["contains", "one of", "null", "not null"];
-    case "boolean":
-      return ["one of", "null", "not null"];
-    case "json":
-      return ["contains", "null", "not null"];
-    default:
-      return ["null", "not null"];
-  }
-}
 
 /**
  * What a condition demands of a row.
@@ -171,50 +154,4 @@ export function conditionText(column: Column, condition: Condition): string {
     case "not null":
       return `${column.name} is not NULL`;
   }
-}
-
-/** The conditions as the text behind WHERE; what was searched in all columns has no SQL. */
-export function whereText(columns: readonly Column[], conditions: ReadonlyMap<number, Condition>): string {
-  return [...conditions]
-    .map(([index, condition]) => {
-      const column = columns[index];
-      return column ? sql(column, condition) : "";
-    })
-    .filter(Boolean)
-    .join(" AND ");
-}
-
-function sql(column: Column, condition: Condition): string {
-  const name = `"${column.name.replaceAll('"', '""')}"`;
-  switch (condition.kind) {
-    case "contains":
-      return `strpos(lower(${name}), ${quoted(condition.text.toLowerCase())}) > 0`;
-    case "one of":
-      return `${name} IN (${condition.values.map((value) => literal(value, column)).join(", ")})`;
-    case "range": {
-      const bounds: [string, string][] = [[">=", condition.least], ["<=", condition.most]];
-      return bounds
-        .filter(([, bound]) => bound.trim() !== "")
-        .map(([sign, bound]) => `${name} ${sign} ${literal(parse(bound, column), column)}`)
-        .join(" AND ");
-    }
-    case "null":
-      return `${name} IS NULL`;
-    case "not null":
-      return `${name} IS NOT NULL`;
-  }
-}
-
-/** A value as it stands in SQL. */
-export function literal(value: Value, column: Column): string {
-  if (value === null) return "NULL";
-  const text = isLong(column) ? String(value) : cellText(value, column);
-  if (column.kind === "boolean") return text.toUpperCase();
-  if (column.kind === "float" || column.kind === "float32") return Number.isFinite(value) ? text : quoted(text);
-  if (isNumber(column)) return text;
-  return quoted(text.replace(/Z$/, column.kind === "timestamp" ? "" : "Z"));
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

@@ -1,10 +1,12 @@
 // The rows on screen: a table of which only the visible rows are elements, in a box that scrolls by itself.
 // Nothing is measured while it is drawn, because a browser would have to lay out the page for that.
 
-import { CELL_CHARS, NARROW_CHARS, cellText, grouped, isLong, isNumber, visible, type Column, type Value } from "./cells";
+import { CELL_CHARS, NARROW_CHARS, cellText, grouped, isLong, isNumber, type Column, type Value } from "./cells";
+import { Columns } from "./columns";
 import { element, takeKeys } from "./dom";
 import type { Part } from "./copy";
 import { FLASH, Flashes } from "./flash";
+import { Heads } from "./heads";
 import { Order, nextSort, type Filter } from "./order";
 import { Selection } from "./selection";
 import type { Store } from "./store";
@@ -26,12 +28,12 @@ export interface Listener {
   onCopy(): void;
 }
 
-/** A row's element, and what it shows. */
+/** A row's element, and what it shows: for each column that is drawn a cell, and for each gap. */
 interface Line {
   readonly element: HTMLTableRowElement;
   readonly cells: readonly HTMLTableCellElement[];
   readonly texts: string[];
-  /** By column: the same of before the last change that was drawn. */
+  /** The same of before the last change that was drawn. */
   readonly olds: string[];
   id: number;
   epoch: number;
@@ -46,16 +48,13 @@ export class Grid {
   readonly #body = element("tbody", "");
   readonly #above = element("tr", "kl-space");
   readonly #below = element("tr", "kl-space");
-  readonly #heads: HTMLTableCellElement[];
+  readonly #header = element("tr", "");
+  readonly #columns: Columns;
+  readonly #heads: Heads;
   readonly #flashes = new Flashes(this.box);
   readonly #motion = matchMedia("(prefers-reduced-motion: reduce)");
   readonly #sizes: ResizeObserver;
   #lines = new Map<number, Line>();
-  /** The column that does not scroll away: the first of the key. */
-  readonly #pinned: number;
-  readonly #hidden = new Set<number>();
-  /** Pixels of the columns that the reader made wider or narrower. */
-  readonly #chosenWidths = new Map<number, number>();
   /** The most digits behind the point that a column of floating-point numbers has shown. */
   readonly #digits = new Map<number, number>();
   readonly #unaligned = new Set<number>();
@@ -64,6 +63,7 @@ export class Grid {
   #top = 0;
   /** Pixels of the box, and of the header in it. */
   #height = 20 * ROW_HEIGHT;
+  #width = 1_000;
   #headHeight = 2 * ROW_HEIGHT;
   /** The place of the first row that is drawn. */
   #first = 0;
@@ -75,23 +75,28 @@ export class Grid {
   #hadSelection = false;
   /** Rows that were deleted just now, and stay in their places for a moment. */
   readonly #leaving = new Set<Node | null>();
-  readonly #columns: readonly Column[];
+  readonly #all: readonly Column[];
   #store: Store;
   readonly #listener: Listener;
 
   constructor(columns: readonly Column[], store: Store, label: string, listener: Listener) {
-    this.#columns = columns;
+    this.#all = columns;
     this.#store = store;
     this.#listener = listener;
     this.#order = new Order(store);
-    this.#pinned = columns.findIndex(({ key }) => key);
     this.#seen = store.tick;
-    this.#heads = columns.map((column, index) => this.#head(column, index));
-    const header = element("tr", "");
-    header.setAttribute("aria-rowindex", "1");
-    header.append(...this.#heads);
+    this.#columns = new Columns(columns);
+    this.#heads = new Heads(columns, this.#columns, {
+      sort: (column) => this.#sort(column),
+      resize: (column, width) => this.#resize(column, width),
+      move: (column, place) => {
+        this.#columns.move(column, place);
+        this.#arrange();
+      },
+    });
+    this.#header.setAttribute("aria-rowindex", "1");
     const head = element("thead", "");
-    head.append(header);
+    head.append(this.#header);
     for (const space of [this.#above, this.#below]) space.setAttribute("aria-hidden", "true");
     this.#body.append(this.#above, this.#below);
     this.#table.append(head, this.#body);
@@ -112,13 +117,14 @@ export class Grid {
     });
     // Sizes are told after a layout, when reading them costs nothing.
     this.#sizes = new ResizeObserver((entries) => this.#resized(entries));
-    for (const target of [this.box, head, ...this.#heads]) this.#sizes.observe(target);
+    for (const target of [this.box, head]) this.#sizes.observe(target);
+    this.#arrange();
   }
 
   /** The column that the rows are sorted by; undefined in the table's own order. */
   get sortedBy(): Column | undefined {
     const sort = this.#order.sortedBy;
-    return sort && this.#columns[sort.column];
+    return sort && this.#all[sort.column];
   }
 
   /** How many rows are shown, in sight or not. */
@@ -128,32 +134,30 @@ export class Grid {
 
   /** The chosen cells; without a choice all that are shown. */
   get part(): Part {
-    const columns = [...this.#columns.keys()].filter((column) => !this.#hidden.has(column));
-    return this.#selection.part(this.#store, this.#order.slots, columns) ?? { slots: this.#order.slots, columns };
+    const { slots } = this.#order;
+    return this.#selection.part(this.#store, slots, this.#columns) ?? { slots, columns: this.#columns.shown };
   }
 
   /** Whether some cells were chosen. */
   get isPartChosen(): boolean {
-    return this.#selection.bounds(this.#store, this.#order.slots) !== undefined;
+    return this.#selection.bounds(this.#store, this.#order.slots, this.#columns) !== undefined;
   }
 
   /** The id of the row that was chosen last, or of the first in sight. */
   get chosenRow(): number | undefined {
     const { slots } = this.#order;
-    const row = this.#selection.place(this.#store, slots)?.row ?? Math.ceil(this.#top / ROW_HEIGHT);
+    const row = this.#selection.row(this.#store, slots) ?? Math.ceil(this.#top / ROW_HEIGHT);
     return this.#store.ids[slots[row] ?? -1];
   }
 
   isHidden(column: number): boolean {
-    return this.#hidden.has(column);
+    return this.#columns.isHidden(column);
   }
 
   /** Shows or hides a column. */
   setHidden(column: number, isHidden: boolean): void {
-    if (isHidden) this.#hidden.add(column);
-    else this.#hidden.delete(column);
-    this.#heads.forEach((head, index) => this.#dress(head, index));
-    for (const { cells } of this.#lines.values()) cells.forEach((cell, index) => this.#dress(cell, index));
+    this.#columns.setHidden(column, isHidden);
+    this.#arrange();
   }
 
   /** Shows the rows of another store with the same columns from now on. */
@@ -209,17 +213,17 @@ export class Grid {
     this.#draw();
   }
 
-  /** The cell that the mouse is at, its place, and the row. */
-  #at(event: MouseEvent): { cell: HTMLTableCellElement; column: number; line: Line } | undefined {
+  /** The cell that the mouse is at, its place in the row, and the row. */
+  #at(event: MouseEvent): { cell: HTMLTableCellElement; place: number; line: Line } | undefined {
     const cell = (event.target as Element).closest("td");
     const line = [...this.#lines.values()].find(({ element: row }) => row === cell?.parentNode);
-    return cell && line ? { cell, column: line.cells.indexOf(cell), line } : undefined;
+    return cell && line ? { cell, place: line.cells.indexOf(cell), line } : undefined;
   }
 
   /** Tells in the tooltip of a cell what stood there before: only where it is looked for, as most never are. */
   #tellOld(event: MouseEvent): void {
-    const { cell, column, line } = this.#at(event) ?? {};
-    const old = line?.olds[column ?? -1];
+    const { cell, place, line } = this.#at(event) ?? {};
+    const old = line?.olds[place ?? -1];
     if (!cell || old === undefined) return;
     const others = cell.title.split("\n").filter((text) => text && !text.startsWith(BEFORE));
     cell.title = [...others, BEFORE + (old.replace(/^\S* /, "") || "empty")].join("\n");
@@ -229,10 +233,13 @@ export class Grid {
   #pointed(event: MouseEvent, extend: boolean): void {
     const found = this.#at(event);
     if (event.button !== 0 || !found) return;
-    const { column, line } = found;
-    const at = this.#selection.place(this.#store, this.#order.slots);
-    const isOther = at?.column !== column || this.#store.ids[this.#order.slots[at.row] ?? -1] !== line.id;
-    if (extend && !isOther) return;
+    const { place, line } = found;
+    const column = this.#columns.drawn[place] ?? -1;
+    if (column < 0) return;
+    const { slots } = this.#order;
+    const at = this.#selection.place(this.#store, slots, this.#columns);
+    const isSame = at && at.column === this.#columns.place(column) && this.#store.ids[slots[at.row] ?? -1] === line.id;
+    if (extend && isSame) return;
     if (extend) {
       event.preventDefault(); // Cells are chosen, not the letters in them.
       getSelection()?.removeAllRanges();
@@ -246,7 +253,7 @@ export class Grid {
       ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
     };
     const step = steps[event.key];
-    const at = this.#selection.place(this.#store, this.#order.slots);
+    const at = this.#selection.place(this.#store, this.#order.slots, this.#columns);
     if (event.target !== this.box) return;
     if (isCommand && event.key === "c" && at && !getSelection()?.toString()) this.#listener.onCopy();
     else if (isCommand && event.key === "a" && at) this.#selectAll();
@@ -259,23 +266,39 @@ export class Grid {
   }
 
   /** Chooses the cell at a place, and brings it into sight. */
-  #moveTo(row: number, column: number, extend: boolean): void {
+  #moveTo(row: number, place: number, extend: boolean): void {
     const slot = this.#order.slots[Math.max(0, Math.min(row, this.#order.slots.length - 1))];
     if (slot === undefined) return;
-    const place = Math.max(0, Math.min(row, this.#order.slots.length - 1)) * ROW_HEIGHT;
+    const top = Math.max(0, Math.min(row, this.#order.slots.length - 1)) * ROW_HEIGHT;
     const room = this.#height - this.#headHeight - ROW_HEIGHT;
-    if (place < this.#top || place > this.#top + room) {
-      this.#scrollTo(place < this.#top ? place : place - room);
+    if (top < this.#top || top > this.#top + room) {
+      this.#scrollTo(top < this.#top ? top : top - room);
       this.#stay();
     }
-    const last = this.#columns.length - 1;
-    this.#select(this.#store.ids[slot] ?? -1, Math.max(0, Math.min(column, last)), extend);
+    const { shown } = this.#columns;
+    const column = shown[Math.max(0, Math.min(place, shown.length - 1))] ?? 0;
+    this.#bringIntoSight(column);
+    this.#select(this.#store.ids[slot] ?? -1, column, extend);
+  }
+
+  /** Scrolls sideways until a column is in sight, beside the one that does not scroll. */
+  #bringIntoSight(column: number): void {
+    const { isMany, pinned } = this.#columns;
+    if (column === pinned) return;
+    const head = this.#heads.cell(column);
+    const left = isMany ? this.#columns.left(column) : head.offsetLeft;
+    const width = isMany ? this.#columns.width(column) : head.offsetWidth;
+    const covered = pinned < 0 ? 0 : this.#heads.cell(pinned).offsetWidth;
+    if (left - covered < this.box.scrollLeft) this.box.scrollLeft = left - covered;
+    else if (left + width > this.box.scrollLeft + this.#width) this.box.scrollLeft = left + width - this.#width;
+    this.#lookAside();
   }
 
   #selectAll(): void {
     const { slots } = this.#order;
-    this.#selection.choose(this.#store.ids[slots[0] ?? -1] ?? -1, 0, false);
-    this.#select(this.#store.ids[slots.at(-1) ?? -1] ?? -1, this.#columns.length - 1, true);
+    const { shown } = this.#columns;
+    this.#selection.choose(this.#store.ids[slots[0] ?? -1] ?? -1, shown[0] ?? 0, false);
+    this.#select(this.#store.ids[slots.at(-1) ?? -1] ?? -1, shown.at(-1) ?? 0, true);
   }
 
   #select(id: number, column: number, extend: boolean): void {
@@ -294,14 +317,15 @@ export class Grid {
   #drawSelection(): void {
     if (this.#selection.isEmpty && !this.#hadSelection) return;
     const { slots } = this.#order;
-    const bounds = this.#selection.bounds(this.#store, slots);
+    const bounds = this.#selection.bounds(this.#store, slots, this.#columns);
     this.#hadSelection = bounds !== undefined;
     slots.slice(this.#first, this.#first + this.#lines.size).forEach((slot, index) => {
       const line = this.#lines.get(this.#store.ids[slot] ?? -1);
       const row = this.#first + index;
       const isIn = bounds !== undefined && bounds.top <= row && row <= bounds.bottom;
-      line?.cells.forEach((cell, column) => {
-        cell.classList.toggle("kl-chosen", isIn && bounds.left <= column && column <= bounds.right);
+      line?.cells.forEach((cell, index) => {
+        const place = this.#columns.place(this.#columns.drawn[index] ?? -1) ?? -1;
+        cell.classList.toggle("kl-chosen", isIn && bounds.left <= place && place <= bounds.right);
       });
     });
   }
@@ -310,6 +334,8 @@ export class Grid {
     for (const { target, borderBoxSize, contentRect } of entries) {
       if (target === this.box) {
         this.#height = contentRect.height || this.#height;
+        this.#width = contentRect.width || this.#width;
+        this.#lookAside();
         // A browser brings a box that was out of sight back to where it was then.
         this.#scrollTo(this.#top);
       } else if (target === this.#table.tHead) this.#headHeight = contentRect.height;
@@ -318,37 +344,64 @@ export class Grid {
   }
 
   #resize(column: number, width: number): void {
-    this.#chosenWidths.set(column, Math.max(32, width));
-    const cells = [...this.#lines.values()].map((line) => line.cells[column]);
-    for (const cell of [this.#heads[column], ...cells]) if (cell) this.#dress(cell, column);
+    this.#columns.resize(column, width);
+    if (this.#columns.isMany) {
+      this.#arrange();
+      return;
+    }
+    const place = this.#columns.drawn.indexOf(column);
+    const cells = [...this.#lines.values()].map((line) => line.cells[place]);
+    for (const cell of [this.#heads.cell(column), ...cells]) if (cell) this.#dress(cell, column);
   }
 
-  /** Gives a cell what its column has: whether it is shown, pinned, and how wide. */
-  #dress(cell: HTMLTableCellElement, column: number): void {
-    cell.hidden = this.#hidden.has(column);
-    cell.classList.toggle("kl-pin", column === this.#pinned);
-    const width = this.#chosenWidths.get(column);
-    if (width === undefined) return;
-    cell.style.width = cell.style.minWidth = cell.style.maxWidth = `${width}px`;
-  }
-
-  /** The edge of a header, by which the reader makes a column wider or narrower. */
-  #grip(head: HTMLTableCellElement, column: number): HTMLElement {
-    const grip = element("span", "kl-grip");
-    grip.setAttribute("aria-hidden", "true"); // The keys do it on the header's button.
-    grip.addEventListener("pointerdown", (event) => {
-      const start = head.offsetWidth - event.clientX;
-      grip.setPointerCapture(event.pointerId);
-      grip.onpointermove = ({ clientX }) => this.#resize(column, start + clientX);
-      grip.onpointerup = () => (grip.onpointermove = null);
+  /** Draws the columns as they are shown now. */
+  #arrange(): void {
+    const { isMany } = this.#columns;
+    this.#columns.look(this.box.scrollLeft, this.#width);
+    let gap = 0;
+    const heads = this.#columns.drawn.map((column) => {
+      if (column < 0) {
+        const space = element("td", "kl-gap");
+        space.setAttribute("aria-hidden", "true");
+        space.style.width = `${this.#columns.gaps[gap++] ?? 0}px`;
+        return space;
+      }
+      const cell = this.#heads.cell(column);
+      if (isMany) {
+        cell.style.width = `${this.#columns.width(column)}px`;
+        cell.setAttribute("aria-colindex", String((this.#columns.place(column) ?? 0) + 1));
+      } else this.#sizes.observe(cell);
+      this.#dress(cell, column);
+      return cell;
     });
-    return grip;
+    this.#header.replaceChildren(...heads);
+    this.#table.classList.toggle("kl-many", isMany);
+    this.#table.style.width = isMany ? `${this.#columns.total}px` : "";
+    setAttribute(this.#table, "aria-colcount", this.#columns.shown.length);
+    this.#heads.mark(this.#order.sortedBy);
+
+    for (const { element: row } of this.#lines.values()) row.remove();
+    this.#lines = new Map();
+    this.#draw();
+  }
+
+  /** Draws other columns, where they have come into sight. */
+  #lookAside(): void {
+    if (this.#columns.isMany && this.#columns.look(this.box.scrollLeft, this.#width)) this.#arrange();
+  }
+
+  /** Gives a cell what its column has: whether it is pinned, and how wide. */
+  #dress(cell: HTMLTableCellElement, column: number): void {
+    cell.classList.toggle("kl-pin", column === this.#columns.pinned);
+    const width = this.#columns.widths.get(column);
+    if (width === undefined || this.#columns.isMany) return;
+    cell.style.width = cell.style.minWidth = cell.style.maxWidth = `${width}px`;
   }
 
   /** Columns only grow: otherwise each change and each scroll would move all of them. */
   #keepWidth(head: HTMLElement, width: number): void {
-    const isChosen = this.#chosenWidths.has(this.#heads.indexOf(head as HTMLTableCellElement));
-    if (isChosen || width <= (this.#widths.get(head) ?? 0)) return;
+    const isChosen = this.#columns.widths.has(this.#heads.column(head) ?? -1);
+    if (isChosen || this.#columns.isMany || width <= (this.#widths.get(head) ?? 0)) return;
     this.#widths.set(head, width);
     head.style.minWidth = `${width}px`;
   }
@@ -356,6 +409,7 @@ export class Grid {
   #scrolled(): void {
     // Not the reader's doing when it is where it was put.
     if (this.box.scrollTop !== this.#top) this.#stay();
+    this.#lookAside();
     this.#draw();
   }
 
@@ -366,44 +420,13 @@ export class Grid {
     this.#atEnd = room > 0 && this.#top >= room - 2;
   }
 
-  #head(column: Column, index: number): HTMLTableCellElement {
-    const cell = element("th", isNumber(column) ? "kl-n" : "");
-    const button = element("button", "");
-    button.type = "button";
-    button.title = `${visible(column.name)}: click to sort; Shift with ← or → for its width`;
-    const arrow = element("span", "kl-arrow");
-    arrow.setAttribute("aria-hidden", "true"); // `aria-sort` says it.
-    button.append(element("span", "kl-name", visible(column.name)), arrow);
-    takeKeys(button);
-    button.addEventListener("click", () => {
-      this.#order.sortBy(nextSort(this.#order.sortedBy, index));
-      this.#markSort();
-      this.#order.update();
-      this.#draw();
-      this.#stay();
-      this.#listener.onSort();
-    });
-    button.addEventListener("keydown", (event) => {
-      const step = event.shiftKey ? { ArrowLeft: -16, ArrowRight: 16 }[event.key] : undefined;
-      if (step === undefined) return;
-      event.preventDefault();
-      this.#resize(index, cell.offsetWidth + step);
-    });
-    const type = element("small", "", visible(column.sql_type));
-    if (column.key) type.append(element("b", "", "PK"));
-    cell.append(button, type, this.#grip(cell, index));
-    this.#dress(cell, index);
-    return cell;
-  }
-
-  #markSort(): void {
-    this.#heads.forEach((head, index) => {
-      const sort = this.#order.sortedBy?.column === index ? this.#order.sortedBy : undefined;
-      if (sort) head.setAttribute("aria-sort", sort.descending ? "descending" : "ascending");
-      else head.removeAttribute("aria-sort");
-      const arrow = head.querySelector<HTMLElement>(".kl-arrow");
-      if (arrow) arrow.textContent = sort ? (sort.descending ? "▼" : "▲") : "";
-    });
+  #sort(column: number): void {
+    this.#order.sortBy(nextSort(this.#order.sortedBy, column));
+    this.#heads.mark(this.#order.sortedBy);
+    this.#order.update();
+    this.#draw();
+    this.#stay();
+    this.#listener.onSort();
   }
 
   /** Draws the rows that are in sight, into the elements of those that are not any more. */
@@ -477,8 +500,15 @@ export class Grid {
 
   #line(): Line {
     const made = element("tr", "");
-    const cells = this.#columns.map((column) => element("td", isNumber(column) ? "kl-n" : ""));
-    cells.forEach((cell, column) => this.#dress(cell, column));
+    const { drawn, isMany } = this.#columns;
+    const cells = drawn.map((column) => {
+      const described = this.#all[column];
+      const cell = element("td", described ? (isNumber(described) ? "kl-n" : "") : "kl-gap");
+      if (described) this.#dress(cell, column);
+      else cell.setAttribute("aria-hidden", "true");
+      if (described && isMany) cell.setAttribute("aria-colindex", String((this.#columns.place(column) ?? 0) + 1));
+      return cell;
+    });
     made.append(...cells);
     return { element: made, cells, texts: [], olds: [], id: -1, epoch: -1, tick: -1 };
   }
@@ -505,8 +535,9 @@ export class Grid {
   /** Brings the points of columns that have got longer numbers below each other again. */
   #alignAgain(): void {
     for (const column of this.#unaligned) {
+      const place = this.#columns.drawn.indexOf(column);
       for (const { cells } of this.#lines.values()) {
-        const cell = cells[column];
+        const cell = cells[place];
         if (cell) pad(cell, digitsOf(cell.textContent), this.#digits.get(column) ?? 0);
       }
     }
@@ -519,20 +550,22 @@ export class Grid {
     const touched = store.touched[slot] ?? 0;
     if (isSame && line.epoch === store.epoch && line.tick >= touched) return;
     const before = marks.cells.length;
-    this.#columns.forEach((column, index) => {
-      const cell = line.cells[index];
+    this.#columns.drawn.forEach((index, place) => {
+      const column = this.#all[index];
+      const cell = line.cells[place];
+      if (!column || !cell) return;
       const value = store.value(slot, index);
       const length = store.length(slot, index);
       const text = cellText(value, column, length);
       // The kind of a value and its length tell apart what the text does not: NULL, and "NULL".
       const shown = `${value === null ? "n" : "v"}${length ?? ""} ${text}`;
-      if (!cell || line.texts[index] === shown) return;
+      if (line.texts[place] === shown) return;
       show(cell, text, value, length, column);
       if (isSame) {
         marks.cells.push(cell);
-        line.olds[index] = line.texts[index] ?? "";
+        line.olds[place] = line.texts[place] ?? "";
       }
-      line.texts[index] = shown;
+      line.texts[place] = shown;
       if (column.kind === "float" || column.kind === "float32") this.#align(cell, text, index);
     });
     if (marks.cells.length > before) marks.changed++;

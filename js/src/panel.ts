@@ -2,7 +2,7 @@
 
 import { Bar } from "./bar";
 import { grouped, visible, type Column } from "./cells";
-import { cutCells, write, type Format } from "./copy";
+import { csvText, cutCells, type Format } from "./copy";
 import { element, saveFile, setText, toClipboard } from "./dom";
 import { Wishes } from "./filter";
 import { Grid } from "./grid";
@@ -45,7 +45,8 @@ export class Panel {
     copied: () => this.#copiedText(),
     copy: (format, toFile) => this.#copy(format, toFile),
     ask: (wish) => this.#kernel.wish(wish),
-    openRow: () => this.#openRow(this.#grid?.chosenRow),
+    load: () => this.#tools(),
+    openRow: () => void this.#openRow(this.#grid?.chosenRow),
   });
   #grid: Grid | undefined;
   /** The rows that are kept on screen, and when that began. */
@@ -73,6 +74,10 @@ export class Panel {
     query.title = visible(about.sql);
     line.append(element("span", "kl-dot"), this.#state, this.#facts, query);
     this.root.append(element("style", "", style), line, this.#note, this.#bar.root, this.#part, this.#place, this.#foot);
+    // Who touches the table will want tools next; a kernel that is kept busy later cannot give them then.
+    for (const touch of ["pointerenter", "focusin"]) {
+      this.root.addEventListener(touch, () => void part("live_tools", kernel.question).catch(() => 0), { once: true });
+    }
     this.root.addEventListener("keydown", (event) => {
       if (event.key !== "/" || event.target instanceof HTMLInputElement) return;
       event.preventDefault();
@@ -152,7 +157,7 @@ export class Panel {
         this.#tellHits();
       },
       onCopy: () => void this.#copy("CSV", false),
-      onOpen: (id) => this.#openRow(id),
+      onOpen: (id) => void this.#openRow(id),
     });
     this.#grid.showOnly(this.#wishes.filter(store));
     this.#place.replaceChildren(this.#grid.box);
@@ -160,31 +165,33 @@ export class Panel {
   }
 
   /** Shows the details of a row below the table. */
-  #openRow(id: number | undefined): void {
-    if (id === undefined) return;
-    void this.#withTools((tools) => {
-      const close = (): void => {
-        this.#details?.root.remove();
-        this.#details = undefined;
-        this.#grid?.box.focus();
-      };
-      this.#details ??= new tools.Details({ ask: this.#kernel.question, read: readAnswered, close });
-      this.#place.after(this.#details.root);
-      this.#details.show(id, this.#store);
-      this.#details.root.focus();
-    });
+  async #openRow(id: number | undefined): Promise<void> {
+    const tools = await this.#tools();
+    if (id === undefined || !tools) return;
+    const close = (): void => {
+      this.#details?.root.remove();
+      this.#details = undefined;
+      this.#grid?.box.focus();
+    };
+    this.#details ??= new tools.Details({ ask: this.#kernel.question, read: readAnswered, close });
+    this.#place.after(this.#details.root);
+    this.#details.show(id, this.#store);
+    this.#details.root.focus();
   }
 
-  /** Does something with the tools that are loaded on demand. */
-  async #withTools(use: (tools: typeof import("./live_tools")) => void): Promise<void> {
+  /** The tools that are loaded on demand; undefined when there is no kernel to give them, which is told. */
+  async #tools(): Promise<typeof import("./live_tools") | undefined> {
     const late = setTimeout(() => this.#bar.tell("The kernel was asked; while a cell runs, it answers at its end."), 500);
+    let told = "";
     try {
-      use(await part("live_tools", this.#kernel.question));
-      this.#bar.tell("");
+      return await part("live_tools", this.#kernel.question);
     } catch (error) {
-      this.#bar.tell(error instanceof Error ? error.message : String(error));
+      told = error instanceof Error ? error.message : String(error);
+    } finally {
+      clearTimeout(late);
+      this.#bar.tell(told);
     }
-    clearTimeout(late);
+    return undefined;
   }
 
   /** Keeps the rows as they are on screen, or goes on. */
@@ -225,6 +232,7 @@ export class Panel {
 
   /** Copies the chosen cells, or all that are shown, and tells what came of it. */
   async #copy(format: Format, toFile: boolean): Promise<void> {
+    const tools = format === "CSV" ? undefined : await this.#tools();
     const part = this.#grid?.part;
     if (!part) return;
     const cut = cutCells(this.#shown, part);
@@ -233,7 +241,8 @@ export class Panel {
       return;
     }
     const told = `${this.#copiedText()} ${toFile ? "saved" : "copied"}`;
-    const text = write(this.#shown, part, format);
+    const text = format === "CSV" ? csvText(this.#shown, part) : tools?.textIn(format, this.#shown, part);
+    if (text === undefined) return;
     if (toFile) saveFile(text, "table.csv", "text/csv");
     else if (!(await toClipboard(text))) return this.#bar.tell("Not copied: the browser did not allow it.");
     this.#bar.tell(told);

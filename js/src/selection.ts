@@ -1,5 +1,6 @@
 // Which cells a reader has chosen: a corner, the opposite one, and what lies between as the rows are ordered now.
 
+import type { Columns } from "./columns";
 import type { Part } from "./copy";
 import type { Store } from "./store";
 
@@ -34,33 +35,40 @@ export class Selection {
     this.#anchor = this.#focus = undefined;
   }
 
-  /** Where the cell is that was chosen last; undefined when its row is not shown. */
-  place(store: Store, slots: readonly number[]): { row: number; column: number } | undefined {
-    return this.#focus && found(this.#focus, store, slots);
+  /** The row that was chosen last, by its place; undefined when it is not shown. */
+  row(store: Store, slots: readonly number[]): number | undefined {
+    return this.#focus && rowOf(this.#focus, store, slots);
   }
 
-  /** The chosen places; undefined when there are none, or a row at their edge is not shown any more. */
-  bounds(store: Store, slots: readonly number[]): Bounds | undefined {
-    const one = this.#anchor && found(this.#anchor, store, slots);
-    const two = this.#focus && found(this.#focus, store, slots);
+  /** Where the cell is that was chosen last; undefined when it is not shown. */
+  place(store: Store, slots: readonly number[], columns: Columns): { row: number; column: number } | undefined {
+    return this.#focus && found(this.#focus, store, slots, columns);
+  }
+
+  /** The chosen places; undefined when there are none, or a row or column at their edge is not shown any more. */
+  bounds(store: Store, slots: readonly number[], columns: Columns): Bounds | undefined {
+    const one = this.#anchor && found(this.#anchor, store, slots, columns);
+    const two = this.#focus && found(this.#focus, store, slots, columns);
     if (!one || !two) return undefined;
     const [top, bottom] = [Math.min(one.row, two.row), Math.max(one.row, two.row)];
     return { top, bottom, left: Math.min(one.column, two.column), right: Math.max(one.column, two.column) };
   }
 
-  /** @param columns Those that are shown. */
-  part(store: Store, slots: readonly number[], columns: readonly number[]): Part | undefined {
-    const bounds = this.bounds(store, slots);
+  part(store: Store, slots: readonly number[], columns: Columns): Part | undefined {
+    const bounds = this.bounds(store, slots, columns);
     if (!bounds) return undefined;
     const { top, bottom, left, right } = bounds;
-    return {
-      slots: slots.slice(top, bottom + 1),
-      columns: columns.filter((column) => left <= column && column <= right),
-    };
+    return { slots: slots.slice(top, bottom + 1), columns: columns.shown.slice(left, right + 1) };
   }
 }
 
-function found({ id, column }: Cell, store: Store, slots: readonly number[]): { row: number; column: number } | undefined {
+function found(cell: Cell, store: Store, slots: readonly number[], columns: Columns): { row: number; column: number } | undefined {
+  const row = rowOf(cell, store, slots);
+  const column = columns.place(cell.column);
+  return row === undefined || column === undefined ? undefined : { row, column };
+}
+
+function rowOf({ id }: Cell, store: Store, slots: readonly number[]): number | undefined {
   const row = slots.indexOf(store.slot(id) ?? -1);
-  return row < 0 ? undefined : { row, column };
+  return row < 0 ? undefined : row;
 }

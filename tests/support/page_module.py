@@ -13,7 +13,7 @@ import pyarrow as pa
 from playwright.sync_api import Page
 
 from kalam_notebook.notebook.page.page_rows import PageRows
-from kalam_notebook.notebook.page.questions import answer
+from kalam_notebook.notebook.page.questions import PARTS, answer, page_part
 from kalam_notebook.wire.types import Column, arrow_schema
 
 ORDERS = (
@@ -33,7 +33,7 @@ def order(i: int, customer: str | None = "Ada", total: str = "1.50") -> dict:
 
 MODULE = Path(__file__).parents[2] / "kalam_notebook" / "notebook" / "page" / "static" / "live_table.js"
 
-MOUNT = """async ({source, twin, sql}) => {
+MOUNT = """async ({source, parts, twin, sql}) => {
   const url = URL.createObjectURL(new Blob([source], {type: 'text/javascript'}));
   const {default: widget} = await import(url);
   const listeners = {};
@@ -43,7 +43,10 @@ MOUNT = """async ({source, twin, sql}) => {
     on: (event, listener) => { (listeners[event] ??= []).push(listener); },
     send: async (content) => {
       window.said.push(content);
-      if (content.kind === 'question' && window.answer) window.take([await window.answer(content)]);
+      if (content.kind !== 'question') return;
+      const {number, about, name} = content;
+      if (about === 'part' && name in parts) window.take([[{kind: 'answer', number, text: parts[name]}, []]]);
+      else if (window.answer) window.take([await window.answer(content)]);
     },
   };
   window.take = (messages) => {
@@ -88,6 +91,8 @@ class MountedTable:
     sql: str = "SELECT * FROM app.orders"
     twin: str = "abc123"
     status: dict[str, Any] = field(default_factory=dict)
+    #: Parts of the module that are given when they are asked for.
+    parts: frozenset[str] = PARTS
 
     def __post_init__(self) -> None:
         self.rows = PageRows()
@@ -95,7 +100,8 @@ class MountedTable:
         quiet = {"text": "live", "failed": False, "notice": "", "changes": 0, "changed_at": None}
         self.status = quiet | {"form": "direct", "verified_at": None} | self.status
         source = MODULE.read_text(encoding="utf-8")
-        self.page.evaluate(MOUNT, {"source": source, "twin": self.twin, "sql": self.sql})
+        parts = {name: page_part(name) for name in self.parts}
+        self.page.evaluate(MOUNT, {"source": source, "parts": parts, "twin": self.twin, "sql": self.sql})
 
     def table(self, rows: list[dict[str, Any]]) -> pa.Table:
         return pa.Table.from_pylist(rows, schema=arrow_schema(self.columns))

@@ -91,7 +91,7 @@ def test_another_row_takes_the_place_of_the_first(page: Page, details: Locator):
 
 
 def test_without_an_answer_it_is_said_why(page: Page, details: Locator):
-    table = MountedTable(page, ORDERS)
+    table = MountedTable(page, ORDERS, parts=frozenset())
     table.load([order(1)])
     page.get_by_role("button", name="Details").click()
     expect(page.locator(".kl-told")).to_have_text("The kernel was asked; while a cell runs, it answers at its end.")

@@ -327,7 +327,7 @@ def widths(page: Page) -> list[float]:
 def test_the_key_does_not_scroll_away(page: Page, tmp_path: Path):
     table = MountedTable(page, WIDE)
     table.load([wide_row(i) for i in range(1, 31)])
-    box, key, other = page.locator(".kl-box"), page.locator("td").first, page.locator("td").nth(1)
+    box, key, other = page.locator(".kl-box"), page.locator("tbody td").first, page.locator("tbody td").nth(1)
     expect(key).to_have_text("1")
     box.evaluate("box => { box.scrollLeft = 2000; box.scrollTop = 60 }")
     expect(other).not_to_be_in_viewport()
@@ -349,17 +349,17 @@ def test_columns_are_hidden_and_shown(page: Page, clipboard):
     boxes = page.locator(".kl-editor").get_by_role("checkbox")
     expect(boxes.first).to_be_focused()
     page.get_by_label("customer").uncheck()
-    expect(page.locator("th").nth(1)).to_be_hidden()
+    expect(page.locator("th")).to_contain_text(["id", "total", "placed_at"])
     table.change({4: order(4)})
     expect(page.locator("tbody tr:not(.kl-space)")).to_have_count(4)
-    expect(page.locator("tbody tr:not(.kl-space)").nth(3).locator("td").nth(1)).to_be_hidden()
+    expect(page.locator("tbody tr:not(.kl-space)").nth(3).locator("td")).to_have_count(3)
     tool(page, "Copy").click()
     page.get_by_role("button", name="CSV", exact=True).click()
     assert clipboard().splitlines()[0] == "id,total,placed_at"
     tool(page, "Columns").click()
     expect(page.get_by_label("customer")).not_to_be_checked()
     page.get_by_label("customer").check()
-    expect(page.locator("td").nth(1)).to_be_visible()
+    expect(page.locator("td").nth(1)).to_have_text("name 1")
 
 
 def test_columns_are_made_wider_and_narrower(page: Page):

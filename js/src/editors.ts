@@ -1,0 +1,172 @@
+// The lines that the tools above the table open: for a filter, and for the choice of columns.
+
+import { cellText, grouped, isNumber, visible, type Column, type Value } from "./cells";
+import { button, element, setText, takeKeys } from "./dom";
+import { parse, type Condition } from "./filter";
+
+const OFFERED = 20; // Values of a column that are offered to choose from.
+const LISTED = 100; // Columns that are listed at once.
+
+const WORDS: Record<Condition["kind"], string> = {
+  contains: "contains",
+  "one of": "is one of",
+  range: "from … to …",
+  null: "is NULL",
+  "not null": "is not NULL",
+};
+
+/** The most frequent values of a column, and how many rows have each. */
+type Frequent = (column: number, most: number) => readonly [Value, number][];
+
+/** Boxes to check for the columns that are shown, and a field to find some of very many. */
+export function columnChooser(
+  columns: readonly Column[],
+  isHidden: (column: number) => boolean,
+  setHidden: (column: number, isHidden: boolean) => void,
+): Node[] {
+  const list = element("span", "kl-chips");
+  const find = field("Find columns");
+  const fill = (): void => {
+    const wanted = find.value.toLowerCase();
+    const found = [...columns.keys()].filter((index) => columns[index]?.name.toLowerCase().includes(wanted));
+    const boxes = found.slice(0, LISTED).map((index) => {
+      const [label, box] = choice(visible(columns[index]?.name ?? ""));
+      box.checked = !isHidden(index);
+      box.addEventListener("change", () => setHidden(index, !box.checked));
+      return label;
+    });
+    const rest = found.length - boxes.length;
+    list.replaceChildren(...boxes, rest > 0 ? `and ${grouped(rest)} more` : "");
+  };
+  find.addEventListener("input", fill);
+  fill();
+  return columns.length > LISTED ? [find, list] : [list];
+}
+
+/** Fields for a column, what is to be asked of it, and the values. */
+export function filterEditor(
+  form: HTMLFormElement,
+  columns: readonly Column[],
+  frequent: Frequent,
+  apply: (column: number, condition: Condition) => void,
+): Node[] {
+  const column = select("Column", columns.map((column) => visible(column.name)));
+  const kind = element("span", "");
+  const fields = element("span", "");
+  const fault = element("span", "kl-fault");
+  fault.setAttribute("role", "alert");
+  let kinds: readonly Condition["kind"][] = [];
+  let read: () => Condition = () => ({ kind: "null" });
+  const chooseKind = (chosen: Condition["kind"]): void => {
+    setText(fault, "");
+    read = readers(fields, columns[column.selectedIndex], chosen, (most) => frequent(column.selectedIndex, most));
+  };
+  const chooseColumn = (): void => {
+    const described = columns[column.selectedIndex];
+    if (!described) return;
+    kinds = kindsFor(described);
+    const list = select("Condition", kinds.map((name) => WORDS[name]));
+    list.addEventListener("change", () => chooseKind(kinds[list.selectedIndex] ?? "null"));
+    kind.replaceChildren(list);
+    chooseKind(kinds[0] ?? "null");
+  };
+  column.addEventListener("change", chooseColumn);
+  chooseColumn();
+  const submit = button("Apply", "Show only these rows", () => undefined);
+  submit.type = "submit";
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    try {
+      apply(column.selectedIndex, read());
+    } catch (error) {
+      setText(fault, error instanceof Error ? error.message : String(error));
+    }
+  };
+  return [column, kind, fields, submit, fault];
+}
+
+/** Puts the fields of a condition in a place. @returns What reads them. */
+function readers(
+  place: HTMLElement,
+  column: Column | undefined,
+  kind: Condition["kind"],
+  frequent: (most: number) => readonly [Value, number][],
+): () => Condition {
+  switch (kind) {
+    case "contains": {
+      const text = field("Text");
+      place.replaceChildren(text);
+      return () => ({ kind, text: text.value });
+    }
+    case "range": {
+      const [least, most] = [field("From"), field("To")];
+      place.replaceChildren(least, most);
+      return () => {
+        if (column && parse(least.value, column) === null && parse(most.value, column) === null) {
+          throw new RangeError("Give at least one of the two bounds.");
+        }
+        return { kind, least: least.value.trim(), most: most.value.trim() };
+      };
+    }
+    case "one of": {
+      const offered = frequent(OFFERED);
+      const boxes = offered.map(([value, count]) => {
+        const [label, box] = choice(column ? cellText(value, column) || "empty" : "");
+        label.append(element("small", "", grouped(count)));
+        return { box, label, value };
+      });
+      place.replaceChildren(...boxes.map(({ label }) => label));
+      return () => {
+        const values = boxes.filter(({ box }) => box.checked).map(({ value }) => value);
+        if (values.length === 0) throw new RangeError("Choose at least one value.");
+        return { kind, values };
+      };
+    }
+    default:
+      place.replaceChildren();
+      return () => ({ kind });
+  }
+}
+
+/** What can be asked of a column. */
+function kindsFor(column: Column): readonly Condition["kind"][] {
+  if (isNumber(column)) return ["range", "null", "not null"];
+  switch (column.kind) {
+    case "timestamp": case "date": case "time":
+      return ["range", "null", "not null"];
+    case "text": case "other":
+      return ["contains", "one of", "null", "not null"];
+    case "boolean":
+      return ["one of", "null", "not null"];
+    case "json":
+      return ["contains", "null", "not null"];
+    default:
+      return ["null", "not null"];
+  }
+}
+
+/** A box to check, in its label. */
+function choice(text: string): [HTMLLabelElement, HTMLInputElement] {
+  const box = element("input", "");
+  box.type = "checkbox";
+  takeKeys(box);
+  const label = element("label", "kl-choice");
+  label.append(box, ` ${text} `);
+  return [label, box];
+}
+
+function field(label: string): HTMLInputElement {
+  const made = element("input", "");
+  made.type = "text";
+  made.placeholder = label;
+  made.setAttribute("aria-label", label);
+  return made;
+}
+
+function select(label: string, words: readonly string[]): HTMLSelectElement {
+  const made = element("select", "");
+  made.setAttribute("aria-label", label);
+  made.append(...words.map((word) => element("option", "", word)));
+  takeKeys(made);
+  return made;
+}

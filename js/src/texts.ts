@@ -1,0 +1,77 @@
+// Cells as Markdown and SQL, and filters as SQL. Values are exact. No DOM here.
+
+import { cellText, isLong, isNumber, type Column, type Value } from "./cells";
+import { exact, hexadecimal, names, written, type Format, type Part } from "./copy";
+import { parse, type Condition } from "./filter";
+import type { Store } from "./store";
+
+/** Cells in a format other than CSV; all of them must be whole. */
+export function textIn(format: Exclude<Format, "CSV">, store: Store, part: Part): string {
+  if (format === "VALUES") {
+    const rows = written(store, part, literalOf);
+    return `VALUES\n${rows.map((cells) => `  (${cells.join(", ")})`).join(",\n")}`;
+  }
+  const heads = names(store, part);
+  const lines = [heads.map(escaped), heads.map(() => "---"), ...written(store, part, markdown)];
+  return lines.map((cells) => `| ${cells.join(" | ")} |\n`).join("");
+}
+
+function markdown(value: Value, column: Column): string {
+  return value === null ? "NULL" : escaped(exact(value, column));
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\`*_[\]<>|]/g, "\\$&").replace(/\r\n|\r|\n/g, "<br>");
+}
+
+function literalOf(value: Value, column: Column): string {
+  if (value instanceof Uint8Array && column.kind === "bytes") return `X'${hexadecimal(value)}'`;
+  if (column.kind === "list" || column.kind === "list32") return value === null ? "NULL" : `'${exact(value, column)}'`;
+  return literal(value, column);
+}
+
+/** The conditions as the text behind WHERE; what was searched in all columns has no SQL. */
+export function whereText(columns: readonly Column[], conditions: ReadonlyMap<number, Condition>): string {
+  return [...conditions]
+    .map(([index, condition]) => {
+      const column = columns[index];
+      return column ? sql(column, condition) : "";
+    })
+    .filter(Boolean)
+    .join(" AND ");
+}
+
+function sql(column: Column, condition: Condition): string {
+  const name = `"${column.name.replaceAll('"', '""')}"`;
+  switch (condition.kind) {
+    case "contains":
+      return `strpos(lower(${name}), ${quoted(condition.text.toLowerCase())}) > 0`;
+    case "one of":
+      return `${name} IN (${condition.values.map((value) => literal(value, column)).join(", ")})`;
+    case "range": {
+      const bounds: [string, string][] = [[">=", condition.least], ["<=", condition.most]];
+      return bounds
+        .filter(([, bound]) => bound.trim() !== "")
+        .map(([sign, bound]) => `${name} ${sign} ${literal(parse(bound, column), column)}`)
+        .join(" AND ");
+    }
+    case "null":
+      return `${name} IS NULL`;
+    case "not null":
+      return `${name} IS NOT NULL`;
+  }
+}
+
+/** A value as it stands in SQL. */
+function literal(value: Value, column: Column): string {
+  if (value === null) return "NULL";
+  const text = isLong(column) ? String(value) : cellText(value, column);
+  if (column.kind === "boolean") return text.toUpperCase();
+  if (column.kind === "float" || column.kind === "float32") return Number.isFinite(value) ? text : quoted(text);
+  if (isNumber(column)) return text;
+  return quoted(text.replace(/Z$/, column.kind === "timestamp" ? "" : "Z"));
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -18,12 +18,21 @@ from urllib.parse import urlsplit
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.texts import hide_in_messages
 
-__all__ = ["Credentials", "SavedLogin", "Secret", "Settings", "Timeouts", "read_saved_logins", "resolve"]
+__all__ = [
+    "Credentials", "SavedLogin", "Secret", "Settings", "Timeouts", "ask_password", "logins_path", "read_saved_logins",
+    "resolve",
+]  # fmt: skip
 
-#: Environment variables, named as the KalamDB CLI and server name them.
+#: Environment variables, named as the KalamDB CLI and server name them, and as KalamDB's documentation does.
 URL_VARIABLE = "KALAMDB_SERVER_URL"
 PASSWORD_VARIABLE = "KALAMDB_ROOT_PASSWORD"
 LOGINS_VARIABLE = "KALAMDB_CREDENTIALS_PATH"
+OTHER_URL_VARIABLE = "KALAMDB_URL"
+USER_VARIABLE = "KALAMDB_USERNAME"
+USER_PASSWORD_VARIABLE = "KALAMDB_PASSWORD"
+
+#: Under which passwords stand in the keyring of the operating system, each as ``user@url``.
+KEYRING_SERVICE = "kalamdb"
 
 #: Bytes of one answer that are read into memory, unless told otherwise.
 MAX_RESULT_BYTES = 2_000_000_000
@@ -150,17 +159,33 @@ class _Environment:
     """The variables that matter, so that no frame holds the others: a verbose traceback shows locals."""
 
     url: str
+    url_variable: str
     logins: Path
-    root_password: Secret | None
+    user: str | None
+    passwords: dict[str, Secret]
 
 
 def _read_environment(environ: Mapping[str, str]) -> _Environment:
-    named = environ.get(LOGINS_VARIABLE, "").strip()
+    url_variable = next((name for name in (URL_VARIABLE, OTHER_URL_VARIABLE) if environ.get(name, "").strip()), "")
+    user = environ.get(USER_VARIABLE, "").strip() or None
+    passwords = {}
+    if environ.get(USER_PASSWORD_VARIABLE):
+        passwords[user or "root"] = Secret(environ[USER_PASSWORD_VARIABLE])
+    if environ.get(PASSWORD_VARIABLE):
+        passwords.setdefault("root", Secret(environ[PASSWORD_VARIABLE]))
     return _Environment(
-        url=environ.get(URL_VARIABLE, "").strip(),
-        logins=Path(named).expanduser() if named else Path.home() / ".kalam" / "credentials.toml",
-        root_password=Secret(environ[PASSWORD_VARIABLE]) if environ.get(PASSWORD_VARIABLE) else None,
+        url=environ.get(url_variable, "").strip(),
+        url_variable=url_variable,
+        logins=logins_path(environ),
+        user=user,
+        passwords=passwords,
     )
+
+
+def logins_path(environ: Mapping[str, str]) -> Path:
+    """Where the CLI keeps its logins."""
+    named = environ.get(LOGINS_VARIABLE, "").strip()
+    return Path(named).expanduser() if named else Path.home() / ".kalam" / "credentials.toml"
 
 
 def read_saved_logins(path: Path) -> dict[str, SavedLogin]:
@@ -215,7 +240,7 @@ def resolve(
     """Decide which server to use, and as whom.
 
     Args:
-        url: The server; None looks in ``KALAMDB_SERVER_URL`` and then in the saved logins.
+        url: The server; None looks in ``KALAMDB_SERVER_URL``, ``KALAMDB_URL`` and then in the saved logins.
         user: User id; with no other credentials its password is looked for and, at last, asked for.
         password: Its password.
         token: An access token instead of user and password.
@@ -261,7 +286,7 @@ def _find_url(
     if url is not None:
         return url, "the argument"
     if profile is None and environment.url:
-        return environment.url, f"the environment variable {URL_VARIABLE}"
+        return environment.url, f"the environment variable {environment.url_variable}"
     login = saved.get(profile or DEFAULT_PROFILE) or (next(iter(saved.values())) if len(saved) == 1 else None)
     if login is not None and login.url:
         return login.url, f"the saved login {login.name!r}"
@@ -281,17 +306,34 @@ def _find_credentials(
     environment: _Environment,
     prompt: Callable[[str], str] | None,
 ) -> Credentials:
-    if profile is None and environment.root_password and user in (None, "root"):
-        return Credentials("root", environment.root_password)
+    if profile is None:
+        named = [user] if user is not None else [environment.user, "root"]
+        for name in named:
+            if name in environment.passwords:
+                return Credentials(name, environment.passwords[name])
     for login in [saved[profile]] if profile else saved.values():
         same_server = login.url is not None and login.url.rstrip("/") == url
         if same_server and user in (None, login.user):
             return Credentials(login.user, None, login.token, login.refresh_token)
-    name = user or "root"
-    return Credentials(name, Secret((prompt or _prompt)(f"Password of {name} at {url}: ")))
+    name = user or environment.user or "root"
+    kept = _kept_password(name, url)
+    return Credentials(name, kept or Secret((prompt or ask_password)(f"Password of {name} at {url}: ")))
 
 
-def _prompt(text: str) -> str:
+def _kept_password(user: str, url: str) -> Secret | None:
+    """The password that the keyring of the operating system has; None without one, or without the extra ``keyring``."""
+    try:
+        import keyring
+    except ImportError:
+        return None
+    try:
+        found = keyring.get_password(KEYRING_SERVICE, f"{user}@{url}")
+    except Exception:  # Its back ends raise what they like where there is no keyring, as on a server.
+        return None
+    return Secret(found) if found else None
+
+
+def ask_password(text: str) -> str:
     """Ask without echo, in a terminal or in a notebook that can ask."""
     from getpass import getpass
 
@@ -303,7 +345,7 @@ def _prompt(text: str) -> str:
             pass  # A kernel without a front end that can ask.
     raise ConfigError(
         f"A password is needed and nobody can be asked here ({text.rstrip(': ')}).\n"
-        f"Pass password=..., or set {PASSWORD_VARIABLE} (user root)."
+        f"Pass password=..., or set {PASSWORD_VARIABLE} (user root) or {USER_VARIABLE} and {USER_PASSWORD_VARIABLE}."
     )
 
 

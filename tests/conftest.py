@@ -93,7 +93,8 @@ def namespace(client):
 
 @pytest.fixture(autouse=True)
 def no_login_of_this_machine(tmp_path_factory, monkeypatch):
-    """Tests see no saved login and no server of the person who runs them."""
+    """Tests see no saved login, no keyring and no server of the person who runs them."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     monkeypatch.setenv("KALAMDB_CREDENTIALS_PATH", str(tmp_path_factory.getbasetemp() / "no-logins.toml"))
     monkeypatch.delenv("KALAMDB_SERVER_URL", raising=False)
     monkeypatch.delenv("KALAMDB_ROOT_PASSWORD", raising=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,10 +12,11 @@ from kalam_notebook.callers import short_interrupts
 from kalam_notebook.client import diagnostics
 from kalam_notebook.client.base import ClientBase
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
+from kalam_notebook.client.saved_logins import entry_of, write_login
 from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.http import session
 from kalam_notebook.http.client import Request
-from kalam_notebook.settings import Secret
+from kalam_notebook.settings import DEFAULT_PROFILE, Secret, logins_path, read_saved_logins
 from kalam_notebook.texts import in_line
 from kalam_notebook.wire.answered import json_object
 from kalam_notebook.wire.arguments import check_text
@@ -59,6 +62,30 @@ class AdministrationCalls(ClientBase):
         """
         secret, refresh_token = Secret.of(refresh_token), ""
         return session.refresh(self._http, secret, timeout=self._timeouts.auth)
+
+    def save_login(self, name: str = DEFAULT_PROFILE) -> Path:
+        """Save this client's login where the KalamDB CLI keeps its own; ``kalam.connect(profile=name)`` uses it.
+
+        Tokens are saved and no password: the login holds until they end. Other logins in the file stay as they are, and
+        nobody but its owner can read it.
+
+        Args:
+            name: Name of the login, in place of one that has it.
+
+        Returns:
+            The file, ``~/.kalam/credentials.toml`` or that of ``KALAMDB_CREDENTIALS_PATH``.
+
+        Raises:
+            AuthError: The server refuses the login.
+            ConfigError: The file is damaged or cannot be written.
+        """
+        check_text("name", name, most=200)
+        path = logins_path(os.environ)
+        read_saved_logins(path)  # One that is damaged is said to be, and left alone.
+        token, expires_at, refresh_token = self._session.tokens()
+        entry = entry_of(url=self.url, user=self.user, token=token, expires_at=expires_at, refresh_token=refresh_token)
+        write_login(path, name, entry)
+        return path
 
     def health_check(self) -> Health:
         """Ask whether the server is up.

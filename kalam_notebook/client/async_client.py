@@ -21,7 +21,7 @@ from kalam_notebook.http.uploads import FileSource
 from kalam_notebook.live_queries.events.messages import OnFull
 from kalam_notebook.results.batches import QueryBatches
 from kalam_notebook.results.results import QueryResponse, QueryResult
-from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
+from kalam_notebook.settings import DEFAULT_PROFILE, MAX_RESULT_BYTES, Secret, Timeouts
 from kalam_notebook.wire.auth import Login, UserInfo
 from kalam_notebook.wire.fileref import FileRef
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
@@ -494,6 +494,10 @@ class AsyncClient:
     async def cluster_health_check(self) -> ClusterHealth:
         """See ``Client.cluster_health_check``."""
         return await asyncio.to_thread(self._client.cluster_health_check)
+
+    async def save_login(self, name: str = DEFAULT_PROFILE) -> Path:
+        """See ``Client.save_login``."""
+        return await asyncio.to_thread(self._client.save_login, name)
 
     async def recent_requests(self) -> pd.DataFrame:
         """See ``Client.recent_requests``."""

@@ -13,8 +13,10 @@ class Client(PartitionCalls, LiveCalls, AdministrationCalls):
     """A connection to a KalamDB server. Nothing is sent before the first call that needs the server.
 
     Args:
-        url: ``http(s)://host:port``; None looks in ``KALAMDB_SERVER_URL`` and in the logins saved by the KalamDB CLI.
-        user: User id. Its password is taken from ``password``, for root from ``KALAMDB_ROOT_PASSWORD``, else asked for.
+        url: ``http(s)://host:port``; None looks in ``KALAMDB_SERVER_URL``, ``KALAMDB_URL`` and in the logins saved by
+            the KalamDB CLI.
+        user: User id. Its password is taken from ``password``, ``KALAMDB_PASSWORD`` (of ``KALAMDB_USERNAME``), for
+            root also from ``KALAMDB_ROOT_PASSWORD``, from the keyring, else asked for.
         password: Password of ``user``.
         token: An access token instead of user and password.
         token_provider: A function that returns an access token whenever one is needed.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kalam_notebook.client.client import Client
-from kalam_notebook.errors import ConfigError
+from kalam_notebook.errors import AuthError, ConfigError, KalamError
 from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
 from kalam_notebook.wire.arguments import check_text
 
@@ -53,7 +53,8 @@ def connect(
 
     Args:
         url: ``http(s)://host:port``, or ``sandbox`` for the embedded server, which starts at the first such call and
-            ends with this process. None looks in ``KALAMDB_SERVER_URL`` and the logins saved by the KalamDB CLI.
+            ends with this process. None looks in ``KALAMDB_SERVER_URL``, ``KALAMDB_URL`` and the logins saved by the
+            KalamDB CLI.
         user: As for ``Client``; so are the others.
         password: Password of ``user``.
         token: An access token instead of user and password.
@@ -101,6 +102,12 @@ def connect(
     )
     try:
         client.check_login()
+    except AuthError as exc:
+        waits = _waits_for_setup(client)
+        client.close()
+        if waits:
+            raise AuthError(_SET_UP.format(url=client.url), "setup_required", exc.status) from None
+        raise
     except BaseException:
         client.close()
         raise
@@ -110,6 +117,20 @@ def connect(
     atexit.unregister(close)
     atexit.register(close)
     return client
+
+
+_SET_UP = """\
+The server at {url} is new: root has no password yet.
+In a notebook %kalam setup {url} asks for the passwords and sets it up. In Python:
+kalam.Client('{url}', user='root', password=ROOT_PASSWORD).server_setup('admin', ADMIN_PASSWORD, ROOT_PASSWORD)"""
+
+
+def _waits_for_setup(client: Client) -> bool:
+    """Whether the server wants to be set up first; it tells that to its own machine only."""
+    try:
+        return client.check_setup_status().needs_setup
+    except KalamError:
+        return False
 
 
 def current() -> Client:

@@ -121,6 +121,14 @@ class Session:
             assert self._token is not None
             return self._token
 
+    def tokens(self) -> tuple[Secret, float | None, Secret | None]:
+        """A token that is valid now, when it ends in seconds since 1970, and the one that renews it.
+
+        Raises:
+            AuthError: The server refuses the login.
+        """
+        return self.token(), self._expires_at, self._refresh_token
+
     def may_be_outdated(self, error: AuthError) -> bool:
         """Whether a refused token may only be one of another time: a server that began anew knows none of before.
 

@@ -19,6 +19,7 @@ from kalam_notebook.notebook.session import History, Logged, live_variables
 from kalam_notebook.notebook.values import nearest
 from kalam_notebook.results.formats import checked_target, writing
 from kalam_notebook.results.results import Completeness, IncompleteResultWarning, QueryResult, readers_width
+from kalam_notebook.settings import DEFAULT_PROFILE, Secret, ask_password
 from kalam_notebook.sql.hidden import HIDDEN_COLUMNS, HIDDEN_LIST
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.sql.tables import table_names
@@ -37,6 +38,8 @@ WHERE table_schema NOT IN ('information_schema', 'system', 'dba') AND column_nam
 GROUP BY table_schema, table_name ORDER BY namespace, "table"
 """
 
+#: Where a server is started as its documentation tells.
+_NEW_SERVER = "http://localhost:2900"
 #: Rows that the page takes.
 _SHOWN_ROWS = 100_000
 #: Characters of a line of the history beside its SQL.
@@ -70,6 +73,7 @@ class Commands:
         self._connected = connected
         self._commands: dict[str, Callable[[str], object]] = {
             "connect": self._connect,
+            "setup": self._setup,
             "connections": self._connections,
             "use": self._use,
             "status": self._status,
@@ -114,7 +118,24 @@ class Commands:
             url, user=options.user, profile=profile, namespace=options.namespace, name=options.name
         )
         self._connected(client)
-        return _told(client)
+        if not options.save:
+            return _told(client)
+        name = options.name or profile or DEFAULT_PROFILE
+        path = client.save_login(name)
+        return Note(f"{_told(client)!r}\nThe login is saved as {name!r} in {path}: %kalam connect {name}")
+
+    def _setup(self, rest: str) -> Note:
+        """Ask for what a new server needs; a password never stands in a notebook."""
+        url = unpasted(rest) if rest else _NEW_SERVER
+        with Client(url, user="root", password=Secret("-")) as client:
+            if not client.check_setup_status().needs_setup:
+                raise ConfigError(f"The server at {url} is set up already. Connect to it: %kalam connect {url}")
+            root = _new_password("root")
+            user = input("User id of the administrator [admin]: ").strip() or "admin"
+            client.server_setup(user, _new_password(user), root)
+        client = default.connect(url, user="root", password=root.reveal())
+        self._connected(client)
+        return Note(f"The server is set up, with root and the administrator {user}.\n{_told(client)!r}")
 
     def _connections(self, rest: str) -> pd.DataFrame:
         import pandas as pd
@@ -284,6 +305,13 @@ def _as_arrow(value: object, name: str) -> pa.Table:
     if hasattr(value, "__arrow_c_stream__"):
         return pa.table(value)
     raise ConfigError(f"{name} is a {type(value).__name__} and holds no rows.")
+
+
+def _new_password(user: str) -> Secret:
+    chosen = Secret(ask_password(f"A new password for {user}, of 8 characters or more: "))
+    if ask_password("The same once more: ") != chosen.reveal():
+        raise ConfigError("These were two passwords. Nothing was set up; type it again: %kalam setup")
+    return chosen
 
 
 def _cut(line: str, width: int) -> str:

@@ -84,6 +84,7 @@ class ConnectOptions:
         profile: Name of a saved login, or None.
         namespace: Namespace of table names that have none, or None.
         name: Name of the connection, or None.
+        save: Save the login for the next time.
     """
 
     url: str | None = None
@@ -91,6 +92,7 @@ class ConnectOptions:
     profile: str | None = None
     namespace: str | None = None
     name: str | None = None
+    save: bool = False
 
 
 #: Options of ``%%kalam`` and of ``%kalam connect``, and what they are for.
@@ -122,10 +124,12 @@ CONNECT_OPTIONS = {
     "--profile": "login saved by the KalamDB CLI; its name alone does the same",
     "--name": "name by which %kalam use and --connection come back to it",
     "--namespace": "namespace of table names that have none",
+    "--save": "save the login where the KalamDB CLI keeps its own, under the name of the connection",
 }
 #: Options without a value, and the values that others choose from.
 FLAGS = {
-    "--allow-unsafe", "--browse", "--changes", "--explain", "--live", "--no-progress", "--strict", "--template",
+    "--allow-unsafe", "--browse", "--changes", "--explain", "--live", "--no-progress", "--save", "--strict",
+    "--template",
 }  # fmt: skip
 CHOICES = {"--format": ("pandas", "arrow", "polars"), "--engine": ("server", "local"), "--limit": ("all",)}
 #: Options that only a live table has, and those that it has not.
@@ -161,6 +165,7 @@ COMMANDS = {
     "connect": Command(
         "connect, and use this from now on", "[URL | sandbox | LOGIN] [options]", "url", None, CONNECT_OPTIONS
     ),
+    "setup": Command("set up a new server: asks for the passwords, and connects", "[URL]", "url", 1),
     "connections": Command("the connections that there are"),
     "use": Command("use another connection from now on", "NAME", "connection", 1),
     "status": Command("the connection in use"),
@@ -294,8 +299,8 @@ def parse_connect_line(line: str) -> ConnectOptions:
     words, given, _ = _scan(line, "%kalam connect", CONNECT_OPTIONS)
     if len(words) > 1:
         raise ConfigError(f"%kalam connect takes one URL, and got {len(words)}: {', '.join(words)}.")
-    options = {field.name: given.get(f"--{field.name}") for field in fields(ConnectOptions)}
-    return ConnectOptions(**{**options, "url": words[0] if words else None})
+    texts = {field.name: given.get(f"--{field.name}") for field in fields(ConnectOptions) if field.name != "save"}
+    return ConnectOptions(**{**texts, "url": words[0] if words else None}, save="--save" in given)
 
 
 def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], dict[str, str], Values | None]:

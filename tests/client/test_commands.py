@@ -11,7 +11,7 @@ from IPython.utils.capture import capture_output
 
 import kalam_notebook as kalam
 from kalam_notebook import cli
-from kalam_notebook.errors import ConfigError, KalamError
+from kalam_notebook.errors import AuthError, ConfigError, KalamError
 from kalam_notebook.notebook import commands, magics
 from kalam_notebook.notebook.options import COMMANDS, CONNECT_OPTIONS
 
@@ -120,6 +120,55 @@ def test_a_saved_login_by_its_name(shell, tmp_path, monkeypatch, server):
     assert "as root" in run(shell, "%kalam connect staging")
     assert "staging" in kalam.connections()
     assert "'prod' is not in" in fails(shell, "%kalam connect prod")
+
+
+def test_a_login_is_saved_and_used(shell, tmp_path, monkeypatch, server):
+    path = tmp_path / "credentials.toml"
+    monkeypatch.setenv("KALAMDB_CREDENTIALS_PATH", str(path))
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", server.root_password)
+    told = run(shell, f"%kalam connect {server.url} --name here --save")
+    assert f"saved as 'here' in {path}: %kalam connect here" in told
+    assert server.root_password not in path.read_text()
+    monkeypatch.delenv("KALAMDB_ROOT_PASSWORD")
+    run(shell, "%kalam close")
+    assert "as root" in run(shell, "%kalam connect here")
+    run(shell, "%kalam close")
+    assert "saved as 'local'" in run(shell, f"%kalam connect {server.url} --save")
+    run(shell, "%kalam close")
+    path.write_text("not toml")
+    assert "damaged" in fails(shell, f"%kalam connect {server.url} --profile here --save")
+
+
+@pytest.fixture
+def new_server():
+    """A server that waits for its first set-up."""
+    with kalam.sandbox(options=("--root-password", "")) as server:
+        yield server
+
+
+def test_a_new_server_is_set_up(magic_shell, new_server, monkeypatch):
+    url, asked = new_server.url, []
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", "guessed")
+    with capture_output():
+        error = magic_shell.run_cell(f"%kalam connect {url}").error_in_exec
+    assert isinstance(error, AuthError)
+    assert f"%kalam setup {url}" in str(error)
+    assert len(str(error).splitlines()) == 3
+
+    def typed(*answers):
+        replies = iter(answers)
+        monkeypatch.setattr(commands, "ask_password", lambda text: asked.append(text) or next(replies))
+
+    typed("Root-secret-1", "Root-secret-2")
+    assert "two passwords" in fails(magic_shell, f"%kalam setup {url}")
+    typed("Root-secret-1", "Root-secret-1", "Adas-secret-1", "Adas-secret-1")
+    monkeypatch.setattr("builtins.input", lambda text: "ada")
+    told = run(magic_shell, f"%kalam setup {url}")
+    assert "with root and the administrator ada" in told
+    assert "as root" in told
+    assert "secret" not in told + "".join(asked)
+    assert kalam.connect(url, user="ada", password="Adas-secret-1").query("SELECT 1 AS one")["one"].tolist() == [1]
+    assert "is set up already" in fails(magic_shell, f"%kalam setup {url}")
 
 
 def test_live_tables_by_their_variables(shell, orders):

@@ -92,6 +92,7 @@ NO_CALL = {
     "cluster_health_check",
     "check_setup_status",
     "recent_requests",
+    "save_login",
 }
 #: What the reader writes as SQL is sent as it is.
 IS_SQL = {"sql"}

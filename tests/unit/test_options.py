@@ -106,6 +106,7 @@ def test_connect_lines():
     assert parse_connect_line("") == ConnectOptions()
     line = "http://h:1 --user bob --namespace app"
     assert parse_connect_line(line) == ConnectOptions("http://h:1", "bob", None, "app")
+    assert parse_connect_line("--save --name here") == ConnectOptions(name="here", save=True)
     with pytest.raises(ConfigError, match="one URL"):
         parse_connect_line("a b")
     with pytest.raises(ConfigError, match="KALAMDB_ROOT_PASSWORD"):

@@ -3,6 +3,7 @@
 import importlib
 import io
 import pickle
+import sys
 
 import pytest
 from frames_of_errors import frames_that_show
@@ -49,6 +50,52 @@ def test_the_environment_wins_over_saved_logins(environ):
     assert settings.url == "http://env:1"
     assert (settings.credentials.user, settings.credentials.password.reveal()) == ("root", "env")
     assert "KALAMDB_SERVER_URL" in settings.source
+
+
+def test_names_of_the_documentation(environ):
+    environ |= {"KALAMDB_URL": "http://docs:1", "KALAMDB_USERNAME": "agent", "KALAMDB_PASSWORD": "of-agent"}
+    settings = resolve(environ=environ, prompt=never)
+    assert settings.url == "http://docs:1"
+    assert "KALAMDB_URL" in settings.source
+    assert (settings.credentials.user, settings.credentials.password.reveal()) == ("agent", "of-agent")
+    environ |= {"KALAMDB_SERVER_URL": "http://cli:1", "KALAMDB_ROOT_PASSWORD": "of-root"}
+    settings = resolve(environ=environ, prompt=never)
+    assert (settings.url, settings.credentials.user) == ("http://cli:1", "agent")
+    assert resolve(user="root", environ=environ, prompt=never).credentials.password.reveal() == "of-root"
+    assert resolve(user="bob", environ=environ, prompt=lambda text: "typed").credentials.password.reveal() == "typed"
+    del environ["KALAMDB_USERNAME"], environ["KALAMDB_ROOT_PASSWORD"]
+    credentials = resolve(environ=environ, prompt=never).credentials
+    assert (credentials.user, credentials.password.reveal()) == ("root", "of-agent")
+
+
+def test_the_keyring_is_asked_before_the_person(tmp_path, monkeypatch):
+    import keyring
+    from keyring.backend import KeyringBackend
+
+    class Kept(KeyringBackend):
+        priority = 1
+
+        def get_password(self, service, username):
+            if username == "broken@http://h:1":
+                raise RuntimeError("locked")
+            return "kept" if (service, username) == ("kalamdb", "bob@http://h:1") else None
+
+        def set_password(self, service, username, password):
+            raise AssertionError
+
+    before = keyring.get_keyring()
+    keyring.set_keyring(Kept())
+    environ = {"KALAMDB_CREDENTIALS_PATH": str(tmp_path / "none.toml")}
+    try:
+        found = resolve("http://h:1", user="bob", environ=environ, prompt=never)
+        assert found.credentials.password.reveal() == "kept"
+        for user in ("alice", "broken"):
+            asked = resolve("http://h:1", user=user, environ=environ, prompt=lambda text: "typed")
+            assert asked.credentials.password.reveal() == "typed"
+    finally:
+        keyring.set_keyring(before)
+    monkeypatch.setitem(sys.modules, "keyring", None)  # As without the extra.
+    assert resolve("http://h:1", user="bob", environ=environ, prompt=lambda text: "typed").credentials.user == "bob"
 
 
 def test_the_saved_login_of_the_cli(environ):

@@ -33,6 +33,7 @@ _HOMES = {
     "QueryBatches": "results.batches",
     "QueryResponse": "results.results",
     "QueryResult": "results.results",
+    "Subscription": "client.live",
     "Timeouts": "settings",
     "TopicMessage": "wire.topics",
     "TopicWarning": "topics.watch",
@@ -53,7 +54,7 @@ _METHODS = (
     "check_setup_status", "cluster_health_check", "consumer", "copy", "download", "download_bound_file",
     "download_file", "execute_query", "execute_with_files", "export", "health_check", "live", "live_events", "login",
     "partitions", "query", "query_arrow", "query_batches", "query_polars", "query_result", "refresh_access_token",
-    "server_setup", "to_dask", "upload", "write",
+    "server_setup", "subscriptions", "to_dask", "upload", "write",
 )  # fmt: skip
 
 __all__ = ["__version__", "sandbox", *sorted((*_HOMES, *_MODULES, *_METHODS))]

@@ -8,6 +8,7 @@ from kalam_notebook.client.default import connections as connections
 from kalam_notebook.client.default import use as use
 from kalam_notebook.client.doctor import doctor as doctor
 from kalam_notebook.client.exporting import ExportReport as ExportReport
+from kalam_notebook.client.live import Subscription as Subscription
 from kalam_notebook.client.partitions import Partition as Partition
 from kalam_notebook.client.partitions import Partitions as Partitions
 from kalam_notebook.files.outcome import FilesWarning as FilesWarning
@@ -59,6 +60,7 @@ query_result = _default.query_result
 refresh_access_token = _default.refresh_access_token
 sandbox = _launcher.start
 server_setup = _default.server_setup
+subscriptions = _default.subscriptions
 to_dask = _default.to_dask
 upload = _default.upload
 write = _default.write

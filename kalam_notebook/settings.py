@@ -100,6 +100,16 @@ class Timeouts:
     keepalive: float = 4.0
     total: float = 0.0
 
+    @classmethod
+    def fast(cls) -> Timeouts:
+        """Give times for a server nearby: what takes longer is soon told."""
+        return cls(connect=2.0, receive=10.0, send=5.0, auth=2.0, subscribe=2.0, pong=5.0)
+
+    @classmethod
+    def relaxed(cls) -> Timeouts:
+        """Give times for a slow network or a busy server. Pings are not slower: the server hangs up without them."""
+        return cls(connect=60.0, receive=120.0, send=60.0, auth=30.0, subscribe=30.0, pong=60.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:

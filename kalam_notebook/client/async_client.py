@@ -14,9 +14,11 @@ from kalam_notebook.callers import short_interrupts
 from kalam_notebook.client.client import Client
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.client.exporting import ExportReport
+from kalam_notebook.client.live import Subscription
 from kalam_notebook.client.partitions import Partitions
 from kalam_notebook.client.reading import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Engine
 from kalam_notebook.client.writing import PARALLEL_FILES
+from kalam_notebook.errors import KalamError
 from kalam_notebook.http.uploads import FileSource
 from kalam_notebook.live_queries.events.messages import OnFull
 from kalam_notebook.results.batches import QueryBatches
@@ -66,6 +68,9 @@ class AsyncClient:
         compression: bool = True,
         on_receive: Callable[[str], None] | None = None,
         on_send: Callable[[str], None] | None = None,
+        on_connect: Callable[[], object] | None = None,
+        on_disconnect: Callable[[str], object] | None = None,
+        on_error: Callable[[KalamError], object] | None = None,
     ) -> None:
         # A verbose traceback shows the locals of this frame.
         password, token = (Secret(value) if isinstance(value, str) else value for value in (password, token))
@@ -84,6 +89,9 @@ class AsyncClient:
             compression=compression,
             on_receive=on_receive,
             on_send=on_send,
+            on_connect=on_connect,
+            on_disconnect=on_disconnect,
+            on_error=on_error,
         )
 
     @property
@@ -105,6 +113,15 @@ class AsyncClient:
     def live_tables(self) -> tuple[LiveTable, ...]:
         """Its live tables that are not closed, in any order."""
         return self._client.live_tables
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the WebSocket of the live tables stands; False before the first live query opens it."""
+        return self._client.is_connected
+
+    async def subscriptions(self) -> tuple[Subscription, ...]:
+        """See ``Client.subscriptions``."""
+        return self._client.subscriptions()
 
     def __repr__(self) -> str:
         return repr(getattr(self, "_client", None) or Client.__new__(Client))

@@ -33,6 +33,7 @@ from kalam_notebook.wire.fileref import FileHost
 
 if TYPE_CHECKING:
     from kalam_notebook.client.live_parts import LiveParts
+    from kalam_notebook.live_queries.events.live_events import LiveEvents
     from kalam_notebook.live_queries.table import LiveTable
 
 __all__ = ["ClientBase"]
@@ -62,6 +63,9 @@ class ClientBase:
         compression: bool = True,
         on_receive: Callable[[str], None] | None = None,
         on_send: Callable[[str], None] | None = None,
+        on_connect: Callable[[], object] | None = None,
+        on_disconnect: Callable[[str], object] | None = None,
+        on_error: Callable[[KalamError], object] | None = None,
     ) -> None:
         secret, given = (None if value is None else Secret.of(value) for value in (password, token))
         password = token = None  # A verbose traceback shows the locals of this frame.
@@ -69,7 +73,14 @@ class ClientBase:
         for name, text in (("url", url), ("user", user), ("profile", profile), ("namespace", namespace)):
             if text is not None:
                 check_text(name, text)
-        for name, call in (("token_provider", token_provider), ("on_receive", on_receive), ("on_send", on_send)):
+        handlers: dict[str, Any] = {
+            "on_receive": on_receive,
+            "on_send": on_send,
+            "on_connect": on_connect,
+            "on_disconnect": on_disconnect,
+            "on_error": on_error,
+        }
+        for name, call in (("token_provider", token_provider), *handlers.items()):
             check_function(name, call)
 
         check_seconds("timeout", timeout)
@@ -98,9 +109,10 @@ class ClientBase:
         # What live queries share: opened by the first of them, and what is being closed.
         self._live: LiveParts | None = None
         self._live_tables: weakref.WeakSet[LiveTable] = weakref.WeakSet()
+        self._event_streams: weakref.WeakSet[LiveEvents] = weakref.WeakSet()
         self._ending: list[LiveParts] = []
         self._compression = compression
-        self._on_receive, self._on_send = on_receive, on_send
+        self._handlers = handlers
 
     @property
     def url(self) -> str:

@@ -29,6 +29,10 @@ class Client(PartitionCalls, LiveCalls, AdministrationCalls):
         compression: Whether the server may compress live frames.
         on_receive: Called with every WebSocket frame received, as text without secrets.
         on_send: Called with every WebSocket frame sent, as text without secrets.
+        on_connect: Called when a WebSocket stands: that of all live tables, and that of each ``live_events``; also when
+            it is back. This and the others are called on the WebSocket's thread: return soon.
+        on_disconnect: Called with the reason when a WebSocket that stood is lost or closed.
+        on_error: Called with a ``KalamError`` when a WebSocket cannot be opened, now or for good.
 
     Raises:
         ConfigError: No server is named, or the arguments contradict each other.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.callers import short_interrupts
@@ -24,7 +25,24 @@ if TYPE_CHECKING:
     from kalam_notebook.live_queries.table import LiveTable
     from kalam_notebook.topics.consumer import Consumer
 
-__all__ = ["LiveCalls"]
+__all__ = ["LiveCalls", "Subscription"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A live query of a client.
+
+    Attributes:
+        sql: The query, without values.
+        kind: ``table`` for a live table, ``events`` for a stream of events.
+        status: As ``status`` of the live table or stream says.
+        last_seq: Of a stream the greatest row version of the events that were taken; None for none.
+    """
+
+    sql: str
+    kind: str
+    status: str
+    last_seq: int | None
 
 
 @short_interrupts
@@ -35,6 +53,18 @@ class LiveCalls(ClientBase):
     def live_tables(self) -> tuple[LiveTable, ...]:
         """Its live tables that are not closed, in any order."""
         return tuple(live for live in self._live_tables if not live.is_closed)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the WebSocket of the live tables stands; False before the first live query opens it."""
+        parts = self._live
+        return parts is not None and parts.socket.is_connected
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Tell which live queries there are: live tables and event streams that are not closed."""
+        tables = [Subscription(live.sql, "table", live.status, None) for live in self.live_tables]
+        streams = [one for one in self._event_streams if not one.is_over]
+        return (*tables, *(Subscription(one.sql, "events", one.status, one.last_seq) for one in streams))
 
     def live(
         self,
@@ -124,7 +154,7 @@ class LiveCalls(ClientBase):
         from kalam_notebook.live_queries.events.live_events import LiveEvents
 
         parts = self._live_parts()
-        return LiveEvents(
+        events = LiveEvents(
             self._live_sql(sql, params, namespace),
             source=parts.source(),
             socket=parts.socket,
@@ -134,6 +164,8 @@ class LiveCalls(ClientBase):
             max_queue=max_queue,
             on_full=on_full,
         )
+        self._event_streams.add(events)
+        return events
 
     def consumer(
         self,
@@ -199,6 +231,7 @@ class LiveCalls(ClientBase):
     def _live_parts(self) -> LiveParts:
         """What live queries share, made by the first who asks for it."""
         from kalam_notebook.client.live_parts import make_parts
+        from kalam_notebook.live_queries.connection.listener import Handlers
 
         self._check_open()
         with self._lock:
@@ -213,7 +246,6 @@ class LiveCalls(ClientBase):
                     window=self._window,
                     timeouts=self._timeouts,
                     compression=self._compression,
-                    on_receive=self._on_receive,
-                    on_send=self._on_send,
+                    handlers=Handlers(**self._handlers),
                 )
             return self._live

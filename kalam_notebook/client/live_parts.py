@@ -8,6 +8,7 @@ from functools import partial
 
 from kalam_notebook.http.endpoint import SqlEndpoint
 from kalam_notebook.http.session import Session
+from kalam_notebook.live_queries.connection.listener import Handlers
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.following.delta import read_deltas
 from kalam_notebook.live_queries.following.pool import Pool
@@ -50,8 +51,7 @@ def make_parts(
     window: WindowCheck,
     timeouts: Timeouts,
     compression: bool,
-    on_receive: Callable[[str], None] | None,
-    on_send: Callable[[str], None] | None,
+    handlers: Handlers,
 ) -> LiveParts:
     """Make the parts of a client, which are the arguments and their names there."""
     source = partial(
@@ -69,7 +69,6 @@ def make_parts(
         token=source().access_token,
         compression=compression,
         timeouts=timeouts,
-        on_receive=on_receive,
-        on_send=on_send,
+        handlers=handlers,
     )
     return LiveParts(source, socket, Pool())

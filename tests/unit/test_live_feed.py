@@ -28,6 +28,7 @@ from kalam_notebook.errors import (
     SlowConsumerError,
     SubscriptionError,
 )
+from kalam_notebook.live_queries.connection.listener import Handlers
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.connection.states import (
     Changed,
@@ -314,7 +315,7 @@ def socket(server):
         token=lambda *, renew=False: "good",
         timeouts=timeouts,
         delays=lambda: repeat(0.01),
-        on_send=lambda text: pings.append(text) if text == "[ping]" else None,
+        handlers=Handlers(on_send=lambda text: pings.append(text) if text == "[ping]" else None),
     )
     socket.pings = pings
     yield socket

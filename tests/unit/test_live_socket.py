@@ -10,12 +10,14 @@ import threading
 import time
 from collections import deque
 from itertools import repeat
+from queue import SimpleQueue
 
 import pytest
 from live_socket_server import SocketServer
 
 from kalam_notebook.errors import AuthError, ConfigError, ConnectError, LiveError, SubscriptionError
 from kalam_notebook.live_queries.connection.failures import subscription_error
+from kalam_notebook.live_queries.connection.listener import Handlers
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.connection.states import (
     Changed,
@@ -97,8 +99,14 @@ def make_socket(server):
 
     def make(*, token=None, url=None, timeouts=QUICK, delay=0.01, **options):
         token = token or Token("good")
+        named = {name: options.pop(name) for name in list(options) if name.startswith("on_")}
         socket = LiveSocket(
-            url=url or server.url, token=token, timeouts=timeouts, delays=lambda: repeat(delay), **options
+            url=url or server.url,
+            token=token,
+            timeouts=timeouts,
+            delays=lambda: repeat(delay),
+            handlers=Handlers(**named),
+            **options,
         )
         sockets.append(socket)
         return socket
@@ -420,7 +428,7 @@ def test_a_hook_that_raises_does_no_harm(make_socket, caplog):
     socket, ears = make_socket(on_receive=lambda text: 1 / 0), Ears()
     socket.subscribe(SQL, ears)
     ears.wait("subscribed")
-    assert "on_receive or on_send raised" in caplog.text
+    assert "a handler of the client" in caplog.text
 
 
 # The end.
@@ -509,3 +517,35 @@ def test_a_forked_child_cannot_use_it_and_does_not_hang(make_socket, monkeypatch
             socket.subscribe(SQL, Ears())
         socket.close()
         assert socket._thread.is_alive()
+
+
+def test_handlers_hear_of_the_connection(server, make_socket):
+    heard = SimpleQueue()
+    socket = make_socket(
+        on_connect=lambda: heard.put("on"),
+        on_disconnect=lambda reason: heard.put(("off", reason)),
+        on_error=lambda error: heard.put(error),
+    )
+    assert not socket.is_connected
+    ears = Ears()
+    socket.subscribe(SQL, ears)
+    ears.wait("subscribed")
+    assert socket.is_connected
+    assert heard.get(timeout=10) == "on"
+    server.cut()
+    kind, reason = heard.get(timeout=10)
+    assert (kind, bool(reason)) == ("off", True)
+    assert heard.get(timeout=10) == "on"
+    socket.close()
+    assert heard.get(timeout=10) == ("off", "closed")
+    assert heard.empty()
+
+
+def test_handlers_hear_why_there_is_no_connection(server, make_socket):
+    errors = SimpleQueue()
+    socket = make_socket(token=Token(ConnectError("no route"), "good"), on_error=errors.put)
+    socket.connect()
+    error = errors.get(timeout=10)
+    assert isinstance(error, ConnectError)
+    assert "no route" in str(error)
+    assert errors.empty()

@@ -16,12 +16,12 @@ from typing import cast
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from kalam_notebook.errors import KalamError, LiveError
+from kalam_notebook.errors import ConnectError, KalamError, LiveError
 from kalam_notebook.http.proxies import proxy_for
 from kalam_notebook.live_queries.connection.cursor import Cursor
 from kalam_notebook.live_queries.connection.failures import describe_failure
 from kalam_notebook.live_queries.connection.fan import Fans
-from kalam_notebook.live_queries.connection.listener import FrameHook, Listener, TokenSource
+from kalam_notebook.live_queries.connection.listener import FrameHook, Handlers, Listener, TokenSource, tell
 from kalam_notebook.live_queries.connection.protocol import LiveProtocol
 from kalam_notebook.live_queries.connection.states import (
     Action,
@@ -74,7 +74,7 @@ class Driver:
         open_timeout: Seconds for the opening handshake; None for ever.
         delays: Makes the delays before attempts to connect.
         return_delays: The same after a connection that stood; None for ``delays``.
-        hooks: Called with every frame received and sent.
+        handlers: Told of every frame and of the connection.
         gate: While it is shut, nothing is read.
     """
 
@@ -87,13 +87,14 @@ class Driver:
         open_timeout: float | None,
         delays: Callable[[], Iterator[float]],
         return_delays: Callable[[], Iterator[float]] | None = None,
-        hooks: tuple[FrameHook | None, FrameHook | None],
+        handlers: Handlers,
         gate: Gate,
     ) -> None:
         self._url, self._proxy = url, proxy_for(url)
         self._token = token
         self._open_timeout = open_timeout
-        self._on_receive, self._on_send = hooks
+        self._handlers = handlers
+        self._stood = False
         self._protocol = LiveProtocol(delays=delays, timing=timing, return_delays=return_delays)
         self._gate = gate
         self._fans = Fans()
@@ -195,9 +196,20 @@ class Driver:
                 self._status_changed(event.status)
             self._fans.tell(event, self._size)
             if isinstance(event, Stopped):
+                if event.error is not None:
+                    tell(self._handlers.on_error, event.error)
                 self._release(event.error or LiveError("The connection of this client was closed."))
 
     def _status_changed(self, status: Status) -> None:
+        stands = status.state is State.OPEN
+        if stands and not self._stood:
+            tell(self._handlers.on_connect)
+        elif self._stood and not stands:
+            tell(self._handlers.on_disconnect, status.reason)
+        elif status.state is State.WAITING:
+            tell(self._handlers.on_error, ConnectError(f"No live connection to {self._url}: {status.reason}."))
+        self._stood = stands
+
         if status.state in {State.WAITING, State.STOPPED}:
             _LOG.info("live connection %s: %s", status.state.value, status.reason)
         elif status.state is State.OPEN:
@@ -205,8 +217,8 @@ class Driver:
 
     def _release(self, error: KalamError | None) -> None:
         waiting, self._waiting = self._waiting, []
-        for tell in waiting:
-            tell(error)
+        for release in waiting:
+            release(error)
 
     def _set_timer(self) -> None:
         deadline = self._protocol.deadline()
@@ -279,8 +291,8 @@ class Driver:
         self._size = len(frame) if isinstance(frame, bytes) or frame.isascii() else len(frame.encode())
         text = unpack_frame(frame)
         self.message_bytes = self._size if text is frame else len(text)
-        if self._on_receive is not None:
-            self._show(self._on_receive, text)
+        if self._handlers.on_receive is not None:
+            self._show(self._handlers.on_receive, text)
         message = parse_message(text)
         if isinstance(message, Change):
             self._protocol.changed(message)
@@ -297,10 +309,10 @@ class Driver:
             while True:
                 item = await outgoing.get()
                 if isinstance(item, Send):
-                    self._show(self._on_send, item.text)
+                    self._show(self._handlers.on_send, item.text)
                     await socket.send(item.text)
                 else:
-                    self._show(self._on_send, "[ping]")
+                    self._show(self._handlers.on_send, "[ping]")
                     # Typed as an awaitable, it is a future of the loop.
                     pong = cast("asyncio.Future[float]", await socket.ping())
                     pong.add_done_callback(self._ponged)
@@ -314,7 +326,4 @@ class Driver:
         if hook is None:
             return
         shown = text if isinstance(text, str) else text.decode(errors="backslashreplace")
-        try:
-            hook(shown.replace(self._secret, "<secret>") if self._secret else shown)
-        except Exception:
-            _LOG.exception("on_receive or on_send raised; the live connection goes on")
+        tell(hook, shown.replace(self._secret, "<secret>") if self._secret else shown)

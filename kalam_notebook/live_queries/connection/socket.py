@@ -24,8 +24,8 @@ from kalam_notebook.errors import ConnectError, KalamError, LiveError, Subscript
 from kalam_notebook.live_queries.connection.backoff import backoff
 from kalam_notebook.live_queries.connection.cursor import Cursor
 from kalam_notebook.live_queries.connection.driver import Driver
-from kalam_notebook.live_queries.connection.listener import FrameHook, Listener, TokenSource
-from kalam_notebook.live_queries.connection.states import Timing
+from kalam_notebook.live_queries.connection.listener import Handlers, Listener, TokenSource
+from kalam_notebook.live_queries.connection.states import State, Timing
 from kalam_notebook.live_queries.connection.waiting import Gate
 from kalam_notebook.settings import Timeouts
 from kalam_notebook.threads import Worker
@@ -61,8 +61,7 @@ class LiveSocket:
         timeouts: ``connect``, ``auth``, ``subscribe``, ``pong`` and ``keepalive`` are used.
         delays: Makes the delays in seconds before attempts to connect; None for delays that grow from half a second to
             half a minute, with jitter; about a second each when a connection that stood cannot be opened again at once.
-        on_receive: Called with the text of every frame received, without secrets, on the socket's thread: return soon.
-        on_send: The same for every frame sent; a ping is shown as ``[ping]``.
+        handlers: Told of every frame and of the connection, and of those of siblings.
 
     Attributes:
         url: The address.
@@ -78,10 +77,9 @@ class LiveSocket:
         compression: bool = True,
         timeouts: Timeouts | None = None,
         delays: Callable[[], Iterator[float]] | None = None,
-        on_receive: FrameHook | None = None,
-        on_send: FrameHook | None = None,
+        handlers: Handlers | None = None,
     ) -> None:
-        timeouts = timeouts or Timeouts()
+        timeouts, handlers = timeouts or Timeouts(), handlers or Handlers()
         self.url = url
         self.gate = Gate()
         self._driver = Driver(
@@ -91,7 +89,7 @@ class LiveSocket:
             open_timeout=timeouts.connect or None,
             delays=delays or _delays,
             return_delays=delays or _return_delays,
-            hooks=(on_receive, on_send),
+            handlers=handlers,
             gate=self.gate,
         )
 
@@ -102,8 +100,7 @@ class LiveSocket:
             compression=compression,
             timeouts=timeouts,
             delays=delays,
-            on_receive=on_receive,
-            on_send=on_send,
+            handlers=handlers,
         )
         self._siblings: weakref.WeakSet[LiveSocket] = weakref.WeakSet()
 
@@ -121,6 +118,11 @@ class LiveSocket:
     def status(self) -> str:
         """Where the connection is, for people: ``connected``, ``reconnecting in 3 s``, ``stopped: …``."""
         return self._driver.status.text(time.monotonic())
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection stands."""
+        return self._driver.status.state is State.OPEN
 
     @property
     def num_subscriptions(self) -> int:

@@ -130,6 +130,11 @@ class LiveEvents:
         return self._started.status
 
     @property
+    def is_over(self) -> bool:
+        """Whether no more events come: it was closed, or has ended by itself."""
+        return self._started.is_over
+
+    @property
     def stats(self) -> EventStats:
         """Counters since the start."""
         return self._started.stats()

@@ -167,7 +167,7 @@ def _start() -> _Running:
     if find_spec("datafusion") is None:
         raise MissingDependencyError(
             "engine='local' needs datafusion, which is not installed. Install it with: "
-            "pip install 'kalam-notebook[sandbox]'"
+            "pip install 'kalam-notebook[local]'"
         )
     # Logins are nothing that the engine needs.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KALAM")}

@@ -298,7 +298,7 @@ def test_a_module_beside_the_notebook_is_not_taken_for_another(engine, tmp_path,
 
 def test_a_missing_package_is_told_with_its_command(engine, monkeypatch):
     monkeypatch.setattr("kalam_notebook.reading.local_process.find_spec", lambda name: None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'kalam-notebook\[sandbox\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'kalam-notebook\[local\]'"):
         engine.start()
 
 

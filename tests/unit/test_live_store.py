@@ -264,6 +264,14 @@ def test_an_old_delete_still_holds_after_a_reading():
     assert store.apply([insert(1, 10)]) == Applied()
 
 
+def test_a_reading_of_a_server_that_was_set_up_anew_ends_what_had_greater_versions():
+    store = make_store()
+    store.apply([insert(1, 100), delete(1, 101), insert(2, 102)])
+    store.load(table(("2", "b", 0, "5")), newest=6)
+    assert store.last_seq == 6
+    assert store.apply([insert(1, 7)]).inserted == 1
+
+
 def test_a_reading_with_a_key_twice_takes_the_newest():
     store = make_store()
     store.load(table(("1", "new", 0, "9"), ("1", "old", 0, "3"), ("2", "b", 0, "5")))

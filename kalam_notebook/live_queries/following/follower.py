@@ -274,9 +274,11 @@ class Follower(Followed):
         now = time.monotonic()
         self.engine.told.miss()
         if is_gap:
-            # The connection stands, and what was dropped is all that is missing.
+            # The connection stands, and what was dropped is all that is missing. A delta brings it but for deletes that
+            # leave no trace: of STREAM rows, and of rows that have been flushed since.
             self._counters.gaps += 1
             self._rounds.schedule.wish(now, Question.DELTA)
+            self._rounds.schedule.suspect(now)
             return
         self._counters.acknowledgements += 1
         if self.engine.rows is None:

@@ -202,7 +202,7 @@ class KeyedEngine(Engine):
         store = self._store_for(plan)
         # The same rows with other columns are no changes.
         healed = store is self._store and self.form is Form.DIRECT
-        applied = store.load(reading.rows, at=at, healed=healed)
+        applied = store.load(reading.rows, newest=reading.newest, at=at, healed=healed)
         if store is not self._store:
             applied = Applied()
         self._plan, self._store = plan, store

@@ -34,7 +34,7 @@ from kalam_notebook.live_queries.rows.replacing import Replaced, conformed, newe
 from kalam_notebook.live_queries.rows.slots import Slots
 from kalam_notebook.live_queries.rows.values import comparable
 from kalam_notebook.wire.live import Change
-from kalam_notebook.wire.row_version import version_name
+from kalam_notebook.wire.row_version import GREATEST_VERSION, version_name
 from kalam_notebook.wire.types import Column, arrow_schema
 
 __all__ = ["KeyedStore"]
@@ -267,11 +267,12 @@ class KeyedStore(Rows):
 
     # A complete reading.
 
-    def load(self, table: pa.Table, *, at: float = 0.0, healed: bool = True) -> Applied:
+    def load(self, table: pa.Table, *, newest: int = GREATEST_VERSION, at: float = 0.0, healed: bool = True) -> Applied:
         """Replace all rows by a complete reading; rows that are still there keep their numbers.
 
         Args:
             table: The columns of the store, in any order of rows.
+            newest: A version up to which the table was read; what had a greater one before is of another table.
             at: When it came, in seconds since 1970.
             healed: Whether events should have told the differences already.
 
@@ -285,9 +286,10 @@ class KeyedStore(Rows):
         before = Replaced.of(self._slots)
         self._slots.load(rows, keys, seqs)
         self._limit.load(seqs, keys)
-        for key in self._tombstones.keys() & set(keys):
-            del self._tombstones[key]
-        self.last_seq = max([self.last_seq, *seqs[-1:]])
+        # A server that was set up anew begins with low versions.
+        self.last_seq = max([min(self.last_seq, newest), *seqs[-1:]])
+        present = set(keys)
+        self._tombstones = {key: seq for key, seq in self._tombstones.items() if key not in present and seq <= newest}
         self._comparison.end()
 
         if before.rows:

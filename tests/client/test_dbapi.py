@@ -160,7 +160,7 @@ def test_errors_without_a_server(closed_port, server):
     with pytest.raises(dbapi.OperationalError, match="Cannot reach"):
         dbapi.connect(f"http://127.0.0.1:{closed_port}", token="t")
     with pytest.raises(dbapi.OperationalError):
-        dbapi.connect(server.url, user="root", password="wrong-hunter2")
+        dbapi.connect(server.url, user="nobody", password="wrong-hunter2")
     with pytest.raises(dbapi.InterfaceError):
         dbapi.connect("ftp://somewhere", token="t")
 

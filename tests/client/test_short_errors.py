@@ -60,7 +60,7 @@ def test_a_kernel_shows_the_readers_lines_and_the_message(kernel, connect):
         f"import asyncio\nimport kalam_notebook as kalam\nclient = {connect}\n%load_ext kalam_notebook",
         f"frame = kalam.query('{TYPO}')",
         f"def load(sql):\n    return client.query(\n        sql\n    )\n\nload('{TYPO}')",
-        f"other = kalam.AsyncClient(client.url, user='root', password='wrong')\nawait other.query('{TYPO}')",
+        f"other = kalam.AsyncClient(client.url, user='nobody', password='wrong')\nawait other.query('{TYPO}')",
         f"%%kalam\n{TYPO}",
         "x = 1\n%kalam nope",
         f"%%time\nkalam.query('{TYPO}')",

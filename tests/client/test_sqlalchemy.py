@@ -148,7 +148,7 @@ def test_errors(engine, orders):
         keyless.create(engine)
     with pytest.raises(sa.exc.ArgumentError, match="token"):
         sa.create_engine("kalamdb://host/ns?token=secret").connect()
-    wrong = sa.create_engine(engine.url.set(password="wrong-hunter2"))
+    wrong = sa.create_engine(engine.url.set(username="nobody", password="wrong-hunter2"))
     with pytest.raises(sa.exc.OperationalError) as caught:
         wrong.connect()
     assert "hunter2" not in str(caught.value)

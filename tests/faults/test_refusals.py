@@ -79,7 +79,7 @@ def test_a_bare_token_that_has_expired_at_the_reconnect_ends_it(short_tokens):
 def alice(scene):
     """A user of her own for one test, with her password."""
     name, password = f"alice_{scene.namespace}", "Correct-Horse-9"
-    scene.near.execute_query(f"CREATE USER '{name}' WITH PASSWORD '{password}' ROLE service")
+    scene.near.execute_query(f"CREATE USER '{name}' WITH PASSWORD '{password}' ROLE dba")
     yield {"user": name, "password": password}
     scene.near.execute_query(f"DROP USER '{name}'")
 
@@ -101,7 +101,7 @@ def test_a_password_that_is_changed_disturbs_nobody_with_a_token(scene, alice):
 def test_a_changed_password_ends_it_when_a_new_token_is_needed(short_tokens):
     with Scene(short_tokens) as scene:
         alice = {"user": f"alice_{scene.namespace}", "password": "Correct-Horse-9"}
-        scene.near.execute_query(f"CREATE USER '{alice['user']}' WITH PASSWORD 'Correct-Horse-9' ROLE service")
+        scene.near.execute_query(f"CREATE USER '{alice['user']}' WITH PASSWORD 'Correct-Horse-9' ROLE dba")
         with scene.client(**alice) as client:
             scene.insert(range(3))
             live = scene.live(client=client)

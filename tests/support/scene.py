@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import pyarrow as pa
 from servers import Server
@@ -81,11 +81,16 @@ class Scene:
         self.server = server
         self.near = self._stack.enter_context(kalam.Client(server.url, **_as_root(server)))
 
+    def start(self, server: AbstractContextManager[kalam.Sandbox]) -> kalam.Sandbox:
+        """Start another server, which ends with the scene."""
+        return self._stack.enter_context(server)
+
     def make_table(self) -> None:
         """Create the namespace and the table, for instance anew on a server that has lost everything."""
+        ttl = ", TTL_SECONDS = 3600" if self._kind == "STREAM" else ""
         self.near.execute_query(f"CREATE NAMESPACE IF NOT EXISTS {self.namespace}")
         self.near.execute_query(
-            f"CREATE TABLE {self.table} (id BIGINT PRIMARY KEY, room TEXT, n INT) WITH (TYPE = '{self._kind}')"
+            f"CREATE TABLE {self.table} (id BIGINT PRIMARY KEY, room TEXT, n INT) WITH (TYPE = '{self._kind}'{ttl})"
         )
 
     # Writing, by the client that reaches the server.

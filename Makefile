@@ -15,8 +15,14 @@ PYTEST := $(BIN)/pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile
 PEERS ?= build/peers
 CARGO_PEERS := cargo build --quiet --ignore-rust-version --target-dir $(PEERS)
 
-# What is also run on sandboxes that play later servers.
-ON_LATER := $(addprefix tests/client/test_,$(addsuffix .py,truth live_truth live_tables live_events delta hidden_columns))
+# Servers that a sandbox plays beside 0.4.3. All tests of the clients and of faults run on each of them, but those of what
+# is the same whatever the server: notebooks, texts of errors, arguments, interrupts, this process; and those that start
+# servers of their own.
+LATER := 0.8 0.7 0.5
+ONCE := $(addprefix client/test_,notebooks short_errors interrupts secrets hostile_arguments bad_input magics cell_bodies \
+    rerun_cells live_outputs loops methods proxied_server damaged_answers later_servers columns_of_lists) \
+    $(addprefix faults/test_,random_interrupts this_process soak)
+ON_LATER := tests/client tests/faults $(patsubst %,--ignore=tests/%.py,$(ONCE))
 
 .PHONY: demo test test-all test-later contract peers lint types js bench lab docs fix clean
 
@@ -30,10 +36,8 @@ test-all: .venv/.synced ## All tests, the clients' on later servers too; without
 	$(PYTEST) $(ARGS)
 	$(if $(ARGS),,$(MAKE) --no-print-directory test-later)
 
-test-later: .venv/.synced ## What the clients read, write and follow on sandboxes that play later servers.
-	KALAM_TEST_SANDBOX=0.8 $(PYTEST) $(ON_LATER) tests/client/test_model.py tests/faults/test_healing_tables.py
-	KALAM_TEST_SANDBOX=0.7 $(PYTEST) $(ON_LATER)
-	KALAM_TEST_SANDBOX=0.5 $(PYTEST) tests/client/test_truth.py tests/client/test_live_truth.py
+test-later: .venv/.synced ## The tests of the clients and of faults on sandboxes that play later servers; ARGS as above.
+	for server in $(LATER); do KALAM_TEST_SANDBOX=$$server $(PYTEST) $(or $(ARGS),$(ON_LATER)) || exit; done
 
 contract: .venv/.synced ## The tests marked contract, on the server of KALAM_TEST_URL; a table by subject at the end.
 	@test -n "$$KALAM_TEST_URL" -a -n "$$KALAM_TEST_ROOT_PASSWORD" || { \

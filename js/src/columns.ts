@@ -10,7 +10,7 @@ const NARROWEST = 32; // Pixels.
 const WIDEST = 320;
 const CHARACTER = 8;
 /** Characters that a column has room for, by the kind of its values. */
-const ROOM: Partial<Record<Kind, number>> = { integer: 8, timestamp: 25 };
+const ROOM: Partial<Record<Kind, number>> = { integer: 8, float: 16, timestamp: 25 };
 /** Stands in `drawn` for the columns that are left out there. */
 export const GAP = -1;
 

@@ -14,7 +14,6 @@ import type { Store } from "./store";
 const ROW_HEIGHT = 26; // Pixels, as in the style.
 const MARGIN = 4; // Rows drawn above and below the visible ones.
 const END = 1e8; // Pixels, more than any table is high.
-const BEFORE = "Before: ";
 const FEW = 8; // Changed rows in sight that are marked in any case.
 
 export interface Listener {
@@ -35,6 +34,8 @@ interface Line {
   readonly texts: string[];
   /** The same of before the last change that was drawn. */
   readonly olds: string[];
+  /** The cells whose tooltip was made when they were looked at. */
+  readonly told: Set<Element>;
   id: number;
   epoch: number;
   /** The store's tick when it was filled. */
@@ -113,7 +114,7 @@ export class Grid {
     });
     this.#body.addEventListener("mousemove", (event) => {
       if (event.buttons === 1 && !this.#selection.isEmpty) this.#pointed(event, true);
-      else this.#tellOld(event);
+      else this.#tell(event);
     });
     // Sizes are told after a layout, when reading them costs nothing.
     this.#sizes = new ResizeObserver((entries) => this.#resized(entries));
@@ -220,13 +221,15 @@ export class Grid {
     return cell && line ? { cell, place: line.cells.indexOf(cell), line } : undefined;
   }
 
-  /** Tells in the tooltip of a cell what stood there before: only where it is looked for, as most never are. */
-  #tellOld(event: MouseEvent): void {
-    const { cell, place, line } = this.#at(event) ?? {};
-    const old = line?.olds[place ?? -1];
-    if (!cell || old === undefined) return;
-    const others = cell.title.split("\n").filter((text) => text && !text.startsWith(BEFORE));
-    cell.title = [...others, BEFORE + (old.replace(/^\S* /, "") || "empty")].join("\n");
+  /** Gives a cell that is looked at a tooltip: what has no room in it, and what stood there before. */
+  #tell(event: MouseEvent): void {
+    const { cell, place = -1, line } = this.#at(event) ?? {};
+    if (!cell || !line || line.told.has(cell)) return;
+    const isCut = !cell.title && cell.scrollWidth > cell.clientWidth;
+    const old = line.olds[place];
+    const before = old === undefined ? "" : `Before: ${bare(old) || "empty"}`;
+    cell.title = [isCut ? bare(line.texts[place] ?? "") : cell.title, before].filter(Boolean).join("\n");
+    line.told.add(cell);
   }
 
   /** A cell was clicked, or dragged over. */
@@ -510,13 +513,15 @@ export class Grid {
       return cell;
     });
     made.append(...cells);
-    return { element: made, cells, texts: [], olds: [], id: -1, epoch: -1, tick: -1 };
+    return { element: made, cells, texts: [], olds: [], told: new Set(), id: -1, epoch: -1, tick: -1 };
   }
 
   /** Makes a line ready for another row. */
   #emptied(line: Line): Line {
     line.id = -1;
-    if (line.olds.length > 0) line.olds.length = line.texts.length = 0; // So that no tooltip stays.
+    line.olds.length = 0;
+    if (line.told.size > 0) line.texts.length = 0; // So that no tooltip stays.
+    line.told.clear();
     this.#flashes.drop(line.element);
     for (const cell of line.cells) this.#flashes.drop(cell);
     return line;
@@ -566,7 +571,8 @@ export class Grid {
         line.olds[place] = line.texts[place] ?? "";
       }
       line.texts[place] = shown;
-      if (column.kind === "float" || column.kind === "float32") this.#align(cell, text, index);
+      line.told.delete(cell);
+      if ((column.kind === "float" || column.kind === "float32") && !this.#columns.isMany) this.#align(cell, text, index);
     });
     if (marks.cells.length > before) marks.changed++;
     if (!isSame && (store.born[slot] ?? 0) > this.#seen) marks.rows.push(line.element);
@@ -574,6 +580,11 @@ export class Grid {
     line.epoch = store.epoch;
     line.tick = touched;
   }
+}
+
+/** The text of a cell without what tells its kind. */
+function bare(shown: string): string {
+  return shown.slice(shown.indexOf(" ") + 1);
 }
 
 /** How many digits a number has behind its point; undefined where it is not written with one alone. */

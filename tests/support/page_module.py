@@ -154,4 +154,7 @@ class MountedTable:
 
     def follow(self, live: Any) -> None:
         """Send what changed in a live table since the last time, or all of it."""
-        self._send(live.delta(self.rows.version))
+        delta = live.delta(self.rows.version)
+        self.ids = [row_id for row_id in self.ids if row_id not in delta.removed and not delta.reset]
+        self.ids += sorted({*delta.row_ids}.difference(self.ids))
+        self._send(delta)

@@ -120,6 +120,23 @@ def test_widths_of_many_columns_are_the_readers(page: Page):
     assert names(page)[:3] == ["id", "c2", "c1"]
 
 
+def test_what_has_no_room_in_a_column_is_in_its_tooltip(page: Page):
+    columns = (*many(50), Column("score", "Double"), Column("other", "Double"))
+    table = MountedTable(page, columns)
+    scores = (1.123456789012345e-300, 2.0)
+    rows = [row(columns[:50], i) | {"score": score, "other": 1.5} for i, score in enumerate(scores)]
+    table.load(rows)
+    page.locator(".kl-box").evaluate("box => { box.scrollLeft = box.scrollWidth }")
+    whole = page.locator("td", has_text=re.compile(r"^2\.0$"))
+    expect(whole).to_be_visible()  # No room is taken for the digits of others.
+    assert whole.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+    cut = page.locator("td", has_text="e-300")
+    cut.hover()
+    expect(cut).to_have_attribute("title", "1.123456789012345e-300")
+    table.change({1: rows[0] | {"score": 1.0}})
+    expect(page.locator("td", has_text=re.compile(r"^1\.0$"))).not_to_have_attribute("title", re.compile("."))
+
+
 def test_ten_thousand_columns_are_no_trouble(page: Page):
     columns = many(10_000)
     table = MountedTable(page, columns)

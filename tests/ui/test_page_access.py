@@ -1,0 +1,136 @@
+"""axe-core finds nothing in the page that would keep a reader out: in each state of a table, light and dark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import axe_playwright_python
+import pyarrow as pa
+import pytest
+from kept_live import KeptLive
+from page_module import NAMES, ORDERS, MountedTable, order
+from playwright.sync_api import Page, expect
+
+from kalam_notebook.results.render import render_html
+from kalam_notebook.wire.types import Column, arrow_schema
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+ROWS = [order(i, NAMES[i % 6] if i % 5 else None, f"{i * 37 % 900}.50") for i in range(1, 31)]
+
+
+def table(page: Page, **status) -> MountedTable:
+    live = KeptLive(ORDERS, ROWS)
+    mounted = MountedTable(page, ORDERS, status=status)
+    mounted.answer_from(live)
+    mounted.follow(live)
+    expect(page.locator("td").first).to_be_visible()
+    return mounted
+
+
+def click(page: Page, name: str) -> None:
+    page.get_by_role("toolbar").get_by_role("button", name=re.compile(f"^{name}")).click()
+
+
+def paused(page: Page) -> None:
+    mounted = table(page)
+    click(page, "Pause")
+    mounted.change({1: order(1, "Ada")})
+    expect(page.get_by_role("button", name="1 change waiting")).to_be_visible()
+
+
+def filtered(page: Page) -> None:
+    table(page)
+    click(page, "Filter")
+    page.get_by_label("Column", exact=True).select_option("customer")
+    page.get_by_label("Condition").select_option("is one of")
+    page.get_by_role("checkbox").first.check()
+    page.get_by_role("button", name="Apply").click()
+    click(page, "as SQL")
+    expect(page.get_by_label("The filters as SQL")).to_be_visible()
+
+
+def asking(page: Page) -> None:
+    table(page)
+    click(page, "Filter")
+    page.get_by_label("Column", exact=True).select_option("total")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("alert")).not_to_be_empty()
+
+
+def sorted_and_chosen(page: Page) -> None:
+    table(page)
+    page.locator("th button").nth(2).click()
+    page.locator("td").nth(5).click()
+    click(page, "Copy")
+
+
+def choosing_columns(page: Page) -> None:
+    table(page)
+    click(page, "Columns")
+    expect(page.get_by_role("checkbox").first).to_be_visible()
+
+
+def detailed(page: Page) -> None:
+    table(page)
+    page.locator("td").nth(5).dblclick()
+    expect(page.get_by_role("region", name="Details of the row").locator("tr")).to_have_count(4)
+
+
+def wide(page: Page) -> None:
+    columns = (Column("id", "Int", flags=("pk",)), *(Column(f"c{i}", "Text") for i in range(60)))
+    MountedTable(page, columns).load([{column.name: 1 if column.name == "id" else "x" for column in columns}])
+    page.locator(".kl-box").evaluate("box => { box.scrollLeft = 1500 }")
+    expect(page.locator("th", has_text="c15")).to_be_visible()
+
+
+def frozen(page: Page) -> None:
+    rows = pa.Table.from_pylist(ROWS, schema=arrow_schema(ORDERS))
+    looks = {"columns": ORDERS, "title": "SELECT * FROM app.orders", "footer": ["live until …"], "notices": ["Late."]}
+    page.set_content(f"<!doctype html><html lang=en><body>{render_html(rows, **looks)}")
+
+
+STATES: dict[str, Callable[[Page], object]] = {
+    "live": table,
+    "browsed": lambda page: table(page, text="result", form=""),
+    "lost": lambda page: table(page, text="reconnecting in 3 s", notice="Rows may be missing."),
+    "failed": lambda page: table(page, text="stopped: the server refused", failed=True),
+    "paused": paused,
+    "filtered": filtered,
+    "asking": asking,
+    "chosen": sorted_and_chosen,
+    "columns": choosing_columns,
+    "details": detailed,
+    "wide": wide,
+    "frozen": frozen,
+}
+
+
+def violations(page: Page, selector: str) -> list[tuple[str, str, list[str]]]:
+    # The page around is the test's own, with neither landmarks nor headings.
+    rules = {name: {"enabled": False} for name in ("region", "landmark-one-main", "page-has-heading-one")}
+    found = page.evaluate("([selector, rules]) => axe.run(selector, {rules})", [selector, rules])
+    assert found["passes"]
+    return [(rule["id"], rule["help"], [node["html"][:200] for node in rule["nodes"]]) for rule in found["violations"]]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_axe_finds_nothing(page: Page, state: str):
+    STATES[state](page)
+    page.add_script_tag(path=AXE)
+    page.add_style_tag(content="@media (prefers-color-scheme: dark) { html { background: #0d1117 } }")
+    selector = "body" if state == "frozen" else ".kalam-live"
+    assert violations(page, selector) == []
+    page.emulate_media(color_scheme="dark")
+    assert violations(page, selector) == []
+
+
+def test_axe_would_find_something(page: Page):
+    table(page)
+    page.add_script_tag(path=AXE)
+    page.locator(".kl-search").evaluate("field => { field.ariaLabel = null; field.placeholder = '' }")
+    page.locator("td").nth(1).evaluate("cell => { cell.style.color = '#eee' }")
+    assert [rule for rule, _, _ in violations(page, ".kalam-live")] == ["color-contrast", "label"]

@@ -14,7 +14,7 @@ from kalam_notebook.client.base import ClientBase
 from kalam_notebook.errors import ConfigError, ResultError
 from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.results.batches import QueryBatches
-from kalam_notebook.results.progress import Meter, find_surface, reporting
+from kalam_notebook.results.progress import RUNNING, Meter, each_reported, find_surface, reporting
 from kalam_notebook.results.results import Completeness, IncompleteResultWarning, QueryResponse, QueryResult
 from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.types import unknown_types
@@ -66,7 +66,8 @@ class ReadingCalls(ClientBase):
             KalamError: Other errors of the server, the login and the connection.
         """
         qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
-        with self._running(qualified):
+        meter = Meter(time.monotonic(), RUNNING)
+        with self._running(qualified), reporting(meter, find_surface()):
             answer = self._endpoint.execute(qualified, values)
         return self._response(answer)
 
@@ -264,10 +265,12 @@ class ReadingCalls(ClientBase):
 
         def read() -> Generator[pa.RecordBatch, None, Completeness]:
             with self._running(qualified):
+                counted = meter or Meter(time.monotonic())
                 batches = self._reader.read_batches(
-                    qualified, values, batch_rows=batch_rows, max_rows=max_rows, meter=meter
+                    qualified, values, batch_rows=batch_rows, max_rows=max_rows, meter=counted
                 )
-                return (yield from batches)
+                # Whoever gave a meter shows it.
+                return (yield from (batches if meter is not None else each_reported(batches, counted)))
 
         return QueryBatches(
             read(),

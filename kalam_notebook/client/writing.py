@@ -15,11 +15,20 @@ from kalam_notebook.files.downloading import download_many
 from kalam_notebook.files.uploading import file_column, items_of, upload_many
 from kalam_notebook.http import uploads
 from kalam_notebook.http.uploads import FileSource
-from kalam_notebook.results.progress import DOWNLOADING, UPLOADING, Meter, find_surface, reporting
+from kalam_notebook.results.progress import (
+    DOWNLOADING,
+    FETCHING,
+    SENDING,
+    UPLOADING,
+    WRITING,
+    Meter,
+    find_surface,
+    reporting,
+)
 from kalam_notebook.results.results import QueryResponse
 from kalam_notebook.sql.hints import table_hint
 from kalam_notebook.sql.tokens import UnreadableSQL
-from kalam_notebook.wire.arguments import check_number
+from kalam_notebook.wire.arguments import check_function, check_number
 from kalam_notebook.wire.fileref import FileRef, check_file_ref, is_no_file
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.target import read_target, table_parts
@@ -66,7 +75,8 @@ class WritingCalls(ReadingCalls):
             KalamError: As ``execute_query``.
         """
         qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
-        with self._running(qualified):
+        meter = Meter(time.monotonic(), SENDING)
+        with self._running(qualified), reporting(meter, find_surface()):
             try:
                 answer = uploads.upload(self._endpoint, qualified, files, values)
             except UnreadableSQL as exc:
@@ -120,21 +130,33 @@ class WritingCalls(ReadingCalls):
             KalamError: The table does not exist, or the server cannot be reached.
         """
         self._check_open()
+        check_function("on_progress", on_progress)
+        meter = Meter(time.monotonic(), WRITING)
+
+        def note(done: int, total: int) -> None:
+            meter.expect(total)
+            meter.found(done)
+            if on_progress is not None:
+                on_progress(done, total)
+
+        # Whoever is told shows it in a way of his own.
+        surface = find_surface() if on_progress is None else None
         try:
-            return Writer(self._endpoint).write(
-                frame,
-                table,
-                mode=mode,
-                key=key,
-                create=create,
-                kind=kind,
-                ttl_seconds=ttl_seconds,
-                atomic=atomic,
-                nan=nan,
-                chunk_rows=chunk_rows,
-                count=count,
-                on_progress=on_progress,
-            )
+            with reporting(meter, surface):
+                return Writer(self._endpoint).write(
+                    frame,
+                    table,
+                    mode=mode,
+                    key=key,
+                    create=create,
+                    kind=kind,
+                    ttl_seconds=ttl_seconds,
+                    atomic=atomic,
+                    nan=nan,
+                    chunk_rows=chunk_rows,
+                    count=count,
+                    on_progress=note,
+                )
         except QueryError as exc:
             is_missing = not exc.hint and not (exc.sql or "").startswith("CREATE TABLE")
             if is_missing and (hint := table_hint(f"SELECT * FROM {table}", self._known_tables())):
@@ -174,7 +196,7 @@ class WritingCalls(ReadingCalls):
         """
         self._check_open()
         path = check_file_ref(ref).path(namespace, table)
-        return self._downloads.to_disk(ref, path, to=to, user_id=target_user_id)
+        return self._fetched(ref, path, to=to, user_id=target_user_id)
 
     def download_bound_file(
         self, ref: FileRef, *, to: str | os.PathLike[str] = ".", target_user_id: str | None = None
@@ -195,7 +217,7 @@ class WritingCalls(ReadingCalls):
         """
         self._check_open()
         path = check_file_ref(ref).path()
-        return self._downloads.to_disk(ref, path, to=to, user_id=target_user_id)
+        return self._fetched(ref, path, to=to, user_id=target_user_id)
 
     @overload
     def download(
@@ -308,6 +330,13 @@ class WritingCalls(ReadingCalls):
                 )
         finally:
             self._reader.forget()
+
+    def _fetched(self, ref: FileRef, path: str, *, to: str | os.PathLike[str], user_id: str | None) -> Path:
+        meter = Meter(time.monotonic(), FETCHING)
+        with reporting(meter, find_surface()):
+            return self._downloads.to_disk(
+                ref, path, to=to, user_id=user_id, on_bytes=lambda count: meter.received(count, 0)
+            )
 
 
 def _labels(cells: object) -> Any:  # noqa: ANN401 - an index of pandas, or None.

@@ -11,7 +11,7 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -48,7 +48,15 @@ class Downloads:
         self._http = http
         self._endpoint = endpoint
 
-    def to_disk(self, ref: FileRef, path: str, *, to: str | os.PathLike[str], user_id: str | None = None) -> Path:
+    def to_disk(
+        self,
+        ref: FileRef,
+        path: str,
+        *,
+        to: str | os.PathLike[str],
+        user_id: str | None = None,
+        on_bytes: Callable[[int], object] | None = None,
+    ) -> Path:
         """Download a file, check it and put it in place; a file that is there with this content is left as it is.
 
         Args:
@@ -57,6 +65,7 @@ class Downloads:
             to: A folder (existing, or written with a slash at the end), where a name that another file has gets a
                 number, else the file to write, which is replaced. Folders are made.
             user_id: Whose file it is, or None for one's own.
+            on_bytes: Called with the number of bytes that have come anew.
 
         Returns:
             The file that was written.
@@ -75,7 +84,10 @@ class Downloads:
             try:
                 # Nothing is made before the answer is there.
                 with self._http.stream(request, token=token) as response, _create(temporary) as file:
-                    _write_checked(file, response.iter_bytes(), ref, f"{target} was not written")
+                    chunks = response.iter_bytes()
+                    if on_bytes is not None:
+                        chunks = _counted(chunks, on_bytes)
+                    _write_checked(file, chunks, ref, f"{target} was not written")
                 if is_in_folder:
                     return _put(temporary, _inside(target.parent, ref.safe_name), ref)
                 return _take_place(temporary, target)
@@ -223,6 +235,12 @@ def _create(path: Path) -> IO[bytes]:
         return open(path, "xb", opener=partial(os.open, mode=0o600))
     except OSError as exc:
         raise DownloadError(f"Cannot write to {path.parent}: {exc.strerror}. {_ELSEWHERE}") from exc
+
+
+def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], object]) -> Iterator[bytes]:
+    for chunk in chunks:
+        on_bytes(len(chunk))
+        yield chunk
 
 
 def _write_checked(file: IO[bytes], chunks: Iterator[bytes], ref: FileRef, outcome: str) -> None:

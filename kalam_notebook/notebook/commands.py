@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from kalam_notebook.client.client import Client
 from kalam_notebook.errors import ConfigError, KalamError
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.note import Note
-from kalam_notebook.notebook.options import COMMANDS, help_text, parse_connect_line, unpasted
+from kalam_notebook.notebook.options import COMMANDS, help_text, parse_connect_line, parse_upload_line, unpasted
 from kalam_notebook.notebook.session import History, Logged, live_variables
 from kalam_notebook.notebook.values import nearest
 from kalam_notebook.results.formats import checked_target, writing
@@ -89,6 +89,8 @@ class Commands:
             "stop": self._stop,
             "freeze": self._freeze,
             "export": self._export,
+            "upload": self._upload,
+            "download": self._download,
             "help": self._help,
         }
 
@@ -284,7 +286,24 @@ class Commands:
         if (name or "_") in self._variables:
             return self._variables[name or "_"]
         what = f"There is no variable {name!r}." if name else "No cell has shown a result yet."
-        raise ConfigError(f"{what}{nearest(name, self._variables)} Write %kalam export FILE VARIABLE.")
+        raise ConfigError(f"{what}{nearest(name, self._variables)} Put a result into one: %%kalam name <<.")
+
+    def _upload(self, rest: str) -> pd.DataFrame:
+        paths, table, column = parse_upload_line(rest)
+        # A folder is one place of many files; several paths are files.
+        return default.current().upload(paths[0] if len(paths) == 1 else paths, table, column=column)
+
+    def _download(self, rest: str) -> pd.DataFrame:
+        name, column, folder = (*rest.split(), "", "", "")[:3]
+        if not column:
+            raise ConfigError("%kalam download takes a variable and its column: %kalam download orders invoice files/")
+        value = self._held(name)
+        frame: Any = value.df() if isinstance(value, QueryResult) else value
+        try:
+            cells: Iterable[object] = frame[column]
+        except (KeyError, TypeError):
+            raise ConfigError(f"{name} has no column {column!r}.") from None
+        return default.current().download(cells, to=unpasted(folder) if folder else ".")
 
     def _help(self, command: str) -> Note:
         if command and command not in COMMANDS:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from kalam_notebook.notebook.statements import (
     with_condition,
 )
 from kalam_notebook.notebook.values import Bound, look_up, nearest
+from kalam_notebook.results.progress import silent
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult, readers_width
 from kalam_notebook.sql.shape import returns_rows
 from kalam_notebook.sql.statement import Statement
@@ -123,7 +124,7 @@ def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
     sql, names = pasted(sql, shell.user_ns) if options.template else (sql, ())
     params = None if options.params is None else look_up(options.params, shell.user_ns)
 
-    with within(options.timeout):
+    with within(options.timeout), nullcontext() if options.progress else silent():
         if options.live:
             return _run_live(shell, client, sql, params, options)
         statements = [replace(bound, pasted=names) for bound in bound_statements(sql, params, shell.user_ns)]
@@ -257,7 +258,6 @@ def _send(client: Client, statement: str, bound: Bound, options: CellOptions) ->
                 max_rows=options.max_rows,
                 engine=options.engine,
                 strict=options.strict,
-                progress=options.progress,
                 allow_unsafe=options.allow_unsafe,
             )
         return [_for_reader(result, _footer(client, bound, result, time.monotonic() - began))]

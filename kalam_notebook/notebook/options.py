@@ -17,7 +17,7 @@ from kalam_notebook.notebook.values import Values, nearest, read_values
 
 __all__ = [
     "CELL_OPTIONS", "CHOICES", "COMMANDS", "CONNECT_OPTIONS", "FLAGS", "CellOptions", "Command", "ConnectOptions",
-    "help_text", "parse_cell_line", "parse_connect_line", "unpasted",
+    "help_text", "parse_cell_line", "parse_connect_line", "parse_upload_line", "unpasted",
 ]  # fmt: skip
 
 
@@ -115,7 +115,7 @@ CELL_OPTIONS = {
     "--explain": "show how the server would run the query",
     "--engine": "server (default), or local to copy the tables and run the query here",
     "--strict": "an error instead of a warning unless the result is complete",
-    "--no-progress": "do not show how far a long reading is",
+    "--no-progress": "do not show how far something long is",
     "--allow-unsafe": "send statements that the server carries out otherwise than they are written",
     "--template": "paste variables in the place of {{name}}, as they are; $name sends them as values",
 }  # fmt: skip
@@ -147,8 +147,8 @@ class Command:
     Attributes:
         help: What it is for.
         arguments: How they are written.
-        takes: What an argument is: ``url``, ``namespace``, ``table``, ``connection``, ``live``, ``command``, ``sql`` or
-            empty.
+        takes: What an argument is: ``url``, ``namespace``, ``table``, ``connection``, ``live``, ``variable``,
+            ``command``, ``sql`` or empty.
         most_words: Words that may stand behind it; None where it reads them itself.
         options: Its options, and what they are for.
     """
@@ -187,6 +187,11 @@ COMMANDS = {
         "write rows into a file", "FILE [VARIABLE | SELECT …] [--overwrite]", "", None,
         {"--overwrite": "also where the file exists"},
     ),
+    "upload": Command(
+        "send files into the rows of a table", "FILE|FOLDER … TABLE [--column NAME]", "table", None,
+        {"--column": "the FILE column, where the table has several"},
+    ),
+    "download": Command("fetch the files of a column", "VARIABLE COLUMN [FOLDER]", "variable", 3),
     "help": Command("how the magics, or one command, are used", "[COMMAND]", "command", 1),
 }  # fmt: skip
 
@@ -301,6 +306,18 @@ def parse_connect_line(line: str) -> ConnectOptions:
         raise ConfigError(f"%kalam connect takes one URL, and got {len(words)}: {', '.join(words)}.")
     texts = {field.name: given.get(f"--{field.name}") for field in fields(ConnectOptions) if field.name != "save"}
     return ConnectOptions(**{**texts, "url": words[0] if words else None}, save="--save" in given)
+
+
+def parse_upload_line(line: str) -> tuple[list[str], str, str | None]:
+    """Read what follows ``%kalam upload``: the files, the table, and the column or None.
+
+    Raises:
+        ConfigError: An unknown option, or no files or no table.
+    """
+    words, given, _ = _scan(line, "%kalam upload", COMMANDS["upload"].options)
+    if len(words) < 2:
+        raise ConfigError("%kalam upload takes files and a table: %kalam upload photos/ app.photos")
+    return words[:-1], words[-1], given.get("--column")
 
 
 def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], dict[str, str], Values | None]:

@@ -10,18 +10,22 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sized
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from html import escape
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kalam_notebook.errors import KalamError
 from kalam_notebook.threads import Flag, Worker
 
 __all__ = [
-    "DOWNLOADING", "READING", "UPLOADING", "Doing", "Meter", "NotebookSurface", "Surface", "TerminalSurface",
-    "find_surface", "reporting",
+    "DOWNLOADING", "FETCHING", "READING", "RUNNING", "SENDING", "UPLOADING", "WRITING", "Doing", "Meter",
+    "NotebookSurface", "Surface", "TerminalSurface", "find_surface", "reporting", "silent",
 ]  # fmt: skip
+
+_B = TypeVar("_B", bound=Sized)
+_R = TypeVar("_R")
 
 #: Most queries are over before; a line that flashes up tells nothing.
 DELAY_S = 0.5
@@ -36,7 +40,7 @@ class Doing(NamedTuple):
 
     Attributes:
         verb: What is being done.
-        thing: One of what is counted.
+        thing: One of what is counted; empty where nothing is.
         done: What had been done to them, for somebody who has ended it.
         rest: What that means.
     """
@@ -50,6 +54,13 @@ class Doing(NamedTuple):
 READING = Doing("reading", "row", "read", "Nothing of it was kept.")
 DOWNLOADING = Doing("downloading", "file", "downloaded", "The same call goes on with the others.")
 UPLOADING = Doing("uploading", "file", "uploaded", "The same call goes on with the others.")
+WRITING = Doing("writing", "row", "written", "They stay, and what was on its way may be written, too.")
+RUNNING = Doing("running", "", "", "The server may carry out the statement all the same.")
+SENDING = RUNNING._replace(verb="uploading")
+FETCHING = Doing("downloading", "", "", "Nothing of the file was kept.")
+
+#: Whether something around tells already how far it is, or nobody wants to know.
+_is_told: ContextVar[bool] = ContextVar("kalam_progress_is_told", default=False)
 
 
 class Meter:
@@ -61,7 +72,7 @@ class Meter:
     """
 
     def __init__(self, now: float = 0.0, doing: Doing = READING) -> None:
-        self._began = now
+        self._began = self._asked = now
         self._doing = doing
         self._lock = threading.Lock()
         self._bytes = 0
@@ -89,24 +100,27 @@ class Meter:
         """Note how many rows there will be."""
         self._total = total
 
+    def ask(self, now: float) -> None:
+        """Note that somebody begins to wait again, after having worked on what had come."""
+        self._asked = now
+
     def wait(self, now: float) -> float:
         """Seconds until there is something to show."""
-        return max(0.0, self._began + DELAY_S - now)
+        return max(0.0, self._asked + DELAY_S - now)
 
     def line(self, now: float) -> str:
         """One line for the reader."""
-        parts = [self._rows_text(), _size(self._bytes), f"{now - self._began:.1f} s"]
+        size = _size(self._bytes) if self._bytes else ""
+        parts = [self._rows_text(), size, f"{now - self._began:.1f} s"]
         return f"KalamDB: {self._doing.verb} · {' · '.join(part for part in parts if part)}"
 
     @property
     def summary(self) -> str:
         """What has been done, for somebody who has ended it."""
-        return f"{self._rows:,} {self._things(self._rows)} and {_size(self._bytes)} had been {self._doing.done}."
-
-    @property
-    def rest(self) -> str:
-        """What an end before the end means."""
-        return self._doing.rest
+        if not self._doing.thing:
+            return self._doing.rest
+        size = f" and {_size(self._bytes)}" if self._bytes or not self._rows else ""
+        return f"{self._rows:,} {self._things(self._rows)}{size} had been {self._doing.done}. {self._doing.rest}"
 
     def _things(self, count: int) -> str:
         return self._doing.thing if count == 1 else f"{self._doing.thing}s"
@@ -200,17 +214,55 @@ def reporting(meter: Meter, surface: Surface | None, *, now: Callable[[], float]
         surface: Where it is shown; None for nowhere.
         now: A clock, for tests.
     """
-    reporter = None if surface is None else _Reporter(meter, surface, now)
+    reporter = None if surface is None or _is_told.get() else _Reporter(meter, surface, now)
+    was_told = _is_told.get()
     if reporter is not None:
         Worker(reporter.run, name="kalam-progress").start()
     try:
+        _is_told.set(True)
         yield
     except KeyboardInterrupt as exc:
-        exc.add_note(f"{meter.summary} {meter.rest}")
+        exc.add_note(meter.summary)
         raise
     finally:
+        _is_told.set(was_told)
         if reporter is not None:
             reporter.end()
+
+
+def each_reported(
+    batches: Generator[_B, None, _R], meter: Meter, *, now: Callable[[], float] = time.monotonic
+) -> Generator[_B, None, _R]:
+    """Show how far a reading is while somebody waits for its next batch, and not while that is worked on.
+
+    Args:
+        batches: Reads a batch whenever one is wanted.
+        meter: What is counted, but the rows, which are counted here.
+        now: A clock, for tests.
+    """
+    rows = 0
+    with closing(batches):
+        while True:
+            meter.ask(now())
+            with reporting(meter, find_surface(), now=now):
+                try:
+                    batch = next(batches)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]
+            rows += len(batch)
+            meter.found(rows)
+            yield batch
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Show nothing while the block runs."""
+    was_told = _is_told.get()
+    try:
+        _is_told.set(True)
+        yield
+    finally:
+        _is_told.set(was_told)
 
 
 class _Reporter:

@@ -234,6 +234,25 @@ def test_export_of_a_query(shell, orders, tmp_path):
     assert path.read_text() == '{"id":2}\n'
 
 
+def test_files_go_up_and_down(shell, client, namespace, tmp_path):
+    client.execute_query(f"CREATE TABLE {namespace}.photos (name TEXT PRIMARY KEY, photo FILE) WITH (TYPE = 'SHARED')")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(name.encode())
+    assert "uploaded" in run(shell, f"%kalam upload {folder} {namespace}.photos")
+    files = f"{folder}/a.png {folder}/b.png"
+    assert "already there" in run(shell, f"%kalam upload {files} {namespace}.photos --column photo")
+    run(shell, f"%%kalam photos <<\nSELECT name, photo FROM {namespace}.photos")
+    assert "downloaded" in run(shell, f"%kalam download photos photo {tmp_path}/back/")
+    assert (tmp_path / "back" / "b.png").read_bytes() == b"b.png"
+    assert "takes files and a table" in fails(shell, "%kalam upload photos")
+    assert "Did you mean --column?" in fails(shell, "%kalam upload a b --colum c")
+    assert "takes a variable and its column" in fails(shell, "%kalam download photos")
+    assert "Did you mean photos?" in fails(shell, "%kalam download photo photo")
+    assert "has no column 'foto'" in fails(shell, "%kalam download photos foto")
+
+
 def test_the_doctor_tells_what_is_found(shell, server, closed_port, capsys, monkeypatch):
     told = run(shell, "%kalam doctor")
     for subject in ("pyarrow", "server", "login", "round trip", "clocks", "WebSocket"):

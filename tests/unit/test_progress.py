@@ -11,11 +11,15 @@ from kalam_notebook.errors import QueryError
 from kalam_notebook.results import progress
 from kalam_notebook.results.progress import (
     PROGRESS_MIME,
+    RUNNING,
+    WRITING,
     Meter,
     NotebookSurface,
     TerminalSurface,
+    each_reported,
     find_surface,
     reporting,
+    silent,
 )
 
 
@@ -30,7 +34,17 @@ def test_a_meter_counts_and_says_it_in_a_line():
     assert meter.line(102.0) == "KalamDB: reading · 12,000 rows · 1.5 MB · 2.0 s"
     meter.expect(120_000)
     assert meter.line(103.0) == "KalamDB: reading · 12,000 of 120,000 rows · 1.5 MB · 3.0 s"
-    assert meter.summary == "12,000 rows and 1.5 MB had been read."
+    assert meter.summary == "12,000 rows and 1.5 MB had been read. Nothing of it was kept."
+
+
+def test_words_for_what_is_done():
+    assert Meter(0.0, RUNNING).line(2.0) == "KalamDB: running · 2.0 s"
+    assert Meter(0.0, RUNNING).summary == "The server may carry out the statement all the same."
+    meter = Meter(0.0, WRITING)
+    meter.expect(10)
+    meter.found(5)
+    assert meter.line(2.0) == "KalamDB: writing · 5 of 10 rows · 2.0 s"
+    assert meter.summary == "5 rows had been written. They stay, and what was on its way may be written, too."
 
 
 class Board:
@@ -96,6 +110,50 @@ def test_who_interrupts_is_told_what_had_been_read():
     with pytest.raises(KeyboardInterrupt) as caught, reporting(meter, None):
         raise KeyboardInterrupt
     assert caught.value.__notes__ == ["1 row and 2.0 kB had been read. Nothing of it was kept."]
+
+
+def test_what_is_told_around_is_not_told_inside():
+    outer, inner = Board(), Board()
+    with reporting(Meter(now=-1.0), outer, now=lambda: 0.0):
+        outer.wait_for("reading")
+        with reporting(Meter(now=-1.0), inner, now=lambda: 0.0):
+            pass
+    with silent(), reporting(Meter(now=-1.0), inner, now=lambda: 0.0):
+        pass
+    assert (inner.lines, inner.cleared) == ([], 0)
+    with reporting(Meter(now=-1.0), inner, now=lambda: 0.0):
+        inner.wait_for("reading")
+
+
+def test_batches_are_told_while_somebody_waits_for_them(monkeypatch):
+    boards, closed = [], []
+
+    def batches():
+        try:
+            for _ in range(3):
+                boards[-1].wait_for("reading")
+                yield [1, 2]
+            return "complete"
+        finally:
+            closed.append(True)
+
+    monkeypatch.setattr(progress, "find_surface", lambda: boards.append(Board()) or boards[-1])
+    monkeypatch.setattr(progress, "DELAY_S", 0.0)
+    meter = Meter()
+    told = each_reported(batches(), meter, now=lambda: 0.0)
+    assert next(told) == [1, 2]
+    assert [board.cleared for board in boards] == [1]
+    assert next(told) == [1, 2]
+    assert meter.line(0.0) == "KalamDB: reading · 4 rows · 0.0 s"
+    assert next(told) == [1, 2]
+    with pytest.raises(StopIteration) as ended:
+        next(told)
+    assert ended.value.value == "complete"
+    assert closed == [True]
+    again = each_reported(batches(), Meter(), now=lambda: 0.0)
+    next(again)
+    again.close()
+    assert closed == [True, True]
 
 
 def test_a_notebook_has_one_output_that_is_replaced_and_emptied():

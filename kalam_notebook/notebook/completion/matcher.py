@@ -112,6 +112,7 @@ class _Typing:
             "connection": default.connections(),
             "live": live_variables(self._shell.user_ns),
             "command": COMMANDS,
+            "variable": self._frames(),
             "url": ["sandbox"],
         }
         return [(kind, name) for name in names.get(kind, ())]
@@ -129,6 +130,9 @@ class _Typing:
             "--connection": default.connections(),
             "--params": self._variables(),
         }
+
+    def _frames(self) -> list[str]:
+        return [name for name, value in list(self._shell.user_ns.items()) if hasattr(value, "__arrow_c_stream__")]
 
     def _variables(self) -> list[str]:
         shell = self._shell

@@ -1,0 +1,111 @@
+"""What is shown while a call takes long: one line that says what is being done, and goes."""
+
+import threading
+
+import pandas as pd
+import pytest
+from IPython.utils.capture import capture_output
+
+import kalam_notebook as kalam
+from kalam_notebook.client import reading, writing
+from kalam_notebook.results import progress
+
+
+class Board:
+    """Keeps every line, and those that were not taken away."""
+
+    def __init__(self):
+        self.lines, self.standing = [], set()
+
+    def open(self):
+        board = self
+
+        class Surface:
+            def show(self, line):
+                board.lines.append(line)
+                board.standing.add(id(self))
+
+            def clear(self):
+                board.standing.discard(id(self))
+
+        return Surface()
+
+
+@pytest.fixture
+def board(monkeypatch):
+    board = Board()
+    for module in (reading, writing, progress):
+        monkeypatch.setattr(module, "find_surface", board.open)
+    monkeypatch.setattr(progress, "DELAY_S", 0.05)
+    monkeypatch.setattr(progress, "INTERVAL_S", 0.02)
+    return board
+
+
+@pytest.fixture(scope="module")
+def slow():
+    """A server that takes its time for rows."""
+    options = ("--scan-row-ns", "2000000", "--insert-value-ns", "2000000")
+    with (
+        kalam.sandbox(options=options) as server,
+        kalam.Client(server.url, user="root", password=server.root_password) as client,
+    ):
+        client.execute_query("CREATE NAMESPACE app")
+        client.execute_query("CREATE TABLE app.t (id INT PRIMARY KEY, name TEXT) WITH (TYPE = 'SHARED')")
+        client.execute_query("CREATE TABLE app.f (id INT PRIMARY KEY, f FILE) WITH (TYPE = 'SHARED')")
+        yield client
+
+
+def shown(board, words):
+    """Whether a line told it, and nothing is left."""
+    found = [line for line in board.lines if words in line]
+    board.lines.clear()
+    return bool(found) and not board.standing
+
+
+def test_every_call_that_takes_long_says_what_it_does(slow, board):
+    slow.write(pd.DataFrame({"id": range(100), "name": "x"}), "app.t", chunk_rows=25)
+    assert shown(board, "writing · ")
+    slow.execute_query("INSERT INTO app.t (id, name) VALUES " + ", ".join(f"({n}, 'x')" for n in range(100, 200)))
+    assert shown(board, "running · ")
+    assert slow.query("SELECT id FROM app.t")["id"].nunique() == 200
+    assert shown(board, "reading · ")
+    assert sum(batch.num_rows for batch in slow.query_batches("SELECT id FROM app.t", batch_rows=50)) == 200
+    assert shown(board, "reading · ")
+
+
+def test_who_shows_progress_himself_sees_no_second_line(slow, board):
+    seen = []
+    frame = pd.DataFrame({"id": range(1000, 1100), "name": "x"})
+    slow.write(frame, "app.t", chunk_rows=50, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (100, 100)
+    assert board.lines == []
+
+
+def test_a_file_is_told_by_its_bytes(slow, board, tmp_path, monkeypatch):
+    slow.execute_with_files('INSERT INTO app.f (id, f) VALUES (1, FILE("a"))', {"a": b"x" * 100_000})
+    ref = slow.query("SELECT f FROM app.f")["f"][0]
+    board.lines.clear()
+    told = threading.Event()
+    received = progress.Meter.received
+
+    def wait(meter, nbytes, rows):
+        received(meter, nbytes, rows)
+        for _ in range(100):
+            if any("downloading · " in line and "kB" in line for line in board.lines):
+                told.set()
+                return
+            told.wait(0.05)
+
+    monkeypatch.setattr(progress.Meter, "received", wait)
+    assert slow.download(ref, to=tmp_path / "a").stat().st_size == 100_000
+    assert told.is_set()
+    assert shown(board, "downloading · ")
+
+
+def test_no_progress_where_a_cell_wants_none(slow, board, magic_shell):
+    kalam.connect(slow.url, token=slow._session.token().reveal())
+    with capture_output():
+        for options in ("--no-progress", ""):
+            magic_shell.run_cell(f"%%kalam {options}\nSELECT id FROM app.t; UPDATE app.t SET name = 'y' WHERE id < 100")
+            assert bool(board.lines) == (not options)
+    kalam.close()

@@ -47,6 +47,19 @@ def test_a_notebook_runs(path, tmp_path):
     execute(nbformat.read(path, as_version=4), tmp_path)
 
 
+@pytest.mark.slow
+def test_live_tables_of_a_notebook_are_frozen_in_the_end(tmp_path):
+    notebook = execute(nbformat.read(ROOT / "notebooks" / "live.ipynb", as_version=4), tmp_path)
+    shown = [output["data"].get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", [])
+             if "data" in output]  # fmt: skip
+    frozen = [html for html in shown if "<table" in html]
+    assert any("paid" not in html and ">28<" in html for html in frozen), shown
+    assert any(">Rome<" in html for html in frozen)
+    # Nothing in it needs a kernel.
+    assert not [output for cell in notebook.cells for output in cell.get("outputs", [])
+                if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]  # fmt: skip
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_is_committed_without_outputs(path):
     notebook = nbformat.read(path, as_version=4)

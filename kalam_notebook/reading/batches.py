@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from kalam_notebook.errors import ProtocolError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
 from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.newest import NewestVersions
 from kalam_notebook.reading.pager import Pager, PagerPlan, rows_statement
 from kalam_notebook.reading.trust import is_too_much
 from kalam_notebook.wire.answered import table_of
@@ -45,7 +46,7 @@ class BatchPager:
     batch_rows: int
     upto: int = 0
     ends: list[int] = field(default_factory=list)
-    keys: pa.Array | None = None
+    keys: pa.ChunkedArray | None = None
     seqs: np.ndarray | None = None
     changed: int = 0
     _given: np.ndarray | None = None  # Which rows have been given away.
@@ -66,17 +67,23 @@ class BatchPager:
 
     def read_keys(self, endpoint: Endpoint) -> None:
         """Read the keys of all rows, and the newest version of each."""
-        pager = Pager(self.plan, page_rows=max(self.batch_rows, _PAGE), enough=0)
-        pager.run(endpoint, on_page=lambda pager: self.ends.append(pager.after))
-        pager.compact()
-        self.upto = pager.after
-        if not pager.keys:
-            self.ends.clear()
-            return
-        keys = pager.keys[0].take(pc.sort_indices(pager.keys[0].column("seq")))
-        self.know(keys.column("key").combine_chunks(), keys.column("seq").to_numpy())
+        found = NewestVersions()
 
-    def know(self, keys: pa.Array, seqs: np.ndarray) -> None:
+        def keep(pager: Pager) -> None:
+            self.ends.append(pager.after)
+            if pager.keys:
+                found.add(pager.keys, pager.after)
+                pager.keys.clear()
+
+        pager = Pager(self.plan, page_rows=max(self.batch_rows, _PAGE), enough=0)
+        pager.run(endpoint, on_page=keep)
+        self.upto = pager.after
+        if (newest := found.finish()) is None:
+            self.ends.clear()
+        else:
+            self.know(*newest)
+
+    def know(self, keys: pa.ChunkedArray, seqs: np.ndarray) -> None:
         """Take keys and the newest version of each, ascending, as those of the rows to read."""
         self.keys, self.seqs = keys, seqs
         self._given = np.zeros(len(seqs), bool)
@@ -146,7 +153,7 @@ class BatchPager:
         rows = pager.rows[0]
         first = pa.table({"seq": rows.column("seq"), "row": pa.arange(0, len(rows))})
         rows = rows.take(first.group_by("seq").aggregate([("row", "min")]).column("row_min"))
-        place = pc.index_in(rows.column("key"), value_set=self.keys).combine_chunks()
+        place = pc.index_in(rows.column("key"), value_set=self.keys.combine_chunks()).combine_chunks()
         known = place.is_valid().to_numpy(zero_copy_only=False)
         given = self._given[pc.fill_null(place, 0).to_numpy()]
         chosen = np.flatnonzero(known & ~given)

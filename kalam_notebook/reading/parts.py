@@ -109,7 +109,7 @@ def _nothing(pager: BatchPager, shown: list[int], user: str | None) -> Part:
     return Part(pager.plan, tuple(shown), user, pager.upto, tuple(pager.ends), 0, b"")
 
 
-def _part(whole: Part, keys: pa.Array, seqs: np.ndarray) -> Part:
+def _part(whole: Part, keys: pa.ChunkedArray, seqs: np.ndarray) -> Part:
     least = greatest = None
     if pa.types.is_integer(keys.type) or pa.types.is_string(keys.type):
         least, greatest = pc.min_max(keys).as_py().values()
@@ -133,9 +133,9 @@ def _between(plan: PagerPlan, first: int | str | None, last: int | str | None) -
     return replace(plan, clauses=replace(clauses, where=where))
 
 
-def _packed(keys: pa.Array, seqs: np.ndarray) -> bytes:
+def _packed(keys: pa.ChunkedArray, seqs: np.ndarray) -> bytes:
     """Versions that follow each other closely take little room as differences."""
-    batch = pa.RecordBatch.from_arrays([keys, pa.array(np.diff(seqs, prepend=0))], ["key", "seq"])
+    batch = pa.RecordBatch.from_arrays([keys.combine_chunks(), pa.array(np.diff(seqs, prepend=0))], ["key", "seq"])
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
@@ -143,6 +143,6 @@ def _packed(keys: pa.Array, seqs: np.ndarray) -> bytes:
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 
-def _unpacked(packed: bytes) -> tuple[pa.Array, np.ndarray]:
+def _unpacked(packed: bytes) -> tuple[pa.ChunkedArray, np.ndarray]:
     batch = pa.ipc.open_stream(packed).read_next_batch()
-    return batch.column(0), np.cumsum(batch.column(1).to_numpy())
+    return pa.chunked_array([batch.column(0)]), np.cumsum(batch.column(1).to_numpy())

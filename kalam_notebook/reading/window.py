@@ -58,12 +58,14 @@ class WindowCheck:
         self._now = now
         self._within: dict[tuple[str | None, str], tuple[float, Scan]] = {}
         self._proved: dict[tuple[str | None, str, RowVersion], int] = {}  # The newest of a table that was within.
+        self._columns: dict[tuple[str | None, str], tuple[float, tuple[Column, ...]]] = {}
         self._writes = 0
 
     def forget(self) -> None:
         """Trust no table any more, because something was written."""
         self._writes += 1
         self._within.clear()
+        self._columns.clear()
 
     @property
     def writes(self) -> int:
@@ -74,6 +76,18 @@ class WindowCheck:
         """What is known of a table that was within the window a short while ago."""
         checked, scan = self._within.get((user, table), (0.0, None))
         return scan if scan is not None and self._now() - checked < TRUSTED_S else None
+
+    def columns(self, endpoint: Endpoint, table: str, user: str | None = None) -> tuple[Column, ...]:
+        """The columns of a table, or what they were a short while ago: no look-up by key shall cost two requests.
+
+        Raises:
+            ServerError: The server refuses to tell.
+        """
+        asked, columns = self._columns.get((user, table), (0.0, ()))
+        if not columns or self._now() - asked >= TRUSTED_S:
+            columns = endpoint.execute(f"SELECT * FROM {table} LIMIT 0").columns()
+            self._columns[user, table] = self._now(), columns
+        return columns
 
     def is_beyond(self, endpoint: Endpoint, table: str, user: str | None = None) -> bool | None:
         """Whether scans of a table are cut; None when it cannot be told. Arguments as for ``scan``."""

@@ -32,7 +32,7 @@ __all__ = ["COMPLETENESS", "Sink", "checked_target", "writing"]
 COMPLETENESS = b"kalam:completeness"
 
 #: Of a row group of Parquet: enough for the readers, and little beside the memory of any machine.
-_GROUP_BYTES = 16 << 20
+_GROUP_BYTES = 8 << 20
 
 
 class Sink:

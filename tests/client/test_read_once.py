@@ -92,3 +92,13 @@ def test_the_way_of_a_select_to_its_request_is_short(client, table):
     finally:
         sys.setprofile(before)
     assert 10 < len(crossings) <= 25, "\n".join([str(len(crossings)), *crossings])
+
+
+def test_a_look_up_by_key_costs_one_request(client, table):
+    sql = f"SELECT id, n FROM {table} WHERE id = $1"
+    client.query_result(sql, [1])
+    results = [client.query_result(sql, [number]) for number in range(2, 6)]
+    assert [result.completeness.requests for result in results] == [1, 1, 1, 1]
+    assert [result.row_count for result in results] == [1, 1, 1, 1]
+    client.execute_query(f"UPDATE {table} SET n = 3 WHERE id = 1")  # What was known of tables holds no longer.
+    assert client.query_result(sql, [1]).completeness.requests == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pyarrow as pa
 
@@ -56,9 +57,16 @@ def _cells(batch: pa.RecordBatch | None, options: Options) -> list[dict[str, obj
 
 def _one(row: pa.RecordBatch, options: Options) -> dict[str, object] | None:
     try:
-        return {name: encode_array(row.column(name), options)[0] for name in row.schema.names}
+        return {name: _cell(row.column(name), options) for name in row.schema.names}
     except Unencodable:
         return None
+
+
+def _cell(cell: pa.Array, options: Options) -> object:
+    """One cell; NaN and infinity silence an event for everybody, or come as null."""
+    if options.fast_writer and pa.types.is_floating(cell.type) and not math.isfinite(cell[0].as_py() or 0.0):
+        return None
+    return encode_array(cell, options)[0]
 
 
 def key_text(catalog: Catalog, change: Change) -> str | None:

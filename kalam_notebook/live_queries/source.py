@@ -9,6 +9,7 @@ from kalam_notebook.http.session import Session
 from kalam_notebook.live_queries.following.plan import Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.following.together import Together
 from kalam_notebook.live_queries.following.whole import read_whole
+from kalam_notebook.live_queries.rows.decoding import Doubts
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.listing import Listed, listed_table
@@ -16,8 +17,8 @@ from kalam_notebook.reading.lists import may_hold_lists, with_lists
 from kalam_notebook.reading.reader import Reader
 from kalam_notebook.reading.window import WindowCheck, newer_version
 from kalam_notebook.results.results import QueryResult
-from kalam_notebook.wire.row_version import WRITTEN_AT, RowVersion, row_version_of
-from kalam_notebook.wire.types import Column
+from kalam_notebook.wire.row_version import WRITTEN_AT, RowVersion, row_version_of, tells_gaps
+from kalam_notebook.wire.types import FLOATS, Column
 
 __all__ = ["ClientSource"]
 
@@ -71,7 +72,16 @@ class ClientSource:
         if may_hold_lists(row_version_of(columns)):
             columns = with_lists(self._endpoint, f"SELECT * FROM {table}", columns)
         listed = listed_table(self._endpoint, table) or Listed("stream" if is_stream else "shared")
-        return TableInfo(columns, listed.kind, listed.ttl_ms)
+        return TableInfo(columns, listed.kind, listed.ttl_ms, self._doubts(columns))
+
+    def _doubts(self, columns: tuple[Column, ...]) -> Doubts:
+        """Which cells of events may not be what is stored; the server is asked once, and where it has such columns."""
+        types = {column.type_name for column in columns}
+        has_new_floats = tells_gaps(row_version_of(columns)) and not types.isdisjoint(FLOATS)
+        return Doubts(
+            signs="Decimal" in types and self._reader.drops_signs(),
+            nulls=has_new_floats and self._reader.sends_null_for_nan(),
+        )
 
     def columns(self, table: str) -> tuple[Column, ...]:
         """The columns of a table, the hidden ones included."""

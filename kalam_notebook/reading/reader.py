@@ -94,6 +94,14 @@ class Reader:
         limits = self._limits.ask(self._endpoint)
         return limits.default_cap, limits.limit_cap
 
+    def drops_signs(self) -> bool:
+        """Whether decimals between -1 and 0 come without their sign (truth L5)."""
+        return self._limits.ask(self._endpoint).drops_sign
+
+    def sends_null_for_nan(self) -> bool:
+        """Whether NaN and the infinities come as NULL."""
+        return self._limits.sends_anything(self._endpoint)
+
     def read(
         self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None, meter: Meter | None = None
     ) -> QueryResult:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from kalam_notebook.errors import ProtocolError
 
-__all__ = ["Column", "arrow_field", "arrow_schema", "is_known", "parse_schema", "unknown_types"]
+__all__ = ["FLOATS", "Column", "arrow_field", "arrow_schema", "is_known", "parse_schema", "unknown_types"]
 
 #: Metadata key of an Arrow field: the server's type name, for types that share one Arrow type (Text, Json, File).
 KALAM_TYPE = b"kalam:data_type"
@@ -23,6 +23,10 @@ KALAM_TYPE = b"kalam:data_type"
 #: A decimal of 256 bits has no more digits; the server's embeddings end at 8,192 (protocol/sql.md#names), and each
 #: NULL of one takes as much memory as a value.
 _MAX_DIGITS, _MAX_ELEMENTS = 76, 65_536
+
+
+#: Types whose values may be NaN or infinite.
+FLOATS = frozenset({"Float", "Double"})
 
 
 @dataclass(frozen=True, slots=True)

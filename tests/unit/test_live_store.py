@@ -209,12 +209,12 @@ def test_doubtful_decimals_are_told_until_read_again():
     store = KeyedStore(columns, key="id", visible=["id", "price"])
     store.apply([Change("s", "insert", ({"id": "1", "price": "1.50", "_seq": "1"},), ())])
     store.apply([Change("s", "insert", ({"id": "2", "price": "0.00", "_seq": "2"},), ())])
-    assert not store.has_doubtful_decimals
+    assert not store.has_doubtful_cells
     store.apply([Change("s", "insert", ({"id": "3", "price": "0.50", "_seq": "3"},), ())])
-    assert store.has_doubtful_decimals
+    assert store.has_doubtful_cells
     version = store.version
     store.load(pa.Table.from_batches([decode_columns(columns, [["1", "3"], ["1.50", "-0.50"], ["1", "3"]])]))
-    assert not store.has_doubtful_decimals
+    assert not store.has_doubtful_cells
     # The row has the same _seq and yet another value: a view must hear of it.
     assert store.delta(version).rows.column("price").to_pylist() == [pytest.approx(-0.5)]
 

@@ -45,6 +45,7 @@ _DOUBTFUL_DECIMALS = (
     "Decimals between 0 and 1 that came by event may be negative: the server's events leave out the sign of values "
     "between -1 and 0."
 )
+_DOUBTFUL_NULLS = "NULL in a FLOAT or DOUBLE that came by event may be NaN or infinite: the server sends NULL for them."
 
 
 class KeyedEngine(Engine):
@@ -95,8 +96,9 @@ class KeyedEngine(Engine):
     @property
     def doubts(self) -> tuple[str, ...]:
         """What the next round will put right, in sentences."""
-        is_doubtful = self._store is not None and self._store.has_doubtful_decimals
-        return (_DOUBTFUL_DECIMALS,) if is_doubtful else ()
+        if self._store is None or not self._store.has_doubtful_cells:
+            return ()
+        return (_DOUBTFUL_NULLS,) if self._plan.doubts.nulls else (_DOUBTFUL_DECIMALS,)
 
     @property
     def is_provable(self) -> bool:
@@ -251,6 +253,7 @@ class KeyedEngine(Engine):
             key=plan.key,
             visible=plan.visible,
             max_rows=self._max_rows,
+            doubts=plan.doubts,
             version=0 if old is None else old.version,
             next_row_id=0 if old is None else old.next_row_id,
         )

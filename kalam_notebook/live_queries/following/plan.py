@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from kalam_notebook.errors import ProtocolError, SubscriptionError
 from kalam_notebook.live_queries.following.query import LiveQuery
+from kalam_notebook.live_queries.rows.decoding import USUAL, Doubts
 from kalam_notebook.live_queries.rows.fingerprint import Fingerprint
 from kalam_notebook.sql.live_filter import doubtful_part, filter_columns
 from kalam_notebook.sql.statement import quote_name
@@ -39,11 +40,13 @@ class TableInfo:
         columns: All its columns, the hidden ones included.
         kind: ``user``, ``shared`` or ``stream``.
         ttl_ms: For how long a STREAM table keeps its rows, in milliseconds; None for ever.
+        doubts: Which cells of its events may not be what is stored.
     """
 
     columns: tuple[Column, ...]
     kind: str
     ttl_ms: int | None = None
+    doubts: Doubts = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class TablePlan:
         reading: The statement that reads the columns of all rows over HTTP.
         ttl_ms: For how long rows live; None for ever.
         in_transaction: Whether the server reads the table in transactions.
+        doubts: Which cells of events may not be what is stored.
     """
 
     form: Form
@@ -78,6 +82,7 @@ class TablePlan:
     reading: str
     ttl_ms: int | None = None
     in_transaction: bool = True
+    doubts: Doubts = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,7 @@ def plan_table(query: LiveQuery, info: TableInfo) -> TablePlan:
         ttl_ms=info.ttl_ms,
         # A server whose STREAM rows tell their time beside the version refuses them in transactions.
         in_transaction=all(column.name != WRITTEN_AT for column in columns),
+        doubts=info.doubts,
     )
 
 

@@ -5,7 +5,7 @@ What an event then does to the table is decided in ``rows.store``.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,26 @@ from kalam_notebook.errors import ProtocolError
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.live import Change, Row, row_seq
 from kalam_notebook.wire.row_version import VERSION_COLUMNS, version_name
-from kalam_notebook.wire.types import Column
+from kalam_notebook.wire.types import FLOATS, Column
 
-__all__ = ["DecodedEvents", "decode_events"]
+__all__ = ["USUAL", "DecodedEvents", "Doubts", "decode_events"]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """Which cells of events may not be what is stored; a delta brings what is.
+
+    Attributes:
+        signs: Decimals between 0 and 1 may be negative ones without their sign (truth L5).
+        nulls: NULL may stand for NaN or an infinity (protocol/http.md#later-versions).
+    """
+
+    signs: bool = True
+    nulls: bool = False
+
+
+#: Those of KalamDB 0.4.3.
+USUAL = Doubts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +46,7 @@ class DecodedEvents:
         seqs: The new version, or that of the tombstone; None for a delete that does not tell.
         offsets: The row in ``rows``; None for a delete.
         rows: The new rows.
-        doubtful: Offsets of rows with a decimal between 0 and 1, which may be a negative one without its sign.
+        doubtful: Offsets of rows with a cell that may not be what is stored.
     """
 
     keys: Sequence[Hashable]
@@ -39,13 +56,16 @@ class DecodedEvents:
     doubtful: frozenset[int]
 
 
-def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str) -> DecodedEvents:
+def decode_events(
+    changes: Sequence[Change], columns: Sequence[Column], key: str, doubts: Doubts = USUAL
+) -> DecodedEvents:
     """Decode a batch of change messages.
 
     Args:
         changes: The messages, in the order in which they came.
         columns: The columns that are held, with the key and the version.
         key: Name of the key column; that of the version for STREAM tables.
+        doubts: Which cells may not be what is stored.
 
     Raises:
         DecodeError: A cell does not fit its column.
@@ -77,9 +97,17 @@ def decode_events(changes: Sequence[Change], columns: Sequence[Column], key: str
         keys = _merged(order, keys, gone_keys)
         seqs = _merged(order, seqs, gone_seqs)
         offsets = _merged(order, offsets, [None] * len(deletes))
-    decimals = [found for column, found in zip(columns, cells, strict=True) if column.type_name == "Decimal"]
-    doubtful = [n for found in decimals for n, cell in enumerate(found) if _may_lack_sign(cell)]
+    doubtful = _doubtful(columns, cells, doubts)
     return DecodedEvents(keys, seqs, offsets, batch, frozenset(doubtful))
+
+
+def _doubtful(columns: Sequence[Column], cells: Sequence[Sequence[Any]], doubts: Doubts) -> Iterator[int]:
+    """The offsets of rows with a cell that may not be what is stored."""
+    for column, found in zip(columns, cells, strict=True):
+        if doubts.signs and column.type_name == "Decimal":
+            yield from (n for n, cell in enumerate(found) if _may_lack_sign(cell))
+        elif doubts.nulls and column.type_name in FLOATS:
+            yield from (n for n, cell in enumerate(found) if cell is None)
 
 
 def _merged(order: Sequence[bool], upserts: Sequence[Any], deletes: Sequence[Any]) -> list[Any]:

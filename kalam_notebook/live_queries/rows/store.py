@@ -24,7 +24,7 @@ from operator import itemgetter
 import pyarrow as pa
 
 from kalam_notebook.live_queries.rows.comparison import Comparison, Versions
-from kalam_notebook.live_queries.rows.decoding import decode_events
+from kalam_notebook.live_queries.rows.decoding import USUAL, Doubts, decode_events
 from kalam_notebook.live_queries.rows.delta import LiveDelta, changes, whole
 from kalam_notebook.live_queries.rows.fingerprint import Delta, Fingerprint, fingerprint_of
 from kalam_notebook.live_queries.rows.held import Rows
@@ -58,6 +58,7 @@ class KeyedStore(Rows):
         visible: Names of the columns that ``arrow`` and ``delta`` give, in order.
         max_rows: How many rows are kept, those with the greatest version; None for all. Older ones come back when they
             change.
+        doubts: Which cells of events may not be what is stored.
         version: Version of the empty store.
         next_row_id: Number of the first row.
     """
@@ -69,6 +70,7 @@ class KeyedStore(Rows):
         key: str,
         visible: Sequence[str],
         max_rows: int | None = None,
+        doubts: Doubts = USUAL,
         version: int = 0,
         next_row_id: int = 0,
     ) -> None:
@@ -79,6 +81,7 @@ class KeyedStore(Rows):
         self._schema = arrow_schema(self.columns)
         self._visible = list(visible)
         self._limit = RowLimit(max_rows)
+        self._doubts = doubts
         self._slots = Slots(
             self._schema,
             visible=visible,
@@ -89,7 +92,7 @@ class KeyedStore(Rows):
         self._tombstones: dict[Hashable, int] = {}
         # Since the last version.
         self._happened = Entries()
-        # Rows whose decimals may have lost their sign on the socket (truth L5), until they are read over HTTP.
+        # Rows with cells that may not be what is stored, until they are read over HTTP.
         self._doubtful: set[Hashable] = set()
         # With what was held when a check asked.
         self._comparison = Comparison(Fingerprint())
@@ -111,8 +114,8 @@ class KeyedStore(Rows):
         return len(self._slots)
 
     @property
-    def has_doubtful_decimals(self) -> bool:
-        """Whether a row came by event with a decimal between 0 and 1, which may be a negative one without its sign."""
+    def has_doubtful_cells(self) -> bool:
+        """Whether a row came by event with a cell that may not be what is stored."""
         return bool(self._doubtful)
 
     @property
@@ -171,7 +174,7 @@ class KeyedStore(Rows):
             DecodeError: A cell does not fit its column.
             ProtocolError: A row has no version, or a delete names no row.
         """
-        decoded = decode_events(changes, self.columns, self.key)
+        decoded = decode_events(changes, self.columns, self.key, self._doubts)
         start = self._slots.chunks.append(decoded.rows)
         for key, seq, offset in zip(decoded.keys, decoded.seqs, decoded.offsets, strict=True):
             if offset is None:

@@ -16,7 +16,7 @@ from kalam_notebook.errors import AuthError
 from kalam_notebook.http.client import HttpTransport, Request
 from kalam_notebook.settings import Credentials, Secret
 from kalam_notebook.wire.arguments import check_text
-from kalam_notebook.wire.auth import Login, parse_login, token_expiry
+from kalam_notebook.wire.auth import Login, parse_login, token_expiry, token_role
 
 __all__ = ["Session", "login", "refresh"]
 
@@ -83,6 +83,12 @@ class Session:
     def user(self) -> str | None:
         """The user id, when it is known."""
         return self._credentials.user
+
+    @property
+    def role(self) -> str:
+        """The role of the user in lower case; empty when it is not known."""
+        token = self._token
+        return "" if token is None else token_role(token.reveal())
 
     def token(self) -> Secret:
         """A token that is valid now, as far as the client can know.

@@ -72,7 +72,9 @@ class ClientSource:
         if may_hold_lists(row_version_of(columns)):
             columns = with_lists(self._endpoint, f"SELECT * FROM {table}", columns)
         listed = listed_table(self._endpoint, table) or Listed("stream" if is_stream else "shared")
-        return TableInfo(columns, listed.kind, listed.ttl_ms, self._doubts(columns))
+        has_policies = tells_gaps(row_version_of(columns))
+        hidden = " ".join(self._reader.hidden_rows([table])) if has_policies else ""
+        return TableInfo(columns, listed.kind, listed.ttl_ms, self._doubts(columns), hidden)
 
     def _doubts(self, columns: tuple[Column, ...]) -> Doubts:
         """Which cells of events may not be what is stored; the server is asked once, and where it has such columns."""

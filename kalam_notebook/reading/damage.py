@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,7 +41,12 @@ def damaged_cells(columns: Sequence[Column], table: pa.Table) -> str | None:
 
 
 def damaged_columns(
-    endpoint: Endpoint, shape: Shape, tables: dict[str, tuple[Column, ...]], output: pa.Table | None
+    endpoint: Endpoint,
+    shape: Shape,
+    tables: dict[str, tuple[Column, ...]],
+    output: pa.Table | None,
+    *,
+    damages: Callable[[Endpoint], bool] = lambda _: True,
 ) -> str | None:
     """Which column that a query depends on is damaged, or None.
 
@@ -50,6 +55,7 @@ def damaged_columns(
         shape: The query.
         tables: The tables that it reads, with their columns.
         output: Its rows, where output columns are columns of the tables; None asks the tables in any case.
+        damages: Tells whether the server damages columns; asked when a query depends on one that it may have damaged.
 
     Returns:
         Why the result is not certain, in words.
@@ -58,6 +64,8 @@ def damaged_columns(
         for column in _doubtful(shape.text, columns):
             if output is not None and _is_only_shown(shape, column) and _is_told_by(output, column):
                 continue
+            if not damages(endpoint):
+                return None
             if (reason := _ask(endpoint, table, columns, column)) is not None:
                 return reason
     return None

@@ -7,7 +7,7 @@ exactly. What could not be made sure is said in the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from kalam_notebook.reading.batches import BatchPager
 from kalam_notebook.reading.damage import damaged_cells, damaged_columns
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint, WatchableEndpoint
 from kalam_notebook.reading.exact import ExactReader
+from kalam_notebook.reading.hidden_rows import HiddenRows
 from kalam_notebook.reading.lists import may_hold_lists
 from kalam_notebook.reading.local import LocalEngine
 from kalam_notebook.reading.pager import PAGE_ROWS, UnpageableError
@@ -59,16 +60,22 @@ class Reader:
         endpoint: Runs the SQL.
         window: Tells tables that the server scans only in part; None checks none, for tests.
         limits: Those of the server where they are known; None asks for them.
+        role: Tells the role of the user, where it is known.
     """
 
     def __init__(
-        self, endpoint: WatchableEndpoint, window: WindowCheck | None = None, limits: ServerLimits | None = None
+        self,
+        endpoint: WatchableEndpoint,
+        window: WindowCheck | None = None,
+        limits: ServerLimits | None = None,
+        role: Callable[[], str] = lambda: "",
     ) -> None:
         self._endpoint = endpoint
         self._exact = ExactReader()
         self._local = LocalEngine()
         self._window = window
         self._limits = LimitsProbe(limits)
+        self._hidden_rows = HiddenRows(role)
         self._refused: set[tuple[str, ...]] = set()  # Tables that cannot be read in one transaction.
         self._small: dict[tuple[str | None, str], bool] = {}  # Whether plain answers hold all rows of a table.
         self._keys: dict[tuple[str | None, str], str] = {}
@@ -85,6 +92,7 @@ class Reader:
     def forget(self) -> None:
         """Trust nothing that was found out about tables, because something was written."""
         self._exact.forget()
+        self._hidden_rows.forget()
         self._keys.clear()
         if self._window is not None:
             self._window.forget()
@@ -93,6 +101,10 @@ class Reader:
         """Where the server cuts results without and with a LIMIT."""
         limits = self._limits.ask(self._endpoint)
         return limits.default_cap, limits.limit_cap
+
+    def hidden_rows(self, tables: Iterable[str]) -> tuple[str, ...]:
+        """A sentence where tables without a row, of a server that has policies, may hide some from the user."""
+        return self._hidden_rows.notice(self._endpoint, tables)
 
     def drops_signs(self) -> bool:
         """Whether decimals between -1 and 0 come without their sign (truth L5)."""
@@ -233,7 +245,7 @@ class Reader:
             yield batch
         (table,) = scanned_tables(shape.text) or ("",)
         announced = run.columns_of(table)
-        damage = damaged_columns(run.endpoint, shape, {table: announced}, None)
+        damage = damaged_columns(run.endpoint, shape, {table: announced}, None, damages=self._limits.damages)
         if damage is not None:
             return Completeness(False, f"not certain: {damage}", run.requests, "pages", damage)
         reason = "the result is read in batches"
@@ -256,7 +268,7 @@ class Reader:
         run = self._run(params, max_rows, user, meter)
         table, tables, read = self._local.query(run.endpoint, shape, params, user)
         columns = tuple(column_of_arrow(found) for found in table.schema)
-        damage = damaged_columns(run.endpoint, shape, tables, None)
+        damage = damaged_columns(run.endpoint, shape, tables, None, damages=self._limits.damages)
         text = f"not certain: {damage}" if damage else f"complete (run locally on {read})"
         return _result(run, shape.text, Found(columns, table, method="local", reason=damage), damage is None, text)
 
@@ -343,7 +355,7 @@ class Reader:
         return found
 
     def _looked_up(self, run: Run, shape: Shape, table: str, user: str | None) -> tuple[Column, ...]:
-        """The columns of the table in which a query finds one row by its key: that is right beyond the window (truth L3).
+        """The columns of the table in which a query finds one row by its key, right beyond the window too (truth L3).
 
         Empty for any other query.
         """
@@ -410,7 +422,9 @@ class Reader:
             return _not_certain(run, shape.text, found, _SEVERAL_STATES)
         if may_have_lists and has_only_nulls(found.table):
             found = run.with_true_types(shape, found)
-        damage = damaged_columns(run.endpoint, shape, columns, found.table)
+        if may_have_lists and found.table.num_rows == 0 and user is None:
+            found = replace(found, notices=(*found.notices, *self.hidden_rows(tables)))
+        damage = damaged_columns(run.endpoint, shape, columns, found.table, damages=self._limits.damages)
         if damage is not None:
             return _not_certain(run, shape.text, found, damage)
         return _result(run, shape.text, found, True, _told(found))

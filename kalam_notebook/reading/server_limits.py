@@ -74,6 +74,10 @@ class LimitsProbe:
                 self._sends_anything = _sends_text_views(endpoint)
             return self._sends_anything
 
+    def damages(self, endpoint: Endpoint) -> bool:
+        """Whether a flush or a write damages bytes and embeddings (truth L10, L24): until the server sends anything."""
+        return not self.sends_anything(endpoint)
+
 
 def _sends_text_views(endpoint: Endpoint) -> bool:
     """Ask for a text of the kind that only newer servers can send; in a batch the others answer with an error."""

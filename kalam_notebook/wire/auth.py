@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
 from kalam_notebook.errors import ProtocolError
 from kalam_notebook.wire.answered import text_in
 
-__all__ = ["Login", "UserInfo", "parse_login", "parse_user", "token_expiry"]
+__all__ = ["Login", "UserInfo", "parse_login", "parse_user", "token_expiry", "token_role"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,21 @@ def _timestamp(text: str) -> float:
 def token_expiry(token: str) -> float | None:
     """When a token ends, as seconds since 1970; None when it does not say."""
     try:
+        return float(_claims(token)["exp"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def token_role(token: str) -> str:
+    """The role of a token's user in lower case; empty when it does not say."""
+    return str(_claims(token).get("role", "")).lower()
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """What a token says of itself; nothing when it cannot be read."""
+    try:
         payload = token.split(".")[1]
         claims = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return float(claims["exp"])
-    except (IndexError, KeyError, TypeError, ValueError, OverflowError):
-        return None
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}

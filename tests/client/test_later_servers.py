@@ -313,6 +313,28 @@ def test_a_user_who_may_make_no_tables_is_told_who_may(later, client):
             user.write(pa.table({"id": [1]}), "app.mine", create=True, key="id", kind="USER")
 
 
+@pytest.mark.parametrize("role", ["user", "service", "dba"])
+def test_a_table_that_no_policy_lets_one_read_is_not_taken_for_empty(later, client, make, role):
+    """Who knows 0.4.3 sees an empty table."""
+    server, _ = later
+    shared, own = make((1, 1), kind="SHARED"), make((1, 1), kind="USER")
+    name = f"u{uuid.uuid4().hex[:8]}"
+    client.execute_query(f"CREATE USER '{name}' WITH PASSWORD 'Passw0rd!{name}' ROLE '{role}'")
+    with kalam.Client(server.url, user=name, password=f"Passw0rd!{name}") as user:
+        seen, unseen = user.query_result(f"SELECT * FROM {own}"), user.query_result(f"SELECT * FROM {shared}")
+        assert (seen.row_count, seen.notices) == (0, ())
+        if role == "dba":
+            assert (unseen.row_count, unseen.notices) == (1, ())
+            return
+        (told,) = unseen.notices
+        assert f"the role {role} sees what a policy lets it" in told
+        with user.live(f"SELECT * FROM {shared}") as live:
+            assert (live.num_rows, live.notice) == (0, told)
+            client.execute_query(f"CREATE POLICY everybody ON {shared} USING (n > 0)")
+            with user.live(f"SELECT * FROM {shared}") as lets:
+                assert (lets.num_rows, lets.notice) == (1, None)
+
+
 def test_a_server_that_takes_no_passwords_says_how_to_connect():
     with (
         kalam.sandbox(options=["--server", "0.8", "--refuse-passwords"]) as started,
@@ -360,6 +382,18 @@ def test_signs_that_events_keep_are_not_read_again(client, make, kind):
         client.execute_query(f"INSERT INTO {table} (id, d) VALUES (1, '0.50'), (2, '-0.50')")
         live.wait_for(lambda t: sorted(map(str, t.arrow()["d"].to_pylist())) == ["-0.50", "0.50"], timeout=20)
         assert (live.stats.rounds > rounds) == limits.drops_sign
+
+
+def test_what_a_server_does_not_damage_is_not_asked_for(later, client, make, kind):
+    """Bytes and embeddings are right from 0.8 on, also behind a flush."""
+    server, _ = later
+    table = make(columns="id BIGINT PRIMARY KEY, n INT, b BYTES", kind=kind)
+    client.execute_query(f"INSERT INTO {table} (id, b) VALUES (1, 'abc')")
+    sends_anything = client._reader.sends_null_for_nan()
+    with scan_counter(server.url, server.root_password) as counter:
+        assert client.query_result(f"SELECT id FROM {table} WHERE b IS NOT NULL", strict=True).row_count == 1
+        looked = [one for one in counter.statements(table) if "encode(" in one["sql"]]
+    assert bool(looked) != sends_anything
 
 
 def test_rows_without_a_key(cut):

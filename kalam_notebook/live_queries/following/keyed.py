@@ -114,6 +114,8 @@ class KeyedEngine(Engine):
     def notices(self) -> tuple[str, ...]:
         """What the rows may not show rightly, in sentences."""
         notices = [f"The rows are {self._doubt}."] if self._doubt else []
+        if self._plan.hidden and self._store is not None and not self._store.num_rows:
+            notices.append(self._plan.hidden)
         if self._is_beyond:
             proof = "by the number of rows only" if not self._plan.filter_sql else "by reading it whole only"
             notices.append(

@@ -41,12 +41,14 @@ class TableInfo:
         kind: ``user``, ``shared`` or ``stream``.
         ttl_ms: For how long a STREAM table keeps its rows, in milliseconds; None for ever.
         doubts: Which cells of its events may not be what is stored.
+        hidden: Why its rows may be hidden from the user, as long as there is none; empty when they are not.
     """
 
     columns: tuple[Column, ...]
     kind: str
     ttl_ms: int | None = None
     doubts: Doubts = USUAL
+    hidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class TablePlan:
         ttl_ms: For how long rows live; None for ever.
         in_transaction: Whether the server reads the table in transactions.
         doubts: Which cells of events may not be what is stored.
+        hidden: Why rows may be hidden from the user, as long as there is none; empty when they are not.
     """
 
     form: Form
@@ -83,6 +86,7 @@ class TablePlan:
     ttl_ms: int | None = None
     in_transaction: bool = True
     doubts: Doubts = USUAL
+    hidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ def plan_table(query: LiveQuery, info: TableInfo) -> TablePlan:
         # A server whose STREAM rows tell their time beside the version refuses them in transactions.
         in_transaction=all(column.name != WRITTEN_AT for column in columns),
         doubts=info.doubts,
+        hidden=info.hidden,
     )
 
 

@@ -1,0 +1,61 @@
+"""Rows of SHARED tables that no policy lets the user see: nothing tells such a table from an empty one.
+
+From KalamDB 0.6 on, for the roles ``user`` and ``service`` (protocol/sql.md#later-versions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from kalam_notebook.errors import KalamError
+from kalam_notebook.reading.endpoint import Endpoint
+from kalam_notebook.reading.listing import Listed, listed_table
+
+__all__ = ["HiddenRows"]
+
+_JUDGED = {"user", "service"}
+
+
+class HiddenRows:
+    """Says which tables may have rows that the user does not see. Tables are looked up once.
+
+    Args:
+        role: Tells the role of the user in lower case; empty when it is not known.
+    """
+
+    def __init__(self, role: Callable[[], str]) -> None:
+        self._role = role
+        self._listed: dict[str, Listed | None] = {}
+
+    def forget(self) -> None:
+        """Look tables up anew: one of them may have been made anew."""
+        self._listed.clear()
+
+    def notice(self, endpoint: Endpoint, tables: Iterable[str]) -> tuple[str, ...]:
+        """A sentence for the first table without a row that may hide some; none where that is sure.
+
+        Args:
+            endpoint: Runs the SQL.
+            tables: Names, as they can stand in SQL, of tables of a server that has policies.
+        """
+        if (role := self._role()) not in _JUDGED:
+            return ()
+        for table in tables:
+            if table not in self._listed:
+                self._listed[table] = _look_up(endpoint, table)
+            listed = self._listed[table]
+            if listed is not None and listed.kind != "shared":
+                continue
+            what = f"{table} is SHARED" if listed is not None else f"if {table} is SHARED"
+            return (
+                f"No rows, and {what}: of such a table the role {role} sees what a policy lets it, and nothing without "
+                "one. An administrator makes one by CREATE POLICY.",
+            )
+        return ()
+
+
+def _look_up(endpoint: Endpoint, table: str) -> Listed | None:
+    try:
+        return listed_table(endpoint, table)
+    except KalamError:
+        return None

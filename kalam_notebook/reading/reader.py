@@ -225,7 +225,7 @@ class Reader:
     def _needs_windows(self, run: Run, shape: Shape, user: str | None) -> bool:
         """Whether the answer to a query over one table is too long for one piece, or its table is beyond the window."""
         tables = scanned_tables(shape.text)
-        if not tables or self._looked_up(run, shape, tables[0], user):
+        if not tables or _looked_up(run, self._window, shape, tables[0], user):
             return False
         scan = None if self._window is None else self._window.look(run.endpoint, tables[0], user)
         return (scan is not None and scan.is_beyond) or run.is_long(shape)
@@ -354,19 +354,6 @@ class Reader:
             return None  # The plain statement tells why.
         return found
 
-    def _looked_up(self, run: Run, shape: Shape, table: str, user: str | None) -> tuple[Column, ...]:
-        """The columns of the table in which a query finds one row by its key, right beyond the window too (truth L3).
-
-        Empty for any other query.
-        """
-        if self._window is None or shape.clauses is None or not shape.clauses.looks_up:
-            return ()
-        announced = self._window.columns(run.endpoint, table, user)
-        keys = [column.name for column in announced if column.is_primary_key]
-        # A view has no versions, and its columns may be computed.
-        is_told = row_version_of(announced) is not None and keys == [shape.clauses.looks_up]
-        return announced if is_told else ()
-
     def _key(self, run: Run, table: str, user: str | None) -> str:
         """The primary key of a table, or empty."""
         if (user, table) not in self._keys:
@@ -399,7 +386,7 @@ class Reader:
             if scan is None and found.method == "pages":
                 columns[table] = run.columns_of(table)  # Right whatever a scan reaches.
                 continue
-            if scan is None and (announced := self._looked_up(run, shape, table, user)):
+            if scan is None and (announced := _looked_up(run, self._window, shape, table, user)):
                 may_have_lists = may_hold_lists(row_version_of(announced))
                 continue
             scan = scan or self._window.look(run.endpoint, table, user)
@@ -455,6 +442,20 @@ def _told(found: Found) -> str:
     if found.method == "pages":
         return f"complete (read in pages by {found.upto}: {found.reason})"
     return "complete" if found.reason is None else f"complete (read again exactly: {found.reason})"
+
+
+def _looked_up(run: Run, window: WindowCheck | None, shape: Shape, table: str, user: str | None) -> tuple[Column, ...]:
+    """The columns of the table in which a query finds one row by its key, right beyond the window too (truth L3).
+
+    Empty for any other query.
+    """
+    if window is None or shape.clauses is None or not shape.clauses.looks_up:
+        return ()
+    announced = window.columns(run.endpoint, table, user)
+    keys = [column.name for column in announced if column.is_primary_key]
+    # A view has no versions, and its columns may be computed.
+    is_told = row_version_of(announced) is not None and keys == [shape.clauses.looks_up]
+    return announced if is_told else ()
 
 
 def _unread(table: str) -> str:

@@ -1,9 +1,10 @@
 // The line of tools above the rows: pause, search, filters. It says what it does; the panel does it.
 
 import { grouped, visible, type Column, type Value } from "./cells";
-import { FORMATS, type Format } from "./copy";
+import type { Format } from "./copy";
 import { button, element, setText } from "./dom";
-import { conditionText, type Condition, type Wishes } from "./filter";
+import type { Condition, Wishes } from "./filter";
+import type { Place } from "./live_tools";
 import type { Wish } from "./session";
 
 const TYPED = 150; // Milliseconds without a key until a text is searched.
@@ -23,6 +24,8 @@ export interface Tools {
   copied(): string;
   /** Copies it, or writes it to a file, and tells what came of it. */
   copy(format: Format, toFile: boolean): Promise<void>;
+  /** The table, for tools that are loaded on demand. */
+  readonly place: Place;
   /** What is loaded on demand; undefined when it cannot be had now, which is told. */
   load(): Promise<Loaded | undefined>;
   /** Shows the details of the chosen row. */
@@ -42,6 +45,7 @@ export class Bar {
   readonly #copy: HTMLButtonElement;
   readonly #choose = button("Columns", "Show or hide columns", () => this.#openColumns());
   readonly #details = button("Details", "Show all of the chosen row, or of the first, and what happened to it (Enter)", () => this.#tools.openRow());
+  readonly #more = button("More", "Profiles of the columns, the table as it was, and how to count by a column", () => this.#openMore());
   readonly #retry = this.#wishButton("retry", "Retry now", "Try the connection to the server now");
   readonly #ends = [
     this.#wishButton("freeze", "Freeze", "Make this output static: it stays as it is now"),
@@ -81,7 +85,7 @@ export class Bar {
     const line = element("div", "kl-tools");
     line.setAttribute("role", "toolbar");
     line.setAttribute("aria-label", "Tools of the table");
-    line.append(this.#pause, this.#search, this.#filter, this.#choose, this.#copy, this.#details, this.#retry, ...this.#ends, this.#chips, this.#hits, this.#told);
+    line.append(this.#pause, this.#search, this.#filter, this.#choose, this.#copy, this.#details, this.#more, this.#retry, ...this.#ends, this.#chips, this.#hits, this.#told);
     this.root.append(line, this.#editor);
   }
 
@@ -144,17 +148,15 @@ export class Bar {
 
   /** Shows the conditions, each a button that takes it back. */
   #drawChips(): void {
-    const made: HTMLElement[] = [...this.#wishes.conditions].flatMap(([index, condition]) => {
-      const column = this.#columns[index];
-      if (!column) return [];
-      const text = visible(conditionText(column, condition));
+    const made: HTMLElement[] = [...this.#wishes.conditions.keys()].map((index) => {
+      const text = visible(this.#wishes.words.get(index) ?? "");
       const chip = button(`${text} ×`, `${text}: click to take it back`, () => {
         this.#wishes.conditions.delete(index);
         this.#changed();
         this.#filter.focus();
       });
       chip.className = "kl-chip";
-      return [chip];
+      return chip;
     });
     if (made.length > 0) made.push(button("as SQL", "Show these filters as the text behind WHERE", () => void this.#openSql()));
     this.#chips.replaceChildren(...made);
@@ -192,7 +194,7 @@ export class Bar {
     const tools = await this.#tools.load();
     if (!tools) return;
     this.#open(opener, ...fill(tools));
-    this.#editor.querySelector<HTMLElement>("input, select")?.focus();
+    this.#editor.querySelector<HTMLElement>("input, select, button")?.focus();
   }
 
   #openColumns(): void {
@@ -200,9 +202,14 @@ export class Bar {
     void this.#openLoaded(this.#choose, (tools) => tools.columnChooser(this.#columns, isHidden, setHidden));
   }
 
+  #openMore(): void {
+    void this.#openLoaded(this.#more, (tools) => tools.more(this.#tools.place));
+  }
+
   #openEditor(): void {
-    const apply = (column: number, condition: Condition): void => {
+    const apply = (column: number, condition: Condition, words: string): void => {
       this.#wishes.conditions.set(column, condition);
+      this.#wishes.words.set(column, words);
       this.#closeEditor();
       this.#changed();
     };
@@ -210,16 +217,10 @@ export class Bar {
   }
 
   #openCopy(): void {
-    if (this.#opener === this.#copy) {
-      this.#closeEditor();
-      return;
-    }
-    const act = (format: Format, toFile: boolean): void => void this.#tools.copy(format, toFile);
-    const buttons = FORMATS.map((format) => button(format, `Copy as ${format}`, () => act(format, false)));
-    const save = button("Save as CSV file", "Have the browser save it as a file", () => act("CSV", true));
-    this.#open(this.#copy, this.#what, ...buttons, "or", save);
-    setText(this.#what, `Copy ${this.#tools.copied()} as`);
-    buttons[0]?.focus();
+    void this.#openLoaded(this.#copy, (tools) => {
+      setText(this.#what, `Copy ${this.#tools.copied()} as`);
+      return [this.#what, ...tools.copyButtons((format, toFile) => void this.#tools.copy(format, toFile))];
+    });
   }
 
   async #openSql(): Promise<void> {

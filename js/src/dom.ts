@@ -54,12 +54,3 @@ function copyBySelection(text: string): boolean {
   if (before instanceof HTMLElement) before.focus();
   return isCopied;
 }
-
-/** Has the browser save a text as a file. */
-export function saveFile(text: string, name: string, type: string): void {
-  const link = element("a", "");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}

@@ -2,6 +2,7 @@
 
 import { cellText, grouped, isNumber, visible, type Column, type Value } from "./cells";
 import { button, element, setText, takeKeys } from "./dom";
+import { FORMATS, type Format } from "./copy";
 import { parse, type Condition } from "./filter";
 
 const OFFERED = 20; // Values of a column that are offered to choose from.
@@ -48,7 +49,7 @@ export function filterEditor(
   form: HTMLFormElement,
   columns: readonly Column[],
   frequent: Frequent,
-  apply: (column: number, condition: Condition) => void,
+  apply: (column: number, condition: Condition, words: string) => void,
 ): Node[] {
   const column = select("Column", columns.map((column) => visible(column.name)));
   const kind = element("span", "");
@@ -77,7 +78,9 @@ export function filterEditor(
   form.onsubmit = (event) => {
     event.preventDefault();
     try {
-      apply(column.selectedIndex, read());
+      const described = columns[column.selectedIndex];
+      const condition = read();
+      if (described) apply(column.selectedIndex, condition, conditionText(described, condition));
     } catch (error) {
       setText(fault, error instanceof Error ? error.message : String(error));
     }
@@ -169,4 +172,38 @@ function select(label: string, words: readonly string[]): HTMLSelectElement {
   made.append(...words.map((word) => element("option", "", word)));
   takeKeys(made);
   return made;
+}
+
+/** A condition in words. */
+function conditionText(column: Column, condition: Condition): string {
+  switch (condition.kind) {
+    case "contains":
+      return `${column.name} contains “${condition.text}”`;
+    case "one of":
+      return `${column.name} is ${condition.values.map((value) => cellText(value, column)).join(" or ")}`;
+    case "range": {
+      const { least, most } = condition;
+      if (least && most) return `${column.name} from ${least} to ${most}`;
+      return least ? `${column.name} from ${least}` : `${column.name} to ${most}`;
+    }
+    case "null":
+      return `${column.name} is NULL`;
+    case "not null":
+      return `${column.name} is not NULL`;
+  }
+}
+
+/** Buttons for each format. */
+export function copyButtons(copy: (format: Format, toFile: boolean) => void): (Node | string)[] {
+  const buttons = FORMATS.map((format) => button(format, `Copy as ${format}`, () => copy(format, false)));
+  return [...buttons, "or", button("Save as CSV file", "Have the browser save it as a file", () => copy("CSV", true))];
+}
+
+/** Has the browser save a text as a file. */
+export function saveFile(text: string, name: string, type: string): void {
+  const link = element("a", "");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

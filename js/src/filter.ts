@@ -101,6 +101,8 @@ export class Wishes {
   /** A text that a row has to hold somewhere, as it is shown. */
   search = "";
   readonly conditions = new Map<number, Condition>();
+  /** The same in words. */
+  readonly words = new Map<number, string>();
 
   get isEmpty(): boolean {
     return this.search === "" && this.conditions.size === 0;
@@ -135,23 +137,4 @@ function anywhere(store: Store, wanted: string): Filter {
       const text = isLong(column) ? String(value) : cellText(value, column, store.length(slot, index));
       return text.toLowerCase().includes(wanted);
     });
-}
-
-/** A condition in words. */
-export function conditionText(column: Column, condition: Condition): string {
-  switch (condition.kind) {
-    case "contains":
-      return `${column.name} contains “${condition.text}”`;
-    case "one of":
-      return `${column.name} is ${condition.values.map((value) => cellText(value, column)).join(" or ")}`;
-    case "range": {
-      const { least, most } = condition;
-      if (least && most) return `${column.name} from ${least} to ${most}`;
-      return least ? `${column.name} from ${least}` : `${column.name} to ${most}`;
-    }
-    case "null":
-      return `${column.name} is NULL`;
-    case "not null":
-      return `${column.name} is not NULL`;
-  }
 }

@@ -19,6 +19,8 @@ const FEW = 8; // Changed rows in sight that are marked in any case.
 export interface Listener {
   /** The reader chose an order. */
   onSort(): void;
+  /** Other columns are drawn. */
+  onArrange(): void;
   /** The reader chose cells. */
   onSelect(): void;
   /** The reader wants to see all of a row. */
@@ -126,6 +128,11 @@ export class Grid {
   get sortedBy(): Column | undefined {
     const sort = this.#order.sortedBy;
     return sort && this.#all[sort.column];
+  }
+
+  /** The headers that are drawn, by their columns. */
+  get drawnHeads(): readonly (readonly [number, HTMLElement])[] {
+    return this.#columns.drawn.filter((column) => column >= 0).map((column) => [column, this.#heads.cell(column)] as const);
   }
 
   /** How many rows are shown, in sight or not. */
@@ -386,6 +393,7 @@ export class Grid {
     for (const { element: row } of this.#lines.values()) row.remove();
     this.#lines = new Map();
     this.#draw();
+    this.#listener.onArrange();
   }
 
   /** Draws other columns, where they have come into sight. */

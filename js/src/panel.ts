@@ -3,7 +3,7 @@
 import { Bar } from "./bar";
 import { grouped, visible, type Column } from "./cells";
 import { csvText, cutCells, type Format } from "./copy";
-import { element, saveFile, setText, toClipboard } from "./dom";
+import { element, setText, toClipboard } from "./dom";
 import { Wishes } from "./filter";
 import { Grid } from "./grid";
 import type { Details } from "./details";
@@ -45,6 +45,16 @@ export class Panel {
     copied: () => this.#copiedText(),
     copy: (format, toFile) => this.#copy(format, toFile),
     ask: (wish) => this.#kernel.wish(wish),
+    place: {
+      store: () => this.#shown,
+      heads: () => this.#grid?.drawnHeads ?? [],
+      follow: (draw) => {
+        this.#drawMore = draw;
+        draw?.();
+      },
+      ask: (question) => this.#kernel.question(question),
+      root: this.root,
+    },
     load: () => this.#tools(),
     openRow: () => void this.#openRow(this.#grid?.chosenRow),
   });
@@ -59,6 +69,8 @@ export class Panel {
   readonly #store: Store;
   readonly #kernel: Kernel;
   #details: Details | undefined;
+  /** Draws what a tool that was loaded shows. */
+  #drawMore: (() => void) | undefined;
 
   constructor(about: About, store: Store, kernel: Kernel) {
     this.#about = about;
@@ -140,6 +152,7 @@ export class Panel {
     this.#bar.setPaused(this.#paused && status.changes - seen.changes);
     this.#grid?.update();
     this.#details?.follow(this.#store);
+    this.#drawMore?.();
     this.#tellHits();
     this.#tellSort();
     setText(this.#foot, part);
@@ -152,6 +165,7 @@ export class Panel {
     this.#grid?.dispose();
     this.#grid = new Grid(this.#columns, store, oneLine(this.#about.sql), {
       onSort: () => this.#tellSort(),
+      onArrange: () => this.#drawMore?.(),
       onSelect: () => {
         this.#bar.tell("");
         this.#tellHits();
@@ -243,7 +257,7 @@ export class Panel {
     const told = `${this.#copiedText()} ${toFile ? "saved" : "copied"}`;
     const text = format === "CSV" ? csvText(this.#shown, part) : tools?.textIn(format, this.#shown, part);
     if (text === undefined) return;
-    if (toFile) saveFile(text, "table.csv", "text/csv");
+    if (toFile) (await this.#tools())?.saveFile(text, "table.csv", "text/csv");
     else if (!(await toClipboard(text))) return this.#bar.tell("Not copied: the browser did not allow it.");
     this.#bar.tell(told);
   }

@@ -74,6 +74,13 @@ def choosing_columns(page: Page) -> None:
     expect(page.get_by_role("checkbox").first).to_be_visible()
 
 
+def profiled(page: Page) -> None:
+    table(page)
+    click(page, "More")
+    page.get_by_role("button", name="Profiles").click()
+    expect(page.locator(".kl-profile")).to_have_count(4)
+
+
 def detailed(page: Page) -> None:
     table(page)
     page.locator("td").nth(5).dblclick()
@@ -104,6 +111,7 @@ STATES: dict[str, Callable[[Page], object]] = {
     "chosen": sorted_and_chosen,
     "columns": choosing_columns,
     "details": detailed,
+    "profiles": profiled,
     "wide": wide,
     "frozen": frozen,
 }

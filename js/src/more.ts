@@ -1,0 +1,34 @@
+// What the tool "More" offers: a line of further tools, each of which shows itself in the table or above it.
+
+import { button } from "./dom";
+import { Profiles } from "./profiles";
+import type { Asks } from "./session";
+import type { Store } from "./store";
+
+/** The table that the tools are for. */
+export interface Place {
+  /** The rows that are on screen. */
+  store(): Store;
+  /** The headers that are drawn, by their columns. */
+  heads(): readonly (readonly [number, HTMLElement])[];
+  /** Calls a function now and whenever the table was drawn, or ends that. */
+  follow(draw: (() => void) | undefined): void;
+  readonly ask: Asks;
+  readonly root: HTMLElement;
+}
+
+const profiles = new WeakMap<Place, Profiles>();
+
+/** The tools of the line. */
+export function more(place: Place): Node[] {
+  const switched = button("Profiles", "What each column holds: the spread or the most frequent values, NULLs, distinct values", () => {
+    const shown = profiles.get(place);
+    if (shown) {
+      shown.end();
+      profiles.delete(place);
+    } else profiles.set(place, new Profiles(place));
+    switched.setAttribute("aria-pressed", String(!shown));
+  });
+  switched.setAttribute("aria-pressed", String(profiles.has(place)));
+  return [switched];
+}

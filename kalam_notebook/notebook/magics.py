@@ -37,6 +37,7 @@ from kalam_notebook.notebook.statements import (
     pasted,
     with_condition,
 )
+from kalam_notebook.notebook.terminal import colour_cells, leave_cells
 from kalam_notebook.notebook.values import Bound, look_up, nearest
 from kalam_notebook.results.progress import silent
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult, readers_width
@@ -75,6 +76,7 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
 
     shell.register_magic_function(kalam, magic_kind="line_cell", magic_name="kalam")
     register_completion(shell, _schemas)
+    colour_cells(shell)
     _logged.attach()
     shell.events.register("pre_run_cell", _typed.note)  # Once: IPython knows it the second time.
 
@@ -82,6 +84,7 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
 def unregister(shell: Any) -> None:  # noqa: ANN401
     """Take the magics out of a shell."""
     unregister_completion(shell)
+    leave_cells(shell)
     _logged.detach()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("kalam", None)

@@ -48,6 +48,7 @@ INSIDE = {
         {"page", "nested", "note", "values"},
         {"options", "session", "statements"},
         {"completion", "commands"},
+        {"terminal"},
         {"magics"},
     ],
 }

@@ -20,7 +20,7 @@ from servers import Server
 import kalam_notebook as kalam
 from kalam_notebook.errors import AuthError, PermissionDeniedError, RequestTimeoutError
 from kalam_notebook.live_queries import opening
-from kalam_notebook.live_queries.events.messages import InitialBatch
+from kalam_notebook.live_queries.events.messages import Delete, InitialBatch
 from kalam_notebook.live_queries.following import schedule
 from kalam_notebook.live_queries.following.schedule import told
 from kalam_notebook.notebook.commands import _TABLES
@@ -270,6 +270,83 @@ def test_a_quiet_live_table_asks_nothing_but_the_slow_check(later, client, make,
         assert sum("bit_xor" in sql for sql in asked) == 2
         assert sum("kalam_found" in sql for sql in asked) == 2
         assert len(asked) == 4
+
+
+def refusal(socket, name, sql, options=None):
+    """The error that answers a subscribe, as a client hears it that asks as 0.4.3 is asked."""
+    socket.subscribe(name, sql, options)
+    while True:
+        message = socket._receive(20)
+        if message.get("subscription_id") == name and message["type"] == "error":
+            return message["code"]
+
+
+def test_an_id_that_is_in_use_is_not_replaced(later, client, make, kind):
+    """A live table that is interrupted again and again takes a new one each time."""
+    table = make((1, 1), kind=kind)
+    sql = f"SELECT * FROM {table}"
+    with follows(later, sql, {"batch_size": 999}, version="_version") as plain, client.live(sql) as live:
+        assert refusal(plain, "s1", sql) == "ALREADY_EXISTS"
+        for start in (10, 5_000):
+            insert(client, table, [(start + i, 0) for i in range(MANY)], together=MANY)
+        live.wait_for(lambda t: t.num_rows == 2 * MANY + 1, timeout=30)
+        assert live.stats.gaps >= 1
+
+
+def test_a_cursor_without_its_domain_is_void(later, client, make):
+    table = make((1, 1), kind="SHARED")
+    sql = f"SELECT * FROM {table}"
+    with follows(later, sql, {"batch_size": 999}, version="_version") as plain:
+        assert refusal(plain, "s2", sql, {"from": str(plain.last_seq)}) == "CURSOR_EXPIRED"
+    with client.live_events(sql) as events:
+        next(event for event in events if isinstance(event, InitialBatch))
+        seq = events.last_seq
+    client.execute_query(f"DELETE FROM {table} WHERE id = 1")
+    with client.live_events(sql, from_seq=seq) as events:
+        assert next(event for event in events if isinstance(event, Delete)).row["id"] == "1"
+
+
+@pytest.mark.parametrize("condition", ["n > -1", "n - 1 >= 0", "abs(n) > 0"])
+def test_a_filter_that_is_refused_for_events_is_followed(later, client, make, condition):
+    table = make((1, 1), kind="SHARED")
+    sql = f"SELECT * FROM {table} WHERE ({condition})"
+    with follows(later, f"SELECT * FROM {table}", None, version="_version") as plain:
+        assert refusal(plain, "s2", sql) == "UNSUPPORTED"
+    with client.live(sql) as live:
+        insert(client, table, [(2, 2)])
+        live.wait_for(lambda t: sorted(t.arrow()["id"].to_pylist()) == [1, 2], timeout=20)
+
+
+@pytest.mark.parametrize("condition", ["t > 'a'", "d = 1.5", "t BETWEEN 'a' AND 'z'"])
+def test_a_filter_whose_events_are_dropped_is_followed(later, client, make, condition):
+    table = make(columns="id BIGINT PRIMARY KEY, n INT, t TEXT, d DECIMAL(4, 2)", kind="SHARED")
+    sql = f"SELECT * FROM {table} WHERE ({condition})"
+    with follows(later, sql, {"batch_size": 999}, version="_version") as plain, client.live(sql) as live:
+        client.execute_query(f"INSERT INTO {table} (id, t, d) VALUES (1, 'm', '1.50')")
+        live.wait_for(1, timeout=20)
+        assert not plain.listen().rows
+
+
+def test_streams_between_begin_and_commit(plain, client, make):
+    table = make(*((i, i) for i in range(60)), kind="STREAM", ttl_seconds=600)
+    body = {"sql": f"BEGIN; SELECT id FROM {table}; COMMIT"}
+    assert plain.http.post("/v1/api/sql", json=body).json()["status"] == "error"
+    assert client.query_result(f"SELECT * FROM {table}", strict=True).row_count == 60
+    with client.live(f"SELECT * FROM {table}") as live:
+        assert live.verify(timeout=20)
+
+
+def test_create_in_the_words_of_before(later, client):
+    """Refused from 0.8 on; what we make is made on all."""
+    old = f"app.t{uuid.uuid4().hex[:10]}"
+    sql = f"CREATE USER TABLE {old} (id BIGINT PRIMARY KEY)"
+    with contextlib.closing(Plain(later[0]).http) as http:
+        answer = http.post("/v1/api/sql", json={"sql": sql}).json()
+    assert answer["status"] == "success" or "WITH (TYPE" in answer["error"]["message"]
+    for kind in ("USER", "SHARED"):
+        name = f"app.t{uuid.uuid4().hex[:10]}"
+        client.write(pa.table({"id": [1, 2]}), name, create=True, key="id", kind=kind)
+        assert client.query_result(f"SELECT * FROM {name}", strict=True).row_count == 2
 
 
 def test_the_servers_own_columns_are_offered_and_counted_nowhere(client, make):

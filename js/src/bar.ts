@@ -44,8 +44,8 @@ export class Bar {
   readonly #told = element("span", "kl-told");
   readonly #copy: HTMLButtonElement;
   readonly #choose = button("Columns", "Show or hide columns", () => this.#openColumns());
-  readonly #details = button("Details", "Show all of the chosen row, or of the first, and what happened to it (Enter)", () => this.#tools.openRow());
-  readonly #more = button("More", "Profiles of the columns, the table as it was, and how to count by a column", () => this.#openMore());
+  readonly #details = button("Details", "All of the chosen row, and what happened to it (Enter)", () => this.#tools.openRow());
+  readonly #more = button("More", "Further tools", () => this.#openMore());
   readonly #retry = this.#wishButton("retry", "Retry now", "Try the connection to the server now");
   readonly #ends = [
     this.#wishButton("freeze", "Freeze", "Make this output static: it stays as it is now"),
@@ -63,7 +63,7 @@ export class Bar {
   constructor(wishes: Wishes, tools: Tools) {
     this.#wishes = wishes;
     this.#tools = tools;
-    this.#pause = button("Pause", "Keep the rows as they are on screen; the table goes on behind it", () => tools.togglePause());
+    this.#pause = button("Pause", "Keep the rows as they are on screen", () => tools.togglePause());
     this.#pause.setAttribute("aria-pressed", "false");
     this.#search.type = "search";
     this.#search.placeholder = "Search  /";

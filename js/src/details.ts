@@ -1,6 +1,7 @@
 // The details of a row: all its columns with whole values, and what happened to it since the table was opened.
 
 import { cellText, grouped, isLong, visible, type Column, type Value } from "./cells";
+import { moment } from "./clock";
 import { button, element, setText } from "./dom";
 import type { Rows } from "./frames";
 import type { Asks } from "./session";
@@ -156,10 +157,4 @@ function wholeText(value: Value, column: Column): string {
 
 function elementText(value: number | null, { kind, ...column }: Column): string {
   return cellText(value, { ...column, kind: kind === "list" ? "float" : "float32" });
-}
-
-function moment(time: number): string {
-  const date = new Date(time);
-  const clock = `${date.toLocaleTimeString("en-GB")}.${String(date.getMilliseconds()).padStart(3, "0")}`;
-  return date.toDateString() === new Date().toDateString() ? clock : `${date.toLocaleDateString("sv")} ${clock}`;
 }

@@ -102,6 +102,12 @@ function readIds(view: DataView): number[] {
   return Array.from(new BigInt64Array(copy(view).buffer), Number); // The kernel counts rows from 1.
 }
 
+/** Reads a frame that came in the answer to a question. */
+export function assembled(messages: readonly Message[], buffers: readonly DataView[]): Frame | undefined {
+  const assembler = new Assembler();
+  return messages.map((message, i) => assembler.add(message, buffers.slice(2 * i, 2 * i + 2), false)).at(-1);
+}
+
 /** Reads rows that came in the answer to a question. */
 export function readAnswered(view: DataView | undefined): Rows {
   return view ? readRows(view) : { ids: [], values: [], lengths: [] };

@@ -242,7 +242,8 @@ export class Grid {
   /** A cell was clicked, or dragged over. */
   #pointed(event: MouseEvent, extend: boolean): void {
     const found = this.#at(event);
-    if (event.button !== 0 || !found) return;
+    // The second click of two: what the first brought about may have moved another row below the mouse.
+    if (event.button !== 0 || event.detail > 1 || !found) return;
     const { place, line } = found;
     const column = this.#columns.drawn[place] ?? -1;
     if (column < 0) return;

@@ -57,7 +57,7 @@ export class Heads {
     if (!described) return cell;
     const button = element("button", "");
     button.type = "button";
-    button.title = `${visible(described.name)}: click to sort, drag to move; with ← or →, Shift for its width, Alt for its place`;
+    button.title = `${visible(described.name)}: click to sort, drag to move; Shift or Alt with ← or → for width or place`;
     const arrow = element("span", "kl-arrow");
     arrow.setAttribute("aria-hidden", "true"); // `aria-sort` says it.
     button.append(element("span", "kl-name", visible(described.name)), arrow);

@@ -1,9 +1,11 @@
 // What the tool "More" offers: a line of further tools, each of which shows itself in the table or above it.
 
 import { button } from "./dom";
+import type { Message } from "./frames";
 import { Profiles } from "./profiles";
 import type { Asks } from "./session";
 import type { Store } from "./store";
+import { timeline } from "./timeline";
 
 /** The table that the tools are for. */
 export interface Place {
@@ -14,6 +16,10 @@ export interface Place {
   /** Calls a function now and whenever the table was drawn, or ends that. */
   follow(draw: (() => void) | undefined): void;
   readonly ask: Asks;
+  /** Shows the rows of an answer in the place of those of now. */
+  travel(messages: readonly Message[], buffers: readonly DataView[], at: number): void;
+  /** Goes back to the rows of now. */
+  now(): void;
   readonly root: HTMLElement;
 }
 
@@ -30,5 +36,5 @@ export function more(place: Place): Node[] {
     switched.setAttribute("aria-pressed", String(!shown));
   });
   switched.setAttribute("aria-pressed", String(profiles.has(place)));
-  return [switched];
+  return place.store().status?.form ? [switched, timeline(place)] : [switched];
 }

@@ -8,7 +8,7 @@ import { Wishes } from "./filter";
 import { Grid } from "./grid";
 import type { Details } from "./details";
 import { part } from "./parts";
-import { readAnswered, type Status } from "./frames";
+import { assembled, readAnswered, type Status } from "./frames";
 import type { Asks, Wish } from "./session";
 import type { Store } from "./store";
 import style from "./live_table.css";
@@ -17,6 +17,13 @@ export interface About {
   readonly sql: string;
   /** Marks the static copy of this table in the notebook, which is hidden while the page shows the table itself. */
   readonly twin: string;
+}
+
+/** Rows that are kept on screen, of when they are, and what that is called. */
+interface Kept {
+  readonly store: Store;
+  readonly at: number;
+  readonly word: string;
 }
 
 /** The way to the kernel. */
@@ -54,13 +61,19 @@ export class Panel {
       },
       ask: (question) => this.#kernel.question(question),
       root: this.root,
+      travel: (messages, buffers, at) => {
+        const frame = assembled(messages, buffers);
+        // Not even -1, which stands for no slots at all.
+        if (frame) this.#keep({ store: this.#store.other(frame, --this.#travels - 1), at, word: "as it was" });
+      },
+      now: () => this.#keep(undefined),
     },
     load: () => this.#tools(),
     openRow: () => void this.#openRow(this.#grid?.chosenRow),
   });
   #grid: Grid | undefined;
-  /** The rows that are kept on screen, and when that began. */
-  #paused: { readonly store: Store; readonly at: number } | undefined;
+  #paused: Kept | undefined;
+  #travels = 0;
   #columns: readonly Column[] | undefined;
   #ended = "";
   #scheduled = 0;
@@ -138,7 +151,7 @@ export class Panel {
     const part = partText(shown.size, seen.rows);
     this.root.dataset["tone"] = this.#paused && text === "live" ? "paused" : tone(text, status.failed, part !== "");
     const [word, countdown] = parted(visible(text));
-    setText(this.#word, this.#paused ? `paused here${text === "live" ? "" : ` · ${word}`}` : word);
+    setText(this.#word, this.#paused ? `${this.#paused.word}${text === "live" ? "" : ` · ${word}`}` : word);
     setText(this.#countdown, countdown);
     this.#state.title = word + countdown;
     const facts = factsText(seen, part, text === "live" && !this.#paused, this.#paused?.at);
@@ -200,7 +213,7 @@ export class Panel {
     try {
       return await part("live_tools", this.#kernel.question);
     } catch (error) {
-      told = error instanceof Error ? error.message : String(error);
+      told = (error as Error).message;
     } finally {
       clearTimeout(late);
       this.#bar.tell(told);
@@ -210,7 +223,12 @@ export class Panel {
 
   /** Keeps the rows as they are on screen, or goes on. */
   #togglePause(): void {
-    this.#paused = this.#paused ? undefined : { store: this.#store.copy(), at: Date.now() };
+    this.#keep(this.#paused ? undefined : { store: this.#store.copy(), at: Date.now(), word: "paused here" });
+  }
+
+  /** @param paused The rows to show from now on; undefined for those of now. */
+  #keep(paused: Kept | undefined): void {
+    this.#paused = paused;
     if (this.#columns === this.#shown.columns) {
       this.#grid?.look(this.#shown);
       this.#grid?.showOnly(this.#wishes.filter(this.#shown));

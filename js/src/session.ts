@@ -17,7 +17,9 @@ export type Answer =
 /** What a reader wants to know beyond the rows that are sent; the other end is `notebook/page/questions.py`. */
 export type Question =
   | { readonly about: "part"; readonly name: string }
-  | { readonly about: "row"; readonly row: number };
+  | { readonly about: "row"; readonly row: number }
+  | { readonly about: "moments" }
+  | { readonly about: "past"; readonly moment: number };
 
 /** The kernel's answer: what it holds depends on the question. */
 export interface Reply {

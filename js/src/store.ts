@@ -66,6 +66,15 @@ export class Store {
     return copy;
   }
 
+  /** A store of other rows with the same columns, as of a frame that holds all of them; its slots are told apart. */
+  other(frame: Frame, epoch: number): Store {
+    const other = new Store();
+    other.columns = this.columns;
+    other.epoch = epoch;
+    other.apply({ ...frame, status: { ...(this.status ?? frame.status), rows: frame.status.rows } });
+    return other;
+  }
+
   /** The slot of a row; undefined when there is no such row. */
   slot(id: number): number | undefined {
     return this.#slots.get(id);

@@ -26,7 +26,7 @@ from kalam_notebook.live_queries.display import display
 from kalam_notebook.live_queries.following.callbacks import Callbacks
 from kalam_notebook.live_queries.following.counters import LiveStats
 from kalam_notebook.live_queries.following.followed import Followed
-from kalam_notebook.live_queries.past import rows_at
+from kalam_notebook.live_queries.past import delta_at, rows_at
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
@@ -291,6 +291,23 @@ class LiveTable:
                 remembered, some ten thousand, or has not come.
         """
         return rows_at(self._follower, check_moment("moment", moment), bind=self._bind)
+
+    @property
+    def moments(self) -> tuple[float, ...]:
+        """Since when ``at`` knows the rows, and when they changed later, in seconds since 1970, oldest first."""
+        return self._follower.look(lambda rows: rows.moments)
+
+    def delta_at(self, moment: dt.datetime | float) -> LiveDelta:
+        """Return the whole table as it was at a moment, with the numbers of its rows.
+
+        Args:
+            moment: As of ``at``.
+
+        Raises:
+            ConfigError: As of ``at``.
+            LiveError: As of ``at``.
+        """
+        return delta_at(self._follower, check_moment("moment", moment))[0]
 
     def delta(self, since: int) -> LiveDelta:
         """Return what changed since a version.

@@ -16,9 +16,9 @@ from kalam_notebook.wire.types import Column, arrow_schema
 class KeptLive:
     """Rows as dictionaries, told apart by the first column."""
 
-    def __init__(self, columns: tuple[Column, ...], rows: list[dict[str, Any]]) -> None:
+    def __init__(self, columns: tuple[Column, ...], rows: list[dict[str, Any]], *, at: float = 0.0) -> None:
         self.columns = columns
-        self._store = ResultStore(columns, key=[columns[0].name], rows=self._table(rows), next_row_id=1)
+        self._store = ResultStore(columns, key=[columns[0].name], rows=self._table(rows), next_row_id=1, at=at)
 
     def load(self, rows: list[dict[str, Any]], *, at: float, healed: bool = False) -> None:
         """Have other rows from a time on, in seconds since 1970."""
@@ -31,6 +31,13 @@ class KeptLive:
         steps, is_whole = self._store.steps(-1)
         table = change_table(steps, self._store.schema, last=last, row_id=row_id)
         return LiveChanges(self._store.version, table, is_whole)
+
+    @property
+    def moments(self) -> tuple[float, ...]:
+        return self._store.moments
+
+    def delta_at(self, moment: float) -> LiveDelta:
+        return self._store.at(moment)
 
     def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
         return pa.Table.from_pylist(rows, schema=arrow_schema(self.columns))

@@ -68,6 +68,20 @@ def test_a_frame_has_its_rows_whole_and_no_changes():
     assert len(tables(answer(frame, {"about": "row", "row": 1, "number": 2}))[0][0]["2"]) == 9
 
 
+def test_the_table_is_given_as_it_was(replayed):
+    moments = answer(replayed, {"about": "moments", "number": 1}).content["moments"]
+    assert moments == [1_000_000_000, 1_002_000_000, 1_003_000_000, 1_010_000_000]
+    found = answer(replayed, {"about": "past", "moment": moments[1], "number": 2})
+    (message,) = found.content["messages"]
+    assert (message["base"], message["status"]) == (-1, {"rows": 3})
+    (rows,) = [pa.ipc.open_stream(buffer).read_all() for buffer in found.buffers[:1]]
+    assert rows.drop_columns("id").to_pylist() == [
+        {str(place): value for place, value in enumerate(row.values())}
+        for row in replayed.at(1002.0).arrow().to_pylist()
+    ]
+    assert "LiveError" in answer(replayed, {"about": "past", "moment": 1, "number": 3}).content["fault"]
+
+
 def test_changes_of_large_cells_are_told_as_far_as_they_fit(replayed, monkeypatch):
     row_id = row_of(replayed, "updated")
     again = replayed.row_changes

@@ -55,6 +55,12 @@ class Rows(ABC):
         """From when on ``at`` can tell how the rows were, in seconds since 1970."""
         return self._history.known_since
 
+    @property
+    def moments(self) -> tuple[float, ...]:
+        """``known_since`` and the later times at which rows changed, each once, in seconds since 1970."""
+        since = self.known_since
+        return tuple(sorted({since, *(step.at for step in self._history.later_than(since)[0])}))
+
     def at(self, seconds: float) -> LiveDelta:
         """Return all rows as they were at a time since ``known_since``, in seconds since 1970; those of now beyond."""
         return taken_back(self._all(), *self._history.later_than(seconds))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.notebook.page.page_rows import whole_rows
+from kalam_notebook.notebook.page.page_rows import PageRows, whole_rows
 from kalam_notebook.results.cells import describe
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ def _answer(live: LiveTable, question: dict[str, Any]) -> Answer:
             return Answer({"text": page_part(question["name"])})
         case "row":
             return _row(live, int(question["row"]))
+        case "moments":
+            return Answer({"moments": [round(moment * 1_000_000) for moment in live.moments]})
+        case "past":
+            return _past(live, int(question["moment"]))
         case other:
             raise ConfigError(f"A live table does not know what {other!r} is about.")
 
@@ -97,6 +101,13 @@ def _row(live: LiveTable, row_id: int) -> Answer:
         "at": milliseconds.to_pylist(),
     }
     return Answer(content, tuple(whole_rows(table, columns) for table in (present, after, before)))
+
+
+def _past(live: LiveTable, microseconds: int) -> Answer:
+    """All rows as they were, as the frame that starts a page."""
+    messages = PageRows().messages(live.delta_at(microseconds / 1_000_000), live.columns, {})
+    buffers = tuple(buffer for message in messages for buffer in message.buffers)
+    return Answer({"messages": [message.content for message in messages]}, buffers)
 
 
 def _fitting(table: pa.Table) -> int:

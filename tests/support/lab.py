@@ -1,4 +1,4 @@
-"""JupyterLab for the browser tests: a server of its own, and a page that runs cells of a notebook."""
+"""JupyterLab and Notebook 7 for the browser tests: a server of its own, and a page that runs cells of a notebook."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def lab_server(folder: Path, state: Path, env: dict[str, str]) -> Iterator[LabSe
         sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--ServerApp.ip=127.0.0.1", "--allow-root",
         f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
     ]  # fmt: skip
     log = state / "lab.log"
     with log.open("wb") as output:
@@ -82,17 +83,18 @@ def _wait_until_ready(process: subprocess.Popen[bytes], runtime: Path, log: Path
 
 
 class Notebook:
-    """A notebook open in JupyterLab."""
+    """A notebook open in JupyterLab, or with ``front_end="notebooks"`` in Notebook 7."""
 
-    def __init__(self, server: LabServer, page: Page, name: str) -> None:
+    def __init__(self, server: LabServer, page: Page, name: str, *, front_end: str = "lab/tree") -> None:
         self._server = server
+        self._front_end = front_end
         self.page = page
         self.path = server.folder / name
         self.open()
 
     def open(self) -> None:
         """Open it, with a kernel that is new if there was none."""
-        self.page.goto(f"{self._server.url}lab/tree/{self.path.name}?token={TOKEN}&reset")
+        self.page.goto(f"{self._server.url}{self._front_end}/{self.path.name}?token={TOKEN}&reset")
         self.page.wait_for_function(READY, timeout=60_000)
         news = self.page.get_by_role("button", name="No", exact=True)
         self.page.add_locator_handler(news, lambda: news.click())

@@ -1,8 +1,8 @@
-"""SQL cells in JupyterLab: what Tab offers, colours, what is shown while a cell waits, and what the page asks for."""
+"""SQL cells in JupyterLab and Notebook 7: what Tab offers, colours, live tables, and what a waiting cell shows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -48,9 +48,20 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_tab_offers_the_tables_and_columns_of_the_server(server: LabServer, page: Page):
-    write_notebook(server.folder / "typing.ipynb", [SETUP.strip(), ""])
-    notebook = Notebook(server, page, "typing.ipynb")
+@pytest.fixture(params=["lab/tree", "notebooks"], ids=["JupyterLab", "Notebook 7"])
+def opened(request: pytest.FixtureRequest, server: LabServer, page: Page) -> Callable[[list[str]], Notebook]:
+    """Opens a notebook of some cells."""
+
+    def open_cells(cells: list[str]) -> Notebook:
+        name = f"{request.node.originalname}-{request.param[:3]}.ipynb"
+        write_notebook(server.folder / name, cells)
+        return Notebook(server, page, name, front_end=request.param)
+
+    return open_cells
+
+
+def test_tab_offers_the_tables_and_columns_of_the_server(opened: Callable[[list[str]], Notebook], page: Page):
+    notebook = opened([SETUP.strip(), ""])
     notebook.run(0)
     notebook.cell(1).locator(".cm-content").click()
     page.keyboard.type("%%kalam\nSELECT * FROM shop.orders o WHERE o.")
@@ -69,10 +80,9 @@ def test_tab_offers_the_tables_and_columns_of_the_server(server: LabServer, page
     expect(notebook.cell(1).locator(".cm-content")).to_contain_text("WHERE o.customer")
 
 
-def test_sql_has_its_colours_and_python_keeps_its_own(server: LabServer, page: Page):
+def test_sql_has_its_colours_and_python_keeps_its_own(opened: Callable[[list[str]], Notebook], page: Page):
     sql = "%%kalam\nSELECT customer, 'import x' -- for\nFROM shop.orders WHERE id = $room"
-    write_notebook(server.folder / "colours.ipynb", [sql, "select = 'SELECT 1'"])
-    notebook = Notebook(server, page, "colours.ipynb")
+    notebook = opened([sql, "select = 'SELECT 1'"])
     kinds = ("keyword", "string", "comment", "variable")
     coloured = {kind: notebook.cell(0).locator(f".kalam-sql-{kind}") for kind in kinds}
     expect(coloured["keyword"]).to_have_text(["SELECT", "FROM", "WHERE"])
@@ -95,10 +105,9 @@ def test_sql_has_its_colours_and_python_keeps_its_own(server: LabServer, page: P
     expect(notebook.cell(0).locator("[class*=kalam-sql]")).to_have_count(0)
 
 
-def test_how_far_a_reading_is_leaves_nothing_in_the_notebook(server: LabServer, page: Page):
+def test_how_far_a_reading_is_leaves_nothing_in_the_notebook(opened: Callable[[list[str]], Notebook]):
     python = "print('before')\nframe = client.query('SELECT id FROM slow.rows')\nprint('after')\nlen(frame)"
-    write_notebook(server.folder / "waiting.ipynb", [SLOW.strip(), python, "%%kalam\nSELECT id FROM slow.rows"])
-    notebook = Notebook(server, page, "waiting.ipynb")
+    notebook = opened([SLOW.strip(), python, "%%kalam\nSELECT id FROM slow.rows"])
     notebook.run(0)
     for index in (1, 2):
         notebook.start(index)
@@ -125,3 +134,12 @@ def test_the_kernel_gives_the_details_of_a_row(server: LabServer, page: Page):
     details = table.get_by_role("region", name="Details of the row")
     expect(details.locator("strong").first).to_have_text("id = 1")
     expect(details.locator("ol > li")).to_contain_text(["updated · told by an eventcustomer: Ada → Grace"])
+
+
+def test_a_live_table_follows_the_server(opened: Callable[[list[str]], Notebook]):
+    change = "_ = kalam.execute_query(\"INSERT INTO shop.orders (id, customer) VALUES (7, 'Ada')\")"
+    live = "%%kalam --live\nSELECT id, customer FROM shop.orders"
+    notebook = opened([SETUP.strip(), live, change])
+    for index in range(3):
+        notebook.run(index)
+    expect(notebook.cell(1).get_by_text("Ada", exact=True)).to_be_visible(timeout=20_000)

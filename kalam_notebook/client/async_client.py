@@ -576,6 +576,7 @@ class AsyncClient:
         start: Start = "latest",
         partitions: int | None = None,
         max_poll_records: int = 100,
+        auto_commit: bool = False,
     ) -> Consumer:
         """See ``Client.consumer``; take the messages with ``async for``."""
         return await asyncio.to_thread(
@@ -585,6 +586,7 @@ class AsyncClient:
             start=start,
             partitions=partitions,
             max_poll_records=max_poll_records,
+            auto_commit=auto_commit,
         )
 
     async def connect(self) -> None:

@@ -175,6 +175,7 @@ class LiveCalls(ClientBase):
         start: Start = "latest",
         partitions: int | None = None,
         max_poll_records: int = 100,
+        auto_commit: bool = False,
     ) -> Consumer:
         """Consume a topic as a member of a group: each message once, and acknowledged only by ``commit_sync``.
 
@@ -184,6 +185,8 @@ class LiveCalls(ClientBase):
             start: Where a group begins that has not acknowledged anything: ``earliest``, ``latest`` or an offset.
             partitions: How many partitions the topic has; None asks the server, which tells the roles dba and system.
             max_poll_records: Messages of one partition that are asked for at a time.
+            auto_commit: Whether what was returned is acknowledged when the next messages are asked for, every 5 s at
+                most, and when the block of ``with`` ends without an error.
 
         Returns:
             A ``Consumer`` for ``poll``, ``for`` and ``async for``.
@@ -200,6 +203,8 @@ class LiveCalls(ClientBase):
 
         self._check_open()
         topic_id = check_topic(topic, self._namespace)
+        if not isinstance(auto_commit, bool):
+            raise ConfigError(f"auto_commit is True or False, not {auto_commit!r}.")
         if not check_text("group_id", group_id):
             raise ConfigError(f"group_id is {group_id!r}. Name the group of consumers: group_id='workers'.")
         return Consumer(
@@ -208,6 +213,7 @@ class LiveCalls(ClientBase):
             partitions=partitions,
             max_poll_records=max_poll_records,
             columns_of=self._columns_of,
+            auto_commit=auto_commit,
         )
 
     def connect(self) -> None:

@@ -15,6 +15,7 @@ from kalam_notebook.callers import short_interrupts, warn_caller
 from kalam_notebook.errors import ConfigError, TopicError, TransportError
 from kalam_notebook.results.frames import to_pandas
 from kalam_notebook.threads import Flag
+from kalam_notebook.topics.marks import AutoCommit, Marks
 from kalam_notebook.topics.partition import Partition, Source
 from kalam_notebook.topics.watch import TopicWarning, TopicWatch
 from kalam_notebook.wire.arguments import check_number, check_text
@@ -63,15 +64,17 @@ class Consumer:
     """The messages of a topic, each once and in the order of its partition.
 
     Made by ``kalam.consumer(topic, group_id=...)``. The server shares the messages out among the consumers of a group.
-    Nothing is acknowledged unless ``commit_sync`` is called: what is not acknowledged within the server's visibility
-    time-out (60 s by default) is given out again, to this consumer unseen and to any other as new. All methods may be
-    called from any thread.
+    Nothing is acknowledged unless ``commit_sync`` is called or ``auto_commit`` is wanted: what is not acknowledged
+    within the server's visibility time-out (60 s by default) is given out again, to this consumer unseen and to any
+    other as new. All methods may be called from any thread.
 
     Args:
         source: The client's side of the topic.
         start: Where the group begins if it has not acknowledged anything: ``earliest``, ``latest`` or an offset.
         partitions: How many partitions the topic has; None asks the server.
         max_poll_records: Messages of one partition that are asked for at a time.
+        auto_commit: Whether what was returned is acknowledged when the next messages are asked for, every 5 s at most,
+            and when the block of ``with`` ends without an error.
         columns_of: Tells the columns of a table, for ``arrow`` and ``df``.
 
     Raises:
@@ -90,6 +93,7 @@ class Consumer:
         partitions: int | None,
         max_poll_records: int,
         columns_of: Callable[[str], tuple[Column, ...]],
+        auto_commit: bool = False,
     ) -> None:
         begin = check_start(start)
         check_number("max_poll_records", max_poll_records)
@@ -98,8 +102,11 @@ class Consumer:
         self._lock = threading.RLock()
         self._closed = Flag()
         self._watch = TopicWatch(source.topic_id, source.group_id)
-        numbers = range(self._count(partitions))
+        numbers = range(_count(source, partitions))
         self._partitions = [Partition(source, number, begin, max_poll_records) for number in numbers]
+        # While nothing is marked, all that was returned counts as processed.
+        self._marks = Marks()
+        self._auto_commit = AutoCommit(self.commit_sync if auto_commit else None, self._marks)
 
     def __repr__(self) -> str:
         return f"<Consumer {self.topic_id}, group {self.group_id}{', closed' if self._closed.is_set() else ''}>"
@@ -108,13 +115,19 @@ class Consumer:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.close()
+        try:
+            self._auto_commit.in_the_end(exc_info[0])
+        finally:
+            self.close()
 
     async def __aenter__(self) -> Consumer:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self.close()
+        try:
+            await asyncio.to_thread(self._auto_commit.in_the_end, exc_info[0])
+        finally:
+            self.close()
 
     @property
     def topic_id(self) -> str:
@@ -144,6 +157,7 @@ class Consumer:
                 its way come with the next call.
             KalamError: The server refuses.
         """
+        self._auto_commit.when_due()
         self._wait(timeout)
         found = self._take()
         if not found and self._closed.is_set():
@@ -154,6 +168,7 @@ class Consumer:
         return self
 
     def __next__(self) -> TopicMessage:
+        self._auto_commit.when_due()
         while not self._closed.is_set():
             self._wait(None)
             if found := self._take(1):
@@ -164,6 +179,8 @@ class Consumer:
         return self
 
     async def __anext__(self) -> TopicMessage:
+        if self._auto_commit.is_due:
+            await asyncio.to_thread(self._auto_commit.when_due)
         while not self._closed.is_set():
             asking = self._asking(None)
             while (pause := await asyncio.to_thread(next, asking, None)) is not None:  # noqa: ASYNC110 - it asks.
@@ -177,7 +194,8 @@ class Consumer:
         """Acknowledge the messages that were returned so far, so that the group does not get them again.
 
         Never more than that: the server takes an offset for all before it, so this stops before a message that another
-        consumer of the group has not acknowledged.
+        consumer of the group has not acknowledged, and, once ``mark_processed`` was called, before one that is not
+        marked.
 
         Args:
             message: Acknowledge up to this message of its partition, that one included; None for all.
@@ -190,14 +208,40 @@ class Consumer:
             TopicError: The topic was made anew since; nothing is acknowledged.
             KalamError: No answer, or a refusal. May be tried again; nothing is returned twice for it.
         """
-        if message is not None and (not isinstance(message, TopicMessage) or message.topic_id != self.topic_id):
-            raise ConfigError(f"commit_sync takes one message of {self.topic_id}, or nothing for all; not {message!r}.")
+        if message is not None:
+            _check_message("commit_sync", message, self.topic_id)
         with self._lock:
             for partition in self._partitions:
-                if message is None or message.partition_id == partition.number:
-                    partition.commit(None if message is None else message.offset)
+                if message is not None and message.partition_id == partition.number:
+                    partition.commit(message.offset)
+                elif message is None and not self._marks:
+                    partition.commit()
+                elif message is None:
+                    self._marks.commit(partition)
             known = {one.number: one.acknowledged for one in self._partitions if one.acknowledged is not None}
             return CommitResult(known, sum(partition.held_back for partition in self._partitions))
+
+    def position(self) -> dict[int, int]:
+        """Tell for each partition the offset behind the last message that was returned, or where it began."""
+        with self._lock:
+            return {partition.number: partition.position for partition in self._partitions}
+
+    def mark_processed(self, message: TopicMessage) -> None:
+        """Note that a message is done; from the first on ``commit_sync()`` acknowledges only what is marked.
+
+        Messages may be marked in any order. One is acknowledged when all before it are marked, too.
+
+        Args:
+            message: A message that this consumer returned.
+
+        Raises:
+            ConfigError: It is no message, or one of another topic.
+        """
+        _check_message("mark_processed", message, self.topic_id)
+        with self._lock:
+            for partition in self._partitions:
+                if partition.number == message.partition_id:
+                    self._marks.add(partition, message.offset)
 
     def arrow(self, messages: Sequence[TopicMessage], *, table: str | None = None) -> pa.Table:
         """Convert the rows of messages into Arrow, with the exact types of their table.
@@ -300,17 +344,24 @@ class Consumer:
                 return exc  # The others would not be reached either, and each would take its time.
         return None
 
-    def _count(self, partitions: int | None) -> int:
-        if partitions is not None:
-            return check_number("partitions", partitions)
-        count = self._source.count_partitions()
-        if count is None:
-            self._source.end_offset(0)  # Refuses whoever may not consume at all.
-            raise TopicError(
-                f"This user may not ask how many partitions {self.topic_id} has.\n"
-                "Tell it: kalam.consumer(..., partitions=1), the number of CREATE TOPIC … PARTITIONS, 1 without that."
-            )
-        return count or 1  # The server says itself that there is no such topic.
+
+def _count(source: TopicSource, partitions: int | None) -> int:
+    """How many partitions a topic has."""
+    if partitions is not None:
+        return check_number("partitions", partitions)
+    count = source.count_partitions()
+    if count is None:
+        source.end_offset(0)  # Refuses whoever may not consume at all.
+        raise TopicError(
+            f"This user may not ask how many partitions {source.topic_id} has.\n"
+            "Tell it: kalam.consumer(..., partitions=1), the number of CREATE TOPIC … PARTITIONS, 1 without that."
+        )
+    return count or 1  # The server says itself that there is no such topic.
+
+
+def _check_message(name: str, message: object, topic_id: str) -> None:
+    if not isinstance(message, TopicMessage) or message.topic_id != topic_id:
+        raise ConfigError(f"{name} takes one message of {topic_id}; not {message!r}.")
 
 
 def _table_of(messages: Sequence[TopicMessage], table: str | None) -> str | None:

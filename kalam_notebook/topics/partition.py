@@ -60,6 +60,7 @@ class Partition:
     Attributes:
         number: Which partition.
         acknowledged: The last offset that the group has acknowledged, as far as this consumer did it or came to know.
+        logs: How many logs it has read: the topic may be made anew.
 
     Raises:
         TopicError: The place is beyond the end of the log, so that messages still to come would never come.
@@ -69,6 +70,7 @@ class Partition:
     def __init__(self, source: Source, number: int, start: Start, limit: int) -> None:
         self.number = number
         self.acknowledged: int | None = None
+        self.logs = 0
         self._source = source
         self._limit = limit
         # Requests whose answer never came: they may have taken messages.
@@ -81,6 +83,7 @@ class Partition:
             raise TopicError(_beyond_the_end(number, self._start, end, is_start=self._acknowledged_below <= end))
 
     def _begin(self, offset: int) -> None:
+        self.logs += 1
         # Where it began, and the first offset that is not acknowledged.
         self._start = self._committed = offset
         self._acknowledged_below = 0
@@ -102,6 +105,16 @@ class Partition:
     def held_back(self) -> int:
         """Messages that were handed out and cannot be acknowledged, because one before them is missing."""
         return self._handed_out.beyond
+
+    @property
+    def start(self) -> int:
+        """The offset with which it began to read this log."""
+        return self._start
+
+    @property
+    def position(self) -> int:
+        """The offset behind the last message that was handed out, or where it began."""
+        return self._handed_out.end
 
     def take(self, limit: int | None = None) -> list[TopicMessage]:
         """Hand messages out, in order; they may be acknowledged from now on.

@@ -84,6 +84,7 @@ NEW_TABLE = {
 }  # fmt: skip
 #: Without parameters, or without the server.
 NO_CALL = {
+    "subscriptions",
     "close",
     "disconnect",
     "connect",

@@ -1,6 +1,7 @@
 """Consuming topics, as an application and a notebook do it."""
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -384,3 +385,96 @@ def test_messages_come_to_async_for(client, server, orders, events):
             return found, committed
 
     assert asyncio.run(main()) == ([0, 1, 2], kalam.CommitResult({0: 2}, 0))
+
+
+def test_the_position_is_behind_what_was_returned(client, orders, events):
+    insert(client, orders, 1, 2, 3)
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        assert consumer.position() == {0: 0}
+        consumer.poll()
+        assert consumer.position() == {0: 3}
+    with client.consumer(events, group_id="h", start=2) as consumer:
+        assert consumer.position() == {0: 2}
+
+
+def test_marked_messages_are_acknowledged_up_to_the_first_that_is_not(client, orders, events):
+    insert(client, orders, *range(6))
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        messages = consumer.poll()
+        for number in (4, 0, 1):
+            consumer.mark_processed(messages[number])
+        assert consumer.commit_sync().acknowledged_offsets == {0: 1}
+        consumer.mark_processed(messages[5])
+        assert consumer.commit_sync().acknowledged_offsets == {0: 1}
+        for number in (2, 3):
+            consumer.mark_processed(messages[number])
+        assert consumer.commit_sync().acknowledged_offsets == {0: 5}
+        with pytest.raises(ConfigError, match="mark_processed takes one message"):
+            consumer.mark_processed(messages)
+    insert(client, orders, 6)
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        assert [one.offset for one in consumer.poll()] == [6]
+
+
+def test_marks_need_not_fill_what_others_have_acknowledged(client, orders, events):
+    insert(client, orders, *range(6))
+    options = {"group_id": "g", "start": "earliest", "max_poll_records": 2}
+    with client.consumer(events, **options) as mine, client.consumer(events, **options) as other:
+        first, between, last = mine.poll(), other.poll(), mine.poll()
+        for message in (*first, *last):
+            mine.mark_processed(message)
+        assert mine.commit_sync().acknowledged_offsets == {0: 1}
+        other.commit_sync(between[-1])
+        assert mine.commit_sync().acknowledged_offsets == {0: 5}
+
+
+@pytest.mark.parametrize("how", ["poll", "for", "async for"])
+def test_what_was_returned_is_acknowledged_by_itself(client, orders, events, monkeypatch, how):
+    monkeypatch.setattr("kalam_notebook.topics.marks._AUTO_COMMIT_S", 0.0)
+    insert(client, orders, 1, 2)
+    with client.consumer(events, group_id="g", start="earliest", auto_commit=True) as consumer:
+
+        async def take():
+            return [(await anext(consumer)).offset for _ in range(2)]
+
+        if how == "poll":
+            taken = [one.offset for one in consumer.poll()]
+        else:
+            taken = [next(consumer).offset for _ in range(2)] if how == "for" else asyncio.run(take())
+        assert taken == [0, 1]
+        insert(client, orders, 3)
+        assert [one.offset for one in consumer.poll()] == [2]
+        assert consumer._partitions[0].acknowledged == 1  # Two were done when the third was asked for.
+    insert(client, orders, 4)
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        assert [one.offset for one in consumer.poll()] == [3]
+
+
+def test_an_error_in_the_block_acknowledges_nothing_more(client, orders, events):
+    insert(client, orders, 1, 2)
+    consumer = client.consumer(events, group_id="g", start="earliest", auto_commit=True)
+    with contextlib.suppress(ZeroDivisionError), consumer:
+        assert consumer.poll()
+        raise ZeroDivisionError
+    assert consumer.commit_sync().acknowledged_offsets == {0: 1}  # It had not been.
+
+    insert(client, orders, 3, 4)
+    marking = client.consumer(events, group_id="g", start="earliest", auto_commit=True)
+    with contextlib.suppress(ZeroDivisionError), marking:
+        marking.mark_processed(marking.poll()[0])
+        raise ZeroDivisionError
+    assert marking.commit_sync().acknowledged_offsets == {0: 2}
+
+
+def test_the_end_of_a_block_acknowledges(client, orders, events):
+    insert(client, orders, 1, 2)
+    with client.consumer(events, group_id="g", start="earliest", auto_commit=True) as consumer:
+        consumer.poll()
+    insert(client, orders, 3)
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        assert [one.offset for one in consumer.poll()] == [2]
+
+
+def test_auto_commit_is_told_as_such(client, events):
+    with pytest.raises(ConfigError, match="auto_commit is True or False, not 5"):
+        client.consumer(events, group_id="g", auto_commit=5)

@@ -19,6 +19,7 @@ from kalam_notebook.errors import (
     TopicError,
     TransportError,
 )
+from kalam_notebook.topics.consumer import Consumer
 from kalam_notebook.topics.offsets import Offsets
 from kalam_notebook.topics.partition import Partition
 from kalam_notebook.wire.topics import (
@@ -393,6 +394,34 @@ def test_a_log_made_anew_is_read_from_its_beginning():
     log.forget()
     reader.drain()
     assert (reader.got, reader.partition.begins_anew()) == ([0, 1, 2], False)
+
+
+class Topic(Log):
+    """The log as the only partition of a topic."""
+
+    topic_id, group_id = "app.ev", "g"
+
+    def count_partitions(self):
+        return 1
+
+
+def test_marks_of_a_log_that_is_no_more_acknowledge_nothing_of_the_next():
+    topic = Topic(4)
+    consumer = Consumer(topic, start="earliest", partitions=None, max_poll_records=10, columns_of=lambda table: ())
+    for one in consumer.poll(0):
+        consumer.mark_processed(one)
+    consumer.commit_sync()
+    assert topic.committed == 3
+    topic.messages = [message(n, timestamp_ms=100 + n) for n in range(3)]
+    topic.committed = None
+    topic.forget()
+    found = consumer.poll(5)
+    assert [one.offset for one in found] == [0, 1, 2]
+    consumer.commit_sync()
+    assert topic.committed is None
+    consumer.mark_processed(found[0])
+    consumer.commit_sync()
+    assert topic.committed == 0
 
 
 def test_an_interrupt_while_messages_are_taken_can_be_taken_back():

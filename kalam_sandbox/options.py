@@ -84,6 +84,7 @@ class Options:
         array_columns: Take columns of lists, such as INT[]; else they are text (KalamDB 0.8).
         announce_elements: Announce a list under the type of its elements (KalamDB 0.8).
         code_constraints: Answer NULL where none may be under a code of its own (KalamDB 0.7.1).
+        snapshot_at_access: Let a transaction see data as at its first access, not as at BEGIN (KalamDB 0.7.1).
         refuse_streams_inside: Refuse STREAM tables between BEGIN and COMMIT (KalamDB 0.7.1).
         commit_rows: Row versions that one commit may write, 0 for any number (KalamDB 0.7.1: 65,536).
         cancel_abandoned: Leave out statements whose client has disconnected (KalamDB 0.7.1).
@@ -185,6 +186,7 @@ class Options:
     array_columns: bool = False
     announce_elements: bool = False
     code_constraints: bool = False
+    snapshot_at_access: bool = False
     refuse_streams_inside: bool = False
     commit_rows: int = 0
     cancel_abandoned: bool = False

@@ -37,6 +37,7 @@ _V0_7 = _V0_5 | {
     "replay_log": True,
     "refuse_used_ids": True,
     "code_constraints": True,
+    "snapshot_at_access": True,
     "refuse_streams_inside": True,
     "commit_rows": 65_536,
     "cancel_abandoned": True,

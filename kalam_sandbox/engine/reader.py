@@ -21,21 +21,34 @@ from kalam_sandbox.store.versions import VersionLog, Window
 _SLICES = 16
 
 
-@dataclass(slots=True)
-class Transaction:
-    """An open BEGIN: its snapshot, and writes that nobody else sees yet.
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of the tables at one moment.
 
     Attributes:
+        upto: Greatest version in it.
+        logs: Logs as they were then, so that a flush or drop does not reach it.
+    """
+
+    upto: int
+    logs: dict[tuple[Name, str | None], VersionLog]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """An open BEGIN: its snapshots, and writes that nobody else sees yet.
+
+    Attributes:
+        begun_at: Greatest version at BEGIN.
         transaction_id: UUID told in the answers.
-        upto: Greatest version of the snapshot.
-        logs: Logs as they were at BEGIN, so that a flush or drop does not reach the snapshot.
+        snapshots: What it reads, by group of data: one for all from BEGIN on, or each from its first access on.
         staged: Private copies of the logs written so far.
         operations: What COMMIT will apply, in order.
         unnumbered: Tables with rows of a single INSERT, whose version cannot be read.
     """
 
-    upto: int
-    logs: dict[tuple[Name, str | None], VersionLog]
+    begun_at: int
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
     transaction_id: str = field(default_factory=uuid7)
     staged: dict[tuple[Name, str], VersionLog] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
@@ -68,18 +81,31 @@ class Filling:
 class Reader:
     """Rows as one request sees them."""
 
-    def __init__(self, catalog: Catalog, *, scan_window: int, hides_vectors: bool = True) -> None:
+    def __init__(
+        self, catalog: Catalog, *, scan_window: int, hides_vectors: bool = True, snapshot_at_access: bool = False
+    ) -> None:
         self._catalog = catalog
+        self._snapshot_at_access = snapshot_at_access
         self._scan_window = scan_window
         self._hides_vectors = hides_vectors
         self.transaction: Transaction | None = None
 
     def begin(self) -> Transaction:
-        """Open a transaction with the present state as its snapshot."""
-        with self._catalog.lock:
-            logs = {(name, owner): log for name, t in self._catalog.tables.items() for owner, log in t.logs.items()}
-            self.transaction = Transaction(self._catalog.sequence.last, logs)
+        """Open a transaction with the present state as its snapshot, unless that is that of the first access."""
+        self.transaction = Transaction(self._catalog.sequence.last)
+        if not self._snapshot_at_access:
+            self._snapshot(self.transaction, "")
         return self.transaction
+
+    def _snapshot(self, transaction: Transaction, group: str) -> Snapshot:
+        """The state of a group of data that a transaction reads: USER tables are one, SHARED tables another."""
+        if not self._snapshot_at_access:
+            group = ""
+        if group not in transaction.snapshots:
+            with self._catalog.lock:
+                logs = {(name, owner): log for name, t in self._catalog.tables.items() for owner, log in t.logs.items()}
+                transaction.snapshots[group] = Snapshot(self._catalog.sequence.last, logs)
+        return transaction.snapshots[group]
 
     def stage(self, operation: Operation, *, numbered: bool) -> None:
         """Keep a write for COMMIT and show it to this transaction's reads.
@@ -96,7 +122,8 @@ class Reader:
             place = (operation.table, operation.user_id)
             if place not in self.transaction.staged:
                 source = self._log(operation.table, table, operation.user_id)
-                self.transaction.staged[place] = source.fork(self.transaction.upto)
+                snapshot = self._snapshot(self.transaction, table.definition.kind)
+                self.transaction.staged[place] = source.fork(snapshot.upto)
             log = self.transaction.staged[place]
             apply(operation, table, log, self._catalog.sequence.next, staged=True)
         self.transaction.operations.append(operation)
@@ -125,7 +152,9 @@ class Reader:
             table = self._catalog.tables[name]
             log = self._log(name, table, user_id)
             staged = self.transaction is not None and (name, user_id) in self.transaction.staged
-            upto = self.transaction.upto if self.transaction and not staged else None
+            upto = None
+            if self.transaction is not None and not staged:
+                upto = self._snapshot(self.transaction, table.definition.kind).upto
             limit = None if filling.whole or not self._scan_window else self._scan_window
             after = _alive_after(table.definition, log, filling.after)
             batches = log.scan(Window(upto=upto, after=after, limit=limit, tombstones=filling.tombstones))
@@ -153,7 +182,7 @@ class Reader:
         staged = self.transaction.staged.get((name, user_id))
         if staged is not None:
             return staged
-        log = self.transaction.logs.get((name, table.owner_of(user_id)))
+        log = self._snapshot(self.transaction, table.definition.kind).logs.get((name, table.owner_of(user_id)))
         return log if log is not None else table.new_log()
 
 

@@ -97,6 +97,7 @@ class Request:
             server.catalog,
             scan_window=server.options.scan_window,
             hides_vectors=server.options.spoil_flushed_columns,
+            snapshot_at_access=server.options.snapshot_at_access,
         )
         self._writer = Writer(server.catalog, server.committer, self._reader, server.options)
 
@@ -199,7 +200,7 @@ class Request:
         """Show the open transaction in `system.transactions`."""
         opened = self._reader.transaction
         assert opened is not None  # It has just been opened.
-        listed = OpenTransaction(self._caller.user_id, now_ms(), opened.upto, opened.written)
+        listed = OpenTransaction(self._caller.user_id, now_ms(), opened.begun_at, opened.written)
         self._server.system.transactions[opened.transaction_id] = listed
 
     def _unlist_transaction(self) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 import threading
+import uuid
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from profiled import playing
 from serving import ROOT_PASSWORD, serving
 
+from kalam_sandbox.engine.reader import Reader
 from kalam_sandbox.engine.request import Request
 from kalam_sandbox.profiles import PROFILES
 
@@ -45,6 +47,24 @@ def test_stream_tables_in_a_transaction(served, sql):
 
 def rows(first, count):
     return "INSERT INTO app.t (id, n) VALUES " + ", ".join(f"({i}, 1)" for i in range(first, first + count))
+
+
+def test_what_a_transaction_sees(served, monkeypatch):
+    """As at BEGIN, or as at its first access: another request writes in between."""
+    begin, table = Reader.begin, f"app.s{uuid.uuid4().hex[:8]}"
+    served.sql(f"CREATE TABLE {table} (id BIGINT PRIMARY KEY) WITH (TYPE = 'SHARED')")
+
+    def slow(reader):
+        found = begin(reader)
+        monkeypatch.undo()
+        served.sql(f"INSERT INTO {table} (id) VALUES (1)")
+        return found
+
+    monkeypatch.setattr(Reader, "begin", slow)
+    counted = f"SELECT count(*) AS n FROM {table}"
+    results = served.sql(f"BEGIN; {counted}; INSERT INTO {table} (id) VALUES (2); {counted}; COMMIT")
+    seen = [int(result["rows"][0][0]) for result in results if result.get("rows")]
+    assert seen == ([1, 2] if served.is_late else [0, 1])
 
 
 def test_a_commit_has_so_many_rows():

@@ -48,7 +48,7 @@ export class Bar {
   readonly #more = button("More", "Further tools", () => this.#openMore());
   readonly #retry = this.#wishButton("retry", "Retry now", "Try the connection to the server now");
   readonly #ends = [
-    this.#wishButton("freeze", "Freeze", "Make this output static: it stays as it is now"),
+    this.#wishButton("freeze", "Freeze", "Make this output static"),
     this.#wishButton("stop", "Stop", "End the live table; its rows stay"),
   ];
   readonly #what = element("span", "");

@@ -54,3 +54,12 @@ function copyBySelection(text: string): boolean {
   if (before instanceof HTMLElement) before.focus();
   return isCopied;
 }
+
+/** A list of words to choose one from. */
+export function select(label: string, words: readonly string[]): HTMLSelectElement {
+  const made = element("select", "");
+  made.setAttribute("aria-label", label);
+  made.append(...words.map((word) => element("option", "", word)));
+  takeKeys(made);
+  return made;
+}

@@ -1,7 +1,7 @@
 // The lines that the tools above the table open: for a filter, and for the choice of columns.
 
 import { cellText, grouped, isNumber, visible, type Column, type Value } from "./cells";
-import { button, element, setText, takeKeys } from "./dom";
+import { button, element, select, setText, takeKeys } from "./dom";
 import { FORMATS, type Format } from "./copy";
 import { parse, type Condition } from "./filter";
 
@@ -163,14 +163,6 @@ function field(label: string): HTMLInputElement {
   made.type = "text";
   made.placeholder = label;
   made.setAttribute("aria-label", label);
-  return made;
-}
-
-function select(label: string, words: readonly string[]): HTMLSelectElement {
-  const made = element("select", "");
-  made.setAttribute("aria-label", label);
-  made.append(...words.map((word) => element("option", "", word)));
-  takeKeys(made);
   return made;
 }
 

@@ -2,6 +2,7 @@
 
 import { button } from "./dom";
 import type { Message } from "./frames";
+import { grouping } from "./group";
 import { Profiles } from "./profiles";
 import type { Asks } from "./session";
 import type { Store } from "./store";
@@ -21,6 +22,8 @@ export interface Place {
   /** Goes back to the rows of now. */
   now(): void;
   readonly root: HTMLElement;
+  /** The query as the reader wrote it. */
+  sql(): string;
 }
 
 const profiles = new WeakMap<Place, Profiles>();
@@ -36,5 +39,5 @@ export function more(place: Place): Node[] {
     switched.setAttribute("aria-pressed", String(!shown));
   });
   switched.setAttribute("aria-pressed", String(profiles.has(place)));
-  return place.store().status?.form ? [switched, timeline(place)] : [switched];
+  return place.store().status?.form ? [switched, timeline(place), grouping(place)] : [switched];
 }

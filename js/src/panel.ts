@@ -61,6 +61,7 @@ export class Panel {
       },
       ask: (question) => this.#kernel.question(question),
       root: this.root,
+      sql: () => this.#about.sql,
       travel: (messages, buffers, at) => {
         const frame = assembled(messages, buffers);
         // Not even -1, which stands for no slots at all.

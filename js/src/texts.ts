@@ -42,7 +42,7 @@ export function whereText(columns: readonly Column[], conditions: ReadonlyMap<nu
 }
 
 function sql(column: Column, condition: Condition): string {
-  const name = `"${column.name.replaceAll('"', '""')}"`;
+  const name = nameOf(column);
   switch (condition.kind) {
     case "contains":
       return `strpos(lower(${name}), ${quoted(condition.text.toLowerCase())}) > 0`;
@@ -70,6 +70,22 @@ function literal(value: Value, column: Column): string {
   if (column.kind === "float" || column.kind === "float32") return Number.isFinite(value) ? text : quoted(text);
   if (isNumber(column)) return text;
   return quoted(text.replace(/Z$/, column.kind === "timestamp" ? "" : "Z"));
+}
+
+/**
+ * A cell that counts the rows of a query for each value of a column, and follows that.
+ * @param measured A column of numbers, of which the sum and the mean are told too.
+ */
+export function groupText(sql: string, column: Column, measured: Column | undefined): string {
+  const by = nameOf(column);
+  const number = measured && nameOf(measured);
+  const told = [by, 'count(*) AS "rows"', ...(number ? [`sum(${number}) AS "sum"`, `avg(${number}) AS "mean"`] : [])];
+  const inner = sql.trim().replace(/;+$/, ""); // A line of its own ends a comment at its end.
+  return `%%kalam --live\nSELECT ${told.join(", ")}\nFROM (\n${inner}\n) AS t\nGROUP BY ${by}`;
+}
+
+function nameOf(column: Column): string {
+  return `"${column.name.replaceAll('"', '""')}"`;
 }
 
 function quoted(text: string): string {

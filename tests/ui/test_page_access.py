@@ -79,6 +79,10 @@ def profiled(page: Page) -> None:
     click(page, "More")
     page.get_by_role("button", name="Profiles").click()
     expect(page.locator(".kl-profile")).to_have_count(4)
+    page.get_by_role("button", name="Time").click()
+    expect(page.get_by_role("slider")).to_be_visible()
+    page.get_by_role("button", name="Group").click()
+    expect(page.get_by_label("Count by")).to_be_visible()
 
 
 def detailed(page: Page) -> None:

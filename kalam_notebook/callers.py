@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from kalam_notebook.texts import shown
 
-__all__ = ["short_interrupts", "short_traceback", "warn_caller"]
+__all__ = ["short_interrupts", "short_traceback", "shorten", "warn_caller"]
 
 _T = TypeVar("_T", bound=type)
 _R = TypeVar("_R")
@@ -103,7 +103,7 @@ def _shortly_interrupted(function: Callable[..., _R]) -> Callable[..., _R]:
         try:
             return function(*args, **options)
         except KeyboardInterrupt as exc:
-            _shorten(exc)
+            shorten(exc)
             raise
         finally:
             del args, options  # A verbose traceback shows the locals of this frame.
@@ -117,7 +117,7 @@ def _shortly_cancelled(function: Callable[..., Awaitable[_R]]) -> Callable[..., 
         try:
             return await function(*args, **options)
         except asyncio.CancelledError as exc:
-            _shorten(exc)
+            shorten(exc)
             raise
         finally:
             del args, options
@@ -125,5 +125,6 @@ def _shortly_cancelled(function: Callable[..., Awaitable[_R]]) -> Callable[..., 
     return call
 
 
-def _shorten(error: BaseException) -> None:
+def shorten(error: BaseException) -> None:
+    """Have IPython show an error as shortly as one of this package."""
     error._render_traceback_ = MethodType(short_traceback, error)  # type: ignore[attr-defined]

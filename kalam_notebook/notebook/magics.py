@@ -16,6 +16,7 @@ from typing import Any
 from IPython.core.magic import no_var_expand
 from IPython.display import display
 
+from kalam_notebook.callers import shorten
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import ConfigError, KalamError, ParameterError, QueryError, RequestTimeoutError
@@ -73,6 +74,9 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
         except KalamError as exc:
             exc.is_of_magic = True
             raise
+        except KeyboardInterrupt as exc:  # Also where no call of a client runs.
+            shorten(exc)
+            raise
 
     shell.register_magic_function(kalam, magic_kind="line_cell", magic_name="kalam")
     register_completion(shell, _schemas)
@@ -104,9 +108,14 @@ def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401
     if "--file" in line:  # IPython takes no cell magic without a body.
         return _run_cell(shell, line, "")
     raise ConfigError(
-        f"%kalam has no command {name!r}.{nearest(name, COMMANDS)} There are: {', '.join(COMMANDS)}.\n"
+        f"%kalam has no command {name!r}.{_meant(name)} There are: {', '.join(COMMANDS)}.\n"
         "%kalam help tells what they do; SQL is written %kalam SELECT …."
     )
+
+
+def _meant(name: str) -> str:
+    """Ask for the command, or the beginning of a statement, that was probably meant."""
+    return nearest(name.lower(), COMMANDS) or nearest(name.upper(), _SQL_WORDS)
 
 
 def _show(value: object) -> None:
@@ -187,14 +196,14 @@ def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOp
     return _keep(shell, options, live if changes is None else changes, changes)
 
 
-def _show_each(results: Iterable[QueryResult]) -> QueryResult | None:
+def _show_each(results: Iterable[QueryResult]) -> QueryResult | Note | None:
     """Show results as they come, also those before an error; the last one is for the cell to return."""
     last = None
     try:
         for result in results:
             if last is not None:
                 display(last)
-            last = result
+            last = Note(_plan(result), aligned=True) if _is_plan(result) else result
     except BaseException:
         if last is not None:
             display(last)
@@ -291,6 +300,10 @@ def _footer(client: Client, bound: Bound, result: QueryResult, seconds: float) -
     if bound.pasted:
         facts.append(", ".join(f"{{{{{name}}}}}" for name in bound.pasted) + " pasted into the SQL")
     return tuple(facts)
+
+
+def _is_plan(result: QueryResult) -> bool:
+    return [column.name for column in result.columns] == ["plan_type", "plan"]
 
 
 def _plan(result: QueryResult) -> str:

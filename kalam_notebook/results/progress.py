@@ -54,7 +54,7 @@ class Doing(NamedTuple):
 READING = Doing("reading", "row", "read", "Nothing of it was kept.")
 DOWNLOADING = Doing("downloading", "file", "downloaded", "The same call goes on with the others.")
 UPLOADING = Doing("uploading", "file", "uploaded", "The same call goes on with the others.")
-WRITING = Doing("writing", "row", "written", "They stay, and what was on its way may be written, too.")
+WRITING = Doing("writing", "row", "written", "What was on its way may be written, too.")
 RUNNING = Doing("running", "", "", "The server may carry out the statement all the same.")
 SENDING = RUNNING._replace(verb="uploading")
 FETCHING = Doing("downloading", "", "", "Nothing of the file was kept.")

@@ -175,6 +175,8 @@ def test_what_is_wrong_with_names_is_told(shell, people, cell, words):
 
 
 def test_one_line(shell, people):
+    assert "Did you mean SELECT?" in str(shell.error("%kalam Selec 1"))
+    assert "Did you mean tables?" in str(shell.error("%kalam tabel"))
     assert rows(shell.value(f"%kalam SELECT id FROM {people} WHERE name = 'Ada'")) == [{"id": 1}]
     shell.value(f"found = %kalam select count(*) as n from {people}")
     assert rows(shell.ip.user_ns["found"]) == [{"n": 3}]
@@ -195,6 +197,10 @@ def test_a_plan_is_readable_and_changes_nothing(shell, people):
     shell.value(f"%%kalam --explain\nSELECT name FROM {people} WHERE id = 1")
     assert "physical_plan\n" in shell.text
     assert "|" not in shell.text.splitlines()[0]
+    shell.value(f"%kalam EXPLAIN SELECT name FROM {people} WHERE id = 1")
+    assert "physical_plan\n" in shell.text
+    shell.value(f"%%kalam plan <<\nEXPLAIN SELECT name FROM {people} WHERE id = 1")
+    assert list(shell.ip.user_ns["plan"].columns) == ["plan_type", "plan"]
     assert "would carry it out" in str(shell.error(f"%%kalam --explain\nDELETE FROM {people} WHERE id = 1"))
     assert shell.value(f"%kalam SELECT id FROM {people}").row_count == 3
 

@@ -222,13 +222,14 @@ def test_no_failure_takes_more_than_eight_lines(kernel, connect, unheard):
         f"os.environ['KALAMDB_ROOT_PASSWORD'] = 'wrong'\n%kalam connect {dead}",
         f"{connect.replace('password=', 'password=' + repr('wrong') + ' or ')}",
         f"kalam.connect({unheard!r}, token='x', max_retries=0)" + " if False else None",
+        f"{soon}\nget_ipython().run_cell_magic('kalam', '--live --for 50', 'SELECT * FROM short.t')",
         f"from kalam_notebook.client import default\ndefault._client = kalam.Client({unheard!r}, token='x')",
         f"{soon}\nkalam.query('SELECT 1')",
         f"{soon}\n%kalam SELECT 1",
         f"{soon}\nkalam.execute_query('SELECT 1')",
     )
     failed = [lines for lines in shown if lines]
-    assert len(failed) == len(python) + len(magic) + 6
+    assert len(failed) == len(python) + len(magic) + 7
     for lines in failed:
         assert len(lines) <= 8, lines
     for lines, cell in zip(failed, python, strict=False):

@@ -44,7 +44,7 @@ def test_words_for_what_is_done():
     meter.expect(10)
     meter.found(5)
     assert meter.line(2.0) == "KalamDB: writing · 5 of 10 rows · 2.0 s"
-    assert meter.summary == "5 rows had been written. They stay, and what was on its way may be written, too."
+    assert meter.summary == "5 rows had been written. What was on its way may be written, too."
 
 
 class Board:

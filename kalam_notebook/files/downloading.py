@@ -53,7 +53,11 @@ def download_many(
         ConnectError: The server cannot be reached.
     """
     _, folder = check_path("to", to)
-    if folder.exists() and not folder.is_dir():
+    try:
+        is_file = folder.exists() and not folder.is_dir()
+    except OSError as exc:
+        raise DownloadError(f"to cannot be looked at: {exc.strerror}. Give a folder: to='folder/'.") from exc
+    if is_file:
         raise DownloadError(f"{folder} is a file; many files need a folder. Give one: to='folder/'.")
     downloads, inside = Downloads(http, endpoint), f"{folder}{os.sep}"
 

@@ -106,7 +106,10 @@ def items_of(files: object, target: Target, column: str) -> tuple[list[Item], An
 def _sources(files: object) -> Iterable[FileSource]:
     if isinstance(files, (str, os.PathLike)):
         _, path = check_path("files", files)
-        return sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
+        try:
+            return sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
+        except OSError as exc:
+            raise ConfigError(f"files cannot be read: {exc.strerror}. Give a folder or paths that exist.") from exc
     if isinstance(files, Iterable) and not isinstance(files, (bytes, io.IOBase)):
         return files
     raise ConfigError(

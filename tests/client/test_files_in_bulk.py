@@ -119,6 +119,8 @@ def test_a_row_without_a_file_gets_one(client, pictures):
 
 
 def test_tables_and_files_that_do_not_fit(client, pictures, namespace, folder):
+    with pytest.raises(ConfigError, match=r"files cannot be read: File name too long\."):
+        client.upload("x" * 10_000, pictures)
     with pytest.raises(ConfigError, match="files is bytes"):
         client.upload(b"x", pictures)
     with pytest.raises(ConfigError, match=r"column names a FILE column of .*: body"):
@@ -147,6 +149,8 @@ def test_many_files_need_a_folder(client, pictures, folder):
     client.upload({"a": b"a"}, pictures)
     with pytest.raises(DownloadError, match="is a file; many files need a folder"):
         client.download(refs(client, pictures), to=folder / "01.png")
+    with pytest.raises(DownloadError, match="to cannot be looked at: File name too long"):
+        client.download(refs(client, pictures), to="x" * 10_000)
 
 
 def test_no_files_at_all(client, pictures, tmp_path):

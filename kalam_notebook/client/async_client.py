@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import pyarrow as pa
 
 from kalam_notebook.callers import short_interrupts
+from kalam_notebook.client.async_base import AsyncBase
 from kalam_notebook.client.client import Client
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
 from kalam_notebook.client.exporting import ExportReport
-from kalam_notebook.client.live import Subscription
 from kalam_notebook.client.partitions import Partitions
 from kalam_notebook.client.reading import DEFAULT_BATCH_ROWS, DEFAULT_MAX_ROWS, Engine
 from kalam_notebook.client.writing import PARALLEL_FILES
-from kalam_notebook.errors import KalamError
 from kalam_notebook.http.uploads import FileSource
 from kalam_notebook.live_queries.events.messages import OnFull
 from kalam_notebook.results.batches import QueryBatches
 from kalam_notebook.results.results import QueryResponse, QueryResult
-from kalam_notebook.settings import DEFAULT_PROFILE, MAX_RESULT_BYTES, Secret, Timeouts
+from kalam_notebook.settings import DEFAULT_PROFILE, Secret
 from kalam_notebook.wire.auth import Login, UserInfo
 from kalam_notebook.wire.fileref import FileRef
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
@@ -44,101 +43,12 @@ __all__ = ["AsyncClient"]
 
 
 @short_interrupts
-class AsyncClient:
+class AsyncClient(AsyncBase):
     """The same calls as ``Client``, to be awaited. Each runs in a worker thread.
 
     It belongs to no event loop: it works in a notebook cell, in threads and under ``asyncio.run``. Live tables are the
     same objects as those of ``Client``. The arguments are those of ``Client``.
     """
-
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        user: str | None = None,
-        password: str | Secret | None = None,
-        token: str | Secret | None = None,
-        token_provider: Callable[[], str] | None = None,
-        profile: str | None = None,
-        namespace: str | None = None,
-        timeout: float = 30.0,
-        max_retries: int = 3,
-        timeouts: Timeouts | None = None,
-        max_result_bytes: int | None = MAX_RESULT_BYTES,
-        compression: bool = True,
-        on_receive: Callable[[str], None] | None = None,
-        on_send: Callable[[str], None] | None = None,
-        on_connect: Callable[[], object] | None = None,
-        on_disconnect: Callable[[str], object] | None = None,
-        on_error: Callable[[KalamError], object] | None = None,
-    ) -> None:
-        # A verbose traceback shows the locals of this frame.
-        password, token = (Secret(value) if isinstance(value, str) else value for value in (password, token))
-        self._client = Client(
-            url,
-            user=user,
-            password=password,
-            token=token,
-            token_provider=token_provider,
-            profile=profile,
-            namespace=namespace,
-            timeout=timeout,
-            max_retries=max_retries,
-            timeouts=timeouts,
-            max_result_bytes=max_result_bytes,
-            compression=compression,
-            on_receive=on_receive,
-            on_send=on_send,
-            on_connect=on_connect,
-            on_disconnect=on_disconnect,
-            on_error=on_error,
-        )
-
-    @property
-    def url(self) -> str:
-        """The server's URL."""
-        return self._client.url
-
-    @property
-    def user(self) -> str | None:
-        """The user id, when the client knows it."""
-        return self._client.user
-
-    @property
-    def namespace(self) -> str | None:
-        """The namespace of table names that have none; None when it is the server's, ``default``."""
-        return self._client.namespace
-
-    @property
-    def live_tables(self) -> tuple[LiveTable, ...]:
-        """Its live tables that are not closed, in any order."""
-        return self._client.live_tables
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the WebSocket of the live tables stands; False before the first live query opens it."""
-        return self._client.is_connected
-
-    async def subscriptions(self) -> tuple[Subscription, ...]:
-        """See ``Client.subscriptions``."""
-        return self._client.subscriptions()
-
-    def __repr__(self) -> str:
-        return repr(getattr(self, "_client", None) or Client.__new__(Client))
-
-    async def __aenter__(self) -> AsyncClient:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """See ``Client.close``."""
-        await asyncio.to_thread(self._client.close)
-
-    async def check_login(self) -> None:
-        """See ``Client.check_login``."""
-        await asyncio.to_thread(self._client.check_login)
 
     async def execute_query(
         self,
@@ -284,10 +194,17 @@ class AsyncClient:
         *,
         namespace: str | None = None,
         allow_unsafe: bool = False,
+        on_progress: Progress | None = None,
     ) -> QueryResponse:
         """See ``Client.execute_with_files``."""
         return await asyncio.to_thread(
-            self._client.execute_with_files, sql, files, params, namespace=namespace, allow_unsafe=allow_unsafe
+            self._client.execute_with_files,
+            sql,
+            files,
+            params,
+            namespace=namespace,
+            allow_unsafe=allow_unsafe,
+            on_progress=on_progress,
         )
 
     async def write(

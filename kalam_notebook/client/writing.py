@@ -56,6 +56,7 @@ class WritingCalls(ReadingCalls):
         *,
         namespace: str | None = None,
         allow_unsafe: bool = False,
+        on_progress: Progress | None = None,
     ) -> QueryResponse:
         """Run one INSERT or UPDATE with uploads.
 
@@ -65,6 +66,8 @@ class WritingCalls(ReadingCalls):
             params: Values for ``$1 …``; see ``execute_query``.
             namespace: Namespace of table names that have none; None for the client's.
             allow_unsafe: Send also statements that the server carries out otherwise than they are written.
+            on_progress: Called with the bytes of the files that were sent so far, and how many they are, after each
+                64 kB.
 
         Returns:
             The server's answer, with the number of rows.
@@ -74,11 +77,12 @@ class WritingCalls(ReadingCalls):
             FileRejectedError: A file is too large, or there are too many.
             KalamError: As ``execute_query``.
         """
+        check_function("on_progress", on_progress)
         qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
         meter = Meter(time.monotonic(), SENDING)
         with self._running(qualified), reporting(meter, find_surface()):
             try:
-                answer = uploads.upload(self._endpoint, qualified, files, values)
+                answer = uploads.upload(self._endpoint, qualified, files, values, on_sent=on_progress)
             except UnreadableSQL as exc:
                 raise ConfigError(f"The statement cannot be read: {exc}") from exc
         return self._response(answer)
@@ -310,7 +314,11 @@ class WritingCalls(ReadingCalls):
         """
         self._check_open()
         check_number("parallel", parallel, most=_MOST_PARALLEL)
-        target = read_target(self._endpoint, *table_parts(table))
+        try:
+            target = read_target(self._endpoint, *table_parts(table))
+        except QueryError as exc:
+            exc.hint = exc.hint or table_hint(f"SELECT * FROM {table}", self._known_tables())
+            raise
         column = file_column(target, column)
         items, labels = items_of(files, target, column)
         meter = Meter(time.monotonic(), UPLOADING)

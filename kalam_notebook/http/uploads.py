@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -33,8 +33,22 @@ def placeholders(sql: str) -> set[str]:
     return found
 
 
-def upload(endpoint: SqlEndpoint, sql: str, files: Mapping[str, FileSource], params: Sequence[Any]) -> Answer:
+def upload(
+    endpoint: SqlEndpoint,
+    sql: str,
+    files: Mapping[str, FileSource],
+    params: Sequence[Any],
+    *,
+    on_sent: Callable[[int, int], object] | None = None,
+) -> Answer:
     """Send a statement with files for its ``FILE("name")`` placeholders.
+
+    Args:
+        endpoint: Sends.
+        sql: The statement.
+        files: The file for each placeholder.
+        params: JSON values for ``$1 …``.
+        on_sent: Called with the bytes of all files that were sent so far, and how many they are.
 
     Raises:
         ParameterError: Placeholders and files do not match. The server does not check it.
@@ -57,7 +71,54 @@ def upload(endpoint: SqlEndpoint, sql: str, files: Mapping[str, FileSource], par
         for name, source in files.items():
             file_name, content = open_source(name, source, stack)
             parts.append((f"file:{name}", (file_name, content)))
-        return endpoint.upload(parts, sql)
+        return endpoint.upload(parts if on_sent is None else _counted(parts, on_sent), sql)
+
+
+class _Counted:
+    """A file that tells how far it was read, from its beginning each time that it is sent.
+
+    Args:
+        content: The file.
+        told: Called after each piece.
+    """
+
+    def __init__(self, content: bytes | IO[bytes], told: Callable[[], None]) -> None:
+        self._file: IO[bytes] = io.BytesIO(content) if isinstance(content, bytes) else content
+        self._told = told
+        self.size = self._file.seek(0, io.SEEK_END)
+        self.sent = self._file.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._file.read(size)
+        self.sent += len(chunk)
+        if chunk:
+            self._told()
+        return chunk
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.sent = self._file.seek(offset, whence)
+        return self.sent
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _counted(
+    parts: Sequence[tuple[str, Any]], on_sent: Callable[[int, int], object]
+) -> list[tuple[str, tuple[str | None, Any]]]:
+    """The parts of a request, whose files tell how far they are."""
+    files: list[_Counted] = []
+
+    def told() -> None:
+        on_sent(sum(file.sent for file in files), sum(file.size for file in files))
+
+    counted = []
+    for name, (file_name, content) in parts:
+        if file_name is not None:
+            content = _Counted(content, told)
+            files.append(content)
+        counted.append((name, (file_name, content)))
+    return counted
 
 
 def open_source(name: str, source: FileSource, stack: ExitStack) -> tuple[str, Any]:

@@ -73,6 +73,30 @@ def test_every_kind_of_source(client, docs, tmp_path):
     assert put(client, docs, "named", ("n.txt", path)).name == "n.txt"
 
 
+def test_an_upload_tells_how_far_it_is(client, docs, tmp_path):
+    path = tmp_path / "large.bin"
+    path.write_bytes(CONTENT)
+    told = []
+
+    def tell(*sent):
+        told.append(sent)
+
+    sql = f"INSERT INTO {docs} (id, body) VALUES ('a', FILE(\"x\"))"
+    client.execute_with_files(sql, {"x": path}, on_progress=tell)
+    assert {total for _, total in told} == {len(CONTENT)}
+    assert [sent for sent, _ in told] == sorted({sent for sent, _ in told})
+    assert len(told) >= 4
+    assert told[-1][0] == len(CONTENT)
+    assert client.query(f"SELECT body FROM {docs}").loc[0, "body"].read() == CONTENT
+
+    told.clear()
+    sql = f"UPDATE {docs} SET body = FILE(\"x\") WHERE id = 'a'"
+    client.execute_with_files(sql, {"x": b"small"}, on_progress=tell)
+    assert told == [(5, 5)]
+    with pytest.raises(ConfigError, match="on_progress is a function, not int"):
+        client.execute_with_files(sql, {"x": b"small"}, on_progress=5)
+
+
 def test_async(server, docs, tmp_path, client):
     ref = put(client, docs, "a", ("x.txt", b"abc"))
 

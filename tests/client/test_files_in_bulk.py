@@ -16,7 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from scripted_server import ScriptedServer, answer
 
 import kalam_notebook as kalam
-from kalam_notebook.errors import ConfigError, ConnectError, DownloadError, FrameError, NotFoundError
+from kalam_notebook.errors import ConfigError, ConnectError, DownloadError, FrameError, NotFoundError, QueryError
 from kalam_notebook.http.downloads import Downloads
 
 pytestmark = pytest.mark.contract
@@ -121,6 +121,8 @@ def test_a_row_without_a_file_gets_one(client, pictures):
 def test_tables_and_files_that_do_not_fit(client, pictures, namespace, folder):
     with pytest.raises(ConfigError, match=r"files cannot be read: File name too long\."):
         client.upload("x" * 10_000, pictures)
+    with pytest.raises(QueryError, match=f"There is no table {pictures}x. Did you mean {pictures}"):
+        client.upload(folder, f"{pictures}x")
     with pytest.raises(ConfigError, match="files is bytes"):
         client.upload(b"x", pictures)
     with pytest.raises(ConfigError, match=r"column names a FILE column of .*: body"):

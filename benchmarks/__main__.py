@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.measure import Figure, choose, use_server, wanted
 
 #: Modules with a generator ``figures(*, small)``, in the order of the table.
-MODULES = ("decoding", "traffic", "writing", "process", "live", "costs")
+MODULES = ("decoding", "traffic", "writing", "process", "live", "costs", "doors")
 
 #: What is measured with ``--server``, and what tells which server that is.
 SERVER_MODULES = ("costs", "writing")

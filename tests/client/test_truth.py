@@ -11,7 +11,6 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from types import SimpleNamespace
 
 import httpx
 import pyarrow as pa
@@ -20,8 +19,9 @@ from plain_client import IS_REAL, plain_client, server_with
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import FrameError, UnsafeStatementError
-from kalam_notebook.notebook.magics import _bound_statements, _run_statements
+from kalam_notebook.notebook.magics import _run_statements
 from kalam_notebook.notebook.options import parse_cell_line
+from kalam_notebook.notebook.statements import bound_statements
 from kalam_notebook.results.results import IncompleteResultWarning
 
 pytestmark = pytest.mark.contract
@@ -211,7 +211,7 @@ def test_l19_results_of_writes_come_last(plain, client, make):
     )
     told = [result.get("message", result.get("rows")) for result in plain.results(sql)]
     assert told == [[["1"]], "Inserted 2 row(s)", "Deleted 2 row(s)"]
-    results = _run_statements(client, _bound_statements(sql, None, SimpleNamespace(user_ns={})), parse_cell_line(""))
+    results = _run_statements(client, bound_statements(sql, None, {}), parse_cell_line(""))
     assert [r.arrow().to_pylist() if r.has_rows else r.message for r in results] == [
         "Inserted 1 row(s)",
         [{"n": 1}],

@@ -6,16 +6,23 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const STATIC = join(here, "../kalam_notebook/notebook/page/static");
-/** The modules, each with the bytes that it may have. The first travels with every live table's widget. */
-const MODULES = { live_table: 70_000, live_tools: 25_000 };
+/** The modules, the bytes that each may have, and the libraries in it. The first two travel with the widgets that show them. */
+const MODULES = {
+  live_table: [70_000, ["@uwdata/flechette"]],
+  live_chart: [110_000, ["@uwdata/flechette", "uplot"]],
+  live_tools: [25_000, []],
+};
 
-/** The licence of the one bundled library, which must go with its code. */
-function banner(module) {
-  const own = "kalam_notebook live table. Apache-2.0. Built from js/src by `make js`; do not edit.";
-  if (module !== "live_table") return `/*! ${own} */`;
-  const licence = readFileSync(join(here, "node_modules/@uwdata/flechette/LICENSE"), "utf8");
-  const { version } = JSON.parse(readFileSync(join(here, "node_modules/@uwdata/flechette/package.json"), "utf8"));
-  return `/*! ${own}\n\nHolds @uwdata/flechette ${version}:\n\n${licence.trim()}\n*/`;
+/** The licences of the bundled libraries, which must go with their code. */
+function banner(libraries) {
+  const licences = libraries.map((library) => {
+    const folder = join(here, "node_modules", library);
+    const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    return `Holds ${library} ${version}:\n\n${readFileSync(join(folder, "LICENSE"), "utf8").trim()}`;
+  });
+  const own = "kalam_notebook. Apache-2.0. Built from js/src by `make js`; do not edit.";
+  if (licences.length === 0) return `/*! ${own} */`;
+  return `/*! ${[own, ...licences].join("\n\n")}\n*/`;
 }
 
 /** Styles go into the module as text, without what only their readers need. */
@@ -54,7 +61,7 @@ if (process.argv[2] === "tests") {
     sourcemap: "inline",
   });
 } else {
-  for (const [module, limit] of Object.entries(MODULES)) {
+  for (const [module, [limit, libraries]] of Object.entries(MODULES)) {
     const outfile = join(STATIC, `${module}.js`);
     await build({
       ...common,
@@ -62,7 +69,7 @@ if (process.argv[2] === "tests") {
       outfile,
       minify: true,
       platform: "browser",
-      banner: { js: banner(module) },
+      banner: { js: banner(libraries) },
     });
     const { size } = statSync(outfile);
     if (size > limit) throw new Error(`${module}.js has ${size} bytes, more than ${limit}.`);

@@ -81,10 +81,17 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def _display_live(live: Any) -> None:  # noqa: ANN401 - a live table.
-    from kalam_notebook.notebook.page.live_view import display_live
+def _display_live(live: Any) -> None:  # noqa: ANN401 - a live table or chart.
+    from kalam_notebook.live_queries.chart import LiveChart
 
-    display_live(live)
+    if isinstance(live, LiveChart):
+        from kalam_notebook.notebook.page.chart import display_chart
+
+        display_chart(live)
+    else:
+        from kalam_notebook.notebook.page.live_view import display_live
+
+        display_live(live)
 
 
 def _browse(result: object) -> None:

@@ -294,21 +294,21 @@ export class Panel {
   }
 }
 
-function counted(count: number, word: string): string {
+export function counted(count: number, word: string): string {
   return `${grouped(count)} ${word}${count === 1 ? "" : "s"}`;
 }
 
-function oneLine(sql: string): string {
+export function oneLine(sql: string): string {
   return visible(sql.replace(/\s+/g, " "));
 }
 
 /** How many rows are in the page, when they are not all. */
-function partText(shown: number, rows: number): string {
+export function partText(shown: number, rows: number): string {
   return shown < rows ? `first ${grouped(shown)} of ${grouped(rows)} rows` : "";
 }
 
 /** The colour of the dot. */
-function tone(text: string, failed: boolean, isPart: boolean): "live" | "part" | "waiting" | "stopped" | "failed" {
+export function tone(text: string, failed: boolean, isPart: boolean): "live" | "part" | "waiting" | "stopped" | "failed" {
   if (failed) return "failed";
   if (text === "live") return isPart ? "part" : "live";
   if (text === "result") return isPart ? "part" : "stopped";
@@ -316,13 +316,13 @@ function tone(text: string, failed: boolean, isPart: boolean): "live" | "part" |
 }
 
 /** A status in its word and the time that passes by itself. */
-function parted(text: string): [string, string] {
+export function parted(text: string): [string, string] {
   const [, word, countdown] = /^(reconnecting)( in .*)$/.exec(text) ?? [];
   return word && countdown ? [word, countdown] : [text, ""];
 }
 
 /** @param at When the rows were these, if that is not now. */
-function factsText(status: Status, part: string, live: boolean, at?: number): string {
+export function factsText(status: Status, part: string, live: boolean, at?: number): string {
   const { rows, changes, changed_at, form, verified_at } = status;
   // Rows that are not followed are as old as the last time that anything was heard of them.
   const last = at ?? (live || verified_at === null ? undefined : Math.max(verified_at, changed_at ?? 0));
@@ -349,7 +349,7 @@ function moment(time: number): string {
 }
 
 /** A rule that hides the static copy, and JupyterLab's frame around it, for as long as it is in the document. */
-function hideTwin(twin: string): string {
+export function hideTwin(twin: string): string {
   const copy = `[data-kalam-twin="${CSS.escape(twin)}"]`;
   return `${copy},.jp-OutputArea-child:has(${copy}){display:none!important}`;
 }

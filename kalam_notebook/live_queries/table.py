@@ -11,7 +11,7 @@ import os
 import time
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterableError, RequestTimeoutError
+from kalam_notebook.live_queries.chart import LiveChart
 from kalam_notebook.live_queries.derived import Derived
 from kalam_notebook.live_queries.display import display
 from kalam_notebook.live_queries.following.callbacks import Callbacks
@@ -34,6 +35,7 @@ from kalam_notebook.live_queries.rows.fingerprint import Proof
 from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.live_queries.rows.history import Step
 from kalam_notebook.live_queries.threads import call_in_thread
+from kalam_notebook.results.chart import ChartKind, Drawn
 from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
 from kalam_notebook.results.results import QueryResult
 from kalam_notebook.wire.arguments import check_function, check_moment, check_seconds
@@ -478,6 +480,21 @@ class LiveTable:
                     f"The condition did not hold within {timeout:g} s: {self.num_rows:,} rows, {self.status}."
                 )
             self._follower.bell.wait_beyond(seen, deadline)
+
+    def chart(self, *, x: str, y: str | Sequence[str], kind: ChartKind = "line") -> LiveChart:
+        """Return a chart of the rows; as the last expression of a cell it shows itself and follows the table.
+
+        Args:
+            x: The column from left to right: a number or a time; with bars any.
+            y: The column upwards, or up to eight, which make a series each: numbers.
+            kind: ``line``, ``points``, or ``bar``: a bar for each row, named by x.
+
+        Raises:
+            ConfigError: There are no such columns, or they hold nothing that can be drawn so.
+        """
+        drawn = Drawn(x, (y,) if isinstance(y, str) else tuple(y), kind)
+        self._follower.look(lambda rows: drawn.check(rows.schema, rows.shown))
+        return LiveChart(self, drawn)
 
     def pipe(self, make: Callable[[pd.DataFrame], object], *, every: float = 1.0) -> LiveTable:
         """Return a live table of what a function makes of this one: called anew when the rows have changed.

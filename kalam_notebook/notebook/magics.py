@@ -21,6 +21,7 @@ from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import ConfigError, KalamError, ParameterError, QueryError, RequestTimeoutError
 from kalam_notebook.http.deadlines import within
+from kalam_notebook.live_queries.chart import LiveChart
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.commands import Commands
 from kalam_notebook.notebook.completion.matcher import register_completion, unregister_completion
@@ -183,10 +184,11 @@ def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOp
         bound.sql, bound.values, namespace=options.namespace, key=options.key or None, max_rows=options.last
     )
     _live_tables.add(shell, live)
+    shown = _chart(live, options.chart) if options.chart else live
     if options.seconds is None:
-        return _keep(shell, options, live, live)
+        return _keep(shell, options, live, shown)
 
-    display(live)
+    display(shown)
     try:
         with suppress(RequestTimeoutError):
             live.wait_for(lambda table: False, timeout=options.seconds)
@@ -194,6 +196,14 @@ def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOp
         live.close()
     changes = live.changes() if options.changes else None
     return _keep(shell, options, live if changes is None else changes, changes)
+
+
+def _chart(live: LiveTable, names: Sequence[str]) -> LiveChart:
+    try:
+        return live.chart(x=names[0], y=names[1:])
+    except ConfigError:
+        live.close()  # Nobody would see it.
+        raise
 
 
 def _show_each(results: Iterable[QueryResult]) -> QueryResult | Note | None:

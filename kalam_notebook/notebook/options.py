@@ -48,6 +48,7 @@ class CellOptions:
         seconds: How long a live table is followed; None until somebody ends it.
         changes: Show in the end what changed in a live table.
         where: Condition of the rows of a live table; None for all.
+        chart: Columns of a live chart, x first; empty for a table.
     """
 
     variable: str | None = None
@@ -72,6 +73,7 @@ class CellOptions:
     seconds: float | None = None
     changes: bool = False
     where: str | None = None
+    chart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class ConnectOptions:
 #: Options of ``%%kalam`` and of ``%kalam connect``, and what they are for.
 CELL_OPTIONS = {
     "--live": "show a table that follows the server",
+    "--chart": "with --live: draw columns in the place of the table: at,load, x first",
     "--key": "with --live: the columns that tell its rows apart, as id or region,day",
     "--last": "with --live: rows to keep, those with the newest changes",
     "--where": "with --live: only rows for which this condition holds",
@@ -133,7 +136,7 @@ FLAGS = {
 }  # fmt: skip
 CHOICES = {"--format": ("pandas", "arrow", "polars"), "--engine": ("server", "local"), "--limit": ("all",)}
 #: Options that only a live table has, and those that it has not.
-_OF_LIVE = {"--key", "--last", "--where", "--for", "--changes"}
+_OF_LIVE = {"--chart", "--key", "--last", "--where", "--for", "--changes"}
 _NOT_LIVE = {"--format", "--limit", "--as", "--browse", "--explain", "--engine", "--strict"}
 #: Other names of options.
 _SYNONYMS = {"--max-rows": "--limit"}
@@ -251,7 +254,17 @@ def parse_cell_line(line: str) -> CellOptions:
         seconds=_seconds("--for", given),
         changes="--changes" in given,
         where=given.get("--where"),
+        chart=_chart(given),
     )
+
+
+def _chart(given: Mapping[str, str]) -> tuple[str, ...]:
+    if "--chart" not in given:
+        return ()
+    names = tuple(name.strip() for name in given["--chart"].split(","))
+    if len(names) < 2 or not all(names):
+        raise ConfigError(f"--chart names columns, x first, as in --chart at,load; not {given['--chart']!r}.")
+    return names
 
 
 def _check_live(given: Mapping[str, str]) -> None:

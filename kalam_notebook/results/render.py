@@ -18,7 +18,7 @@ from kalam_notebook.results.cells import CellColumn, cell_text, describe, plain
 from kalam_notebook.texts import shown
 from kalam_notebook.wire.types import Column
 
-__all__ = ["render_html", "render_message_html", "render_text"]
+__all__ = ["render_block_html", "render_html", "render_message_html", "render_text"]
 
 #: Characters of a cell that are shown, about; that it holds, for a copy of it, and in its tooltip; in plain text.
 CELL_CHARS = 80
@@ -119,10 +119,7 @@ def render_html(
         Html that is complete in itself; every text in it is escaped.
     """
     preview = _preview(table, total_rows, max_rows, columns)
-    parts = [_OPEN, *map(_note_html, notices)]
-    if title:
-        parts.append(f'<div class="kalam-title" title="{_attribute(title)}">{escape(_one_line(title))}</div>')
-    parts.append(f'<div class="kalam-scroll"><table class="kalam-table"><thead><tr>{_head_html(preview)}</tr></thead>')
+    parts = [f'<div class="kalam-scroll"><table class="kalam-table"><thead><tr>{_head_html(preview)}</tr></thead>']
     parts.append("<tbody>")
     parts += [_row_html(row, preview.columns) for row in preview.head]
     if preview.hidden:
@@ -130,8 +127,24 @@ def render_html(
         parts.append(f'<tr class="kalam-gap"><td colspan="{span}">{preview.gap_line}</td></tr>')
     parts += [_row_html(row, preview.columns) for row in preview.tail]
     parts.append("</tbody></table></div>")
-    foot = " · ".join((preview.count_line, *map(_one_line, footer)))
-    parts.append(f'<div class="kalam-foot">{escape(foot)}</div></div>')
+    foot = " · ".join((preview.count_line, *footer))
+    return render_block_html("".join(parts), title=title, foot=foot, notices=notices)
+
+
+def render_block_html(content: str, *, title: str | None, foot: str, notices: Sequence[str]) -> str:
+    """Put html into the block that all outputs have.
+
+    Args:
+        content: Html, of which every text is escaped.
+        title: One line above it, as text.
+        foot: One line below it, as text.
+        notices: Warnings, shown above everything.
+    """
+    parts = [_OPEN, *map(_note_html, notices)]
+    if title:
+        parts.append(f'<div class="kalam-title" title="{_attribute(title)}">{escape(_one_line(title))}</div>')
+    parts.append(content)
+    parts.append(f'<div class="kalam-foot">{escape(_one_line(foot))}</div></div>')
     return "".join(parts)
 
 

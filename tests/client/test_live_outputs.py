@@ -83,3 +83,22 @@ def test_a_table_that_the_kernel_ends_with_shows_the_state_of_the_last_cell(run)
     (shown,) = run(SHOW, "change(t, 'first')", "change(t, 'last')")
     assert "1 row · live, as of " in shown[0]["text/plain"]
     assert "last" in shown[0]["text/plain"]
+
+
+def test_a_chart_is_a_picture_in_the_end(run):
+    (shown,) = run("t = live()\nt.chart(x='word', y='id', kind='bar')", "change(t, 'last <b>')\nt.close()")
+    assert is_frozen(shown, "last <b>")
+    html = shown[0]["text/html"]
+    assert html.count("<rect") == 1
+    assert ">last &lt;b&gt;</text>" in html
+
+
+def test_a_chart_that_nobody_closes_is_a_picture_of_the_last_cell(run):
+    (unclosed,) = run("t = live()\nt.chart(x='word', y='id', kind='bar')", "change(t, 'other')")
+    assert ">other</text>" in unclosed[0]["text/html"]
+
+
+def test_a_derived_table_is_frozen_with_the_table_that_it_is_made_of(run):
+    pipe = "t = live()\nt.pipe(lambda frame: frame.assign(word=frame['word'].str.upper()))"
+    (shown,) = run(pipe, "change(t, 'end')\nt.close()")
+    assert is_frozen(shown, "END")

@@ -156,6 +156,15 @@ def test_a_live_table_takes_names(shell, people):
     live.close()
 
 
+def test_a_live_table_is_drawn(shell, people):
+    error = shell.error(f"%%kalam --live --chart id,nme\nSELECT id, name FROM {people}")
+    assert "There is no column 'nme'. Did you mean name?" in str(error)
+    chart = shell.value(f"%%kalam x << --live --chart id,id\nSELECT id, name FROM {people}")
+    assert chart.table is shell.ip.user_ns["x"]
+    assert chart.drawn.y == ("id",)
+    chart.close()
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [

@@ -31,15 +31,15 @@ def order(i: int, customer: str | None = "Ada", total: str = "1.50") -> dict:
     return {"id": i, "customer": customer, "total": Decimal(total), "placed_at": placed}
 
 
-MODULE = Path(__file__).parents[2] / "kalam_notebook" / "notebook" / "page" / "static" / "live_table.js"
+STATIC = Path(__file__).parents[2] / "kalam_notebook" / "notebook" / "page" / "static"
 
-MOUNT = """async ({source, parts, twin, sql}) => {
+MOUNT = """async ({source, parts, model}) => {
   const url = URL.createObjectURL(new Blob([source], {type: 'text/javascript'}));
   const {default: widget} = await import(url);
   const listeners = {};
   window.said = [];
   window.model = {
-    get: (key) => ({twin, sql})[key],
+    get: (key) => model[key],
     on: (event, listener) => { (listeners[event] ??= []).push(listener); },
     send: async (content) => {
       window.said.push(content);
@@ -93,15 +93,18 @@ class MountedTable:
     status: dict[str, Any] = field(default_factory=dict)
     #: Parts of the module that are given when they are asked for.
     parts: frozenset[str] = PARTS
+    module: str = "live_table"
+    traits: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows = PageRows()
         self.ids: list[int] = []
         quiet = {"text": "live", "failed": False, "notice": "", "changes": 0, "changed_at": None}
         self.status = quiet | {"form": "direct", "verified_at": None} | self.status
-        source = MODULE.read_text(encoding="utf-8")
+        source = (STATIC / f"{self.module}.js").read_text(encoding="utf-8")
         parts = {name: page_part(name) for name in self.parts}
-        self.page.evaluate(MOUNT, {"source": source, "parts": parts, "twin": self.twin, "sql": self.sql})
+        model = {"twin": self.twin, "sql": self.sql, **self.traits}
+        self.page.evaluate(MOUNT, {"source": source, "parts": parts, "model": model})
 
     def table(self, rows: list[dict[str, Any]]) -> pa.Table:
         return pa.Table.from_pylist(rows, schema=arrow_schema(self.columns))

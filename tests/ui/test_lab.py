@@ -253,3 +253,37 @@ def test_a_deleted_cell_lets_go_of_its_table_and_a_closed_notebook_does_not(serv
     expect(page.get_by_role("status")).to_have_text("live")
     notebook.run(2)
     expect(output).to_have_text("['two']")
+
+
+CHART = """
+live = kalam.live("SELECT id, total FROM shop.orders")
+live.chart(x="id", y="total", kind="bar")
+"""
+
+
+def test_a_chart_follows_while_a_cell_runs_and_is_a_picture_after_the_kernel(server: LabServer, page: Page):
+    cells = [SETUP.replace("CUSTOMERS", repr(CUSTOMERS)), CHART, WRITE, BLOCK]
+    write_notebook(server.folder / "chart.ipynb", [cell.strip() for cell in cells])
+    notebook = Notebook(server, page, "chart.ipynb")
+    for index in range(3):
+        notebook.run(index)
+    canvas = page.locator(".kl-plot canvas")
+    expect(page.get_by_role("status")).to_have_text("live")
+    notebook.run(3, wait=False)
+    before = canvas.evaluate("canvas => canvas.toDataURL()")
+    wait_for_changes(page, 15)
+    assert notebook.running(3)
+    assert canvas.evaluate("canvas => canvas.toDataURL()") != before
+    screenshot(page, "lab-chart.png")
+    expect(notebook.cell(3).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\d"), timeout=20_000)
+    page.get_by_role("button", name="Freeze").click()
+    copy = page.locator("[data-kalam-twin]")
+    expect(copy).to_contain_text("live until")
+    bars = copy.locator("svg rect").count()
+    assert bars >= len(CUSTOMERS)
+    notebook.command("kernelmenu:shutdown")
+    _, shown, _, _ = notebook.save()
+    assert "widget-view" not in str(shown)
+    notebook.open()
+    expect(copy.locator("svg rect")).to_have_count(bars)
+    screenshot(page, "lab-chart-frozen.png")

@@ -38,6 +38,7 @@ from kalam_notebook.notebook.values import Variable
         ("orders<<--live", CellOptions("orders", live=True)),
         ("--namespace 'my ns'", CellOptions(namespace="my ns")),
         ("--max-rows 1_000 --engine local", CellOptions(max_rows=1000, engine="local")),
+        ("--live --chart 'at, load,my price'", CellOptions(live=True, chart=("at", "load", "my price"))),
         ("x << --max-rows=all --strict --no-progress", CellOptions("x", max_rows=None, strict=True, progress=False)),
         ("--as bob --browse --template", CellOptions(as_user="bob", browse=True, template=True)),
         (
@@ -62,8 +63,11 @@ def test_cell_lines(line, options):
     ("line", "words"),
     [
         ("--lve", r"no option --lve\. Did you mean --live\?"),
-        ("--nope", "Options: --live, --key, --last, --where, --for, --changes, --params"),
+        ("--nope", "Options: --live, --chart, --key, --last, --where, --for, --changes, --params"),
         ("--lmit 5", r"Did you mean --limit\?"),
+        ("--chart at,load", "--chart belongs to a live table: write --live --chart"),
+        ("--live --chart at", "names columns, x first, as in --chart at,load; not 'at'"),
+        ("--live --chart at,,load", "names columns, x first"),
         ("--timeout soon", "a number of seconds above 0"),
         ("--timeout 0", "a number of seconds above 0"),
         ("--params {name}", "not pasted here"),

@@ -40,7 +40,7 @@ INSIDE = {
         {"rows", "threads", "lifetime", "display"},
         {"connection"},
         {"following"},
-        {"recording", "events", "source", "past", "derived"},
+        {"recording", "events", "source", "past", "derived", "chart"},
         {"table"},
         {"opening", "replay"},
     ],

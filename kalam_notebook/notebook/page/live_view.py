@@ -83,6 +83,17 @@ def _page_module() -> str:
     return _PAGE_MODULE.read_text(encoding="utf-8")
 
 
+def _model(live: LiveTable, twin: str) -> LiveTableWidget:
+    return LiveTableWidget(sql=live.sql, twin=twin)
+
+
+def _rendered(live: LiveTable, **looks: Any) -> StaticCopy:  # noqa: ANN401 - as of the render functions.
+    table, columns = _with_columns(live, live.arrow)
+    return StaticCopy(
+        html=render_html(table, columns=columns, **looks), text=render_text(table, columns=columns, **looks)
+    )
+
+
 class LiveView:
     """One live table in one notebook cell.
 
@@ -94,7 +105,14 @@ class LiveView:
         hears: Whether the kernel's main thread hears pages now.
         turns: Shared by the views of a kernel.
         clock: Seconds that never go back.
+
+    Attributes:
+        model: Makes the widget's model.
+        render: Writes the rows of now as html and text.
     """
+
+    model = staticmethod(_model)
+    render = staticmethod(_rendered)
 
     def __init__(
         self,
@@ -390,11 +408,7 @@ class LiveView:
             notices.append(f"{type(self.live.error).__name__}: {self.live.error}")
         elif _stopped(self.live):
             footer.append(self.live.status)
-        (table, columns), title = _with_columns(self.live, self.live.arrow), self.live.sql
-        return StaticCopy(
-            html=render_html(table, columns=columns, title=title, footer=footer, notices=notices),
-            text=render_text(table, columns=columns, title=title, footer=footer, notices=notices),
-        )
+        return self.render(self.live, title=self.live.sql, footer=footer, notices=notices)
 
 
 def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveView | None:
@@ -419,11 +433,8 @@ def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveVie
     publisher: Any = getattr(shell, "display_pub", None)
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
     if not hasattr(publisher, "pub_socket"):
-        table, columns = _with_columns(live, live.arrow)
-        footer = [live.status]
-        html = render_html(table, columns=columns, title=live.sql, footer=footer)
-        text = render_text(table, columns=columns, title=live.sql, footer=footer)
-        display({"text/html": html, "text/plain": text}, raw=True)
+        copy = view.render(live, title=live.sql, footer=[live.status])
+        display({"text/html": copy.html, "text/plain": copy.text}, raw=True)
         return None
 
     def publish(data: dict[str, Any], display_id: str, update: bool) -> None:
@@ -435,7 +446,7 @@ def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveVie
             former.freeze()
             let_go(shell, former.live)
     outputs = Outputs(publish)
-    widget = LiveTableWidget(sql=live.sql, twin=outputs.twin)
+    widget = view.model(live, outputs.twin)
     shown = view(
         live,
         widget=widget,

@@ -13,9 +13,10 @@ import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import pyarrow as pa
 
@@ -28,6 +29,7 @@ from kalam_notebook.live_queries.following.callbacks import Callbacks
 from kalam_notebook.live_queries.following.counters import LiveStats
 from kalam_notebook.live_queries.following.followed import Followed
 from kalam_notebook.live_queries.past import delta_at, rows_at
+from kalam_notebook.live_queries.perspective import perspective_table
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
@@ -465,21 +467,38 @@ class LiveTable:
             RequestTimeoutError: Time is up; also a TimeoutError.
             KalamError: The table stopped, or was closed, before the condition held.
         """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (seen := self._not_yet(condition, deadline, timeout)) is not None:
+            self._follower.bell.wait_beyond(seen, deadline)
+
+    async def until(
+        self,
+        condition: int | Callable[[LiveTable], object],
+        *,
+        timeout: float | None = 30.0,  # noqa: ASYNC109 - that of wait_for.
+    ) -> None:
+        """Do as ``wait_for`` without blocking the event loop; otherwise as ``wait_for``."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (seen := self._not_yet(condition, deadline, timeout)) is not None:
+            await call_in_thread(partial(self._follower.bell.wait_beyond, seen, deadline))
+
+    def _not_yet(
+        self, condition: int | Callable[[LiveTable], object], deadline: float | None, timeout: float | None
+    ) -> int | None:
+        """How often the bell has rung up to now, while a condition does not hold; None when it does."""
         if not callable(condition) and not isinstance(condition, Integral):
             raise ConfigError(f"wait_for takes a number of rows or a function of the table, not {condition!r}.")
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            # Asked before the rows are looked at: what came until the end counts.
-            seen, is_over = self._follower.bell.count, self._follower.is_over or self._follower.is_forked
-            if condition(self) if callable(condition) else self.num_rows >= condition:
-                return
-            if is_over:
-                self._follower.raise_if_over()
-            if deadline is not None and time.monotonic() >= deadline:
-                raise RequestTimeoutError(
-                    f"The condition did not hold within {timeout:g} s: {self.num_rows:,} rows, {self.status}."
-                )
-            self._follower.bell.wait_beyond(seen, deadline)
+        # Asked before the rows are looked at: what came until the end counts.
+        seen, is_over = self._follower.bell.count, self._follower.is_over or self._follower.is_forked
+        if condition(self) if callable(condition) else self.num_rows >= condition:
+            return None
+        if is_over:
+            self._follower.raise_if_over()
+        if deadline is not None and time.monotonic() >= deadline:
+            raise RequestTimeoutError(
+                f"The condition did not hold within {timeout:g} s: {self.num_rows:,} rows, {self.status}."
+            )
+        return seen
 
     def chart(self, *, x: str, y: str | Sequence[str], kind: ChartKind = "line") -> LiveChart:
         """Return a chart of the rows; as the last expression of a cell it shows itself and follows the table.
@@ -525,6 +544,23 @@ class LiveTable:
     def batches(self) -> LiveBatches:
         """Give the changes from now on batch by batch, for ``for``, ``async for`` and ``next``."""
         return LiveBatches(self)
+
+    def changes_async(self) -> LiveBatches:
+        """Give the changes from now on batch by batch, for ``async for``: ``batches()`` for those who look here."""
+        return self.batches()
+
+    def perspective(self) -> Any:  # noqa: ANN401 - Perspective has no types.
+        """Return a table of Perspective with the rows, fed by the changes until this table ends.
+
+        Show it with ``perspective.widget.PerspectiveWidget(live.perspective())``. Its rows are told apart by the key
+        where that is one column of numbers or texts, and else by a column ``_row``. Perspective holds decimals as
+        doubles; what it has no type for, such as times of day, lists and bytes, comes as text.
+
+        Raises:
+            MissingDependencyError: Perspective is not installed.
+            ConfigError: Several columns have one name.
+        """
+        return perspective_table(self)
 
     def __iter__(self) -> NoReturn:
         # Without it, pandas and others would fail as well, but would not say what to type.

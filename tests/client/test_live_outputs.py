@@ -102,3 +102,28 @@ def test_a_derived_table_is_frozen_with_the_table_that_it_is_made_of(run):
     pipe = "t = live()\nt.pipe(lambda frame: frame.assign(word=frame['word'].str.upper()))"
     (shown,) = run(pipe, "change(t, 'end')\nt.close()")
     assert is_frozen(shown, "END")
+
+
+ALTAIR = """
+import altair
+
+def draw(table):
+    return altair.Chart(table.df()).mark_bar().encode(x="word:N", y="id:Q")
+
+t = live()
+shown = display(draw(t), display_id=True)
+drawn = threading.Event()
+
+def follow(table):
+    shown.update(draw(table))
+    if table.df()["word"][0] == "last":
+        drawn.set()
+
+stop = t.on_change(follow)
+"""
+
+
+def test_a_chart_of_altair_is_drawn_again(run):
+    """The recipe of docs/live.md."""
+    (shown,) = run(ALTAIR, "change(t, 'last')\nassert drawn.wait(20)\nt.close()")
+    assert '"word": "last"' in shown[0]["text/html"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from kalam_notebook._version import __version__
-from kalam_notebook.live_queries.display import register_display
+from kalam_notebook.live_queries.display import register_display, register_host
 from kalam_notebook.results.browsing import register_browser
 
 #: Where each public name lives.
@@ -94,6 +94,17 @@ def _display_live(live: Any) -> None:  # noqa: ANN401 - a live table or chart.
         display_live(live)
 
 
+def _shown_by_host(live: Any) -> object:  # noqa: ANN401
+    from kalam_notebook.live_queries.chart import LiveChart
+    from kalam_notebook.notebook.page.live_view import marimo_widget
+
+    if isinstance(live, LiveChart):
+        from kalam_notebook.notebook.page.chart import ChartView
+
+        return marimo_widget(live, ChartView)  # type: ignore[arg-type] # It is asked what a live table is asked.
+    return marimo_widget(live)
+
+
 def _browse(result: object) -> None:
     from kalam_notebook.notebook.page.browse import browse
 
@@ -101,6 +112,7 @@ def _browse(result: object) -> None:
 
 
 register_display(_display_live)
+register_host(_shown_by_host)
 register_browser(_browse)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from kalam_notebook.live_queries.display import display
+from kalam_notebook.live_queries.display import display, shown_by_host
 from kalam_notebook.results.chart import Drawn
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class LiveChart:
 
     def _ipython_display_(self) -> None:
         display(self)
+
+    def _display_(self) -> object:  # Of marimo.
+        return shown_by_host(self)
 
     def freeze(self) -> None:
         """Turn what cells show of it into a static picture of the rows as of now; the live table itself goes on."""

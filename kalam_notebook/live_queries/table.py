@@ -24,7 +24,7 @@ from kalam_notebook.callers import short_interrupts
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterableError, RequestTimeoutError
 from kalam_notebook.live_queries.chart import LiveChart
 from kalam_notebook.live_queries.derived import Derived
-from kalam_notebook.live_queries.display import display
+from kalam_notebook.live_queries.display import display, shown_by_host
 from kalam_notebook.live_queries.following.callbacks import Callbacks
 from kalam_notebook.live_queries.following.counters import LiveStats
 from kalam_notebook.live_queries.following.followed import Followed
@@ -183,6 +183,9 @@ class LiveTable:
 
     def _ipython_display_(self) -> None:
         display(self)
+
+    def _display_(self) -> object:  # Of marimo.
+        return shown_by_host(self)
 
     # What it is.
 

@@ -54,11 +54,14 @@ class Outputs:
     """The two outputs of one live table in a notebook cell.
 
     Args:
-        publish: Sends display data: ``publish(data, display_id, update)``. Must be callable from any thread.
+        publish: Sends display data: ``publish(data, display_id, update)``. Must be callable from any thread. None where
+            outputs cannot be replaced: the widget alone shows the table, and nothing is kept.
     """
 
-    def __init__(self, publish: Callable[[dict[str, Any], str, bool], None]) -> None:
-        self._publish = publish
+    def __init__(self, publish: Callable[[dict[str, Any], str, bool], None] | None = None) -> None:
+        self._publish = publish or (lambda data, display_id, update: None)
+        #: Whether they are kept in a notebook.
+        self.are_kept = publish is not None
         #: Names the copy; the page module finds it by this.
         self.twin = uuid.uuid4().hex
 

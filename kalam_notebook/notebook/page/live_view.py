@@ -24,6 +24,7 @@ import traitlets
 from kalam_notebook.errors import KalamError
 from kalam_notebook.notebook.page.execution import MadeByCell, forget, let_go
 from kalam_notebook.notebook.page.freeze import Outputs, StaticCopy, register, settle_all
+from kalam_notebook.notebook.page.marimo import is_marimo, when_closed
 from kalam_notebook.notebook.page.pace import Pace, Turns
 from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.notebook.page.questions import answer
@@ -183,14 +184,17 @@ class LiveView:
         self._widget.on_msg(self._heard, remove=True)
         self._outputs.freeze(self._copy(is_last=True))
         self._is_frozen = True
-        if len(self._pages) < 2 or self._widget.comm is None:
+        if self._widget.comm is None or (self._outputs.are_kept and len(self._pages) < 2):
             self._widget.close()
             return
         # A page that was loaded anew since the cell ran is out of the outputs' reach. It goes on to show its rows, so
         # the model stays open for it, and it has to be told that they are the last, and not in the notebook.
         if self._failure is None:
             self._send()
-        self._widget.send({"kind": "end", "text": f"{self._end_text()} · {_NOT_KEPT}"})
+        end = f"{self._end_text()} · {_NOT_KEPT}" if self._outputs.are_kept else self._end_text()
+        self._widget.send({"kind": "end", "text": end})
+        if not self._outputs.are_kept:
+            return
         self._widget.comm.on_close(None)
         self._widget.on_msg(_closing_with(self._pages[-1]))
 
@@ -424,6 +428,9 @@ def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveVie
     from IPython import get_ipython
     from IPython.display import display
 
+    if is_marimo():
+        display(marimo_widget(live, view))
+        return None
     shell: Any = get_ipython()
     if shell is not None:
         _tables.append(weakref.ref(live))
@@ -458,6 +465,17 @@ def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveVie
     shown.show()
     _shown.add(shell, shown)
     return shown
+
+
+def marimo_widget(live: LiveTable, view: type[LiveView] = LiveView) -> LiveTableWidget:
+    """Make the widget that shows a live table in a cell of marimo, and begin to send. Once the cell ends, it does."""
+    outputs = Outputs()
+    widget = view.model(live, outputs.twin)
+    # Nobody tells whether a cell runs, and while one does, marimo hears no page.
+    shown = view(live, widget=widget, outputs=outputs, hears=lambda: False, turns=_turns)
+    shown.show()
+    when_closed(widget.comm, shown.freeze)
+    return widget
 
 
 def _begin_cell(_: object) -> None:

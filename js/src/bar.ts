@@ -2,7 +2,7 @@
 
 import { grouped, visible, type Column, type Value } from "./cells";
 import type { Format } from "./copy";
-import { button, element, setText } from "./dom";
+import { ASKED, button, element, setText } from "./dom";
 import type { Condition, Wishes } from "./filter";
 import type { Place } from "./live_tools";
 import type { Wish } from "./session";
@@ -46,10 +46,10 @@ export class Bar {
   readonly #choose = button("Columns", "Show or hide columns", () => this.#openColumns());
   readonly #details = button("Details", "All of the chosen row, and what happened to it (Enter)", () => this.#tools.openRow());
   readonly #more = button("More", "Further tools", () => this.#openMore());
-  readonly #retry = this.#wishButton("retry", "Retry now", "Try the connection to the server now");
+  readonly #retry = this.#wishButton("retry", "Retry now", "Try the connection now");
   readonly #ends = [
     this.#wishButton("freeze", "Freeze", "Make this output static"),
-    this.#wishButton("stop", "Stop", "End the live table; its rows stay"),
+    this.#wishButton("stop", "Stop", "End the live table"),
   ];
   readonly #what = element("span", "");
   readonly #editor = element("form", "kl-editor");
@@ -74,8 +74,8 @@ export class Bar {
       this.#search.value = "";
       this.#typed();
     });
-    this.#filter = button("Filter", "Show only rows with certain values of a column", () => this.#openEditor());
-    this.#copy = button("Copy", "Copy or save the chosen cells, or all that are shown", () => this.#openCopy());
+    this.#filter = button("Filter", "Show only certain rows", () => this.#openEditor());
+    this.#copy = button("Copy", "Copy or save the chosen cells, or all", () => this.#openCopy());
     for (const opener of [this.#filter, this.#choose, this.#copy]) opener.setAttribute("aria-expanded", "false");
     for (const said of [this.#hits, this.#told]) said.setAttribute("aria-live", "polite");
     this.#editor.hidden = true;
@@ -134,7 +134,7 @@ export class Bar {
   #wishButton(wish: Wish, word: string, title: string): HTMLButtonElement {
     return button(word, title, () => {
       this.#tools.ask(wish);
-      this.tell("The kernel was asked; while a cell runs, it answers at its end.");
+      this.tell(ASKED);
     });
   }
 

@@ -2,7 +2,7 @@
 
 import { cellText, grouped, isLong, visible, type Column, type Value } from "./cells";
 import { moment } from "./clock";
-import { button, element, setText } from "./dom";
+import { ASKED, button, element, setText } from "./dom";
 import type { Rows } from "./frames";
 import type { Asks } from "./session";
 import type { Store } from "./store";
@@ -72,7 +72,7 @@ export class Details {
     if (tick <= this.#tick || this.#isAsking || this.#rests || !this.root.isConnected) return;
     this.#tick = tick;
     this.#isAsking = true;
-    const late = setTimeout(() => setText(this.#told, "The kernel was asked; while a cell runs, it answers at its end."), REST);
+    const late = setTimeout(() => setText(this.#told, ASKED), REST);
     const id = this.#id;
     this.#host
       .ask({ about: "row", row: id })

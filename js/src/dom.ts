@@ -1,5 +1,8 @@
 // Elements by hand: text goes in as text only, never as markup.
 
+/** What is said while there is no answer. */
+export const ASKED = "The kernel was asked; while a cell runs, it answers at its end.";
+
 /** A new element with a class and, if given, text. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,

@@ -27,6 +27,8 @@ export interface Message {
   readonly frame: number;
   readonly part: number;
   readonly parts: number;
+  /** Rows of this message: a stream that breaks off reads as one with fewer. */
+  readonly count?: number;
   /** The version that the rows change; -1: they replace everything. */
   readonly base: number;
   readonly version: number;
@@ -81,8 +83,10 @@ export class Assembler {
     if (message.frame !== this.#frame || part !== this.#next) return undefined;
     const [rows, removed] = buffers;
     if (!rows || !removed) return undefined;
+    const read = readRows(rows);
+    if (read.ids.length !== (message.count ?? read.ids.length)) throw new RangeError();
     this.#next++;
-    this.#rows.push(readRows(rows));
+    this.#rows.push(read);
     this.#removed.push(...readIds(removed));
     const ends = part + 1 === parts;
     if (!ends && !eager) return undefined;

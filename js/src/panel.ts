@@ -3,7 +3,7 @@
 import { Bar } from "./bar";
 import { grouped, visible, type Column } from "./cells";
 import { csvText, cutCells, type Format } from "./copy";
-import { element, setText, toClipboard } from "./dom";
+import { ASKED, element, setText, toClipboard } from "./dom";
 import { Wishes } from "./filter";
 import { Grid } from "./grid";
 import type { Details } from "./details";
@@ -209,7 +209,7 @@ export class Panel {
 
   /** The tools that are loaded on demand; undefined when there is no kernel to give them, which is told. */
   async #tools(): Promise<typeof import("./live_tools") | undefined> {
-    const late = setTimeout(() => this.#bar.tell("The kernel was asked; while a cell runs, it answers at its end."), 500);
+    const late = setTimeout(() => this.#bar.tell(ASKED), 500);
     let told = "";
     try {
       return await part("live_tools", this.#kernel.question);

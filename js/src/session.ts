@@ -47,6 +47,7 @@ const KERNEL_GONE = "stopped: the kernel has gone";
 // An answer costs kernel and front end as much as a tiny cell, so several frames get one; the kernel sends few ahead.
 const ACK_EVERY = 500; // Milliseconds.
 const ACK_FRAMES = 3;
+const DAMAGED = 1_000; // Milliseconds until all rows are asked for, when some cannot be read.
 const UNSEEN_AFTER = 1_000; // Milliseconds; a cell that is moved is shown again at once.
 const UNSEEN_EVERY = 30_000; // The kernel lets go at the second time, so that deleting can be undone before it.
 
@@ -113,7 +114,12 @@ export class Session {
     this.#ended = "";
     // The answer to what was asked has begun. If a part of it is lost, it is asked for again.
     if (message.base < 0 && message.part === 0) this.#asked = false;
-    const frame = this.#assembler.add(message, buffers, this.store.version < 0 && message.base < 0);
+    let frame;
+    try {
+      frame = this.#assembler.add(message, buffers, this.store.version < 0 && message.base < 0);
+    } catch {
+      setTimeout(() => this.hello(), DAMAGED);
+    }
     if (!frame) return;
     if (!this.store.apply(frame)) this.hello();
     this.#refresh();

@@ -97,6 +97,38 @@ test("a first frame of which a part is lost is asked for again", (context) => {
   assert.deepEqual(session.store.ids, [1, 2, 3]);
 });
 
+test("a frame that comes twice, or before another, changes nothing that it should not", (context) => {
+  const { session, said } = start(context);
+  session.take(message({}), rows([1n]));
+  const [second, third] = [message({ frame: 2, base: 1, version: 2 }), message({ frame: 3, base: 2, version: 3 })];
+  session.take(third, rows([3n], [1n]));
+  assert.deepEqual([session.store.ids, session.store.version], [[1], 1]);
+  assert.deepEqual(said, [{ kind: "hello", page: "p" }]);
+  session.take(second, rows([2n]));
+  session.take(second, rows([2n], [1n]));
+  assert.deepEqual([session.store.ids, session.store.version], [[1, 2], 2]);
+  session.take(message({ frame: 4, version: 3 }), rows([2n, 3n]));
+  assert.deepEqual([session.store.ids, session.store.version], [[2, 3], 3]);
+});
+
+test("a frame that cannot be read is no end: all rows are asked for, at leisure", (context) => {
+  const { session, said, tick } = start(context);
+  const broken = [new Uint8Array([1, 2, 3, 255]), new Uint8Array(8)].map(odd);
+  session.take(message({ count: 3 }), broken);
+  session.take(message({ frame: 2, version: 2, parts: 2, count: 3 }), broken);
+  assert.deepEqual([session.store.version, said], [-1, []]);
+  tick(1_000);
+  assert.deepEqual(said, [{ kind: "hello", page: "p" }]);
+  session.take(message({ frame: 3, version: 2 }), rows([1n]));
+  const [table] = rows([2n]);
+  assert.ok(table);
+  const half = new DataView(table.buffer, table.byteOffset, table.byteLength / 2);
+  session.take(message({ frame: 4, base: 2, version: 3, count: 1 }), [half, odd(new Uint8Array(0))]);
+  assert.deepEqual([session.store.ids, session.store.version], [[1], 2]);
+  tick(1_000);
+  assert.equal(said.length, 2);
+});
+
 test("hello is said once until rows come", (context) => {
   const { session, said } = start(context);
   session.hello();

@@ -58,6 +58,15 @@ def test_a_row_is_opened_whole_and_closed(page: Page, details: Locator):
     expect(page.locator(".kl-box")).to_be_focused()
 
 
+def test_a_value_of_a_megabyte_is_no_trouble(page: Page, details: Locator):
+    text = "x" * 1_000_000
+    mount(page, KeptLive(NOTES, [note(1, "Ada", text), note(2)]))
+    expect(page.locator("td").nth(2)).to_contain_text("1,000,000 characters")
+    page.locator("td").nth(2).dblclick()
+    expect(details.locator("tr").nth(2)).to_contain_text("x" * 50)
+    assert details.locator("tr").nth(2).locator("td").evaluate("cell => cell.textContent.length") == len(text)
+
+
 def test_what_happened_to_a_row_is_told_and_followed(page: Page, details: Locator):
     live = KeptLive(ORDERS, [order(1), order(2)])
     table = mount(page, live)

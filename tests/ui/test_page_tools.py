@@ -111,6 +111,13 @@ def test_search_looks_at_all_columns_as_they_are_shown(page: Page):
     expect(hits).to_be_empty()
 
 
+def test_what_is_searched_is_no_pattern(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(1, "a" * 900 + "!"), order(2, "(a+)+$ \u200fb")])
+    page.get_by_role("searchbox").fill("(a+)+$")  # As a pattern it would never end.
+    assert shown(page, 1)[0][1] == "(a+)+$ ⟨U+200F⟩b"
+
+
 def test_filters_by_type_are_told_and_taken_back(page: Page):
     table = MountedTable(page, ORDERS)
     table.load([order(i, NAMES[i % 6] if i % 4 else None, f"{i}.50") for i in range(1, 13)])

@@ -62,6 +62,7 @@ def test_a_start_holds_columns_and_all_rows():
         "frame": 1,
         "part": 0,
         "parts": 1,
+        "count": 2,
         "base": -1,
         "version": 3,
         "status": {"text": "live", "rows": 2},

@@ -102,8 +102,8 @@ class PageRows:
         content["columns"] = [asdict(column) for column in described] if delta.reset else None
         gone = [array("q", removed).tobytes(), *[b""] * (len(parts) - 1)]
         return [
-            Message({**content, "part": number}, (rows_part, gone_part))
-            for number, (rows_part, gone_part) in enumerate(zip(parts, gone, strict=True))
+            Message({**content, "part": number, "count": count}, (rows_part, gone_part))
+            for number, ((count, rows_part), gone_part) in enumerate(zip(parts, gone, strict=True))
         ]
 
     def _fitting(self, table: pa.Table) -> pa.Table:
@@ -169,11 +169,12 @@ def _cut(values: pa.ChunkedArray, column: CellColumn) -> tuple[pa.ChunkedArray, 
     return pc.list_slice(values, 0, limit, return_fixed_size_list=False), lengths
 
 
-def _parts(table: pa.Table) -> list[bytes]:
-    """The table as Arrow IPC streams of about ``PART_BYTES``; at least one, which may hold no rows."""
+def _parts(table: pa.Table) -> list[tuple[int, bytes]]:
+    """The table as Arrow IPC streams of about ``PART_BYTES``, each with its rows; at least one, which may hold none."""
     count = max(1, -(-table.nbytes // PART_BYTES))
     size = max(1, -(-table.num_rows // count))
-    return [_stream(table.slice(start, size)) for start in range(0, max(1, table.num_rows), size)]
+    slices = [table.slice(start, size) for start in range(0, max(1, table.num_rows), size)]
+    return [(part.num_rows, _stream(part)) for part in slices]
 
 
 def _stream(table: pa.Table) -> bytes:

@@ -38,6 +38,8 @@ export class Details {
   readonly #told = element("span", "kl-told");
   readonly #now = element("table", "");
   readonly #history = element("ol", "");
+  /** What happened to the row: there is none of a result that nobody follows. */
+  readonly #past = element("div", "");
   readonly #host: Host;
   #id = -1;
   /** The tick of the rows that the last question was about. */
@@ -52,7 +54,8 @@ export class Details {
     const line = element("div", "kl-bar kl-editor");
     this.#told.setAttribute("aria-live", "polite");
     line.append(this.#title, this.#told, button("Close", "Close the details", () => host.close()));
-    this.root.append(element("style", "", style), line, this.#now, element("strong", "", "What happened to it, as far as it is remembered"), this.#history);
+    this.#past.append(element("strong", "", "What happened to it, as far as it is remembered"), this.#history);
+    this.root.append(element("style", "", style), line, this.#now, this.#past);
     this.root.addEventListener("keydown", (event) => {
       if (event.key === "Escape") host.close();
     });
@@ -62,6 +65,7 @@ export class Details {
   show(id: number, store: Store): void {
     this.#id = id;
     this.#tick = -1;
+    this.#past.hidden = !store.status?.form;
     this.follow(store);
   }
 

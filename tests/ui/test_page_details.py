@@ -99,6 +99,16 @@ def test_another_row_takes_the_place_of_the_first(page: Page, details: Locator):
     expect(details).to_have_count(0)
 
 
+def test_a_row_of_a_result_has_its_columns_alone(page: Page, details: Locator):
+    live = KeptLive(ORDERS, [order(1)])
+    table = MountedTable(page, ORDERS, status={"text": "result", "form": ""})
+    table.answer_from(live)
+    table.follow(live)
+    page.get_by_role("button", name="Details").click()
+    expect(details.locator("tr")).to_have_count(4)
+    expect(details.get_by_text("What happened")).to_be_hidden()
+
+
 def test_without_an_answer_it_is_said_why(page: Page, details: Locator):
     table = MountedTable(page, ORDERS, parts=frozenset())
     table.load([order(1)])

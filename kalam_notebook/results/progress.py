@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from html import escape
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from kalam_notebook.callers import running_shell
 from kalam_notebook.errors import KalamError
 from kalam_notebook.threads import Flag, Worker
 
@@ -194,8 +195,7 @@ class NotebookSurface:
 
 def find_surface() -> Surface | None:
     """Where the reader of this process looks; None where nobody does, as where nbclient runs a notebook."""
-    ipython = sys.modules.get("IPython")
-    shell: Any = ipython.get_ipython() if ipython is not None else None
+    shell = running_shell()
     publisher: Any = getattr(shell, "display_pub", None)
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
     if hasattr(publisher, "pub_socket"):

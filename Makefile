@@ -15,14 +15,17 @@ PYTEST := $(BIN)/pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile
 PEERS ?= build/peers
 CARGO_PEERS := cargo build --quiet --ignore-rust-version --target-dir $(PEERS)
 
-# Servers that a sandbox plays beside 0.4.3. All tests of the clients and of faults run on each of them, but those of what
-# is the same whatever the server: notebooks, texts of errors, arguments, interrupts, this process; and those that start
-# servers of their own.
-LATER := 0.8 0.7 0.5
+# The server that a sandbox plays beside 0.4.3 for all tests of the clients and of faults, but those of what is the same
+# whatever the server: notebooks, texts of errors, arguments, interrupts, this process; and those that start servers of
+# their own. LATER="0.8 0.7 0.5" has all of them on each.
+LATER := 0.8
 ONCE := $(addprefix client/test_,notebooks short_errors interrupts secrets hostile_arguments bad_input magics cell_bodies \
     rerun_cells live_outputs loops methods proxied_server damaged_answers later_servers columns_of_lists) \
     $(addprefix faults/test_,random_interrupts this_process soak)
 ON_LATER := tests/client tests/faults $(patsubst %,--ignore=tests/%.py,$(ONCE))
+# What is run on the servers between.
+BETWEEN := $(filter-out $(LATER),0.7 0.5)
+ON_BETWEEN := $(addprefix tests/client/test_,$(addsuffix .py,truth live_truth live_events delta hidden_columns))
 
 .PHONY: demo test test-all test-later contract peers lint types js bench lab docs fix clean
 
@@ -38,6 +41,7 @@ test-all: .venv/.synced ## All tests, the clients' on later servers too; without
 
 test-later: .venv/.synced ## The tests of the clients and of faults on sandboxes that play later servers; ARGS as above.
 	for server in $(LATER); do KALAM_TEST_SANDBOX=$$server $(PYTEST) $(or $(ARGS),$(ON_LATER)) || exit; done
+	for server in $(BETWEEN); do KALAM_TEST_SANDBOX=$$server $(PYTEST) $(or $(ARGS),$(ON_BETWEEN)) || exit; done
 
 contract: .venv/.synced ## The tests marked contract, on the server of KALAM_TEST_URL; a table by subject at the end.
 	@test -n "$$KALAM_TEST_URL" -a -n "$$KALAM_TEST_ROOT_PASSWORD" || { \

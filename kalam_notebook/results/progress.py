@@ -16,7 +16,6 @@ from contextvars import ContextVar
 from html import escape
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from kalam_notebook.callers import running_shell
 from kalam_notebook.errors import KalamError
 from kalam_notebook.threads import Flag, Worker
 
@@ -195,7 +194,9 @@ class NotebookSurface:
 
 def find_surface() -> Surface | None:
     """Where the reader of this process looks; None where nobody does, as where nbclient runs a notebook."""
-    shell = running_shell()
+    # Another thread may be about to import it.
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell: Any = None if get_ipython is None else get_ipython()
     publisher: Any = getattr(shell, "display_pub", None)
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
     if hasattr(publisher, "pub_socket"):

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.frames import Close
 from websockets.http11 import Headers, Response
 
-from kalam_notebook import errors
+from kalam_notebook import callers, errors
 from kalam_notebook.callers import warn_caller
 from kalam_notebook.live_queries.connection.failures import describe_failure
 from kalam_notebook.live_queries.connection.protocol import _CONNECTION_IDS, LiveProtocol
@@ -87,7 +87,9 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_errors(error):
+def test_errors(error, monkeypatch):
+    # A shell would colour its part.
+    monkeypatch.setattr(callers, "_shell", lambda: None)
     assert_harmless(str(error))
     assert_harmless("".join(error._render_traceback_()[-3:]))
     assert LONG in error.args

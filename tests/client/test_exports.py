@@ -181,6 +181,7 @@ def test_no_folder_and_no_file(client, table, tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["x.csv"]
 
 
+@pytest.mark.servers("0.4.3", "0.5", "0.7")
 def test_what_is_not_certain_is_told_in_the_file_and_refused_by_strict(client, namespace, tmp_path):
     """The server reads BYTES as a debug text after a flush."""
     client.execute_query(f"CREATE TABLE {namespace}.b (id INT PRIMARY KEY, b BYTES) WITH (TYPE = 'SHARED')")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from dask.distributed import Client as DaskClient
 from dask.distributed import LocalCluster, get_worker
-from servers import sandbox
+from servers import ROW_VERSION, sandbox
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, MissingDependencyError, ResultError
@@ -83,7 +83,7 @@ def test_every_row_is_in_one_partition(client, by):
                 for id in some
             )
     assert [part.number for part in parts] == list(range(parts[0].count))
-    assert repr(parts).endswith(f"complete (in {len(parts)} partitions by _seq up to {parts[0]._part.upto})>")
+    assert repr(parts).endswith(f"complete (in {len(parts)} partitions by {ROW_VERSION} up to {parts[0]._part.upto})>")
 
 
 def test_n_partitions_batches_and_none_without_rows(client):

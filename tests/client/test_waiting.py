@@ -1,6 +1,7 @@
 """What is shown while a call takes long: one line that says what is being done, and goes."""
 
 import threading
+import uuid
 
 import pandas as pd
 import pytest
@@ -50,9 +51,16 @@ def slow():
         kalam.Client(server.url, user="root", password=server.root_password) as client,
     ):
         client.execute_query("CREATE NAMESPACE app")
-        client.execute_query("CREATE TABLE app.t (id INT PRIMARY KEY, name TEXT) WITH (TYPE = 'SHARED')")
         client.execute_query("CREATE TABLE app.f (id INT PRIMARY KEY, f FILE) WITH (TYPE = 'SHARED')")
         yield client
+
+
+@pytest.fixture
+def table(slow):
+    """A table of its own for each test, without rows."""
+    name = f"app.t{uuid.uuid4().hex[:12]}"
+    slow.execute_query(f"CREATE TABLE {name} (id INT PRIMARY KEY, name TEXT) WITH (TYPE = 'SHARED')")
+    return name
 
 
 def shown(board, words):
@@ -62,21 +70,21 @@ def shown(board, words):
     return bool(found) and not board.standing
 
 
-def test_every_call_that_takes_long_says_what_it_does(slow, board):
-    slow.write(pd.DataFrame({"id": range(100), "name": "x"}), "app.t", chunk_rows=25)
+def test_every_call_that_takes_long_says_what_it_does(slow, table, board):
+    slow.write(pd.DataFrame({"id": range(100), "name": "x"}), table, chunk_rows=25)
     assert shown(board, "writing · ")
-    slow.execute_query("INSERT INTO app.t (id, name) VALUES " + ", ".join(f"({n}, 'x')" for n in range(100, 200)))
+    slow.execute_query(f"INSERT INTO {table} (id, name) VALUES " + ", ".join(f"({n}, 'x')" for n in range(100, 200)))
     assert shown(board, "running · ")
-    assert slow.query("SELECT id FROM app.t")["id"].nunique() == 200
+    assert slow.query(f"SELECT id FROM {table}")["id"].nunique() == 200
     assert shown(board, "reading · ")
-    assert sum(batch.num_rows for batch in slow.query_batches("SELECT id FROM app.t", batch_rows=50)) == 200
+    assert sum(batch.num_rows for batch in slow.query_batches(f"SELECT id FROM {table}", batch_rows=50)) == 200
     assert shown(board, "reading · ")
 
 
-def test_who_shows_progress_himself_sees_no_second_line(slow, board):
+def test_who_shows_progress_himself_sees_no_second_line(slow, table, board):
     seen = []
-    frame = pd.DataFrame({"id": range(1000, 1100), "name": "x"})
-    slow.write(frame, "app.t", chunk_rows=50, on_progress=lambda done, total: seen.append((done, total)))
+    frame = pd.DataFrame({"id": range(100), "name": "x"})
+    slow.write(frame, table, chunk_rows=50, on_progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (100, 100)
     assert board.lines == []
 
@@ -102,10 +110,15 @@ def test_a_file_is_told_by_its_bytes(slow, board, tmp_path, monkeypatch):
     assert shown(board, "downloading · ")
 
 
-def test_no_progress_where_a_cell_wants_none(slow, board, magic_shell):
+def test_no_progress_where_a_cell_wants_none(slow, table, board, magic_shell):
+    slow.write(pd.DataFrame({"id": range(200), "name": "x"}), table)
+    board.lines.clear()
+    sql = f"SELECT id FROM {table}; UPDATE {table} SET name = 'y' WHERE id < 100"
     kalam.connect(slow.url, token=slow._session.token().reveal())
     with capture_output():
         for options in ("--no-progress", ""):
-            magic_shell.run_cell(f"%%kalam {options}\nSELECT id FROM app.t; UPDATE app.t SET name = 'y' WHERE id < 100")
+            magic_shell.run_cell(
+                f"%%kalam {options}\nSELECT id FROM {table}; UPDATE {table} SET name = 'y' WHERE id < 100"
+            )
             assert bool(board.lines) == (not options)
     kalam.close()

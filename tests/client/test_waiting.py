@@ -117,8 +117,6 @@ def test_no_progress_where_a_cell_wants_none(slow, table, board, magic_shell):
     kalam.connect(slow.url, token=slow._session.token().reveal())
     with capture_output():
         for options in ("--no-progress", ""):
-            magic_shell.run_cell(
-                f"%%kalam {options}\nSELECT id FROM {table}; UPDATE {table} SET name = 'y' WHERE id < 100"
-            )
+            magic_shell.run_cell(f"%%kalam {options}\n{sql}")
             assert bool(board.lines) == (not options)
     kalam.close()

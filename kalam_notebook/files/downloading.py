@@ -61,15 +61,15 @@ def download_many(
         raise DownloadError(f"{folder} is a file; many files need a folder. Give one: to='folder/'.")
     downloads, inside = Downloads(http, endpoint), f"{folder}{os.sep}"
 
-    def fetch(cell: tuple[object]) -> Outcome:
-        outcome = _fetch(downloads, cell[0], inside)
+    def fetch(cell: object) -> Outcome:
+        outcome = _fetch(downloads, cell, inside)
         if outcome.result == "downloaded":
             meter.received(outcome.bytes or 0, 0)
         meter.add(outcome.result != "failed")
         return outcome
 
     meter.expect(len(refs))
-    outcomes = in_parallel(fetch, [(ref,) for ref in refs], parallel=parallel, give_up=http.close)
+    outcomes = in_parallel(fetch, refs, parallel=parallel, give_up=http.close)
     return report(outcomes, index, columns=("name", "bytes", "result", "path", "error"), verb="downloaded")
 
 

@@ -74,9 +74,10 @@ class _Crew(Generic[_T, _R]):
         """Take one item after the other, until there are none or it is stopped."""
         while not self._stopped.is_set():
             with self._lock:
-                number, item = next(self._left, (-1, None))
-            if number < 0 or item is None:
+                taken = next(self._left, None)
+            if taken is None:
                 return
+            number, item = taken
             if (pause := self._bucket.take(time.monotonic())) and self._stopped.wait(pause):
                 return
             try:

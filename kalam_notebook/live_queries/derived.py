@@ -110,11 +110,6 @@ class Derived(Followed):
         return self._is_paused
 
     @property
-    def reached(self) -> float:
-        """Up to which time the rows are known, in seconds since 1970."""
-        return time.time()
-
-    @property
     def status(self) -> str:
         """Where it is, for people."""
         if self.is_over:

@@ -15,6 +15,7 @@ from kalam_notebook.errors import ConfigError, KalamError
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, help_text, parse_connect_line, parse_upload_line, unpasted
+from kalam_notebook.notebook.page.page_rows import MAX_ROWS
 from kalam_notebook.notebook.session import History, Logged, live_variables
 from kalam_notebook.notebook.values import nearest
 from kalam_notebook.results.formats import checked_target, writing
@@ -40,8 +41,6 @@ GROUP BY table_schema, table_name ORDER BY namespace, "table"
 
 #: Where a server is started as its documentation tells.
 _NEW_SERVER = "http://localhost:2900"
-#: Rows that the page takes.
-_SHOWN_ROWS = 100_000
 #: Characters of a line of the history beside its SQL.
 _HISTORY_BESIDE = 46
 _OVERWRITE = "--overwrite"
@@ -200,7 +199,7 @@ class Commands:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", IncompleteResultWarning)  # It is shown.
             sql = f"SELECT * FROM {quote_name(space)}.{quote_name(name)}"
-            default.current().query_result(sql, max_rows=_SHOWN_ROWS).browse()
+            default.current().query_result(sql, max_rows=MAX_ROWS).browse()
 
     # What this session did --------------------------------------------------------------------------------------------
 

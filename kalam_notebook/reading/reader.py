@@ -208,7 +208,8 @@ class Reader:
         size = max(1, -(-found // count)) if count is not None else rows or found
         parts = list((cut_by_key if by_key else cut_by_version)(pager, list(shown), user, size))
         (table,) = scanned_tables(shape.text) or ("",)
-        damage = damaged_columns(run.endpoint, shape, {table: run.columns_of(table)}, None)
+        tables = {table: run.columns_of(table)}
+        damage = damaged_columns(run.endpoint, shape, tables, None, damages=self._limits.damages)
         return tuple(columns[at] for at in shown), parts, damage
 
     def read_part(self, part: Part, *, batch_rows: int) -> Generator[pa.RecordBatch, None, Completeness]:

@@ -38,21 +38,25 @@ _ROWS = 128
 _ITEMS = "kdb_sandbox_items"
 
 
-def makes_much(sql: str) -> bool:
+def _makes_much(sql: str) -> bool:
     """Say whether a text calls a function that makes long lists or texts."""
     return _WRITTEN.search(sql) is not None
 
 
-def check_growth(plan: str, memory_bytes: int) -> None:
+def check_growth(sql: str, frame: DataFrame, memory_bytes: int) -> None:
     """Refuse a plan in which such a function is told by numbers to make more than a query has memory for.
 
     Args:
-        plan: As the engine prints it, before it is optimised: that would carry the call out.
+        sql: The text of the plan.
+        frame: The plan before it is optimised: that would carry the call out.
         memory_bytes: Memory of a query.
 
     Raises:
         SqlFailed: Resources exhausted.
     """
+    if not _makes_much(sql):
+        return
+    plan = frame.logical_plan().display_indent()
     allowed = memory_bytes // _ITEM_BYTES // (_ROWS if "TableScan:" in plan else 1)
     for call in _GROWING.finditer(plan):
         arguments = plan[call.end() : _closing(plan, call.end())]
@@ -65,6 +69,8 @@ def check_growth(plan: str, memory_bytes: int) -> None:
 
 def counted(sql: str) -> str:
     """Return a text whose numbers that it does not show are counted as it runs; the same where there are none."""
+    if not _makes_much(sql):
+        return sql
     try:
         return _counted(tokenize(sql))
     except UnterminatedError:

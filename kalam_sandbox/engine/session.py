@@ -18,7 +18,7 @@ from kalam_sandbox.engine.bounds import check_depth, check_setting, refused_copy
 from kalam_sandbox.engine.casting import cast_cells
 from kalam_sandbox.engine.failures import engine_failure, engine_text, told_as_failure
 from kalam_sandbox.engine.functions import register_functions
-from kalam_sandbox.engine.growth import check_growth, counted, makes_much, plan_counted
+from kalam_sandbox.engine.growth import check_growth, counted, plan_counted
 from kalam_sandbox.errors import unsupported
 from kalam_sandbox.store.versions import empty
 
@@ -135,7 +135,7 @@ class Session:
             return  # The engine's bindings abort over a NUL in a name.
         with suppress(ValueError, SqlFailed):
             check_depth(query)
-            self.context.sql(f"CREATE VIEW {name} AS {counted(query) if makes_much(query) else query}")
+            self.context.sql(f"CREATE VIEW {name} AS {counted(query)}")
 
     def plan(self, sql: str, params: Mapping[str, object] | None = None) -> DataFrame:
         """Plan a SELECT or DML text without running it.
@@ -147,7 +147,7 @@ class Session:
         if "\0" in sql:
             self._check_names(sql)
         try:
-            frame = plan_counted(partial(self._planned, params), sql) if makes_much(sql) else self._planned(params, sql)
+            frame = plan_counted(partial(self._planned, params), sql)
         except SqlFailed as failed:
             if "DDL not supported" in failed.message or "Statement not supported" in failed.message:
                 raise engine_text("Error during planning: SELECT … INTO is not available in the sandbox") from None
@@ -159,8 +159,7 @@ class Session:
     def _planned(self, params: Mapping[str, object] | None, sql: str) -> DataFrame:
         with told_as_failure():
             frame = self.context.sql(sql, options=self._read_only, param_values=dict(params) if params else None)
-        if makes_much(sql):
-            check_growth(frame.logical_plan().display_indent(), self._memory_bytes)
+        check_growth(sql, frame, self._memory_bytes)
         return frame
 
     def _check_names(self, sql: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import traitlets
 
 from kalam_notebook.notebook.page.freeze import StaticCopy
 from kalam_notebook.notebook.page.live_view import LiveTableWidget, LiveView, display_live
+from kalam_notebook.notebook.page.questions import page_module
 from kalam_notebook.results.chart import COLOURS, render_chart_html
 from kalam_notebook.results.render import render_text
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from kalam_notebook.live_queries.table import LiveTable
 
 __all__ = ["display_chart"]
-
-_PAGE_MODULE = Path(__file__).parent / "static" / "live_chart.js"
 
 
 class LiveChartWidget(LiveTableWidget):
@@ -30,12 +27,7 @@ class LiveChartWidget(LiveTableWidget):
 
     @traitlets.default("_esm")
     def _read_page_module(self) -> str:
-        return _page_module()
-
-
-@cache
-def _page_module() -> str:
-    return _PAGE_MODULE.read_text(encoding="utf-8")
+        return page_module("live_chart")
 
 
 class ChartView(LiveView):

@@ -14,8 +14,6 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anywidget
@@ -27,7 +25,7 @@ from kalam_notebook.notebook.page.freeze import Outputs, StaticCopy, register, s
 from kalam_notebook.notebook.page.marimo import is_marimo, when_closed
 from kalam_notebook.notebook.page.pace import Pace, Turns
 from kalam_notebook.notebook.page.page_rows import PageRows
-from kalam_notebook.notebook.page.questions import answer
+from kalam_notebook.notebook.page.questions import answer, page_module
 from kalam_notebook.results.render import render_html, render_text
 from kalam_notebook.texts import first_line
 from kalam_notebook.threads import Flag, Worker
@@ -51,8 +49,6 @@ REFILL_INTERVAL = 5.0
 #: Seconds after which a page says once more that nobody looks, at least. Until then, deleting a cell can be undone.
 GRACE = 25.0
 
-_PAGE_MODULE = Path(__file__).parent / "static" / "live_table.js"
-
 _shown: MadeByCell[LiveView] = MadeByCell()
 _tables: list[weakref.ref[LiveTable]] = []  # Those that were shown, until they are closed.
 _turns = Turns()
@@ -70,18 +66,13 @@ class LiveTableWidget(anywidget.AnyWidget):
 
     @traitlets.default("_esm")
     def _read_page_module(self) -> str:
-        return _page_module()
+        return page_module("live_table")
 
     def close(self) -> None:
         """Close it here and in the pages, with the layout that belongs to it."""
         layout = self.layout
         super().close()
         layout.close()
-
-
-@cache
-def _page_module() -> str:
-    return _PAGE_MODULE.read_text(encoding="utf-8")
 
 
 def _model(live: LiveTable, twin: str) -> LiveTableWidget:

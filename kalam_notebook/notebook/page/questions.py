@@ -21,7 +21,7 @@ from kalam_notebook.results.cells import describe
 if TYPE_CHECKING:
     from kalam_notebook.live_queries.table import LiveTable
 
-__all__ = ["PARTS", "Answer", "answer", "page_part"]
+__all__ = ["PARTS", "Answer", "answer", "page_module", "page_part"]
 
 logger = logging.getLogger("kalam_notebook")
 
@@ -66,15 +66,20 @@ def _answer(live: LiveTable, question: dict[str, Any]) -> Answer:
             raise ConfigError(f"A live table does not know what {other!r} is about.")
 
 
-@cache
 def page_part(name: str) -> str:
-    """The text of a module of the page.
+    """The text of a part of the page's code.
 
     Raises:
-        ConfigError: There is no such module.
+        ConfigError: There is no such part.
     """
     if name not in PARTS:
         raise ConfigError(f"The page has no part {name!r}.")
+    return page_module(name)
+
+
+@cache
+def page_module(name: str) -> str:
+    """The text of a module of the page."""
     return (_STATIC / f"{name}.js").read_text(encoding="utf-8")
 
 

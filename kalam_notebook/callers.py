@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from kalam_notebook.texts import shown
 
-__all__ = ["short_interrupts", "short_traceback", "shorten", "warn_caller"]
+__all__ = ["running_shell", "short_interrupts", "short_traceback", "shorten", "warn_caller"]
 
 _T = TypeVar("_T", bound=type)
 _R = TypeVar("_R")
@@ -43,7 +43,7 @@ def short_traceback(error: BaseException) -> list[str]:
 
     Whoever asks for more, by ``%tb`` or ``%xmode Verbose``, gets IPython's own traceback.
     """
-    shell = _shell()
+    shell = running_shell()
     if shell is None:
         return traceback.format_exception(error)
     # %tb shows the last error again, when nobody handles it any more.
@@ -55,7 +55,8 @@ def short_traceback(error: BaseException) -> list[str]:
     return [*lines, *([""] if lines else []), *"\n".join([told, *getattr(error, "__notes__", [])]).splitlines()]
 
 
-def _shell() -> Any:  # noqa: ANN401 - IPython's shell has no types.
+def running_shell() -> Any:  # noqa: ANN401 - IPython's shell has no types.
+    """IPython's shell; None where this process runs none."""
     # Another thread may be about to import it.
     get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
     return None if get_ipython is None else get_ipython()

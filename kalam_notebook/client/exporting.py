@@ -16,7 +16,7 @@ from kalam_notebook.client.reading import DEFAULT_BATCH_ROWS
 from kalam_notebook.client.writing import WritingCalls
 from kalam_notebook.errors import ConfigError, FrameError, KalamError
 from kalam_notebook.results.formats import checked_target, writing
-from kalam_notebook.results.progress import Meter, find_surface, reporting
+from kalam_notebook.results.progress import metered
 from kalam_notebook.results.render import render_message_html
 from kalam_notebook.results.results import Completeness
 from kalam_notebook.wire.types import KALAM_TYPE
@@ -106,22 +106,22 @@ class ExportCalls(WritingCalls):
         """
         target = checked_target(path)
         begin = time.monotonic()
-        meter, surface = Meter(begin), find_surface() if progress else None
-        batches = self._batches(
-            sql,
-            params,
-            namespace=namespace,
-            batch_rows=batch_rows,
-            strict=strict,
-            allow_unsafe=allow_unsafe,
-            meter=meter,
-        )
-        with reporting(meter, surface), writing(target, batches.schema) as sink:
-            for batch in batches:
-                sink.write(batch)
-                meter.received(batch.nbytes, batches.row_count)
-            assert batches.completeness is not None
-            sink.finish(batches.completeness)
+        with metered(shows=progress) as meter:
+            batches = self._batches(
+                sql,
+                params,
+                namespace=namespace,
+                batch_rows=batch_rows,
+                strict=strict,
+                allow_unsafe=allow_unsafe,
+                meter=meter,
+            )
+            with writing(target, batches.schema) as sink:
+                for batch in batches:
+                    sink.write(batch)
+                    meter.received(batch.nbytes, batches.row_count)
+                assert batches.completeness is not None
+                sink.finish(batches.completeness)
 
         seconds = time.monotonic() - begin
         return ExportReport(target, batches.row_count, target.stat().st_size, seconds, batches.completeness)
@@ -178,18 +178,17 @@ class ExportCalls(WritingCalls):
             raise ConfigError(f"to_client is kalam.Client(...), not {type(to_client).__name__}.")
         options: dict[str, Any] = {"mode": mode, "key": key, "kind": kind, "ttl_seconds": ttl_seconds}
 
-        meter, surface = Meter(time.monotonic()), find_surface() if progress else None
-        batches = self._batches(
-            sql,
-            params,
-            namespace=namespace,
-            batch_rows=batch_rows,
-            strict=strict,
-            allow_unsafe=False,
-            meter=meter,
-        )
         reports: list[WriteReport] = []
-        with reporting(meter, surface):
+        with metered(shows=progress) as meter:
+            batches = self._batches(
+                sql,
+                params,
+                namespace=namespace,
+                batch_rows=batch_rows,
+                strict=strict,
+                allow_unsafe=False,
+                meter=meter,
+            )
             _refuse_files(batches.schema)
             for batch in batches:
                 try:

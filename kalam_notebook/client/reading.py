@@ -14,7 +14,7 @@ from kalam_notebook.client.base import ClientBase
 from kalam_notebook.errors import ConfigError, ResultError
 from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.results.batches import QueryBatches
-from kalam_notebook.results.progress import RUNNING, Meter, each_reported, find_surface, reporting
+from kalam_notebook.results.progress import RUNNING, Meter, each_reported, metered
 from kalam_notebook.results.results import Completeness, IncompleteResultWarning, QueryResponse, QueryResult
 from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.types import unknown_types
@@ -66,8 +66,7 @@ class ReadingCalls(ClientBase):
             KalamError: Other errors of the server, the login and the connection.
         """
         qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
-        meter = Meter(time.monotonic(), RUNNING)
-        with self._running(qualified), reporting(meter, find_surface()):
+        with self._running(qualified), metered(RUNNING):
             answer = self._endpoint.execute(qualified, values)
         return self._response(answer)
 
@@ -293,8 +292,7 @@ class ReadingCalls(ClientBase):
         _check_reading(max_rows, engine)
         qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
         read = self._reader.read_locally if engine == "local" else self._reader.read
-        meter, surface = Meter(time.monotonic()), find_surface() if progress else None
-        with self._running(qualified), reporting(meter, surface):
+        with self._running(qualified), metered(shows=progress) as meter:
             result = read(qualified, values, max_rows=max_rows, meter=meter)
         assert result.completeness is not None
         tell(result.completeness, strict=strict)

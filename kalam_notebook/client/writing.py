@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -21,9 +20,7 @@ from kalam_notebook.results.progress import (
     SENDING,
     UPLOADING,
     WRITING,
-    Meter,
-    find_surface,
-    reporting,
+    metered,
 )
 from kalam_notebook.results.results import QueryResponse
 from kalam_notebook.sql.hints import table_hint
@@ -79,8 +76,7 @@ class WritingCalls(ReadingCalls):
         """
         check_function("on_progress", on_progress)
         qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
-        meter = Meter(time.monotonic(), SENDING)
-        with self._running(qualified), reporting(meter, find_surface()):
+        with self._running(qualified), metered(SENDING):
             try:
                 answer = uploads.upload(self._endpoint, qualified, files, values, on_sent=on_progress)
             except UnreadableSQL as exc:
@@ -135,7 +131,6 @@ class WritingCalls(ReadingCalls):
         """
         self._check_open()
         check_function("on_progress", on_progress)
-        meter = Meter(time.monotonic(), WRITING)
 
         def note(done: int, total: int) -> None:
             meter.expect(total)
@@ -143,10 +138,9 @@ class WritingCalls(ReadingCalls):
             if on_progress is not None:
                 on_progress(done, total)
 
-        # Whoever is told shows it in a way of his own.
-        surface = find_surface() if on_progress is None else None
         try:
-            with reporting(meter, surface):
+            # Whoever is told shows it in a way of his own.
+            with metered(WRITING, shows=on_progress is None) as meter:
                 return Writer(self._endpoint).write(
                     frame,
                     table,
@@ -272,8 +266,7 @@ class WritingCalls(ReadingCalls):
             return self.download_bound_file(check_file_ref(ref), to=to)
 
         check_number("parallel", parallel, most=_MOST_PARALLEL)
-        meter = Meter(time.monotonic(), DOWNLOADING)
-        with self._apart() as (http, endpoint), reporting(meter, find_surface() if progress else None):
+        with self._apart() as (http, endpoint), metered(DOWNLOADING, shows=progress) as meter:
             return download_many(http, endpoint, list(ref), to=to, parallel=parallel, index=_labels(ref), meter=meter)
 
     def upload(
@@ -321,9 +314,8 @@ class WritingCalls(ReadingCalls):
             raise
         column = file_column(target, column)
         items, labels = items_of(files, target, column)
-        meter = Meter(time.monotonic(), UPLOADING)
         try:
-            with self._apart() as (http, endpoint), reporting(meter, find_surface() if progress else None):
+            with self._apart() as (http, endpoint), metered(UPLOADING, shows=progress) as meter:
                 return upload_many(
                     http,
                     endpoint,
@@ -340,8 +332,7 @@ class WritingCalls(ReadingCalls):
             self._reader.forget()
 
     def _fetched(self, ref: FileRef, path: str, *, to: str | os.PathLike[str], user_id: str | None) -> Path:
-        meter = Meter(time.monotonic(), FETCHING)
-        with reporting(meter, find_surface()):
+        with metered(FETCHING) as meter:
             return self._downloads.to_disk(
                 ref, path, to=to, user_id=user_id, on_bytes=lambda count: meter.received(count, 0)
             )

@@ -16,12 +16,13 @@ from contextvars import ContextVar
 from html import escape
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from kalam_notebook.callers import running_shell
 from kalam_notebook.errors import KalamError
 from kalam_notebook.threads import Flag, Worker
 
 __all__ = [
     "DOWNLOADING", "FETCHING", "READING", "RUNNING", "SENDING", "UPLOADING", "WRITING", "Doing", "Meter",
-    "NotebookSurface", "Surface", "TerminalSurface", "find_surface", "reporting", "silent",
+    "NotebookSurface", "Surface", "TerminalSurface", "each_reported", "find_surface", "metered", "reporting", "silent",
 ]  # fmt: skip
 
 _B = TypeVar("_B", bound=Sized)
@@ -194,9 +195,7 @@ class NotebookSurface:
 
 def find_surface() -> Surface | None:
     """Where the reader of this process looks; None where nobody does, as where nbclient runs a notebook."""
-    # Another thread may be about to import it.
-    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
-    shell: Any = None if get_ipython is None else get_ipython()
+    shell = running_shell()
     publisher: Any = getattr(shell, "display_pub", None)
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
     if hasattr(publisher, "pub_socket"):
@@ -204,6 +203,19 @@ def find_surface() -> Surface | None:
         # Who runs a notebook for nobody answers no questions either.
         return NotebookSurface(publisher.publish) if request.get("allow_stdin", True) else None
     return TerminalSurface() if sys.stderr is not None and sys.stderr.isatty() else None
+
+
+@contextmanager
+def metered(doing: Doing = READING, *, shows: bool = True) -> Iterator[Meter]:
+    """Give a meter, and show it where the reader looks while the block runs.
+
+    Args:
+        doing: The words for what is counted.
+        shows: Whether anything is shown.
+    """
+    meter = Meter(time.monotonic(), doing)
+    with reporting(meter, find_surface() if shows else None):
+        yield meter
 
 
 @contextmanager

@@ -154,8 +154,8 @@ def test_progress_counts_rows_and_knows_the_total(little_memory, monkeypatch):
         seen.append((meter, surface))
         return contextlib.nullcontext()
 
-    monkeypatch.setattr("kalam_notebook.client.reading.reporting", watch)
-    monkeypatch.setattr("kalam_notebook.client.reading.find_surface", lambda: "screen")
+    monkeypatch.setattr("kalam_notebook.results.progress.reporting", watch)
+    monkeypatch.setattr("kalam_notebook.results.progress.find_surface", lambda: "screen")
     little_memory.query_arrow("SELECT id, t FROM r.wide")
     little_memory.query_arrow("SELECT id FROM r.wide WHERE n = 1", progress=False)
     (pager, surface), (other, hidden) = seen

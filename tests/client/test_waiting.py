@@ -8,7 +8,6 @@ import pytest
 from IPython.utils.capture import capture_output
 
 import kalam_notebook as kalam
-from kalam_notebook.client import reading, writing
 from kalam_notebook.results import progress
 
 
@@ -35,8 +34,7 @@ class Board:
 @pytest.fixture
 def board(monkeypatch):
     board = Board()
-    for module in (reading, writing, progress):
-        monkeypatch.setattr(module, "find_surface", board.open)
+    monkeypatch.setattr(progress, "find_surface", board.open)
     monkeypatch.setattr(progress, "DELAY_S", 0.05)
     monkeypatch.setattr(progress, "INTERVAL_S", 0.02)
     return board

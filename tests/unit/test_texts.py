@@ -89,7 +89,7 @@ ERRORS = [
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_errors(error, monkeypatch):
     # A shell would colour its part.
-    monkeypatch.setattr(callers, "_shell", lambda: None)
+    monkeypatch.setattr(callers, "running_shell", lambda: None)
     assert_harmless(str(error))
     assert_harmless("".join(error._render_traceback_()[-3:]))
     assert LONG in error.args

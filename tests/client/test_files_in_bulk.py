@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.formatters import DisplayFormatter
 from scripted_server import ScriptedServer, answer
 
 import kalam_notebook as kalam
@@ -288,7 +288,7 @@ def test_a_reference_holds_no_client_and_no_secret(server, client, pictures):
 def test_an_image_shows_itself(client, pictures, name, content, kind):
     client.upload({"a": (name, content)}, pictures)
     ref = refs(client, pictures)["a"]
-    data, _ = InteractiveShell.instance().display_formatter.format(ref)
+    data, _ = DisplayFormatter().format(ref)
     assert data["text/plain"].startswith("FileRef(")
     assert set(data) - {"text/plain"} == ({kind} if kind else set())
 

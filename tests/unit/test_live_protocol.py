@@ -290,6 +290,19 @@ def test_a_token_may_be_renewed_again_after_a_stable_connection():
     assert protocol.actions()[-1] == Open(renew=True)
 
 
+def test_a_token_is_renewed_for_each_of_two_restarts_that_follow_at_once():
+    protocol = make_protocol(stable_after=100.0)
+    protocol.connect()
+    for now in (1.0, 11.0):
+        refuse(protocol, now, "message")
+        assert protocol.actions()[-1] == Open(renew=True)
+        protocol.opened(now)
+        protocol.received(ACCEPTED, now)
+        protocol.lost(Failure("cut"), now + 0.1)
+        protocol.tick(now + 9.0)
+        assert protocol.actions()[-1] == Open(renew=False)
+
+
 def test_renewing_is_not_repeated_on_connections_that_do_not_last():
     protocol = make_protocol(stable_after=10.0)
     protocol.connect()

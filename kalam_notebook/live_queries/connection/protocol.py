@@ -216,6 +216,7 @@ class LiveProtocol:
 
     def lost(self, failure: Failure, now: float) -> None:
         """The connection, or the attempt, ended; decide how to go on: a new token, a later attempt, or not at all."""
+        was_accepted = self.status.state is State.OPEN
         self._leave(now)
         if failure.error is not None:
             self._stop(failure.error)
@@ -230,6 +231,8 @@ class LiveProtocol:
                 )
             )
         else:
+            if was_accepted:  # A server that refuses this token later was started anew, and may be so again.
+                self._is_renewed = False
             self._go(Input.LOST, reason=failure.reason, retry_at=now + next(self._delays))
 
     def tick(self, now: float) -> None:

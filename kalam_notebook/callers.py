@@ -6,6 +6,7 @@ Standard library only; IPython is asked where it runs anyway.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import inspect
 import linecache
@@ -20,7 +21,7 @@ from typing import Any, TypeVar
 
 from kalam_notebook.texts import shown
 
-__all__ = ["running_shell", "short_interrupts", "short_traceback", "shorten", "warn_caller"]
+__all__ = ["in_own_context", "running_shell", "short_interrupts", "short_traceback", "shorten", "warn_caller"]
 
 _T = TypeVar("_T", bound=type)
 _R = TypeVar("_R")
@@ -103,7 +104,7 @@ def _shortly_interrupted(function: Callable[..., _R]) -> Callable[..., _R]:
     @functools.wraps(function)
     def call(*args: object, **options: object) -> _R:
         try:
-            return function(*args, **options)
+            return in_own_context(function, *args, **options)
         except KeyboardInterrupt as exc:
             shorten(exc)
             raise
@@ -125,6 +126,14 @@ def _shortly_cancelled(function: Callable[..., Awaitable[_R]]) -> Callable[..., 
             del args, options
 
     return call
+
+
+def in_own_context(function: Callable[..., _R], *args: object, **options: object) -> _R:
+    """Call a function; what it sets in context variables ends with the call.
+
+    An interrupt that falls at the end of a block can skip what would have set them back.
+    """
+    return contextvars.copy_context().run(function, *args, **options)
 
 
 def shorten(error: BaseException) -> None:

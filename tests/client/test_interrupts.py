@@ -4,7 +4,7 @@ import time
 from functools import partial
 
 import pytest
-from interrupting import at_locks_of, attack, count_places, interrupt, interrupted_process, working
+from interrupting import at_ends_of_blocks, at_locks_of, attack, count_places, interrupt, interrupted_process, working
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -34,6 +34,12 @@ def test_an_interrupt_behind_the_taking_of_a_lock_of_httpcore(work, name):
     work.check()
     assert total
     assert attack(work, name, min(total, 12), where=where) > 0
+
+
+@pytest.mark.parametrize("name", ["exact", "write"])
+def test_an_interrupt_leaves_nothing_set_that_a_block_would_have_set_back(work, name):
+    total = count_places(getattr(work, name), at_ends_of_blocks)
+    assert attack(work, name, min(total, 20), where=at_ends_of_blocks) > 5
 
 
 def test_closing_after_an_interrupt_takes_no_time(work):

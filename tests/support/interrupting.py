@@ -1,6 +1,7 @@
 """Interrupts at chosen moments: where CPython can raise ``KeyboardInterrupt``, entering a function or behind a call."""
 
 import _thread
+import contextvars
 import gc
 import os
 import random
@@ -78,6 +79,11 @@ def interrupt(call, place, where=lambda frame, event, called: True):
     return False
 
 
+def at_ends_of_blocks(frame, event, called):
+    """Places where a block of ``with`` begins to end, of which the rest is left out then."""
+    return event == "call" and frame.f_code.co_name == "__exit__" and frame.f_globals.get("__name__") == "contextlib"
+
+
 def at_locks_of(name):
     """Places just behind the taking of a lock, and just before giving it back, in the modules of a package."""
 
@@ -93,6 +99,11 @@ def at_locks_of(name):
 
 def our_threads():
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(_OURS)]
+
+
+def set_variables():
+    """The context variables of the package that are set here."""
+    return {var.name: value for var, value in contextvars.copy_context().items() if var.name.startswith("kalam_")}
 
 
 def held():
@@ -190,7 +201,7 @@ def attack(work, name, times, *, where=lambda frame, event, called: True, seed=0
     operation()
     work.client.close()
     gc.collect()
-    base = held()
+    base, variables = held(), set_variables()
     work.client = work.connect()
     operation()
     work.check()
@@ -201,6 +212,7 @@ def attack(work, name, times, *, where=lambda frame, event, called: True, seed=0
     came = 0
     for number in range(times):
         came += interrupt(operation, 1 + int((number + chance.random()) * step), where)
+        assert set_variables() == variables
         work.check()
     started = time.monotonic()
     work.client.close()

@@ -7,6 +7,8 @@ UV := .uv/bin/uv
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE ?= copy
+# Hundreds of processes are started; each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Tests of a file run one after the other in one process; each process has a sandbox server of its own.
 PYTEST := $(BIN)/pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile

@@ -7,6 +7,7 @@ with ``KALAM_TEST_SANDBOX=0.8`` against a sandbox that plays that one.
 import gc
 import os
 import socket
+import sys
 import uuid
 
 import pytest
@@ -29,6 +30,8 @@ _CLOSED.bind(("127.0.0.1", 0))
 def pytest_configure(config):
     """Have a proxy named that nothing goes through: all tests run as on a machine in a company's network."""
     config.add_cleanup(_CLOSED.close)
+    # Hundreds of processes are started; each would compile all that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "KALAM_TEST_URL" in os.environ:  # May be a server that is only reached through this machine's own.
         return
     for name in list(os.environ):
@@ -98,3 +101,11 @@ def no_login_of_this_machine(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("KALAMDB_CREDENTIALS_PATH", str(tmp_path_factory.getbasetemp() / "no-logins.toml"))
     monkeypatch.delenv("KALAMDB_SERVER_URL", raising=False)
     monkeypatch.delenv("KALAMDB_ROOT_PASSWORD", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_shell_left():
+    """No shell of IPython is left to the next tests in this process: errors and outputs would fit themselves to it."""
+    yield
+    module = sys.modules.get("IPython.core.interactiveshell")
+    assert module is None or not module.InteractiveShell.initialized()

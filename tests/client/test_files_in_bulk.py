@@ -3,7 +3,9 @@
 import asyncio
 import copy
 import gc
+import os
 import pickle
+import signal
 import threading
 import time
 from dataclasses import replace
@@ -213,7 +215,7 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing(tmp_path):
         ScriptedServer(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\na", hold=True) as server,
         kalam.Client(server.url, token="t") as client,
     ):
-        interrupt = threading.Timer(0.5, lambda: __import__("_thread").interrupt_main())
+        interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
         interrupt.start()
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt) as caught:

@@ -18,6 +18,9 @@ pytestmark = pytest.mark.timeout(600)
 
 TYPO = "SELECT 1 FRO app.t"
 
+#: Two lines of a cell that interrupt what comes behind them.
+SOON = "import os, signal, threading\nthreading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()"
+
 
 def lines_of(text):
     """The lines without colours and empty ones."""
@@ -105,11 +108,10 @@ def test_a_kernel_shows_the_readers_lines_and_the_message(kernel, connect):
 
 @pytest.mark.slow
 def test_a_kernel_shows_an_interrupt_as_shortly(kernel, unheard):
-    soon = "import _thread, threading\nthreading.Timer(0.5, _thread.interrupt_main).start()"
     shown = kernel(
         f"import asyncio\nimport kalam_notebook as kalam\nclient = kalam.Client({unheard!r}, token='x')",
-        f"{soon}\nclient.query('SELECT 1')",
-        f"{soon}\nclient.execute_query('SELECT 1')",
+        f"{SOON}\nclient.query('SELECT 1')",
+        f"{SOON}\nclient.execute_query('SELECT 1')",
         f"""\
         waiting = asyncio.ensure_future(kalam.AsyncClient({unheard!r}, token='x', max_retries=0).query('SELECT 1'))
         asyncio.get_running_loop().call_later(0.5, waiting.cancel)
@@ -210,7 +212,6 @@ FAILURES = {
 def test_no_failure_takes_more_than_eight_lines(kernel, connect, unheard):
     python = [cell for cell, _ in FAILURES.values()]
     magic = [f"%%kalam\n{sql}" for _, sql in FAILURES.values()]
-    soon = "import _thread, threading\nthreading.Timer(0.5, _thread.interrupt_main).start()"
     dead = "http://127.0.0.1:9"
     _, *shown = kernel(
         f"import os\nimport kalam_notebook as kalam\n%load_ext kalam_notebook\n{connect}\n"
@@ -222,11 +223,11 @@ def test_no_failure_takes_more_than_eight_lines(kernel, connect, unheard):
         f"os.environ['KALAMDB_ROOT_PASSWORD'] = 'wrong'\n%kalam connect {dead}",
         f"{connect.replace('password=', 'password=' + repr('wrong') + ' or ')}",
         f"kalam.connect({unheard!r}, token='x', max_retries=0)" + " if False else None",
-        f"{soon}\nget_ipython().run_cell_magic('kalam', '--live --for 50', 'SELECT * FROM short.t')",
+        f"{SOON}\nget_ipython().run_cell_magic('kalam', '--live --for 50', 'SELECT * FROM short.t')",
         f"from kalam_notebook.client import default\ndefault._client = kalam.Client({unheard!r}, token='x')",
-        f"{soon}\nkalam.query('SELECT 1')",
-        f"{soon}\n%kalam SELECT 1",
-        f"{soon}\nkalam.execute_query('SELECT 1')",
+        f"{SOON}\nkalam.query('SELECT 1')",
+        f"{SOON}\n%kalam SELECT 1",
+        f"{SOON}\nkalam.execute_query('SELECT 1')",
     )
     failed = [lines for lines in shown if lines]
     assert len(failed) == len(python) + len(magic) + 7

@@ -29,7 +29,7 @@ class LiveDelta:
     version: int
     reset: bool
     rows: pa.Table
-    row_ids: tuple[int, ...]
+    row_ids: Sequence[int]
     inserted: frozenset[int]
     removed: tuple[int, ...]
     num_rows: int

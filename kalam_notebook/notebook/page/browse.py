@@ -58,7 +58,7 @@ class _Frame:
     def delta(self, since: int) -> LiveDelta:
         is_start = since < 0
         rows = self.table if is_start else self.table.slice(0, 0)
-        ids = tuple(range(1, rows.num_rows + 1))
+        ids = range(1, rows.num_rows + 1)
         return LiveDelta(self.version, is_start, rows, ids, frozenset(), (), self.table.num_rows)
 
     def row_changes(self, row_id: int, *, last: int | None = None) -> LiveChanges:
@@ -89,8 +89,8 @@ class _FrameView(LiveView):
 def browse(frame: object) -> None:
     """Show the rows of a result or frame in the running cell: sorted, searched, filtered and copied in the page.
 
-    The notebook keeps the preview that a result has anyway. The page takes the first 100,000 rows, or those that fit
-    into 64 MB, and says so when there are more. Outside of notebooks the preview is printed.
+    The notebook keeps the preview that a result has anyway. The page holds 100,000 rows, or those that fit into 64 MB,
+    and has the kernel sort and search the others. Outside of notebooks the preview is printed.
 
     Args:
         frame: A ``QueryResult``, or any frame with an Arrow stream: pandas, polars, pyarrow.

@@ -14,7 +14,7 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
@@ -26,17 +26,15 @@ from kalam_notebook.notebook.page.marimo import is_marimo, when_closed
 from kalam_notebook.notebook.page.pace import Pace, Turns
 from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.notebook.page.questions import answer, page_module
+from kalam_notebook.notebook.page.ranges import Ranges, with_columns
 from kalam_notebook.results.render import render_html, render_text
 from kalam_notebook.texts import first_line
 from kalam_notebook.threads import Flag, Worker
 
 if TYPE_CHECKING:
     from kalam_notebook.live_queries.table import LiveTable
-    from kalam_notebook.wire.types import Column
 
 __all__ = ["LiveTableWidget", "LiveView", "display_live"]
-
-_T = TypeVar("_T")
 
 logger = logging.getLogger("kalam_notebook")
 
@@ -80,7 +78,7 @@ def _model(live: LiveTable, twin: str) -> LiveTableWidget:
 
 
 def _rendered(live: LiveTable, **looks: Any) -> StaticCopy:  # noqa: ANN401 - as of the render functions.
-    table, columns = _with_columns(live, live.arrow)
+    table, columns = with_columns(live, live.arrow)
     return StaticCopy(
         html=render_html(table, columns=columns, **looks), text=render_text(table, columns=columns, **looks)
     )
@@ -126,6 +124,7 @@ class LiveView:
         self._is_heard_aside = False  # The last message was heard while a cell ran, on a subshell's thread.
         self._pace = Pace(turns)
         self._rows = PageRows()
+        self._ranges = Ranges(live)
         self._lock = threading.Lock()  # Guards the pace, which acknowledgements reach on the kernel's thread.
         # Held while anything is written, so that nothing comes behind the last state. Taken before the other.
         self._writing = threading.Lock()
@@ -173,6 +172,7 @@ class LiveView:
     def _write_last(self) -> None:
         self._unsubscribe()
         self._widget.on_msg(self._heard, remove=True)
+        self._ranges = Ranges(self.live)  # What they held goes.
         self._outputs.freeze(self._copy(is_last=True))
         self._is_frozen = True
         if self._widget.comm is None or (self._outputs.are_kept and len(self._pages) < 2):
@@ -237,7 +237,7 @@ class LiveView:
         self._wake.set()
 
     def _answer(self, question: dict[str, Any]) -> None:
-        found = answer(self.live, question)
+        found = answer(self.live, question, self._ranges)
         with self._writing:
             if not self._is_frozen:
                 self._widget.send(found.content, list(found.buffers))
@@ -320,7 +320,7 @@ class LiveView:
         with self._lock:
             whole, self._whole, self._dirty = self._whole, False, False
         since = -1 if whole else self._rows.version
-        delta, columns = _with_columns(self.live, lambda: self.live.delta(since))
+        delta, columns = with_columns(self.live, lambda: self.live.delta(since))
         messages = self._rows.messages(delta, columns, self._status())
         for message in messages:
             self._widget.send(message.content, list(message.buffers))
@@ -494,15 +494,6 @@ def _closing_with(page: str) -> Callable[[LiveTableWidget, dict[str, Any], Any],
             widget.close()
 
     return heard
-
-
-def _with_columns(live: LiveTable, look: Callable[[], _T]) -> tuple[_T, tuple[Column, ...]]:
-    """Look at a live table, and return its columns of then: ALTER TABLE may come between the two."""
-    columns = live.columns
-    while True:
-        before, seen, columns = columns, look(), live.columns
-        if columns == before:
-            return seen, columns
 
 
 def _retry(live: LiveTable) -> None:

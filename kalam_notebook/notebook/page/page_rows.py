@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kalam_notebook.live_queries.rows.delta import LiveDelta
     from kalam_notebook.wire.types import Column
 
-__all__ = ["MAX_ROWS", "Message", "PageRows", "whole_rows"]
+__all__ = ["MAX_ROWS", "TEXT_CHARS", "Message", "PageRows", "page_stream", "whole_rows"]
 
 #: Rows that go to the page at most; it says so when there are more.
 MAX_ROWS = 100_000
@@ -113,7 +113,7 @@ class PageRows:
             self._limit = max(1, table.num_rows * MAX_BYTES // table.nbytes)
         return table.slice(0, self._limit)
 
-    def _held(self, delta: LiveDelta) -> tuple[pa.Table, tuple[int, ...]]:
+    def _held(self, delta: LiveDelta) -> tuple[pa.Table, Sequence[int]]:
         """The changed rows that the page holds, and new ones while nothing is left out before them."""
         whole = len(self._ids) == self._rows
         room = self._limit - len(self._ids) if whole else 0
@@ -127,6 +127,14 @@ class PageRows:
         if len(kept) == len(delta.row_ids):
             return delta.rows, delta.row_ids
         return delta.rows.take(pa.array(kept, pa.int64())), tuple(delta.row_ids[index] for index in kept)
+
+
+def page_stream(rows: pa.Table, ids: Sequence[int], columns: Sequence[CellColumn]) -> bytes:
+    """The first of some rows, as many as a page takes, as an Arrow IPC stream in the page's form."""
+    table = _page_table(rows, ids, columns)
+    if table.nbytes > MAX_BYTES:
+        table = table.slice(0, max(1, table.num_rows * MAX_BYTES // table.nbytes))
+    return _stream(table)
 
 
 def whole_rows(rows: pa.Table, columns: Sequence[CellColumn]) -> bytes:

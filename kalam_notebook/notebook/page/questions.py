@@ -1,4 +1,4 @@
-"""What a page asks for when a reader wants more than rows: the details of one of them, a part of the page's own code.
+"""What a page asks for beyond the rows that are sent: others, the details of one, a part of the page's own code.
 
 A question is a message ``{"kind": "question", "number": 1, "about": …}`` of the page; the answer names its number. The
 other end is ``js/src/session.ts``.
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.notebook.page.page_rows import PageRows, whole_rows
+from kalam_notebook.notebook.page.ranges import Ranges
 from kalam_notebook.results.cells import describe
 
 if TYPE_CHECKING:
@@ -42,17 +43,23 @@ class Answer:
     buffers: tuple[bytes, ...] = ()
 
 
-def answer(live: LiveTable, question: dict[str, Any]) -> Answer:
-    """Answer a question of the page; what fails is told in the answer's ``fault``."""
+def answer(live: LiveTable, question: dict[str, Any], ranges: Ranges | None = None) -> Answer:
+    """Answer a question of the page; what fails is told in the answer's ``fault``.
+
+    Args:
+        live: The live table.
+        question: The question.
+        ranges: Answers those about ranges of rows, and keeps their orders for the next.
+    """
     try:
-        found = _answer(live, question)
+        found = _answer(live, question, ranges or Ranges(live))
     except Exception as exc:
         logger.info("A page asked what could not be answered", exc_info=True)
         found = Answer({"fault": f"{type(exc).__name__}: {exc}"})
     return Answer({**found.content, "kind": "answer", "number": question.get("number")}, found.buffers)
 
 
-def _answer(live: LiveTable, question: dict[str, Any]) -> Answer:
+def _answer(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
     match question.get("about"):
         case "part":
             return Answer({"text": page_part(question["name"])})
@@ -60,6 +67,8 @@ def _answer(live: LiveTable, question: dict[str, Any]) -> Answer:
             return _row(live, int(question["row"]))
         case "moments":
             return Answer({"moments": [round(moment * 1_000_000) for moment in live.moments]})
+        case "range":
+            return Answer(*ranges.answer(question))
         case "past":
             return _past(live, int(question["moment"]))
         case other:

@@ -15,13 +15,17 @@ import sysconfig
 import traceback
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 from kalam_notebook.texts import shown
 
-__all__ = ["in_own_context", "running_shell", "short_interrupts", "short_traceback", "shorten", "warn_caller"]
+__all__ = [
+    "in_own_context", "running_shell", "short_interrupts", "short_traceback", "shorten", "told_when_interrupted",
+    "warn_caller",
+]  # fmt: skip
 
 _T = TypeVar("_T", bound=type)
 _R = TypeVar("_R")
@@ -47,8 +51,10 @@ def short_traceback(error: BaseException) -> list[str]:
     shell = running_shell()
     if shell is None:
         return traceback.format_exception(error)
-    # %tb shows the last error again, when nobody handles it any more.
-    if sys.exc_info()[1] is not error or shell.InteractiveTB.mode == "Verbose":
+    # %tb is a cell that shows the last error again, when nobody handles it any more. Behind a cell IPython asks once
+    # more, to keep it: the whole would take longer than who interrupts waits.
+    is_shown_again = sys.exc_info()[1] is not error and shell.displayhook.exec_result is not None
+    if is_shown_again or shell.InteractiveTB.mode == "Verbose":
         whole: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__)
         return whole
     lines = [line for frame, number in _readers_lines(error) for line in _place(frame, number, shell)]
@@ -134,6 +140,17 @@ def in_own_context(function: Callable[..., _R], *args: object, **options: object
     An interrupt that falls at the end of a block can skip what would have set them back.
     """
     return contextvars.copy_context().run(function, *args, **options)
+
+
+@contextmanager
+def told_when_interrupted(tell: Callable[[], str]) -> Iterator[None]:
+    """Have who interrupts the block told, in one line, what became of what it did; who stands nearest to it tells."""
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        if not getattr(exc, "__notes__", None):
+            exc.add_note(tell())
+        raise
 
 
 def shorten(error: BaseException) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_interrupts, told_when_interrupted
 from kalam_notebook.client.base import ClientBase
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.live_queries.events.messages import OnFull
@@ -98,7 +98,7 @@ class LiveCalls(ClientBase):
 
         parts = self._live_parts()
         named = self._live_sql(sql, params, namespace)
-        with self._hinting(named):
+        with self._hinting(named), told_when_interrupted(lambda: "No live table was opened."):
             table = open_table(
                 named,
                 source=parts.source(),

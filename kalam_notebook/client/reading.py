@@ -14,7 +14,7 @@ from kalam_notebook.client.base import ClientBase
 from kalam_notebook.errors import ConfigError, ResultError
 from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.results.batches import QueryBatches
-from kalam_notebook.results.progress import RUNNING, Meter, each_reported, metered
+from kalam_notebook.results.progress import PASSING, RUNNING, Meter, each_reported, metered
 from kalam_notebook.results.results import Completeness, IncompleteResultWarning, QueryResponse, QueryResult
 from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.types import unknown_types
@@ -264,7 +264,7 @@ class ReadingCalls(ClientBase):
 
         def read() -> Generator[pa.RecordBatch, None, Completeness]:
             with self._running(qualified):
-                counted = meter or Meter(time.monotonic())
+                counted = meter or Meter(time.monotonic(), PASSING)
                 batches = self._reader.read_batches(
                     qualified, values, batch_rows=batch_rows, max_rows=max_rows, meter=counted
                 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_interrupts, told_when_interrupted
 from kalam_notebook.client.reading import ReadingCalls
 from kalam_notebook.errors import ConfigError, QueryError
 from kalam_notebook.files.downloading import download_many
@@ -308,7 +308,8 @@ class WritingCalls(ReadingCalls):
         self._check_open()
         check_number("parallel", parallel, most=_MOST_PARALLEL)
         try:
-            target = read_target(self._endpoint, *table_parts(table))
+            with told_when_interrupted(lambda: "No file had been sent."):
+                target = read_target(self._endpoint, *table_parts(table))
         except QueryError as exc:
             exc.hint = exc.hint or table_hint(f"SELECT * FROM {table}", self._known_tables())
             raise

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import pyarrow as pa
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_interrupts, told_when_interrupted
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterableError, RequestTimeoutError
 from kalam_notebook.live_queries.chart import LiveChart
 from kalam_notebook.live_queries.derived import Derived
@@ -166,7 +166,7 @@ class LiveTable:
         self._is_closed = False
 
     def __repr__(self) -> str:
-        return f"<LiveTable {self._follower.table_name}, {self.num_rows:,} rows, {self.status}>"
+        return f"<LiveTable {self._follower.table_name}, {self._told()}>"
 
     def __enter__(self) -> LiveTable:
         return self
@@ -383,8 +383,7 @@ class LiveTable:
             RequestTimeoutError: No answer in time; also a TimeoutError.
             KalamError: The table stopped, or was closed or paused.
         """
-        self._check_not_paused()
-        return self._follower.verify(timeout=timeout)
+        return self._verified(timeout, reread=False)
 
     def refresh(self, *, timeout: float = 120.0) -> Proof:
         """Read everything anew and swap it in at once; otherwise as ``verify``.
@@ -395,8 +394,12 @@ class LiveTable:
         Returns:
             The proof; see ``verify``.
         """
+        return self._verified(timeout, reread=True)
+
+    def _verified(self, timeout: float, *, reread: bool) -> Proof:
         self._check_not_paused()
-        return self._follower.verify(timeout=timeout, reread=True)
+        with told_when_interrupted(lambda: f"The table goes on: {self._told()}."):
+            return self._follower.verify(timeout=timeout, reread=reread)
 
     def retry(self) -> None:
         """Try a lost connection again now, without waiting for the next attempt; does not wait for it.
@@ -471,8 +474,9 @@ class LiveTable:
             KalamError: The table stopped, or was closed, before the condition held.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while (seen := self._not_yet(condition, deadline, timeout)) is not None:
-            self._follower.bell.wait_beyond(seen, deadline)
+        with told_when_interrupted(lambda: f"The table goes on: {self._told()}."):
+            while (seen := self._not_yet(condition, deadline, timeout)) is not None:
+                self._follower.bell.wait_beyond(seen, deadline)
 
     async def until(
         self,
@@ -484,6 +488,9 @@ class LiveTable:
         deadline = None if timeout is None else time.monotonic() + timeout
         while (seen := self._not_yet(condition, deadline, timeout)) is not None:
             await call_in_thread(partial(self._follower.bell.wait_beyond, seen, deadline))
+
+    def _told(self) -> str:
+        return f"{self.num_rows:,} rows, {self.status}"
 
     def _not_yet(
         self, condition: int | Callable[[LiveTable], object], deadline: float | None, timeout: float | None
@@ -498,9 +505,7 @@ class LiveTable:
         if is_over:
             self._follower.raise_if_over()
         if deadline is not None and time.monotonic() >= deadline:
-            raise RequestTimeoutError(
-                f"The condition did not hold within {timeout:g} s: {self.num_rows:,} rows, {self.status}."
-            )
+            raise RequestTimeoutError(f"The condition did not hold within {timeout:g} s: {self._told()}.")
         return seen
 
     def chart(self, *, x: str, y: str | Sequence[str], kind: ChartKind = "line") -> LiveChart:

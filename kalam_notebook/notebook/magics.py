@@ -192,6 +192,9 @@ def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOp
     try:
         with suppress(RequestTimeoutError):
             live.wait_for(lambda table: False, timeout=options.seconds)
+    except KeyboardInterrupt as exc:
+        exc.__notes__ = ["The table is closed; its last rows stay in the notebook."]
+        raise
     finally:
         live.close()
     changes = live.changes() if options.changes else None

@@ -16,13 +16,29 @@ from contextvars import ContextVar
 from html import escape
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from kalam_notebook.callers import running_shell
+from kalam_notebook.callers import running_shell, told_when_interrupted
 from kalam_notebook.errors import KalamError
 from kalam_notebook.threads import Flag, Worker
 
 __all__ = [
-    "DOWNLOADING", "FETCHING", "READING", "RUNNING", "SENDING", "UPLOADING", "WRITING", "Doing", "Meter",
-    "NotebookSurface", "Surface", "TerminalSurface", "each_reported", "find_surface", "metered", "reporting", "silent",
+    "DOWNLOADING",
+    "FETCHING",
+    "PASSING",
+    "READING",
+    "RUNNING",
+    "SENDING",
+    "UPLOADING",
+    "WRITING",
+    "Doing",
+    "Meter",
+    "NotebookSurface",
+    "Surface",
+    "TerminalSurface",
+    "each_reported",
+    "find_surface",
+    "metered",
+    "reporting",
+    "silent",
 ]  # fmt: skip
 
 _B = TypeVar("_B", bound=Sized)
@@ -43,7 +59,7 @@ class Doing(NamedTuple):
         verb: What is being done.
         thing: One of what is counted; empty where nothing is.
         done: What had been done to them, for somebody who has ended it.
-        rest: What that means.
+        rest: What becomes of the others.
     """
 
     verb: str
@@ -52,7 +68,9 @@ class Doing(NamedTuple):
     rest: str
 
 
-READING = Doing("reading", "row", "read", "Nothing of it was kept.")
+READING = Doing("reading", "row", "read and let go", "The server may go on with the query.")
+#: In batches, of which the reader has those that came.
+PASSING = READING._replace(done="read")
 DOWNLOADING = Doing("downloading", "file", "downloaded", "The same call goes on with the others.")
 UPLOADING = Doing("uploading", "file", "uploaded", "The same call goes on with the others.")
 WRITING = Doing("writing", "row", "written", "What was on its way may be written, too.")
@@ -120,7 +138,9 @@ class Meter:
         """What has been done, for somebody who has ended it."""
         if not self._doing.thing:
             return self._doing.rest
-        size = f" and {_size(self._bytes)}" if self._bytes or not self._rows else ""
+        if not self._rows and not self._bytes:
+            return f"No {self._doing.thing} had been {self._doing.done.split()[0]}. {self._doing.rest}"
+        size = f" and {_size(self._bytes)}" if self._bytes else ""
         return f"{self._rows:,} {self._things(self._rows)}{size} had been {self._doing.done}. {self._doing.rest}"
 
     def _things(self, count: int) -> str:
@@ -233,10 +253,8 @@ def reporting(meter: Meter, surface: Surface | None, *, now: Callable[[], float]
         Worker(reporter.run, name="kalam-progress").start()
     try:
         _is_told.set(True)
-        yield
-    except KeyboardInterrupt as exc:
-        exc.add_note(meter.summary)
-        raise
+        with told_when_interrupted(lambda: meter.summary):
+            yield
     finally:
         _is_told.set(was_told)
         if reporter is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from kalam_notebook.callers import short_interrupts, warn_caller
+from kalam_notebook.callers import short_interrupts, told_when_interrupted, warn_caller
 from kalam_notebook.errors import ConfigError, TopicError, TransportError
 from kalam_notebook.results.frames import to_pandas
 from kalam_notebook.threads import Flag
@@ -305,8 +305,9 @@ class Consumer:
         return any(partition.is_ready for partition in self._partitions)
 
     def _wait(self, timeout: float | None) -> None:
-        for pause in self._asking(timeout):
-            self._closed.wait(pause)
+        with told_when_interrupted(lambda: "No message is lost: what has come is returned by the next call."):
+            for pause in self._asking(timeout):
+                self._closed.wait(pause)
 
     def _asking(self, timeout: float | None) -> Iterator[float]:
         """Ask until there is a message, the time is over, or somebody closes the consumer.

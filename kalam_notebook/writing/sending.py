@@ -11,6 +11,7 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import TypeVar
 
+from kalam_notebook.callers import told_when_interrupted
 from kalam_notebook.errors import FrameError, KalamError, ServerError, WriteError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.threads import Worker
@@ -22,7 +23,7 @@ __all__ = ["Sender", "ahead"]
 T = TypeVar("T")
 
 #: Seconds that the end of a write waits for what is made in vain.
-_JOIN_TIMEOUT = 1.0
+_JOIN_TIMEOUT = 0.1
 
 #: How the server begins its words about a statement of several; those before it were carried out
 #: (protocol/sql.md#statements). Errors of a request as a whole have no such words.
@@ -110,8 +111,11 @@ class Sender:
             WriteError: A request failed.
         """
         first, before, self._written = self.done, self.requests, 0
+        others = f"; the {first:,} rows before them were" if first else ""
+        fate = f"{self._table}: rows {first} to {first + count - 1} may have been written or not{others}."
         try:
-            yield
+            with told_when_interrupted(lambda: fate):
+                yield
         except KalamError as exc:
             if isinstance(exc, FrameError) and not self.requests:
                 raise
@@ -122,11 +126,6 @@ class Sender:
             raise WriteError(
                 self._table, (begin, first + count), kept, self._advice(begin, kept, exc), failure
             ) from exc
-        except KeyboardInterrupt as exc:
-            exc.add_note(
-                f"{self._table}: {first:,} rows were dealt with; of the {count:,} behind them it is not known."
-            )
-            raise
 
     def insert(self, request: Inserts, look: Callable[[], int | None]) -> float:
         """Send a request that is no transaction; where it fails, the rows that were written are not among those named.

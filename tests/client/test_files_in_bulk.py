@@ -221,7 +221,7 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing(tmp_path):
         with pytest.raises(KeyboardInterrupt) as caught:
             client.download(cells, to=tmp_path)
         assert time.monotonic() - began < 2.5
-    assert caught.value.__notes__ == ["0 files and 0.0 kB had been downloaded. The same call goes on with the others."]
+    assert caught.value.__notes__ == ["No file had been downloaded. The same call goes on with the others."]
     assert list(tmp_path.iterdir()) == []
     assert not [thread for thread in threading.enumerate() if thread.name == "kalam-files"]
 

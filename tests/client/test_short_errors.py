@@ -119,7 +119,7 @@ def test_a_kernel_shows_an_interrupt_as_shortly(kernel, unheard):
     )
     _, query, execute, awaited = shown
     assert query[:3] == ["Cell In[2], line 3", "----> 3 client.query('SELECT 1')", "KeyboardInterrupt"]
-    assert query[3] == "0 rows and 0.0 kB had been read. Nothing of it was kept."
+    assert query[3] == "No row had been read. The server may go on with the query."
     assert execute[2:] == ["KeyboardInterrupt", "The server may carry out the statement all the same."]
     assert awaited == ["Cell In[4], line 3", "----> 3 await waiting", "CancelledError"]
 

@@ -34,7 +34,7 @@ def test_a_meter_counts_and_says_it_in_a_line():
     assert meter.line(102.0) == "KalamDB: reading · 12,000 rows · 1.5 MB · 2.0 s"
     meter.expect(120_000)
     assert meter.line(103.0) == "KalamDB: reading · 12,000 of 120,000 rows · 1.5 MB · 3.0 s"
-    assert meter.summary == "12,000 rows and 1.5 MB had been read. Nothing of it was kept."
+    assert meter.summary == "12,000 rows and 1.5 MB had been read and let go. The server may go on with the query."
 
 
 def test_words_for_what_is_done():
@@ -109,7 +109,7 @@ def test_who_interrupts_is_told_what_had_been_read():
     meter.received(2_000, 1)
     with pytest.raises(KeyboardInterrupt) as caught, reporting(meter, None):
         raise KeyboardInterrupt
-    assert caught.value.__notes__ == ["1 row and 2.0 kB had been read. Nothing of it was kept."]
+    assert caught.value.__notes__ == ["1 row and 2.0 kB had been read and let go. The server may go on with the query."]
 
 
 def test_what_is_told_around_is_not_told_inside():

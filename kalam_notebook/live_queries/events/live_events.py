@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_interrupts, told_when_interrupted
 from kalam_notebook.errors import ConfigError, LiveError, RequestTimeoutError
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.events.feed import EventFeed
@@ -203,7 +203,9 @@ class LiveEvents:
             if (event := feed.take()) is not None:
                 return event
             feed.raise_if_over()
-            if not feed.wait(deadline):
+            with told_when_interrupted(lambda: "No event is lost: what has come is returned by the next call."):
+                came = feed.wait(deadline)
+            if not came:
                 raise RequestTimeoutError(f"No event of {self._query.table_name} within {timeout:g} s: {self.status}.")
         return None
 

@@ -226,6 +226,35 @@ class Consumer:
         with self._lock:
             return {partition.number: partition.position for partition in self._partitions}
 
+    def seek(self, offset: int, *, partition_id: int | None = None) -> None:
+        """Have the next ``poll`` return messages again, from an offset on.
+
+        The server moves no group back, so they are read without it: also those that were acknowledged before this
+        consumer began, and those that others of the group have. Behind the last that was returned it goes on as
+        before. What the group has acknowledged, and what ``commit_sync`` may acknowledge, does not change.
+
+        Args:
+            offset: From 0 on; what the server keeps no longer is left out.
+            partition_id: The partition; None for all.
+
+        Raises:
+            ConfigError: An argument is not one.
+            TopicError: No message from there on has been returned yet, and a group cannot skip any.
+        """
+        check_number("offset", offset, least=0)
+        with self._lock:
+            meant = [one for one in self._partitions if partition_id is None or one.number == partition_id]
+            if not meant:
+                raise ConfigError(f"partition_id is 0 to {len(self._partitions) - 1}, not {partition_id!r}.")
+            for partition in meant:
+                if offset > partition.end:
+                    raise TopicError(
+                        f"Partition {partition.number} stands at {partition.end}, before offset {offset}: a group "
+                        f"skips none.\nA group of its own begins there: consumer(..., group_id=..., start={offset})."
+                    )
+            for partition in meant:
+                partition.seek(offset)
+
     def mark_processed(self, message: TopicMessage) -> None:
         """Note that a message is done; from the first on ``commit_sync()`` acknowledges only what is marked.
 
@@ -321,7 +350,7 @@ class Consumer:
             with self._lock:
                 if self._is_ready or self._closed.is_set():
                     return
-                failure = self._ask_all()
+                failure = _ask_all(self._partitions, self._watch)
                 if self._is_ready:
                     return
             now = time.monotonic()
@@ -334,16 +363,17 @@ class Consumer:
             yield min(pause, end - now)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
-    def _ask_all(self) -> TransportError | None:
-        """Ask each partition once; why one could not be asked."""
-        for partition in self._partitions:
-            try:
-                partition.ask()
-                if not partition.is_ready:
-                    self._watch.look_at(partition)
-            except TransportError as exc:
-                return exc  # The others would not be reached either, and each would take its time.
-        return None
+
+def _ask_all(partitions: Iterable[Partition], watch: TopicWatch) -> TransportError | None:
+    """Ask each partition once; why one could not be asked."""
+    for partition in partitions:
+        try:
+            partition.ask()
+            if not partition.is_ready:
+                watch.look_at(partition)
+        except TransportError as exc:
+            return exc  # The others would not be reached either, and each would take its time.
+    return None
 
 
 def _count(source: TopicSource, partitions: int | None) -> int:

@@ -10,6 +10,7 @@ nobody what it gave away, and believes every acknowledgement (protocol/http.md#t
 3. Acknowledging an offset acknowledges all before it. So it stops before the first message that never came here,
    unless the group has acknowledged that one or it does not exist any more. What lies before the place where a group
    began that had acknowledged nothing was not meant for it.
+4. The server moves no group back. What is to be read again is read without the group, up to where it stands.
 """
 
 from __future__ import annotations
@@ -91,6 +92,9 @@ class Partition:
         # Messages from before the start that a group without an acknowledgement gets after all.
         self._early: frozenset[int] = frozenset()
         self._waiting: dict[int, TopicMessage] = {}
+        # Read without the group: what is to be handed out again, and the offset behind it; None where nothing is.
+        self._again: list[TopicMessage] = []
+        self._again_at: int | None = None
         self._newest_ms: int | None = None
         self._was_empty = False
         # A missing message that was known to exist before the newest ones came.
@@ -99,6 +103,8 @@ class Partition:
     @property
     def is_ready(self) -> bool:
         """Whether there are messages to take; not while older ones may have been lost on their way."""
+        if self._again_at is not None:
+            return bool(self._again)
         return bool(self._waiting) and not self._lost_answers
 
     @property
@@ -114,7 +120,21 @@ class Partition:
     @property
     def position(self) -> int:
         """The offset behind the last message that was handed out, or where it began."""
+        if self._again_at is None:
+            return self._handed_out.end
+        return self._again[0].offset if self._again else self._again_at
+
+    @property
+    def end(self) -> int:
+        """The offset behind all that was handed out."""
         return self._handed_out.end
+
+    def seek(self, offset: int) -> None:
+        """Hand messages out again from an offset on, not behind ``end``; those of others and from before the start too.
+
+        What may be acknowledged stays as it is.
+        """
+        self._again, self._again_at = [], offset if offset < self.end else None
 
     def take(self, limit: int | None = None) -> list[TopicMessage]:
         """Hand messages out, in order; they may be acknowledged from now on.
@@ -122,6 +142,10 @@ class Partition:
         Args:
             limit: So many at most.
         """
+        if self._again_at is not None:
+            again = self._again[:limit]
+            self._again = self._again[len(again) :]
+            return again
         offsets = sorted(self._waiting)[:limit]
         found = [self._waiting[offset] for offset in offsets]
         waiting = {offset: self._waiting[offset] for offset in self._waiting.keys() - set(offsets)}
@@ -130,13 +154,13 @@ class Partition:
         self._handed_out, self._early, self._waiting = self._handed_out.plus(offsets), early, waiting
         return found
 
-    def state(self) -> tuple[Offsets, frozenset[int], dict[int, TopicMessage]]:
+    def state(self) -> tuple[Offsets, frozenset[int], dict[int, TopicMessage], list[TopicMessage]]:
         """What ``take`` changes."""
-        return self._handed_out, self._early, self._waiting
+        return self._handed_out, self._early, self._waiting, self._again
 
-    def restore(self, state: tuple[Offsets, frozenset[int], dict[int, TopicMessage]]) -> None:
+    def restore(self, state: tuple[Offsets, frozenset[int], dict[int, TopicMessage], list[TopicMessage]]) -> None:
         """Take back what was taken since."""
-        self._handed_out, self._early, self._waiting = state
+        self._handed_out, self._early, self._waiting, self._again = state
 
     def ask(self) -> None:
         """Ask for messages, until there is a new one or there are none for this consumer.
@@ -144,6 +168,10 @@ class Partition:
         Raises:
             KalamError: No answer, or a refusal. Nothing is lost: the next call brings what this one should have.
         """
+        if self._again_at is not None:
+            self._read_again(self._again_at)
+            if self.is_ready:
+                return
         last, first = -1, self._ask_once()
         # What came has been here before, and what comes next lies behind it; else the caller may ask again.
         while not self._waiting and first is not None and first > last:
@@ -209,6 +237,11 @@ class Partition:
         if self._lost_answers:
             self._recover(first)
         return first
+
+    def _read_again(self, at: int) -> None:
+        found = self._source.peek(self.number, at, self._limit).messages
+        self._again = [message for message in found if message.offset < self.end]
+        self._again_at = self._again[-1].offset + 1 if self._again else None
 
     def _keep(self, messages: Sequence[TopicMessage]) -> None:
         """Keep the messages of an answer that have not come before."""

@@ -387,6 +387,33 @@ def test_messages_come_to_async_for(client, server, orders, events):
     assert asyncio.run(main()) == ([0, 1, 2], kalam.CommitResult({0: 2}, 0))
 
 
+def test_messages_are_read_again_beside_the_group(client, orders, events):
+    insert(client, orders, 1, 2, 3)
+    with client.consumer(events, group_id="g", start="earliest") as consumer:
+        assert len(consumer.poll()) == 3
+        consumer.commit_sync()
+    insert(client, orders, 4)
+    with client.consumer(events, group_id="g") as consumer:
+        assert [one.key for one in consumer.poll()] == ["4"]
+        consumer.seek(1, partition_id=0)
+        assert consumer.position() == {0: 1}
+        insert(client, orders, 5)
+        again = [next(consumer).key for _ in range(4)]
+        assert again == ["2", "3", "4", "5"]
+        assert consumer.position() == {0: 5}
+        assert consumer.commit_sync() == kalam.CommitResult({0: 4}, 0)
+        consumer.seek(0)
+        assert consumer.commit_sync() == kalam.CommitResult({0: 4}, 0)
+        with pytest.raises(TopicError, match=r"(?s)stands at 5, before offset 6.*start=6"):
+            consumer.seek(6)
+        with pytest.raises(ConfigError, match="partition_id is 0 to 0"):
+            consumer.seek(0, partition_id=1)
+        with pytest.raises(ConfigError, match="offset is a whole number from 0 on"):
+            consumer.seek("earliest")
+    with client.consumer(events, group_id="g") as consumer:
+        assert consumer.poll(0) == []
+
+
 def test_the_position_is_behind_what_was_returned(client, orders, events):
     insert(client, orders, 1, 2, 3)
     with client.consumer(events, group_id="g", start="earliest") as consumer:

@@ -184,6 +184,41 @@ def test_nothing_is_acknowledged_that_no_consumer_of_the_group_has(rounds):
     assert log.committed == (len(log.messages) - 1 if log.messages else None)
 
 
+@given(steps, st.lists(st.tuples(st.integers(0, 30), steps.map(lambda many: many[:3])), max_size=6))
+def test_what_is_sought_comes_again_and_the_group_goes_on_behind_it(first, seeks):
+    log = Log()
+    reader = Reader(log)
+    for step in first:
+        play(log, reader, step)
+    for offset, some in seeks:
+        offset = min(offset, reader.partition.end)
+        reader.partition.seek(offset)
+        assert reader.partition.position == offset
+        reader.got = []
+        for step in some:
+            play(log, reader, step)
+        log.losses = []
+        reader.drain()
+        assert reader.got == list(range(offset, len(log.messages)))
+        assert log.committed is None or log.committed < reader.partition.end
+    reader.drain()
+    reader.partition.commit()
+    assert log.committed == (len(log.messages) - 1 if log.messages else None)
+
+
+def test_an_interrupt_loses_nothing_that_was_sought():
+    log = Log(3)
+    reader = Reader(log)
+    reader.drain()
+    reader.partition.seek(1)
+    reader.partition.ask()
+    state = reader.partition.state()
+    assert [one.offset for one in reader.partition.take()] == [1, 2]
+    reader.partition.restore(state)
+    assert [one.offset for one in reader.partition.take(1)] == [1]
+    assert reader.partition.position == 2
+
+
 @given(st.lists(st.one_of(st.integers(0, 30).map(lambda n: ("add", n)), st.integers(0, 30).map(lambda n: ("fill", n)))))
 def test_offsets_are_a_set(changes):
     offsets, model = Offsets(5), set(range(5))

@@ -50,6 +50,7 @@ export = _default.export
 health_check = _default.health_check
 live = _default.live
 live_events = _default.live_events
+live_topic = _default.live_topic
 login = _default.login
 partitions = _default.partitions
 query = _default.query

@@ -506,6 +506,10 @@ class AsyncClient(AsyncBase):
             auto_commit=auto_commit,
         )
 
+    async def live_topic(self, topic: str, *, partitions: int | None = None, max_rows: int = 1_000) -> LiveTable:
+        """See ``Client.live_topic``."""
+        return await asyncio.to_thread(self._client.live_topic, topic, partitions=partitions, max_rows=max_rows)
+
     async def connect(self) -> None:
         """See ``Client.connect``."""
         await asyncio.to_thread(self._client.connect)

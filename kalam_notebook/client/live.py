@@ -13,7 +13,7 @@ from kalam_notebook.live_queries.events.messages import OnFull
 from kalam_notebook.sql.params import write_parameters_in
 from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tokens import UnreadableSQL
-from kalam_notebook.wire.arguments import check_text
+from kalam_notebook.wire.arguments import check_number, check_text
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
 from kalam_notebook.wire.topics import Start, check_topic
 from kalam_notebook.wire.types import Column
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from kalam_notebook.topics.consumer import Consumer
 
 __all__ = ["LiveCalls", "Subscription"]
+
+#: Of a live view of a topic: it is put together anew when some come.
+_MOST_MESSAGES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +218,39 @@ class LiveCalls(ClientBase):
             columns_of=self._columns_of,
             auto_commit=auto_commit,
         )
+
+    def live_topic(self, topic: str, *, partitions: int | None = None, max_rows: int = 1_000) -> LiveTable:
+        """Show the newest messages of a topic, and those that come, as a live table.
+
+        They are read beside all groups: nobody's messages are taken, and nothing is acknowledged.
+
+        Args:
+            topic: ``namespace.topic``, case-sensitive; without a namespace in the client's.
+            partitions: As for ``consumer``.
+            max_rows: Messages that are kept, the newest.
+
+        Returns:
+            A ``LiveTable`` with ``partition``, ``offset``, ``time``, ``op``, ``table``, ``user`` and ``row``, the
+            changed row as JSON, in order of the time. What comes beyond ``max_rows`` between two looks is passed over.
+            There is no proof of it, as there is of rows. Close it when it is no longer needed.
+
+        Raises:
+            ConfigError: An argument is not one.
+            KalamError: As ``consumer``.
+        """
+        from kalam_notebook.live_queries.table import LiveTable
+        from kalam_notebook.live_queries.topic import TopicTail
+        from kalam_notebook.topics.consumer import partitions_of
+        from kalam_notebook.topics.endpoint import TopicEndpoint
+
+        self._check_open()
+        check_number("max_rows", max_rows, most=_MOST_MESSAGES)
+        log = TopicEndpoint(self._http, self._endpoint, check_topic(topic, self._namespace), "live")
+        with told_when_interrupted(lambda: "No live table was opened."):
+            tail = TopicTail(log, partitions=partitions_of(log, partitions), max_rows=max_rows)
+        table = LiveTable(tail, sql=log.topic_id)
+        self._live_tables.add(table)
+        return table
 
     def connect(self) -> None:
         """Open the WebSocket now, instead of at the first live query.

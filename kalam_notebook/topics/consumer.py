@@ -25,7 +25,7 @@ from kalam_notebook.wire.types import Column
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CommitResult", "Consumer", "TopicSource"]
+__all__ = ["CommitResult", "Consumer", "TopicSource", "partitions_of"]
 
 #: Seconds between two questions while nothing comes: the first pause, and the longest.
 _PAUSE_S, _LONGEST_PAUSE_S = 0.1, 0.5
@@ -102,7 +102,7 @@ class Consumer:
         self._lock = threading.RLock()
         self._closed = Flag()
         self._watch = TopicWatch(source.topic_id, source.group_id)
-        numbers = range(_count(source, partitions))
+        numbers = range(partitions_of(source, partitions))
         self._partitions = [Partition(source, number, begin, max_poll_records) for number in numbers]
         # While nothing is marked, all that was returned counts as processed.
         self._marks = Marks()
@@ -376,7 +376,7 @@ def _ask_all(partitions: Iterable[Partition], watch: TopicWatch) -> TransportErr
     return None
 
 
-def _count(source: TopicSource, partitions: int | None) -> int:
+def partitions_of(source: TopicSource, partitions: int | None) -> int:
     """How many partitions a topic has."""
     if partitions is not None:
         return check_number("partitions", partitions)

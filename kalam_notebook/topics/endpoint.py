@@ -32,6 +32,8 @@ class TopicEndpoint:
     def __init__(self, http: HttpTransport, sql: SqlEndpoint, topic_id: str, group_id: str) -> None:
         self.topic_id = topic_id
         self.group_id = group_id
+        # Asks where the log ends, and nothing else, so that the server remembers no more than this one.
+        self._observer = self._nobody()
         self._http = http
         self._sql = sql
 
@@ -66,7 +68,7 @@ class TopicEndpoint:
 
     def end_offset(self, partition_id: int) -> int:
         """The offset that the next message gets."""
-        return self._consume(self._nobody(), partition_id, "latest", 0, repeatable=True).next_offset
+        return self._consume(self._observer, partition_id, "latest", 0, repeatable=True).next_offset
 
     def peek(self, partition_id: int, offset: int, limit: int) -> Consumed:
         """Read messages from an offset on, whoever has them.

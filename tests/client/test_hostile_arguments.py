@@ -73,6 +73,7 @@ CALLS = {
     "server_setup": {"user": "x", "password": "x", "root_password": "x"},
     "live": {"sql": "SELECT id, name FROM t WHERE name <> $1", "params": ["x"], "namespace": "app"},
     "live_events": {"sql": "SELECT id FROM t WHERE name = $1", "params": ["x"], "namespace": "app"},
+    "live_topic": {"topic": "app.events"},
     "consumer": {"topic": "app.events", "group_id": "g", "start": "earliest"},
 }  # fmt: skip
 CALLS |= dict.fromkeys(("query", "query_arrow", "query_polars", "query_result"), CALLS["query_batches"])

@@ -414,6 +414,24 @@ def test_messages_are_read_again_beside_the_group(client, orders, events):
         assert consumer.poll(0) == []
 
 
+def test_a_topic_is_shown_live_beside_its_groups(client, orders, events):
+    insert(client, orders, 1, 2)
+    with client.live_topic(events, max_rows=3) as live:
+        assert live.arrow().select(["offset", "op", "table"]).to_pylist() == [
+            {"offset": n, "op": "Insert", "table": orders} for n in range(2)
+        ]
+        assert json.loads(live.df()["row"][1]) == {"id": "2", "status": "open", "total": "2.50", "at": None}
+        client.execute_query(f"UPDATE {orders} SET status = 'paid' WHERE id = 1")
+        insert(client, orders, 3, 4)
+        live.wait_for(lambda table: table.df()["offset"].max() == 4, timeout=20)
+        assert live.df()["offset"].tolist() == [2, 3, 4]
+        assert "newest 3 messages" in live.notice
+        assert not live.verify()
+        with client.consumer(events, group_id="g", start="earliest") as consumer:
+            assert [one.offset for one in consumer.poll()] == [0, 1, 2, 3, 4]
+    assert live.num_rows == 3
+
+
 def test_the_position_is_behind_what_was_returned(client, orders, events):
     insert(client, orders, 1, 2, 3)
     with client.consumer(events, group_id="g", start="earliest") as consumer:

@@ -40,7 +40,7 @@ INSIDE = {
         {"rows", "threads", "lifetime", "display"},
         {"connection"},
         {"following"},
-        {"recording", "events", "source", "past", "derived", "chart", "perspective"},
+        {"recording", "events", "source", "past", "derived", "topic", "chart", "perspective"},
         {"table"},
         {"opening", "replay"},
     ],

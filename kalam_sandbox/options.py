@@ -103,6 +103,7 @@ class Options:
         create_with_only: Take the kind of a table from WITH (TYPE = …) alone, not from CREATE USER TABLE (KalamDB 0.8).
         optional_keys: Take USER and SHARED tables without primary key (KalamDB 0.8).
         staff_only_ddl: Refuse CREATE, ALTER and DROP TABLE to role user (KalamDB 0.5).
+        staff_only_shows: Refuse SHOW, DESCRIBE TABLE and SUBSCRIBE TO to role user (KalamDB 0.5).
         short_execute_as: Take EXECUTE AS 'user' (…) beside EXECUTE AS USER 'user' (…) (KalamDB 0.5).
         plain_live_queries: Refuse aliases and expressions in a live query (KalamDB 0.5).
         refuse_odd_filters: Refuse a live query whose condition events cannot be tested with (KalamDB 0.5).
@@ -215,4 +216,5 @@ class Options:
     create_with_only: bool = False
     optional_keys: bool = False
     staff_only_ddl: bool = False
+    staff_only_shows: bool = False
     short_execute_as: bool = False

@@ -18,6 +18,7 @@ _V0_5: dict[str, object] = {
     "groupless_reads": True,
     "any_cursors": True,
     "staff_only_ddl": True,
+    "staff_only_shows": True,
     "short_execute_as": True,
     "plain_live_queries": True,
     "refuse_odd_filters": True,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
-from kalam_notebook.errors import ConfigError, KalamError
+from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, help_text, parse_connect_line, parse_upload_line, unpasted
@@ -38,6 +38,16 @@ SELECT table_schema AS namespace, table_name AS "table", count(*) AS columns FRO
 WHERE table_schema NOT IN ('information_schema', 'system', 'dba') AND column_name NOT IN ({HIDDEN_LIST}) {{where}}
 GROUP BY table_schema, table_name ORDER BY namespace, "table"
 """
+
+#: What anybody may ask in the place of SHOW NAMESPACES and DESCRIBE TABLE.
+_NAMESPACES = (
+    "SELECT DISTINCT table_schema AS name FROM information_schema.tables "
+    "WHERE table_schema NOT IN ('information_schema', 'system', 'dba') ORDER BY name"
+)
+_COLUMNS = (
+    "SELECT column_name, data_type, is_nullable FROM information_schema.columns "
+    "WHERE table_schema = $1 AND table_name = $2 ORDER BY ordinal_position"
+)
 
 #: Where a server is started as its documentation tells.
 _NEW_SERVER = "http://localhost:2900"
@@ -176,7 +186,10 @@ class Commands:
     # What the server has ----------------------------------------------------------------------------------------------
 
     def _namespaces(self, rest: str) -> pd.DataFrame:
-        return default.current().query("SHOW NAMESPACES")[["name", "created_at"]]
+        try:
+            return default.current().query("SHOW NAMESPACES")[["name", "created_at"]]
+        except PermissionDeniedError:  # Ordinary users may not, from 0.5 on: they see those that have tables.
+            return default.current().query(_NAMESPACES)
 
     def _tables(self, namespace: str) -> QueryResult:
         sql = _TABLES.format(where="AND table_schema = $1" if namespace else "")
@@ -185,7 +198,10 @@ class Commands:
     def _describe(self, table: str) -> QueryResult:
         client, (space, name) = default.current(), _named_table("describe", table)
         quoted = f"{quote_name(space)}.{quote_name(name)}"
-        described = client.query_result(f"DESCRIBE TABLE {quoted}")
+        try:
+            described = client.query_result(f"DESCRIBE TABLE {quoted}")
+        except PermissionDeniedError:  # As above.
+            described = client.query_result(_COLUMNS, [space, name])
         wanted = ["column_name", "data_type", "is_nullable", "is_primary_key", "column_default"]
         rows = described.arrow().select([column for column in wanted if column in described.arrow().column_names])
         rows = rows.filter([column not in HIDDEN_COLUMNS for column in rows["column_name"].to_pylist()])

@@ -89,18 +89,26 @@ def read_target(endpoint: Endpoint, namespace: str, table: str) -> Target:
         KalamError: The server cannot be reached.
     """
     name = f"{quote_name(namespace)}.{quote_name(table)}"
-    look = f"SELECT * FROM {name} LIMIT 0; DESCRIBE TABLE {name}"
-    try:
-        answer = endpoint.execute(f"{look}; SHOW TABLES")
-        listed = find_listed(answer.table(2, LISTED), namespace, table)
-    except PermissionDeniedError:
-        # Ordinary users may not list tables from 0.5 on (protocol/sql.md#later-versions).
-        answer, listed = endpoint.execute(look), None
+    answer = _looked(endpoint, [f"SELECT * FROM {name} LIMIT 0", f"DESCRIBE TABLE {name}", "SHOW TABLES"])
+    listed = find_listed(answer.table(2, LISTED), namespace, table) if len(answer.results) > 2 else None
     columns = tuple(column for column in answer.columns() if not column.name.startswith("_"))
     return Target(name, listed.kind if listed else "", columns, _defaults(answer))
 
 
+def _looked(endpoint: Endpoint, looks: list[str]) -> Answer:
+    """What a user may ask: from 0.5 on an ordinary one may list no tables, and perhaps describe none."""
+    while True:
+        try:
+            return endpoint.execute("; ".join(looks))
+        except PermissionDeniedError:
+            if len(looks) == 1:
+                raise
+            looks = looks[:-1]
+
+
 def _defaults(answer: Answer) -> dict[str, str]:
+    if len(answer.results) < 2:
+        return {}
     described = answer.table(1, ("column_name", "column_default")).to_pylist()
     defaults = {str(row["column_name"]): row["column_default"] for row in described}
     return {name: str(told) for name, told in defaults.items() if told is not None and not name.startswith("_")}

@@ -83,8 +83,11 @@ def _session(words: list[str]) -> Statement | None:
 
 
 def _later_command(cursor: Cursor, words: list[str], caller: Caller, options: Options) -> Statement | None:
-    """Read what not all servers take: CREATE, ALTER and DROP of TABLE and POLICY; None for anything else."""
+    """Read what not all servers take, or not of everybody: CREATE, ALTER and DROP of TABLE and POLICY; else None."""
     verb, what = words[0], words[1]
+    is_show = verb in ("SHOW", "SUBSCRIBE") or (verb in ("DESCRIBE", "DESC") and what == "TABLE")
+    if options.staff_only_shows and is_show and caller.role not in STAFF:
+        raise denied(f"Permission denied: Role '{caller.role.title()}' cannot run {verb} {what}")
     if options.row_policies and what == "POLICY" and verb in ("CREATE", "ALTER", "DROP"):
         if caller.role not in STAFF:
             raise denied("System, DBA, or Service role required for policy operations")

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import uuid
 from pathlib import Path
 
 import pandas as pd
@@ -45,6 +46,20 @@ def fails(shell, cell):
         error = shell.run_cell(cell).error_in_exec
     assert isinstance(error, ConfigError)
     return str(error)
+
+
+def test_what_the_server_has_for_everybody(magic_shell, server, client, orders):
+    """From 0.5 on an ordinary user may neither list nor describe, and finds it otherwise."""
+    name, password = f"u{uuid.uuid4().hex[:8]}", f"Passw0rd!{uuid.uuid4().hex}"
+    namespace = orders.split(".")[0]
+    client.execute_query(f"CREATE TABLE {namespace}.own (id BIGINT PRIMARY KEY, note TEXT) WITH (TYPE = 'USER')")
+    client.execute_query(f"CREATE USER '{name}' WITH PASSWORD '{password}' ROLE 'user'")
+    with kalam.connect(server.url, user=name, password=password):
+        assert namespace in run(magic_shell, "%kalam namespaces")
+        told = run(magic_shell, f"%kalam describe {namespace}.own")
+    assert "note" in told
+    assert "_deleted" not in told
+    assert "0 rows in the table" in told
 
 
 def test_what_the_server_has(shell, orders):

@@ -56,6 +56,23 @@ def test_role_user_may_not_define_tables_any_more(served, sql):
     served.sql("DROP TABLE app.theirs; DROP TABLE IF EXISTS app.mine; DROP TABLE IF EXISTS app.other")
 
 
+@pytest.mark.parametrize(
+    "sql",
+    ["SHOW TABLES", "SHOW NAMESPACES", "SHOW STATS FOR TABLE app.seen", "DESCRIBE TABLE app.seen"],
+)
+def test_role_user_may_not_list_and_describe_any_more(served, sql):
+    served.sql("CREATE TABLE app.seen (id BIGINT PRIMARY KEY) WITH (TYPE = 'USER')")
+    if served.version == "0.4.3":
+        served.sql(sql, user="ann")
+    else:
+        assert served.failure(sql, user="ann")[0] == "PERMISSION_DENIED"
+    served.sql(sql, user="sam")
+    listed = "SELECT table_name FROM information_schema.tables WHERE table_name = 'seen'"
+    assert served.rows(listed, user="ann") == [["seen"]]
+    served.sql("BEGIN; INSERT INTO app.seen (id) VALUES (1); COMMIT", user="ann")
+    served.sql("DROP TABLE app.seen")
+
+
 @pytest.mark.parametrize("form", ["EXECUTE AS USER 'ann'", "EXECUTE AS 'ann'"])
 def test_to_act_for_somebody(served, form):
     sql = f"{form} (SELECT 1 AS one)"

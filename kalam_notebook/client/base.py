@@ -101,7 +101,7 @@ class ClientBase:
         self._downloads = Downloads(self._http, self._endpoint)
         self._file_host = FileHost(self._downloads)
         self._window = WindowCheck()
-        self._reader = Reader(self._endpoint, self._window, role=lambda: self._session.role)
+        self._reader = Reader(self._endpoint, self._window, role=lambda: self._session.role, epoch=self._http.epoch)
         self._namespace = namespace
 
         self._lock = threading.Lock()

@@ -289,5 +289,6 @@ class LiveCalls(ClientBase):
                     timeouts=self._timeouts,
                     compression=self._compression,
                     handlers=Handlers(**self._handlers),
+                    on_lost=self._http.cut,
                 )
             return self._live

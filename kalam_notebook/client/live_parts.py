@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from kalam_notebook.http.endpoint import SqlEndpoint
 from kalam_notebook.http.session import Session
-from kalam_notebook.live_queries.connection.listener import Handlers
+from kalam_notebook.live_queries.connection.listener import Handlers, tell
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.following.delta import read_deltas
 from kalam_notebook.live_queries.following.pool import Pool
@@ -52,8 +52,9 @@ def make_parts(
     timeouts: Timeouts,
     compression: bool,
     handlers: Handlers,
+    on_lost: Callable[[], object],
 ) -> LiveParts:
-    """Make the parts of a client, which are the arguments and their names there."""
+    """Make the parts of a client, which are the arguments and their names there; ``on_lost`` for a lost connection."""
     source = partial(
         ClientSource,
         url,
@@ -64,11 +65,16 @@ def make_parts(
         deltas=Together(partial(read_deltas, endpoint)),
         domains={},
     )
+
+    def lost(reason: str) -> None:
+        on_lost()
+        tell(handlers.on_disconnect, reason)
+
     socket = LiveSocket(
         url=source().websocket_url(),
         token=source().access_token,
         compression=compression,
         timeouts=timeouts,
-        handlers=handlers,
+        handlers=replace(handlers, on_disconnect=lost),
     )
     return LiveParts(source, socket, Pool())

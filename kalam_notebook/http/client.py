@@ -31,6 +31,7 @@ from kalam_notebook.errors import (
     TransportError,
 )
 from kalam_notebook.http.bounded import MAX_SMALL_BYTES, bound
+from kalam_notebook.http.connections import Transport
 from kalam_notebook.http.deadlines import allowed
 from kalam_notebook.http.failures import describe_failure
 from kalam_notebook.http.library_logs import hide_cookies_in_logs
@@ -50,6 +51,9 @@ _SMALL_TOTAL_S = 60.0
 
 #: What stands in the place of a secret.
 _HIDDEN = "…".encode()
+
+#: What is answered in the place of a server that is away, or that hands its work to another one.
+_AWAY = {502, 503, 504}
 
 #: The route whose requests are paced.
 _SQL_PATH = "/v1/api/sql"
@@ -124,9 +128,12 @@ class HttpTransport:
         self._process = os.getpid()
         self._is_closed = False
         hide_cookies_in_logs()
+        self._epoch = object()
         # Made once: putting them together costs as much as the rest of building a request.
         self._sql_url, self._usual_timeout = httpx.URL(url + _SQL_PATH), self._timeout(None)
         self._transport = transport or open_transport(self.proxy)
+        if isinstance(self._transport, Transport):
+            self._transport.connections.on_end = self.cut
         self._client = httpx.Client(
             base_url=url,
             timeout=self._usual_timeout,
@@ -145,6 +152,16 @@ class HttpTransport:
         self._is_closed = True
         # Not the client's own method, which does nothing more the second time, also if it was interrupted before.
         self._transport.close()
+
+    def cut(self) -> None:
+        """Take note that the server was away: from now on another one may answer."""
+        self._epoch = object()
+
+    def epoch(self) -> object:
+        """What stands for the time in which one server has answered, as far as is known: after a cut another object."""
+        if isinstance(self._transport, Transport):
+            self._transport.connections.look()
+        return self._epoch
 
     def check_usable(self) -> None:
         """See that this is the process that opened the connection, and that it is open.
@@ -196,6 +213,8 @@ class HttpTransport:
             with self._mapped_errors(request):
                 response = self._client.send(self._build(request, token, until), stream=True)
             answer = str(response.status_code)
+            if response.status_code in _AWAY:
+                self.cut()
         except KalamError as exc:
             answer = type(exc).__name__
             raise
@@ -290,6 +309,9 @@ class HttpTransport:
                 ) from None
             if not isinstance(exc, httpx.TransportError):
                 raise
+            # A connection that ends without a word may do so over a value; one that breaks, or is refused, does not.
+            if isinstance(exc, httpx.NetworkError | httpx.ConnectTimeout | httpx.ProxyError):
+                self.cut()
             raise describe_failure(
                 exc,
                 url=self.url,

@@ -33,7 +33,8 @@ class Transport(httpx.HTTPTransport):
         super().__init__(**options)
         self._pool._network_backend = Deadlines(self._pool._network_backend)
         # The pool goes on to say how to connect, through a proxy or without.
-        self._pool = Connections(self._pool.create_connection)  # type: ignore[assignment]
+        self.connections = Connections(self._pool.create_connection)
+        self._pool = self.connections  # type: ignore[assignment]
 
 
 class Connections:
@@ -41,9 +42,13 @@ class Connections:
 
     Args:
         make: Makes a connection to a server, which opens when it is used.
+
+    Attributes:
+        on_end: Called when a connection that waited for its next request was ended by the server.
     """
 
     def __init__(self, make: Callable[[httpcore.Origin], httpcore.ConnectionInterface]) -> None:
+        self.on_end: Callable[[], object] = lambda: None
         self._make = make
         # Reentrant: a collection of garbage may close an answer in the middle of this.
         self._lock = threading.RLock()
@@ -94,16 +99,23 @@ class Connections:
         stream.close()
         raise httpcore.ConnectError("closed")
 
-    def _take(self, origin: httpcore.Origin) -> _Connection:
+    def look(self) -> None:
+        """Give up the waiting connections that cannot be used again."""
         useless: list[_Connection] = []
         with self._lock:
             idle, self._idle = self._idle, []
             for connection in idle:
                 (self._idle if connection.is_usable else useless).append(connection)
-            found = self._idle.pop() if self._idle else None
         # Those that were found to be: another thread may use the others by now, and they look like these.
         for connection in useless:
+            if connection.was_ended:
+                self.on_end()
             connection.give_up()
+
+    def _take(self, origin: httpcore.Origin) -> _Connection:
+        self.look()
+        with self._lock:
+            found = self._idle.pop() if self._idle else None
         return found or _Connection(self._make(origin), self)
 
 
@@ -124,6 +136,11 @@ class _Connection:
     @property
     def is_usable(self) -> bool:
         return self._connection.is_idle() and not self._connection.has_expired()
+
+    @property
+    def was_ended(self) -> bool:
+        """Whether the server has ended it, where nothing is on its way."""
+        return any(stream.get_extra_info("is_readable") for stream in self._streams)
 
     def send(self, request: httpcore.Request) -> httpcore.Response:
         self._until = request.extensions.get("until")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kalam_notebook.http.session import Session
@@ -68,21 +68,22 @@ class ClientSource:
     def describe(self, table: str) -> TableInfo:
         """The columns of a table, its kind, and for how long a STREAM table keeps its rows."""
         columns = self.columns(table)
+        doubts = self.doubts(columns)
         is_stream = any(column.name == WRITTEN_AT for column in columns)
-        if may_hold_lists(row_version_of(columns)):
+        if may_hold_lists(row_version_of(columns)) and self._reader.limits.sends_anything(self._endpoint):
             columns = with_lists(self._endpoint, f"SELECT * FROM {table}", columns)
         listed = listed_table(self._endpoint, table) or Listed("stream" if is_stream else "shared")
         has_policies = tells_gaps(row_version_of(columns))
         hidden = " ".join(self._reader.hidden_rows([table])) if has_policies else ""
-        return TableInfo(columns, listed.kind, listed.ttl_ms, self._doubts(columns), hidden)
+        return TableInfo(columns, listed.kind, listed.ttl_ms, doubts, hidden)
 
-    def _doubts(self, columns: tuple[Column, ...]) -> Doubts:
+    def doubts(self, columns: Sequence[Column]) -> Doubts:
         """Which cells of events may not be what is stored; the server is asked once, and where it has such columns."""
         types = {column.type_name for column in columns}
         has_new_floats = tells_gaps(row_version_of(columns)) and not types.isdisjoint(FLOATS)
         return Doubts(
-            signs="Decimal" in types and self._reader.drops_signs(),
-            nulls=has_new_floats and self._reader.sends_null_for_nan(),
+            signs="Decimal" in types and self._reader.limits.ask(self._endpoint).drops_sign,
+            nulls=has_new_floats and self._reader.limits.sends_anything(self._endpoint),
         )
 
     def columns(self, table: str) -> tuple[Column, ...]:
@@ -91,8 +92,10 @@ class ClientSource:
 
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
         """All rows that match, exact; with a limit one more than that, those with the greatest versions."""
-        if max_rows is None and (reading := read_whole(self._endpoint, plan)) is not None:
-            return reading
+        if max_rows is None:
+            reading = read_whole(self._endpoint, plan, self._reader.limits.damages)
+            if reading is not None:
+                return reading
         # A proof compares what is read here with a scan, which would be cut at the same place.
         self._window.forget()
         scan = self._window.scan(self._endpoint, plan.source)

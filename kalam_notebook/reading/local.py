@@ -48,11 +48,13 @@ class _Copy:
         columns: Its columns; others mean another table of the same name.
         pager: What was read.
         returned: Rows that were seen deleted and that a flush has brought back.
+        is_doubtful: Whether another table may stand under the name, whose versions are lower.
     """
 
     columns: tuple[Column, ...]
     pager: Pager
     returned: int = 0
+    is_doubtful: bool = False
 
     @property
     def note(self) -> str:
@@ -72,6 +74,11 @@ class LocalEngine:
         self._copies: dict[tuple[str | None, str], _Copy] = {}  # By the user whose rows they hold, and the table.
         self._lock = threading.Lock()
         self._process = EngineProcess()
+
+    def doubt(self) -> None:
+        """Take note that another server may answer, and its tables may be others."""
+        for copy in list(self._copies.values()):
+            copy.is_doubtful = not copy.pager.plan.version.has_time
 
     def close(self) -> None:
         """End the engine's process; may be called twice."""
@@ -138,11 +145,21 @@ class LocalEngine:
         assert shape is not None
         if may_hold_lists(version):
             columns = with_lists(endpoint, shape.text, columns)
-        if copy is None or copy.columns != columns:
+        if copy is not None and (copy.columns != columns or not _is_still_there(endpoint, copy)):
+            copy = None
+        if copy is None:
             copy = self._copies[user, name] = _Copy(columns, Pager(plan_pager(endpoint, shape, columns, ())))
         copy.pager.after = max(0, copy.pager.after - copy.pager.plan.version.overlap)
         copy.pager.run(endpoint)
         return copy
+
+
+def _is_still_there(endpoint: Endpoint, copy: _Copy) -> bool:
+    """Whether a table is still the one that was copied; the server is asked where that is in doubt."""
+    if not copy.is_doubtful:
+        return True
+    copy.is_doubtful = False
+    return copy.pager.is_still_there(endpoint)
 
 
 def _bring_to_one_state(endpoint: Endpoint, copies: Sequence[_Copy]) -> None:

@@ -51,6 +51,9 @@ class UnpageableError(ResultError):
     """Versions of a row cannot be told from those of another one."""
 
 
+#: Rows that tell whether a table is still the one that was read.
+_LAST_ROWS = 1_000
+
 #: After so many pages that are not full an end is looked for: one that is empty does not come, since others write.
 _PARTIAL_PAGES = 5
 
@@ -151,6 +154,33 @@ class Pager:
         rows = rows.take(first.column("row_min"))
         rows = rows.take(pc.sort_indices(rows.column("key")))
         return pa.Table.from_arrays(rows.columns[:count], schema=self.plan.fields)
+
+    def is_still_there(self, endpoint: Endpoint) -> bool:
+        """Whether the server still knows the rows that were written last: else it is another table.
+
+        Versions are places in a log, which begins anew on a server that is set up anew.
+
+        Args:
+            endpoint: Runs the SQL.
+
+        Raises:
+            ServerError: The server refuses.
+        """
+        self.compact()
+        if not self.rows or not self.rows[0].num_rows:
+            return True
+        known = self.rows[0].select(["key", "seq"]).sort_by([("seq", "descending")]).slice(0, _LAST_ROWS)
+        window = self.plan.version.behind(known.column("seq")[-1].as_py() - 1)
+        pair = [self.plan.key_type, pa.int64()]
+        answers = endpoint.execute_lists(";\n".join(self._keys_statements(window)), (), [pair, pair])
+
+        newest: dict[Any, int] = {}
+        for answer in answers:
+            page = table_of(answer, pa.schema(zip(["key", "seq"], pair, strict=True)))
+            for key, seq in zip(*page.to_pydict().values(), strict=True):
+                newest[key] = max(seq, newest.get(key, 0))
+        # Updated or deleted since, a key has a newer version.
+        return all(newest.get(key, -1) >= seq for key, seq in zip(*known.to_pydict().values(), strict=True))
 
     def compact(self) -> None:
         """Forget versions that are not the newest of their key, so that reading can go on for long."""

@@ -61,6 +61,10 @@ class Reader:
         window: Tells tables that the server scans only in part; None checks none, for tests.
         limits: Those of the server where they are known; None asks for them.
         role: Tells the role of the user, where it is known.
+        epoch: Tells how long the server stays: another object when another one may answer.
+
+    Attributes:
+        limits: What the server does silently.
     """
 
     def __init__(
@@ -69,12 +73,13 @@ class Reader:
         window: WindowCheck | None = None,
         limits: ServerLimits | None = None,
         role: Callable[[], str] = lambda: "",
+        epoch: Callable[[], object] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
         self._exact = ExactReader()
         self._local = LocalEngine()
         self._window = window
-        self._limits = LimitsProbe(limits)
+        self.limits = LimitsProbe(limits, epoch)
         self._hidden_rows = HiddenRows(role)
         self._refused: set[tuple[str, ...]] = set()  # Tables that cannot be read in one transaction.
         self._small: dict[tuple[str | None, str], bool] = {}  # Whether plain answers hold all rows of a table.
@@ -84,6 +89,7 @@ class Reader:
         # Queries whose plain answer was not enough, and why.
         self._reread: dict[tuple[str | None, str], str] = {}
         self._system_columns: dict[str, tuple[Column, ...]] = {}  # Of the server's own tables, which stay as they are.
+        self._epoch, self._known_in = epoch, epoch()
 
     def close(self) -> None:
         """End what runs beside this process; may be called twice."""
@@ -97,22 +103,38 @@ class Reader:
         if self._window is not None:
             self._window.forget()
 
+    def _of_one_server(self, read: Callable[[], QueryResult]) -> QueryResult:
+        """A reading; once more where the server was away meanwhile, since its parts may be of two of them."""
+        epoch = self._meet()
+        result = read()
+        if self._epoch() is epoch:
+            return result
+        self._meet()
+        return read()
+
+    def _meet(self) -> object:
+        """See whether another server has come, where one was away: what is known of that one holds no longer."""
+        epoch = self._epoch()
+        if epoch is self._known_in:
+            return epoch
+        if self._window is not None:
+            self._window.doubt()
+        self._local.doubt()
+        if self.limits.are_others(self._endpoint):
+            self.forget()
+            for known in (self._refused, self._small, self._short, self._reread, self._system_columns):
+                known.clear()
+        self._known_in = epoch
+        return epoch
+
     def caps(self) -> tuple[int, int]:
         """Where the server cuts results without and with a LIMIT."""
-        limits = self._limits.ask(self._endpoint)
+        limits = self.limits.ask(self._endpoint)
         return limits.default_cap, limits.limit_cap
 
     def hidden_rows(self, tables: Iterable[str]) -> tuple[str, ...]:
         """A sentence where tables without a row, of a server that has policies, may hide some from the user."""
         return self._hidden_rows.notice(self._endpoint, tables)
-
-    def drops_signs(self) -> bool:
-        """Whether decimals between -1 and 0 come without their sign (truth L5)."""
-        return self._limits.ask(self._endpoint).drops_sign
-
-    def sends_null_for_nan(self) -> bool:
-        """Whether NaN and the infinities come as NULL."""
-        return self._limits.sends_anything(self._endpoint)
 
     def read(
         self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None, meter: Meter | None = None
@@ -130,13 +152,17 @@ class Reader:
             ResultError: The text returns no rows, or several results with rows.
         """
         user, sql = impersonation(sql) or (None, sql)
-        run = self._run(params, max_rows, user, meter)
-        shape = self._shape(run, sql)
-        if meter is not None:
-            meter.count = self._counting(shape, user)
-        if shape is None or not shape.is_select:
-            return self._read_command(run, sql, shape)
-        return self._checked(run, shape, self._found(run, shape, user), user)
+
+        def read() -> QueryResult:
+            run = self._run(params, max_rows, user, meter)
+            shape = self._shape(run, sql)
+            if meter is not None:
+                meter.count = self._counting(shape, user)
+            if shape is None or not shape.is_select:
+                return self._read_command(run, sql, shape)
+            return self._checked(run, shape, self._found(run, shape, user), user)
+
+        return self._of_one_server(read)
 
     def read_batches(
         self,
@@ -163,6 +189,7 @@ class Reader:
             KalamError: As ``read``.
         """
         user, sql = impersonation(sql) or (None, sql)
+        self._meet()
         run = self._run(params, max_rows, user)
         shape = self._shape(run, sql)
         if meter is not None:
@@ -193,6 +220,7 @@ class Reader:
             ResultError: It is another query.
         """
         user, sql = impersonation(sql) or (None, sql)
+        self._meet()
         run = self._run(params, None, user)
         shape = self._shape(run, sql)
         if shape is None or shape.clauses is None:
@@ -209,7 +237,7 @@ class Reader:
         parts = list((cut_by_key if by_key else cut_by_version)(pager, list(shown), user, size))
         (table,) = scanned_tables(shape.text) or ("",)
         tables = {table: run.columns_of(table)}
-        damage = damaged_columns(run.endpoint, shape, tables, None, damages=self._limits.damages)
+        damage = damaged_columns(run.endpoint, shape, tables, None, damages=self.limits.damages)
         return tuple(columns[at] for at in shown), parts, damage
 
     def read_part(self, part: Part, *, batch_rows: int) -> Generator[pa.RecordBatch, None, Completeness]:
@@ -246,7 +274,7 @@ class Reader:
             yield batch
         (table,) = scanned_tables(shape.text) or ("",)
         announced = run.columns_of(table)
-        damage = damaged_columns(run.endpoint, shape, {table: announced}, None, damages=self._limits.damages)
+        damage = damaged_columns(run.endpoint, shape, {table: announced}, None, damages=self.limits.damages)
         if damage is not None:
             return Completeness(False, f"not certain: {damage}", run.requests, "pages", damage)
         reason = "the result is read in batches"
@@ -266,19 +294,23 @@ class Reader:
         shape = _shape(sql, params)
         if shape is None or not shape.is_select:
             raise ResultError("engine='local' runs a single SELECT or WITH.")
-        run = self._run(params, max_rows, user, meter)
-        table, tables, read = self._local.query(run.endpoint, shape, params, user)
-        columns = tuple(column_of_arrow(found) for found in table.schema)
-        damage = damaged_columns(run.endpoint, shape, tables, None, damages=self._limits.damages)
-        text = f"not certain: {damage}" if damage else f"complete (run locally on {read})"
-        return _result(run, shape.text, Found(columns, table, method="local", reason=damage), damage is None, text)
+
+        def read() -> QueryResult:
+            run = self._run(params, max_rows, user, meter)
+            table, tables, told = self._local.query(run.endpoint, shape, params, user)
+            columns = tuple(column_of_arrow(found) for found in table.schema)
+            damage = damaged_columns(run.endpoint, shape, tables, None, damages=self.limits.damages)
+            text = f"not certain: {damage}" if damage else f"complete (run locally on {told})"
+            return _result(run, shape.text, Found(columns, table, method="local", reason=damage), damage is None, text)
+
+        return self._of_one_server(read)
 
     def _run(
         self, params: Sequence[Any], max_rows: int | None = None, user: str | None = None, meter: Meter | None = None
     ) -> Run:
         endpoint = CountingEndpoint(self._as_user(user, meter))
         on_rows = None if meter is None else meter.found
-        return Run(endpoint, self._exact, self._limits, self._refused, params, max_rows, on_rows)
+        return Run(endpoint, self._exact, self.limits, self._refused, params, max_rows, on_rows)
 
     def _shape(self, run: Run, sql: str) -> Shape | None:
         """The shape of a query, and its text as it is sent."""
@@ -312,7 +344,7 @@ class Reader:
         """The rows: exact at once where the plain answer can only be cut, else the plain answer first."""
         (table,) = scanned_tables(shape.text) or ("",) if shape.clauses is not None else ("",)
         is_short = self._small.get((user, table), False) or self._short.get((user, shape.text), False)
-        is_plain_enough = is_short or self._limits.known.cuts_nothing
+        is_plain_enough = is_short or self.limits.known.cuts_nothing
         found = None
         if table and self._window is not None and not is_plain_enough and _may_be_cut(shape, run.limit):
             found = self._read_at_once(run, shape, table, user)
@@ -364,7 +396,7 @@ class Reader:
 
     def _learn(self, user: str | None, table: str, shape: Shape, found: Found) -> None:
         """Remember what a table or a query is like: what is long is read exactly at once, what is short plainly."""
-        is_long = found.table.num_rows >= self._limits.known.default_cap
+        is_long = found.table.num_rows >= self.limits.known.default_cap
         if is_long or (shape.clauses is not None and not shape.clauses.where):
             _remember(self._small, (user, table), not is_long)
         _remember(self._short, (user, shape.text), not is_long)
@@ -412,7 +444,7 @@ class Reader:
             found = run.with_true_types(shape, found)
         if may_have_lists and found.table.num_rows == 0 and user is None:
             found = replace(found, notices=(*found.notices, *self.hidden_rows(tables)))
-        damage = damaged_columns(run.endpoint, shape, columns, found.table, damages=self._limits.damages)
+        damage = damaged_columns(run.endpoint, shape, columns, found.table, damages=self.limits.damages)
         if damage is not None:
             return _not_certain(run, shape.text, found, damage)
         return _result(run, shape.text, found, True, _told(found))

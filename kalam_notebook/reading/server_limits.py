@@ -1,12 +1,14 @@
 """What a server does silently, found out by asking it: where it cuts results, the decimal sign, and what it can send.
 
-These are settings or faults of a version, and no version number tells them. Each is asked once per client, when
-something depends on it: the limits with the first answer that has more than one row.
+These are settings or faults of a version, and no version number tells them. Each is asked when something depends on
+it, the limits with the first answer that has more than one row; and asked again after the server was away, since
+another one may have come in its place.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -41,28 +43,55 @@ class ServerLimits:
 
 
 class LimitsProbe:
-    """Asks a server for its limits, once.
+    """Asks a server for its limits, once while it stays.
 
     Args:
         known: The limits where they are known; None to ask.
+        epoch: Tells how long the server stays: another object when another one may answer.
     """
 
-    def __init__(self, known: ServerLimits | None = None) -> None:
+    def __init__(self, known: ServerLimits | None, epoch: Callable[[], object]) -> None:
         self._known = known
-        self._sends_anything: bool | None = None
+        self._epoch = epoch
+        # Of each the answer, and when it was asked for.
+        self._limits: tuple[object, ServerLimits] | None = None
+        self._sends_anything: tuple[object, bool] | None = None
         self._lock = threading.Lock()
 
     @property
     def known(self) -> ServerLimits:
         """The limits as far as they are known; until they were asked for, those of a server with default settings."""
-        return self._known or ServerLimits()
+        asked = self._limits
+        found = asked[1] if asked is not None and asked[0] is self._epoch() else None
+        return self._known or found or ServerLimits()
 
     def ask(self, endpoint: Endpoint) -> ServerLimits:
         """The limits; those of a server with default settings where it does not answer."""
-        with self._lock:
-            if self._known is None:
-                self._known = _ask(endpoint)
+        if self._known is not None:
             return self._known
+        with self._lock:
+            epoch = self._epoch()
+            if self._limits is None or self._limits[0] is not epoch:
+                try:
+                    self._limits = epoch, _ask(endpoint)
+                except KalamError:
+                    self._limits = epoch, ServerLimits()
+            return self._limits[1]
+
+    def are_others(self, endpoint: Endpoint) -> bool:
+        """Whether a server that has come tells otherwise; asks it for what was asked for before, and nothing else.
+
+        Raises:
+            KalamError: It cannot be reached.
+        """
+        with self._lock:
+            epoch, limits, sends_anything = self._epoch(), self._limits, self._sends_anything
+            if limits is not None and limits[0] is not epoch:
+                self._limits = epoch, _ask(endpoint)
+            if sends_anything is not None and sends_anything[0] is not epoch:
+                self._sends_anything = epoch, _sends_text_views(endpoint)
+            pairs = ((limits, self._limits), (sends_anything, self._sends_anything))
+            return any(before and after and before[1] != after[1] for before, after in pairs)
 
     def sends_anything(self, endpoint: Endpoint) -> bool:
         """Whether the server sends values that 0.4.3 cannot send (protocol/http.md#later-versions).
@@ -70,9 +99,10 @@ class LimitsProbe:
         It sends NaN and the infinities as NULL then, and lists under the type of their elements.
         """
         with self._lock:
-            if self._sends_anything is None:
-                self._sends_anything = _sends_text_views(endpoint)
-            return self._sends_anything
+            epoch = self._epoch()
+            if self._sends_anything is None or self._sends_anything[0] is not epoch:
+                self._sends_anything = epoch, _sends_text_views(endpoint)
+            return self._sends_anything[1]
 
     def damages(self, endpoint: Endpoint) -> bool:
         """Whether a flush or a write damages bytes and embeddings (truth L10, L24): until the server sends anything."""
@@ -89,9 +119,6 @@ def _sends_text_views(endpoint: Endpoint) -> bool:
 
 def _ask(endpoint: Endpoint) -> ServerLimits:
     series = f"SELECT value FROM generate_series(1, {_ROWS})"
-    try:
-        answer = endpoint.execute(f"{series};\n{series} LIMIT {_ROWS};\nSELECT CAST('-0.5' AS DECIMAL(2, 1)) AS d")
-        drops_sign = answer.column(2) == [Decimal("0.5")]
-        return ServerLimits(answer.table(0).num_rows, answer.table(1).num_rows, drops_sign)
-    except KalamError:
-        return ServerLimits()
+    answer = endpoint.execute(f"{series};\n{series} LIMIT {_ROWS};\nSELECT CAST('-0.5' AS DECIMAL(2, 1)) AS d")
+    drops_sign = answer.column(2) == [Decimal("0.5")]
+    return ServerLimits(answer.table(0).num_rows, answer.table(1).num_rows, drops_sign)

@@ -58,6 +58,7 @@ class WindowCheck:
         self._now = now
         self._within: dict[tuple[str | None, str], tuple[float, Scan]] = {}
         self._proved: dict[tuple[str | None, str, RowVersion], int] = {}  # The newest of a table that was within.
+        self._doubted: set[tuple[str | None, str, RowVersion]] = set()  # Of these, whether it is still there.
         self._columns: dict[tuple[str | None, str], tuple[float, tuple[Column, ...]]] = {}
         self._writes = 0
 
@@ -66,6 +67,11 @@ class WindowCheck:
         self._writes += 1
         self._within.clear()
         self._columns.clear()
+
+    def doubt(self) -> None:
+        """As ``forget``, and other tables may stand under the names, whose versions are lower."""
+        self.forget()
+        self._doubted = {known for known in self._proved if not known[2].has_time}
 
     @property
     def writes(self) -> int:
@@ -119,6 +125,10 @@ class WindowCheck:
         columns = endpoint.execute(f"SELECT * FROM {table} LIMIT 0").columns()
         version = _version_of(table, columns)
         proved = self._proved.get((user, table, version))
+        if (user, table, version) in self._doubted:
+            self._doubted.discard((user, table, version))
+            if proved is not None and newer_version(endpoint, table, version, proved - 1) is None:
+                proved = None
         if proved is not None and newer_version(endpoint, table, version, proved) is None:
             found = Scan(False, proved, version, columns)
         else:

@@ -217,7 +217,7 @@ def test_questions_that_begin_far_apart_are_asked_alone(client, table):
 )
 def test_rows_come_whole_with_their_fingerprint(client, table, where, expected):
     plan = plan_of(client, f"SELECT * FROM {table} {where}")
-    reading = read_whole(client._endpoint, plan)
+    reading = read_whole(client._endpoint, plan, client._reader.limits.damages)
     assert (reading.rows.num_rows, reading.doubt, reading.is_beyond) == (expected, "", False)
     assert reading.fingerprint.agrees(fingerprint_of(reading.rows.column(ROW_VERSION).to_numpy()))
     assert reading.rows.schema.names == [column.name for column in plan.columns]
@@ -231,19 +231,20 @@ def test_rows_come_whole_with_their_fingerprint(client, table, where, expected):
 
 
 def test_decimals_and_quotes_are_whole(client, table):
-    rows = read_whole(client._endpoint, plan_of(client, f"SELECT id, d FROM {table}")).rows.to_pylist()
+    plan = plan_of(client, f"SELECT id, d FROM {table}")
+    rows = read_whole(client._endpoint, plan, client._reader.limits.damages).rows.to_pylist()
     assert {row["id"]: str(row["d"]) for row in rows} == {"a": "-0.50", "it's é": "0.50", "c": "None"}
 
 
 def test_one_scan_and_one_look_behind_it(client, table):
     endpoint = Recording(client._endpoint)
-    read_whole(endpoint, plan_of(client, f"SELECT * FROM {table} WHERE n > 1"))
+    read_whole(endpoint, plan_of(client, f"SELECT * FROM {table} WHERE n > 1"), client._reader.limits.damages)
     scans = [sql for sql in endpoint.texts if f"{ROW_VERSION} >" not in sql]
     assert (len(endpoint.texts), len(scans)) == (2, 1)
 
 
 def test_an_empty_table_is_one_too(client, table):
     client.execute_query(f"DELETE FROM {table} WHERE n > 0 OR n IS NULL")
-    reading = read_whole(client._endpoint, plan_of(client, f"SELECT * FROM {table}"))
+    reading = read_whole(client._endpoint, plan_of(client, f"SELECT * FROM {table}"), client._reader.limits.damages)
     assert (reading.rows.num_rows, reading.fingerprint.count) == (0, 0)
     assert reading.newest == newest_seq(client, table)  # That of a tombstone.

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from kalam_notebook.live_queries.following.plan import Reading, ResultReading, TableInfo, TablePlan
+from kalam_notebook.live_queries.rows.decoding import USUAL, Doubts
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
 from kalam_notebook.wire.decode import decode_columns
 from kalam_notebook.wire.row_version import RowVersion, version_name
@@ -61,6 +62,9 @@ class RowSource:
 
     def columns(self, table: str) -> tuple[Column, ...]:
         return tuple(self.schema.values())
+
+    def doubts(self, columns) -> Doubts:
+        return USUAL
 
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
         self.reads.append(plan)

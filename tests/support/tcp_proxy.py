@@ -92,6 +92,11 @@ class TcpProxy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def num_links(self) -> int:
+        """How many connections there are that are not wholly closed."""
+        return len(self._links)
+
     def wait_until(self, condition: Callable[[], object], timeout: float = DEADLINE) -> None:
         """Wait until something is true of the proxy or of what the test knows."""
         deadline = time.monotonic() + timeout

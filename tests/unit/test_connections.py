@@ -12,7 +12,7 @@ class Kept:
 
     def __init__(self, *usable):
         self.usable = list(usable)
-        self.is_given_up = False
+        self.is_given_up = self.was_ended = False
 
     @property
     def is_usable(self):
@@ -30,3 +30,17 @@ def test_what_another_thread_has_taken_meanwhile_is_left_alone():
     assert connections._take(ORIGIN) is found
     assert (used.is_given_up, expired.is_given_up, found.is_given_up) == (False, True, False)
     assert connections._idle == [used]
+
+
+def test_what_the_server_has_ended_is_told_before_anything_is_sent():
+    connections = Connections(lambda origin: None)
+    told = []
+    connections.on_end = lambda: told.append(None)
+    aged, ended = Kept(False), Kept(False)
+    connections._idle = [aged]
+    connections.look()
+    assert (told, aged.is_given_up) == ([], True)  # Its time here was over.
+    ended.was_ended = True
+    connections._idle = [ended, Kept(True)]
+    connections.look()
+    assert (len(told), ended.is_given_up, len(connections._idle)) == (1, True, 1)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from kalam_notebook.live_queries.following.plan import Form, Reading, ResultReading, TableInfo, TablePlan
 from kalam_notebook.live_queries.following.schedule import Question
 from kalam_notebook.live_queries.following.told import Told
+from kalam_notebook.live_queries.rows.decoding import Doubts
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, Fingerprint
 from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.live_queries.rows.history import Applied
@@ -41,6 +42,10 @@ class RowSource(Protocol):
 
     def columns(self, table: str) -> tuple[Column, ...]:
         """The columns of a table."""
+        ...
+
+    def doubts(self, columns: Sequence[Column]) -> Doubts:
+        """Which cells of the events of a table with these columns may not be what is stored."""
         ...
 
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
@@ -172,6 +177,9 @@ class Engine(ABC):
 
     def reread(self) -> None:  # noqa: B027
         """Have the next round read everything."""
+
+    def belongs_to(self, domain: Mapping[str, Any] | None) -> None:  # noqa: B027
+        """Take note of what the versions of the table belong to, where the server tells it."""
 
     def take_in(self, changes: Sequence[Change], *, at: float) -> Applied:
         """Take events in; they may be late, repeated, out of order or incomplete. Without this they only ring."""

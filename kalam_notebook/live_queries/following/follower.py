@@ -242,7 +242,7 @@ class Follower(Followed):
                 case Answered():
                     self._end_round(item)
                 case Established():
-                    self._return(is_gap=item.is_gap)
+                    self._return(item)
                 case Woken():
                     self._wish(item.question)
             self._expire()
@@ -269,11 +269,13 @@ class Follower(Followed):
         if question is Question.DELTA:
             self._rounds.schedule.suspect(now)  # What happened during a pause was not listened to.
 
-    def _return(self, *, is_gap: bool) -> None:
+    def _return(self, established: Established) -> None:
         """All subscriptions stand; what happened before was not told."""
         now = time.monotonic()
         self.engine.told.miss()
-        if is_gap:
+        with self._lock:
+            self.engine.belongs_to(established.domain)
+        if established.is_gap:
             # The connection stands, and what was dropped is all that is missing. A delta brings it but for deletes that
             # leave no trace: of STREAM rows, and of rows that have been flushed since.
             self._counters.gaps += 1

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from kalam_notebook.errors import KalamError
 from kalam_notebook.live_queries.connection.failures import subscription_error
@@ -46,9 +48,11 @@ class Established:
 
     Attributes:
         is_gap: Whether the connection stood all the time, and the server had told that it dropped events.
+        domain: What the versions of a SHARED table belong to, where the server tells it.
     """
 
     is_gap: bool = False
+    domain: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,7 @@ class Hearing:
                 self._established.add(number)
                 if self.is_established:
                     self.move(Move.ESTABLISHED)
-                    self.inbox.put(Established(self._is_gap))
+                    self.inbox.put(Established(self._is_gap, event.ack.batch_control.version_domain))
                     self._is_gap = False
             case Interrupted():
                 _LOG.info("live query of %s interrupted: %s", self._name, event.reason)

@@ -30,10 +30,11 @@ class DeltaJob:
 
     def run(self, source: RowSource) -> Deltas:
         """One delta; beyond the scan window as many as it takes."""
-        # ALTER TABLE sends no message (protocol/live.md#ddl).
+        # ALTER TABLE sends no message (protocol/live.md#ddl), and another server may have come.
         if self.looks_at_columns:
-            names = {column.name for column in source.columns(self.plan.source)}
-            if names != self.plan.row_names:
+            columns = source.columns(self.plan.source)
+            names = {column.name for column in columns}
+            if names != self.plan.row_names or source.doubts(columns) != self.plan.doubts:
                 return Deltas(self.ask, has_other_columns=True)
 
         found: list[Delta] = []

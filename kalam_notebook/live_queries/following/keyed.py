@@ -9,8 +9,9 @@ of its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from kalam_notebook.errors import DecodeError, ProtocolError
 from kalam_notebook.live_queries.following.clock import Expiry
@@ -71,6 +72,7 @@ class KeyedEngine(Engine):
         self.table_name = query.table_name
         self.subscriptions: tuple[str, ...] = (self._plan.subscription,)
         self._must_read = True
+        self._domain: Mapping[str, Any] | None = None
         self._is_beyond = False
         self._doubt = ""
         self._reach, self._agreement, self._looks = Reach(), Agreement(), Looks()
@@ -133,6 +135,11 @@ class KeyedEngine(Engine):
         """Look at the columns with the next delta; read everything where a delta proves nothing."""
         self._looks.need()
         self._must_read = self._must_read or (self._is_beyond and bool(self._plan.filter_sql))
+
+    def belongs_to(self, domain: Mapping[str, Any] | None) -> None:
+        """Read everything where the versions are those of another table: equal ones mean nothing then."""
+        self._must_read = self._must_read or self._domain not in (None, domain)
+        self._domain = domain
 
     # Events.
 
@@ -249,6 +256,7 @@ class KeyedEngine(Engine):
         """The present store, or an empty one that goes on counting when the columns are others."""
         old = self._store
         if old is not None and (old.columns, old.key, plan.visible) == (plan.columns, plan.key, self._plan.visible):
+            old.doubts = plan.doubts
             return old
         return KeyedStore(
             plan.columns,

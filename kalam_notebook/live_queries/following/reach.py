@@ -36,6 +36,7 @@ class Reach:
     def begin(self, newest: int) -> None:
         """Everything up to a version has been read whole."""
         self.told, self.is_fresh = newest, True
+        self._dense = min(self._dense, newest)  # A server that was set up anew begins with low versions.
 
     def reach(self, versions: Iterable[int]) -> None:
         """These versions have been told."""

@@ -7,6 +7,8 @@ too early (truth L3); that is one more question, which finds its place without a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyarrow as pa
 
 from kalam_notebook.errors import ServerError
@@ -25,12 +27,13 @@ from kalam_notebook.wire.types import arrow_schema
 __all__ = ["read_whole"]
 
 
-def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
+def read_whole(endpoint: Endpoint, plan: TablePlan, damages: Callable[[Endpoint], bool]) -> Reading | None:
     """Read all rows that match.
 
     Args:
         endpoint: Runs the SQL.
         plan: What the live table holds.
+        damages: Tells whether the server damages bytes and embeddings.
 
     Returns:
         The rows; None where one scan does not tell them all, or the server's query memory does not hold them.
@@ -62,7 +65,8 @@ def read_whole(endpoint: Endpoint, plan: TablePlan) -> Reading | None:
 
     fingerprint = Fingerprint(number_in(n), number_in(s), number_in(x), number_in(m))
     table = table_of(rows, schema)
-    damage = damaged_columns(endpoint, shape, {plan.source: plan.columns}, table) or damaged_cells(plan.columns, table)
+    damage = damaged_columns(endpoint, shape, {plan.source: plan.columns}, table, damages=damages)
+    damage = damage or damaged_cells(plan.columns, table)
     return Reading(
         table,
         reached,

@@ -77,11 +77,11 @@ class KeyedStore(Rows):
         super().__init__(version, max_log=_MAX_LOG, max_cells=_MAX_CELLS)
         self.columns = tuple(columns)
         self.key = key
+        self.doubts = doubts
         self.last_seq = 0
         self._schema = arrow_schema(self.columns)
         self._visible = list(visible)
         self._limit = RowLimit(max_rows)
-        self._doubts = doubts
         self._slots = Slots(
             self._schema,
             visible=visible,
@@ -174,7 +174,7 @@ class KeyedStore(Rows):
             DecodeError: A cell does not fit its column.
             ProtocolError: A row has no version, or a delete names no row.
         """
-        decoded = decode_events(changes, self.columns, self.key, self._doubts)
+        decoded = decode_events(changes, self.columns, self.key, self.doubts)
         start = self._slots.chunks.append(decoded.rows)
         for key, seq, offset in zip(decoded.keys, decoded.seqs, decoded.offsets, strict=True):
             if offset is None:

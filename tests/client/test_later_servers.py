@@ -12,13 +12,13 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 import websockets
-from plain_client import Plain
+from plain_client import Plain, plain_client
 from plain_live import PlainLive
 from scan_counter import scan_counter
 from servers import Server
 
 import kalam_notebook as kalam
-from kalam_notebook.errors import AuthError, PermissionDeniedError, RequestTimeoutError
+from kalam_notebook.errors import AuthError, ConfigError, PermissionDeniedError, RequestTimeoutError
 from kalam_notebook.live_queries import opening
 from kalam_notebook.live_queries.events.messages import Delete, InitialBatch
 from kalam_notebook.live_queries.following import schedule
@@ -241,6 +241,63 @@ def test_a_row_that_leaves_the_filter_is_told_with_its_old_version(later, client
         assert live.verify(timeout=20)
 
 
+def snapshot_ids(client, sql, **options):
+    """The keys of the rows that a stream of events begins with."""
+    with client.live_events(sql, **options) as events:
+        batches = []
+        while not batches or batches[-1].has_more:
+            event = events.next(timeout=20)
+            batches += [event] if isinstance(event, InitialBatch) else []
+    return sorted(int(row["id"]) for batch in batches for row in batch.rows)
+
+
+def test_pages_of_a_thousand_rows_end_early(later, client, make, kind):
+    """A thousand is a size that the server takes, and with which it ends after one page."""
+    table = make(*((i, i) for i in range(1_500)), kind=kind)
+    sql = f"SELECT * FROM {table}"
+    with follows(later, sql, {"batch_size": 1_000}, version="_version") as deceived:
+        assert len(deceived.rows) == 1_000
+    with client.live(sql) as live:
+        assert live.num_rows == 1_500
+        assert live.verify(timeout=20)
+    assert snapshot_ids(client, sql) == list(range(1_500))
+    with pytest.raises(ConfigError, match="batch_size is 1000"):
+        client.live_events(sql, batch_size=1_000)
+
+
+def test_a_page_that_is_asked_for_by_a_number_ends_the_connection(later, client, make, kind):
+    table = make(*((i, i) for i in range(1_200)), kind=kind)
+    with follows(later, f"SELECT * FROM {table} WHERE id < 0", None, version="_version") as plain:
+        plain.subscribe("s2", f"SELECT * FROM {table}", {"batch_size": 500})
+        while (message := plain._receive(20)).get("batch_control", {}).get("last_seq_id") is None:
+            assert message["type"] != "error"
+        last = message["batch_control"]["last_seq_id"]
+        assert isinstance(last, str)
+        plain._send(type="next_batch", subscription_id="s2", last_seq_id=int(last))
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            plain.listen()
+        assert closed.value.rcvd.code == 1011
+    assert snapshot_ids(client, f"SELECT * FROM {table}", batch_size=500) == list(range(1_200))
+
+
+def test_a_policy_that_changes_sends_no_event(later, client, make):
+    server, _ = later
+    table = make(*((i, i) for i in range(10)))
+    client.execute_query(f"CREATE POLICY some ON {table} USING (n < 100)")
+    name = f"u{uuid.uuid4().hex[:8]}"
+    client.execute_query(f"CREATE USER '{name}' WITH PASSWORD 'Passw0rd!{name}' ROLE 'user'")
+    with kalam.Client(server.url, user=name, password=f"Passw0rd!{name}") as user:
+        seen = Server(server.url, "")
+        vars(seen)["token"] = user._session.token().reveal()
+        sql = f"SELECT * FROM {table}"
+        with PlainLive(seen, sql, {"batch_size": 999}, version="_version") as deceived, user.live(sql) as live:
+            assert (len(deceived.rows), live.num_rows) == (10, 10)
+            client.execute_query(f"ALTER POLICY some ON {table} USING (n < 5)")
+            assert live.verify(timeout=20)
+            assert sorted(live.arrow()["id"].to_pylist()) == list(range(5))
+            assert len(deceived.listen().rows) == 10
+
+
 def test_a_live_table_that_nothing_happens_to_asks_nothing(client, make, kind):
     table = make((1, 1), kind=kind)
     with client.live(f"SELECT * FROM {table}") as live:
@@ -318,6 +375,30 @@ def test_a_filter_that_is_refused_for_events_is_followed(later, client, make, co
         live.wait_for(lambda t: sorted(t.arrow()["id"].to_pylist()) == [1, 2], timeout=20)
 
 
+@pytest.mark.parametrize("columns", ["id AS key", "id, n + 1", "upper(t)"])
+def test_what_is_computed_is_followed_all_the_same(later, client, make, columns):
+    table = make(columns="id BIGINT PRIMARY KEY, n INT, t TEXT")
+    sql = f"SELECT {columns} FROM {table}"
+    with follows(later, f"SELECT * FROM {table}", None, version="_version") as plain:
+        assert refusal(plain, "s2", sql) == "INVALID_SQL"
+    with client.live(sql) as live:
+        client.execute_query(f"INSERT INTO {table} (id, n, t) VALUES (1, 2, 'x')")
+        live.wait_for(1, timeout=20)
+        assert [tuple(row.values()) for row in live.arrow().to_pylist()] in ([(1,)], [(1, 3)], [("X",)])
+
+
+@pytest.mark.parametrize("condition", ["NOT (n = 1)", "NOT (n IN (1, 2))", "big = 9007199254740993", "d <> 1.5"])
+def test_a_filter_that_lets_too_much_through_is_followed(later, client, make, condition):
+    """NULL is neither, and doubles do not tell neighbours apart."""
+    table = make(columns="id BIGINT PRIMARY KEY, n INT, big BIGINT, d DECIMAL(4, 2)")
+    sql = f"SELECT * FROM {table} WHERE ({condition})"
+    with follows(later, sql, {"batch_size": 999}, version="_version") as deceived, client.live(sql) as live:
+        client.execute_query(f"INSERT INTO {table} (id, n, big, d) VALUES (1, NULL, 9007199254740992, '1.50')")
+        assert list(deceived.listen().rows) == ["1"]
+        assert live.verify(timeout=20)
+        assert live.num_rows == 0
+
+
 @pytest.mark.parametrize("condition", ["t > 'a'", "d = 1.5", "t BETWEEN 'a' AND 'z'"])
 def test_a_filter_whose_events_are_dropped_is_followed(later, client, make, condition):
     table = make(columns="id BIGINT PRIMARY KEY, n INT, t TEXT, d DECIMAL(4, 2)", kind="SHARED")
@@ -377,6 +458,32 @@ def test_a_query_over_streams_and_tables_is_read(client, make):
     assert client.query_arrow(sql, engine="local").to_pylist() == [{"id": 1, "n": 5}]
 
 
+@pytest.mark.parametrize("mode", ["insert", "upsert", "delete"])
+def test_a_commit_has_so_many_rows(mode):
+    """65,536 of a real server, fewer here: who puts all rows into one transaction is refused."""
+    with playing("0.8", "--commit-rows", "600") as (server, client):
+        table = make_in(client, *((i, 0) for i in range(700)), kind="USER")
+        keys = list(range(1_000, 1_700)) if mode == "insert" else list(range(700))
+        with plain_client(server) as plain:
+            parts = (keys[:350], keys[350:])
+            rows = [", ".join(f"({key}, 1)" for key in part) for part in parts]
+            if mode == "delete":
+                statements = [f"DELETE FROM {table} WHERE id IN ({', '.join(map(str, part))})" for part in parts]
+            else:
+                more = "" if mode == "insert" else " ON CONFLICT (id) DO UPDATE SET n = EXCLUDED.n"
+                statements = [f"INSERT INTO {table} (id, n) VALUES {part}{more}" for part in rows]
+            sql = "; ".join(["BEGIN", *statements, "COMMIT"])
+            answer = plain.http.post("/v1/api/sql", json={"sql": sql}).json()
+            assert "at most 600 row versions" in answer["error"]["message"]
+
+        frame = pa.table({"id": keys, "n": [1] * len(keys)})
+        report = client.write(frame, table, mode=mode)
+        assert report.inserted + report.updated + report.deleted == 700
+        held = client.query_arrow(f"SELECT id, n FROM {table}", strict=True)
+        expected = {"insert": 1_400, "upsert": 700, "delete": 0}[mode]
+        assert held.num_rows == expected
+
+
 # People ------------------------------------------------------------------------------------------------------------
 
 
@@ -389,6 +496,22 @@ def test_a_user_who_may_make_no_tables_is_told_who_may(later, client):
             user.execute_query("CREATE TABLE app.mine (id BIGINT PRIMARY KEY) WITH (TYPE = 'USER')")
         with pytest.raises(PermissionDeniedError, match="made and changed by the roles service, dba and system"):
             user.write(pa.table({"id": [1]}), "app.mine", create=True, key="id", kind="USER")
+
+
+def test_a_user_who_may_show_and_describe_nothing_writes_all_the_same(later, client, make):
+    server, _ = later
+    table = make(kind="USER", columns="id BIGINT PRIMARY KEY, n INT DEFAULT 7")
+    name = f"u{uuid.uuid4().hex[:8]}"
+    client.execute_query(f"CREATE USER '{name}' WITH PASSWORD 'Passw0rd!{name}' ROLE 'user'")
+    with kalam.Client(server.url, user=name, password=f"Passw0rd!{name}") as user:
+        for sql in ("SHOW TABLES", "SHOW NAMESPACES", f"DESCRIBE TABLE {table}"):
+            with pytest.raises(PermissionDeniedError):
+                user.query(sql)
+        user.write(pa.table({"id": [1, 2], "n": [1, 2]}), table)
+        user.write(pa.table({"id": [2, 3], "n": [5, 6]}), table, mode="upsert")
+        assert user.query_arrow(f"SELECT id, n FROM {table}", strict=True)["n"].to_pylist() == [1, 5, 6]
+        with user.live(f"SELECT * FROM {table}") as live:
+            assert live.verify(timeout=20)
 
 
 @pytest.mark.parametrize("role", ["user", "service", "dba"])
@@ -432,6 +555,30 @@ def test_not_a_number_in_the_place_of_null(plain, client, make):
     assert str(result.arrow().column("x").to_pylist()) == "[1.0, nan, None]"
     if result.completeness.reason == "the server sends NaN and infinity as NULL":
         assert sorted(plain.rows(f"SELECT id, x FROM {table}")) == [["1", 1], ["2", None], ["3", None]]
+
+
+def test_doubles_that_are_written_without_a_point(cut, kind):
+    """From 0.8 on 1.0 comes as 1, which is a whole number to who reads JSON, and -0.0 loses its sign there."""
+    server, client = cut
+    table = make_in(client, kind=kind, columns="id BIGINT PRIMARY KEY, n INT, x DOUBLE, f FLOAT")
+    values = {1: 1.0, 2: -0.0, 3: 1e300, 4: 5e-324, 5: 0.1}
+    rows = ", ".join(f"({i}, CAST('{x!r}' AS DOUBLE), CAST('{x!r}' AS FLOAT))" for i, x in values.items())
+    client.execute_query(f"INSERT INTO {table} (id, x, f) VALUES {rows}")
+    sql = f"SELECT id, x, f FROM {table}"
+
+    def told(rows):
+        return repr(dict(zip(rows["id"].to_pylist(), rows["x"].to_pylist(), strict=True)))
+
+    with plain_client(server) as plain:
+        deceived = {row[0]: row[1] for row in plain.rows(sql)}
+    assert [type(deceived[key]) for key in ("1", "2", "3")] == [int, int, int]
+    assert str(deceived["2"]) == "0"
+    for _ in range(2):  # Exactly, and then plainly.
+        found = client.query_arrow(sql, strict=True)
+        assert found.schema.types == [pa.int64(), pa.float64(), pa.float32()]
+        assert told(found) == repr(values)
+    with client.live(sql) as live:
+        assert told(live.arrow()) == repr(values)
 
 
 THREE = [{"id": 1, "x": float("nan")}, {"id": 2, "x": 2.5}, {"id": 3, "x": None}]

@@ -103,9 +103,9 @@ def no_login_of_this_machine(tmp_path_factory, monkeypatch):
     monkeypatch.delenv("KALAMDB_ROOT_PASSWORD", raising=False)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def no_shell_left():
-    """No shell of IPython is left to the next tests in this process: errors and outputs would fit themselves to it."""
+    """Tests of other modules see no shell of IPython, to which errors and outputs would fit themselves."""
     yield
     module = sys.modules.get("IPython.core.interactiveshell")
     assert module is None or not module.InteractiveShell.initialized()

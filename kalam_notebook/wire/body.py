@@ -21,7 +21,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -188,7 +187,7 @@ class BodyDecoder:
         """Decode the last rows, or else a group of them; None when too few have come."""
         end, rows = self._find_end()
         if rows is not None:
-            batch = self._decode(rows)
+            batch = self._decode(rows, end)
             self._columns = None
             self._drop(end)
             return batch
@@ -199,7 +198,7 @@ class BodyDecoder:
             self._wanted = 2 * len(self._buffer)
             return None
         self._wanted = self._group_bytes
-        batch = self._decode(rows)
+        batch = self._decode(rows, cut)
         self._buffer[cut] = _OPEN
         self._drop(cut)  # What follows is a list again.
         return batch
@@ -275,19 +274,22 @@ class BodyDecoder:
                 rows: list[list[Any]] = orjson.loads(text)
             except orjson.JSONDecodeError:
                 return None
-        floats = [place for place, column in enumerate(self._columns or ()) if column.type_name in {"Float", "Double"}]
-        # Only where one is written without a point can it be -0. To look through the text costs as much as to parse it.
-        if any(_has_integers(rows, place) for place in floats):
-            _keep_signs(rows, floats, bytes(self._buffer[:end]))
         return rows
 
-    def _decode(self, rows: list[list[Any]]) -> pa.RecordBatch | None:
+    def _decode(self, rows: list[list[Any]], end: int) -> pa.RecordBatch | None:
+        """Rows as a batch; ``end`` is where the bracket behind them stands, or is to stand."""
         if not rows:
             return None
         columns = self._columns or ()
+        cells = _transposed(rows, len(columns))
+        floats = [place for place, column in enumerate(columns) if column.type_name in {"Float", "Double"}]
+        # Only a zero that is written without a point can be -0. To look through the text costs as much as to parse it.
+        if any(0.0 in cells[place] and int in set(map(type, cells[place])) for place in floats):
+            _keep_signs(cells, floats, bytes(self._buffer[:end]) + b"]")
+
         done = self._counts[-1]
         try:
-            batch = decode_columns(columns, _transposed(rows, len(columns)))
+            batch = decode_columns(columns, cells)
         except DecodeError as exc:
             row = None if exc.row is None else exc.row + done
             raise DecodeError(exc.column, exc.type_name, row, exc.value, exc.reason) from None
@@ -295,24 +297,15 @@ class BodyDecoder:
         return batch
 
 
-def _has_integers(rows: list[list[Any]], place: int) -> bool:
-    """Whether a column has cells that are written as integers; rows that are none are told later."""
-    try:
-        return int in set(map(type, map(itemgetter(place), rows)))
-    except (IndexError, KeyError, TypeError):
-        return False
-
-
-def _keep_signs(rows: list[list[Any]], floats: Sequence[int], text: bytes) -> None:
+def _keep_signs(cells: list[tuple[Any, ...]], floats: Sequence[int], text: bytes) -> None:
     """Put negative zeros in their places, which newer servers write as ``-0`` and the parser takes for an integer."""
     # What this does to texts is of no interest: only cells of floating columns are taken.
     marked = _BARE_ZERO.sub(b"-0.0", text)
     if marked == text:
         return
-    signed = orjson.loads(marked)
-    for row, other in zip(rows, signed, strict=True):
-        for place in floats[: len(row)]:
-            row[place] = other[place]
+    signed = _transposed(orjson.loads(marked), len(cells))
+    for place in floats:
+        cells[place] = signed[place]
 
 
 class ListsDecoder:

@@ -3,7 +3,7 @@
 import { grouped, visible, type Column, type Value } from "./cells";
 import type { Format } from "./copy";
 import { ASKED, button, element, setText } from "./dom";
-import type { Condition, Wishes } from "./filter";
+import type { Chosen, Wishes } from "./filter";
 import type { Place } from "./live_tools";
 import type { Wish } from "./session";
 
@@ -148,8 +148,8 @@ export class Bar {
 
   /** Shows the conditions, each a button that takes it back. */
   #drawChips(): void {
-    const made: HTMLElement[] = [...this.#wishes.conditions.keys()].map((index) => {
-      const text = visible(this.#wishes.words.get(index) ?? "");
+    const made: HTMLElement[] = [...this.#wishes.conditions].map(([index, { words }]) => {
+      const text = visible(words);
       const chip = button(`${text} ×`, `${text}: click to take it back`, () => {
         this.#wishes.conditions.delete(index);
         this.#changed();
@@ -193,7 +193,7 @@ export class Bar {
     }
     const tools = await this.#tools.load();
     if (!tools) return;
-    this.#open(opener, ...fill(tools));
+    this.#open(opener, tools.looks(), ...fill(tools));
     this.#editor.querySelector<HTMLElement>("input, select, button")?.focus();
   }
 
@@ -207,9 +207,8 @@ export class Bar {
   }
 
   #openEditor(): void {
-    const apply = (column: number, condition: Condition, words: string): void => {
-      this.#wishes.conditions.set(column, condition);
-      this.#wishes.words.set(column, words);
+    const apply = (column: number, chosen: Chosen): void => {
+      this.#wishes.conditions.set(column, chosen);
       this.#closeEditor();
       this.#changed();
     };
@@ -226,11 +225,8 @@ export class Bar {
   async #openSql(): Promise<void> {
     const tools = await this.#tools.load();
     if (!tools) return;
-    const text = element("input", "kl-where");
-    text.readOnly = true;
-    text.value = `WHERE ${tools.whereText(this.#columns, this.#wishes.conditions)}`;
-    text.setAttribute("aria-label", "The filters as SQL");
-    this.#open(this.#filter, text);
+    const text = tools.sqlField(this.#columns, this.#wishes.conditions);
+    this.#open(this.#filter, tools.looks(), text);
     text.select();
   }
 }

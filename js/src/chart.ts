@@ -143,7 +143,7 @@ export class ChartPanel {
     const text = this.ended || status.text;
     const { drawn } = this;
     const seen = drawn.status ?? status;
-    const part = partText(drawn.size, seen.rows);
+    const part = partText(drawn);
     this.root.dataset["tone"] = isPaused && text === "live" ? "paused" : tone(text, status.failed, part !== "");
     const words = parted(visible(text)).join("");
     setText(this.state, isPaused ? `paused here${text === "live" ? "" : ` · ${words}`}` : words);

@@ -2,8 +2,13 @@
 
 import { cellText, grouped, isNumber, visible, type Column, type Value } from "./cells";
 import { button, element, select, setText, takeKeys } from "./dom";
+import style from "./editors.css";
 import { FORMATS, type Format } from "./copy";
-import { parse, type Condition } from "./filter";
+import { matcher, parse, type Condition } from "./conditions";
+import type { Chosen } from "./filter";
+import type { Filter } from "./order";
+import type { Store } from "./store";
+import { whereText } from "./texts";
 
 const OFFERED = 20; // Values of a column that are offered to choose from.
 const LISTED = 100; // Columns that are listed at once.
@@ -18,6 +23,18 @@ const WORDS: Record<Condition["kind"], string> = {
 
 /** The most frequent values of a column, and how many rows have each. */
 type Frequent = (column: number, most: number) => readonly [Value, number][];
+
+/** What the fields and buttons of an opened line look like. */
+export const looks = (): HTMLElement => element("style", "", style);
+
+/** The filters as SQL, to be copied. */
+export function sqlField(columns: readonly Column[], chosen: ReadonlyMap<number, Chosen>): HTMLInputElement {
+  const text = element("input", "kl-where");
+  text.readOnly = true;
+  text.value = `WHERE ${whereText(columns, chosen)}`;
+  text.setAttribute("aria-label", "The filters as SQL");
+  return text;
+}
 
 /** Boxes to check for the columns that are shown, and a field to find some of very many. */
 export function columnChooser(
@@ -49,7 +66,7 @@ export function filterEditor(
   form: HTMLFormElement,
   columns: readonly Column[],
   frequent: Frequent,
-  apply: (column: number, condition: Condition, words: string) => void,
+  apply: (column: number, chosen: Chosen) => void,
 ): Node[] {
   const column = select("Column", columns.map((column) => visible(column.name)));
   const kind = element("span", "");
@@ -80,7 +97,9 @@ export function filterEditor(
     try {
       const described = columns[column.selectedIndex];
       const condition = read();
-      if (described) apply(column.selectedIndex, condition, conditionText(described, condition));
+      const index = column.selectedIndex;
+      const filter = (store: Store): Filter => matcher(store, index, condition);
+      if (described) apply(index, { condition, words: conditionText(described, condition), filter });
     } catch (error) {
       setText(fault, error instanceof Error ? error.message : String(error));
     }

@@ -1,129 +1,39 @@
-// Which rows a reader wants to see: a text anywhere in a row, and conditions on columns, which can be written as SQL.
+// Which rows a reader wants to see: a text anywhere in a row, and conditions on columns (`conditions.ts`).
 
-import { cellText, isLong, type Column, type Value } from "./cells";
-import { compare, type Filter } from "./order";
+import { cellText, isLong } from "./cells";
+import type { Condition } from "./conditions";
+import type { Filter } from "./order";
 import type { Store } from "./store";
 
-export type Condition =
-  | { readonly kind: "contains"; readonly text: string }
-  | { readonly kind: "one of"; readonly values: readonly Value[] }
-  | { readonly kind: "range"; readonly least: string; readonly most: string }
-  | { readonly kind: "null" | "not null" };
-
-/**
- * What a condition demands of a row.
- * @throws {RangeError} A bound of a range is no value of the column.
- */
-function matcher(store: Store, column: number, condition: Condition): Filter {
-  const values = (): readonly Value[] => store.column(column);
-  const described = store.columns[column];
-  if (!described) return () => true;
-  switch (condition.kind) {
-    case "contains": {
-      const wanted = condition.text.toLowerCase();
-      return (slot) => {
-        const value = values()[slot] ?? null;
-        return value !== null && String(value).toLowerCase().includes(wanted);
-      };
-    }
-    case "one of": {
-      const wanted = new Set(condition.values);
-      return (slot) => wanted.has(values()[slot] ?? null);
-    }
-    case "range": {
-      const least = parse(condition.least, described);
-      const most = parse(condition.most, described);
-      return (slot) => {
-        const value = values()[slot] ?? null;
-        if (value === null) return false;
-        return (least === null || compare(value, least) >= 0) && (most === null || compare(value, most) <= 0);
-      };
-    }
-    case "null":
-      return (slot) => (values()[slot] ?? null) === null;
-    case "not null":
-      return (slot) => (values()[slot] ?? null) !== null;
-  }
-}
-
-/** A bound as a value of its column; null for none. */
-export function parse(text: string, column: Column): Value {
-  const trimmed = text.trim();
-  if (trimmed === "") return null;
-  const value = parsed(trimmed, column);
-  if (value === undefined) throw new RangeError(`${trimmed} is no ${column.sql_type}${EXAMPLES[column.kind] ?? ""}`);
-  return value;
-}
-
-const EXAMPLES: Partial<Record<Column["kind"], string>> = {
-  timestamp: ": write it as 2026-05-20T10:00:00",
-  date: ": write it as 2026-05-20",
-  time: ": write it as 10:00:00",
-};
-
-function parsed(text: string, column: Column): Value | undefined {
-  switch (column.kind) {
-    case "integer":
-      return /^[-+]?\d+$/.test(text) ? BigInt(text.replace("+", "")) : undefined;
-    case "float": case "float32":
-      return Number.isNaN(Number(text)) ? undefined : Number(text);
-    case "decimal": {
-      const [, sign, whole = "", fraction = ""] = /^([-+]?)(\d*)\.?(\d*)$/.exec(text) ?? [];
-      if (sign === undefined || whole + fraction === "" || fraction.length > column.scale) return undefined;
-      return BigInt(`${sign.replace("+", "")}${whole}${fraction.padEnd(column.scale, "0")}`);
-    }
-    case "date": {
-      const days = Date.parse(`${text}T00:00:00Z`) / 86_400_000;
-      return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(days) ? days : undefined;
-    }
-    case "time":
-      return ticks("1970-01-01", text, column.scale);
-    case "timestamp": {
-      const [date = "", time = "00:00"] = text.replace(/Z$/, "").split(/[T ]/);
-      return ticks(date, time, column.scale);
-    }
-    default:
-      return undefined;
-  }
-}
-
-/** A moment in ticks since 1970, exact to the last. */
-function ticks(date: string, time: string, perSecond: number): bigint | undefined {
-  const [, clock, fraction = ""] = /^(\d\d:\d\d(?::\d\d)?)(?:\.(\d+))?$/.exec(time) ?? [];
-  const milliseconds = Date.parse(`${date}T${clock ?? ""}Z`);
-  const digits = String(perSecond).length - 1;
-  if (!/^\d{4}-\d\d-\d\d$/.test(date) || Number.isNaN(milliseconds) || fraction.length > digits) return undefined;
-  return BigInt(milliseconds / 1_000) * BigInt(perSecond) + BigInt(fraction.padEnd(digits, "0") || "0");
+/** A condition that was chosen for a column. */
+export interface Chosen {
+  readonly condition: Condition;
+  readonly words: string;
+  /** What it demands of a row. */
+  filter(store: Store): Filter;
 }
 
 /** What a reader asked for, and how it is told. */
 export class Wishes {
   /** A text that a row has to hold somewhere, as it is shown. */
   search = "";
-  readonly conditions = new Map<number, Condition>();
-  /** The same in words. */
-  readonly words = new Map<number, string>();
+  /** By column. */
+  readonly conditions = new Map<number, Chosen>();
 
   get isEmpty(): boolean {
     return this.search === "" && this.conditions.size === 0;
   }
 
-  clear(): void {
-    this.search = "";
-    this.conditions.clear();
-  }
-
-  /** @throws {RangeError} A bound of a range is no value of its column. */
   filter(store: Store): Filter | undefined {
     if (this.isEmpty) return undefined;
-    const all = [...this.conditions].map(([column, condition]) => matcher(store, column, condition));
+    const all = [...this.conditions.values()].map((chosen) => chosen.filter(store));
     if (this.search) all.push(anywhere(store, this.search.toLowerCase()));
     return (slot) => all.every((matches) => matches(slot));
   }
 
   /** Whether the page cannot know, because it looks into values of which it holds only the start. */
   isUnsure(store: Store): boolean {
-    const looked = [...this.conditions].filter(([, { kind }]) => kind === "contains" || kind === "one of");
+    const looked = [...this.conditions].filter(([, { condition: { kind } }]) => kind === "contains" || kind === "one of");
     const columns = this.search ? store.columns.map((_, column) => column) : looked.map(([column]) => column);
     return columns.some((column) => store.hasCut(column));
   }

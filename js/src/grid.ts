@@ -7,13 +7,14 @@ import { element, takeKeys } from "./dom";
 import type { Part } from "./copy";
 import { FLASH, Flashes } from "./flash";
 import { Heads } from "./heads";
-import { Order, nextSort, type Filter } from "./order";
+import { Order, nextSort, type Filter, type Sort } from "./order";
 import { Selection } from "./selection";
 import type { Store } from "./store";
 
 const ROW_HEIGHT = 26; // Pixels, as in the style.
 const MARGIN = 4; // Rows drawn above and below the visible ones.
-const END = 1e8; // Pixels, more than any table is high.
+const END = 1e12; // Pixels, more than any table is high.
+const TALLEST = 384_000 * ROW_HEIGHT; // Pixels that a browser scrolls; of a taller table the rest is left out between.
 const FEW = 8; // Changed rows in sight that are marked in any case.
 
 export interface Listener {
@@ -27,6 +28,8 @@ export interface Listener {
   onOpen(id: number): void;
   /** The reader wants a copy of the chosen cells. */
   onCopy(): void;
+  /** The rows between two places are in sight, or nearly so. */
+  onLook(first: number, last: number): void;
 }
 
 /** A row's element, and what it shows: for each column that is drawn a cell, and for each gap. */
@@ -64,11 +67,13 @@ export class Grid {
   readonly #widths = new Map<Element, number>();
   /** Pixels of the table above the box's edge, as the reader or this class scrolled it. */
   #top = 0;
+  /** How many of them are left out of what the box scrolls; whole rows. */
+  #leftOut = 0;
   /** Pixels of the box, and of the header in it. */
   #height = 20 * ROW_HEIGHT;
   #width = 1_000;
   #headHeight = 2 * ROW_HEIGHT;
-  /** The place of the first row that is drawn. */
+  /** Among the slots, the first row that is drawn. */
   #first = 0;
   /** Whether the reader scrolled to the end. */
   #atEnd = false;
@@ -125,9 +130,8 @@ export class Grid {
   }
 
   /** The column that the rows are sorted by; undefined in the table's own order. */
-  get sortedBy(): Column | undefined {
-    const sort = this.#order.sortedBy;
-    return sort && this.#all[sort.column];
+  get sortedBy(): Sort | undefined {
+    return this.#order.sortedBy;
   }
 
   /** The headers that are drawn, by their columns. */
@@ -137,7 +141,7 @@ export class Grid {
 
   /** How many rows are shown, in sight or not. */
   get count(): number {
-    return this.#order.slots.length;
+    return this.#order.count;
   }
 
   /** The chosen cells; without a choice all that are shown. */
@@ -154,8 +158,13 @@ export class Grid {
   /** The id of the row that was chosen last, or of the first in sight. */
   get chosenRow(): number | undefined {
     const { slots } = this.#order;
-    const row = this.#selection.row(this.#store, slots) ?? Math.ceil(this.#top / ROW_HEIGHT);
+    const row = this.#selection.row(this.#store, slots) ?? this.#firstInSight;
     return this.#store.ids[slots[row] ?? -1];
+  }
+
+  /** Among the slots. */
+  get #firstInSight(): number {
+    return Math.ceil(this.#top / ROW_HEIGHT) - this.#order.from;
   }
 
   isHidden(column: number): boolean {
@@ -185,7 +194,7 @@ export class Grid {
     const { ids } = this.#order;
     const isMoved = this.#order.update();
     this.#draw();
-    if (!isMoved || this.#order.sortedBy) return;
+    if (!isMoved || this.#order.sortedBy || this.#store.window) return;
     // Who stands at the end of a table stays there, to see what is appended; who stands at its start, to see what is
     // first; anybody else goes on reading the same rows.
     if (this.#atEnd) this.#scrollTo(END);
@@ -215,10 +224,23 @@ export class Grid {
   }
 
   #scrollTo(top: number): void {
-    this.box.scrollTop = top;
-    if (this.box.clientHeight > 0) this.#top = this.box.scrollTop;
+    const beyond = this.#beyond;
+    const end = Math.max(0, this.#order.count * ROW_HEIGHT - this.#height + this.#headHeight);
+    if (beyond > 0 && this.#isFar(top - this.#top)) this.#leftOut = wholeRows((beyond * Math.min(top, end)) / end);
+    this.box.scrollTop = top - this.#leftOut;
+    if (this.box.clientHeight > 0) this.#top = this.box.scrollTop + this.#leftOut;
     else this.#top = top; // Out of sight, in a tab that is not in front, nothing scrolls.
     this.#draw();
+  }
+
+  /** Pixels that the table is taller than what a browser scrolls. */
+  get #beyond(): number {
+    return Math.max(0, this.#order.count * ROW_HEIGHT - TALLEST);
+  }
+
+  /** Whether somebody scrolls past what was in sight, not to what comes next. */
+  #isFar(pixels: number): boolean {
+    return Math.abs(pixels) > 2 * this.#height;
   }
 
   /** The cell that the mouse is at, its place in the row, and the row. */
@@ -270,7 +292,7 @@ export class Grid {
     else if (isCommand && event.key === "a" && at) this.#selectAll();
     else if (event.key === "Escape" && at) this.#unselect();
     else if (event.key === "Enter" && at) this.#listener.onOpen(this.chosenRow ?? -1);
-    else if (event.key === "Enter") this.#moveTo(Math.ceil(this.#top / ROW_HEIGHT), 0, false);
+    else if (event.key === "Enter") this.#moveTo(this.#firstInSight, 0, false);
     else if (step && at && !isCommand) this.#moveTo(at.row + step[0], at.column + step[1], event.shiftKey);
     else return; // The other keys scroll the box.
     event.preventDefault();
@@ -280,7 +302,7 @@ export class Grid {
   #moveTo(row: number, place: number, extend: boolean): void {
     const slot = this.#order.slots[Math.max(0, Math.min(row, this.#order.slots.length - 1))];
     if (slot === undefined) return;
-    const top = Math.max(0, Math.min(row, this.#order.slots.length - 1)) * ROW_HEIGHT;
+    const top = (this.#order.from + Math.max(0, Math.min(row, this.#order.slots.length - 1))) * ROW_HEIGHT;
     const room = this.#height - this.#headHeight - ROW_HEIGHT;
     if (top < this.#top || top > this.#top + room) {
       this.#scrollTo(top < this.#top ? top : top - room);
@@ -420,7 +442,7 @@ export class Grid {
 
   #scrolled(): void {
     // Not the reader's doing when it is where it was put.
-    if (this.box.scrollTop !== this.#top) this.#stay();
+    if (this.box.scrollTop !== this.#top - this.#leftOut) this.#stay();
     this.#lookAside();
     this.#draw();
   }
@@ -428,8 +450,13 @@ export class Grid {
   /** Takes the present place for the reader's. */
   #stay(): void {
     const room = this.box.scrollHeight - this.box.clientHeight;
-    this.#top = this.box.scrollTop;
-    this.#atEnd = room > 0 && this.#top >= room - 2;
+    const top = this.box.scrollTop;
+    const beyond = this.#beyond;
+    this.#atEnd = room > 0 && top >= room - 2;
+    if (this.#atEnd) this.#leftOut = beyond;
+    else if (top === 0) this.#leftOut = 0;
+    else if (this.#isFar(top + this.#leftOut - this.#top)) this.#leftOut = wholeRows((beyond * top) / room);
+    this.#top = top + this.#leftOut;
   }
 
   #sort(column: number): void {
@@ -443,11 +470,16 @@ export class Grid {
 
   /** Draws the rows that are in sight, into the elements of those that are not any more. */
   #draw(): void {
-    const { slots } = this.#order;
+    const { slots, from, count } = this.#order;
+    this.#leftOut = Math.min(this.#leftOut, this.#beyond);
+    const leftOut = this.#leftOut / ROW_HEIGHT;
     const sight = Math.ceil(this.#height / ROW_HEIGHT) + 2 * MARGIN;
-    const first = Math.max(0, Math.min(Math.floor(this.#top / ROW_HEIGHT) - MARGIN, slots.length - sight));
-    const last = Math.min(slots.length, first + sight);
-    const shown = slots.slice(first, last);
+    const top = Math.max(leftOut, Math.min(Math.floor(this.#top / ROW_HEIGHT) - MARGIN, count - sight));
+    this.#listener.onLook(top, Math.min(count, top + sight));
+    // Of those in sight, the rows that are here.
+    const shown = slots.slice(Math.max(0, top - from), Math.max(0, top + sight - from));
+    const first = shown.length > 0 ? Math.max(top, from) : top;
+    const last = first + shown.length;
     const lines = new Map<number, Line>();
     for (const slot of shown) {
       const line = this.#lines.get(this.#store.ids[slot] ?? -1);
@@ -470,10 +502,10 @@ export class Grid {
     for (const { element: row } of spare) row.remove();
     this.#lines = lines;
     this.#alignAgain();
-    space(this.#above, first);
-    space(this.#below, slots.length - last);
-    setAttribute(this.#table, "aria-rowcount", slots.length + 1);
-    this.#first = first;
+    space(this.#above, first - leftOut);
+    space(this.#below, Math.min(count, TALLEST / ROW_HEIGHT) - last + leftOut);
+    setAttribute(this.#table, "aria-rowcount", count + 1);
+    this.#first = first - from;
     this.#drawSelection();
     this.#mark(marks, last - first);
     this.#seen = this.#store.tick;
@@ -481,7 +513,7 @@ export class Grid {
 
   /** Lets rows in sight that were deleted fade in their places, if they are few. @returns The lines that are free. */
   #withoutLeaving(spare: Line[]): Line[] {
-    if (this.#motion.matches) return spare;
+    if (this.#motion.matches || this.#store.window) return spare;
     const isSeen = ({ element: row }: Line): boolean => {
       const bottom = (Number(row.getAttribute("aria-rowindex")) - 1) * ROW_HEIGHT;
       return bottom > this.#top && bottom - ROW_HEIGHT < this.#top + this.#height;
@@ -647,6 +679,11 @@ function setCellText(cell: HTMLElement, text: string): void {
 
 function setAttribute(target: Element, name: string, value: number): void {
   if (target.getAttribute(name) !== String(value)) target.setAttribute(name, String(value));
+}
+
+/** Pixels of whole rows only. */
+function wholeRows(pixels: number): number {
+  return Math.round(pixels / ROW_HEIGHT) * ROW_HEIGHT;
 }
 
 function space(row: HTMLTableRowElement, lines: number): void {

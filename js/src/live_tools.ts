@@ -1,6 +1,7 @@
 // Tools of the page that most readers of a table do not touch: loaded when one is first used (`parts.ts`).
 
 export { Details } from "./details";
-export { columnChooser, copyButtons, filterEditor, saveFile } from "./editors";
+export { columnChooser, copyButtons, filterEditor, looks, saveFile, sqlField } from "./editors";
+export { Far } from "./far";
 export { more, type Place } from "./more";
-export { textIn, whereText } from "./texts";
+export { textIn } from "./texts";

@@ -32,6 +32,16 @@ export class Order {
     this.#store = store;
   }
 
+  /** The place of the first of the slots. */
+  get from(): number {
+    return this.#store.window?.from ?? 0;
+  }
+
+  /** How many rows are shown, here or not. */
+  get count(): number {
+    return this.#store.window?.count ?? this.slots.length;
+  }
+
   get sortedBy(): Sort | undefined {
     return this.#sort;
   }
@@ -72,7 +82,7 @@ export class Order {
     this.#store.ids.forEach((id, slot) => {
       if (this.#isShown(id, slot)) slots.push(slot);
     });
-    if (this.#sort) slots.sort(this.#comparison());
+    if (this.#sort && !this.#store.window) slots.sort(this.#comparison());
     this.slots = slots;
   }
 
@@ -94,7 +104,7 @@ export class Order {
   }
 
   #isShown(id: number, slot: number): boolean {
-    return id !== -1 && (this.#filter === undefined || this.#filter(slot));
+    return id !== -1 && (this.#filter === undefined || !!this.#store.window || this.#filter(slot));
   }
 
   #comparison(): (one: number, two: number) => number {

@@ -7,9 +7,11 @@ import { ASKED, element, setText, toClipboard } from "./dom";
 import { Wishes } from "./filter";
 import { Grid } from "./grid";
 import type { Details } from "./details";
+import type { Far } from "./far";
 import { part } from "./parts";
 import { assembled, readAnswered, type Status } from "./frames";
 import type { Asks, Wish } from "./session";
+import type { Sort } from "./order";
 import type { Store } from "./store";
 import style from "./live_table.css";
 
@@ -73,6 +75,11 @@ export class Panel {
     openRow: () => void this.#openRow(this.#grid?.chosenRow),
   });
   #grid: Grid | undefined;
+  /** Where rows come from that the page does not hold; undefined while there is no kernel to give them. */
+  #far: Far | undefined;
+  #isFarComing = false;
+  /** The rows that the grid shows. */
+  #looked: Store | undefined;
   #paused: Kept | undefined;
   #travels = 0;
   #columns: readonly Column[] | undefined;
@@ -111,9 +118,16 @@ export class Panel {
     });
   }
 
-  /** The rows that are on screen. */
+  /** The rows that the page holds, of which those on screen are some, or a part. */
   get #shown(): Store {
     return this.#paused?.store ?? this.#store;
+  }
+
+  /** The rows that are on screen. While an order is on its way, what is there stays. */
+  get #seen(): Store {
+    const far = this.#paused ? undefined : this.#far;
+    const isFar = far && (far.isHere || (!far.told && this.#looked === far.store));
+    return isFar ? far.store : this.#shown;
   }
 
   /** Shows the store as it is at the next screen refresh. */
@@ -133,6 +147,7 @@ export class Panel {
 
   dispose(): void {
     cancelAnimationFrame(this.#scheduled);
+    this.#far?.end();
     this.#grid?.dispose();
     this.#bar.dispose();
     this.root.remove();
@@ -147,9 +162,16 @@ export class Panel {
       this.root.append(element("style", "", hideTwin(this.#about.twin)));
     }
     const text = this.#ended || status.text;
-    const shown = this.#shown;
-    const seen = shown.status ?? status;
-    const part = partText(shown.size, seen.rows);
+    if (this.#columns !== this.#shown.columns) this.#showColumns(this.#shown);
+    this.#goFar();
+    const shown = this.#seen;
+    if (this.#looked !== shown) {
+      this.#looked = shown;
+      this.#grid?.look(shown);
+      this.#grid?.showOnly(this.#wishes.filter(shown));
+    }
+    const seen = { ...(this.#shown.status ?? status), rows: shown.status?.rows ?? status.rows };
+    const part = partText(shown);
     this.root.dataset["tone"] = this.#paused && text === "live" ? "paused" : tone(text, status.failed, part !== "");
     const [word, countdown] = parted(visible(text));
     setText(this.#word, this.#paused ? `${this.#paused.word}${text === "live" ? "" : ` · ${word}`}` : word);
@@ -161,7 +183,6 @@ export class Panel {
     this.#facts.title = changed_at === null ? facts : `${facts}\nLast change ${new Date(changed_at).toISOString()}`;
     const notices = status.notice.split("\n").filter(Boolean);
     setText(this.#note, notices.map((notice) => `Warning: ${visible(notice)}`).join("\n"));
-    if (this.#columns !== shown.columns) this.#showColumns(shown);
     this.#bar.setStatus(text);
     this.#bar.setPaused(this.#paused && status.changes - seen.changes);
     this.#grid?.update();
@@ -172,13 +193,40 @@ export class Panel {
     setText(this.#foot, part);
   }
 
+  /** Has the kernel give the rows that the page does not hold, as long as there are some. */
+  #goFar(): void {
+    const isPart = partText(this.#store) !== "" && !this.#ended;
+    if (!isPart) {
+      this.#far?.end();
+      this.#far = undefined;
+    } else if (this.#far) this.#far.follow();
+    else if (!this.#isFarComing) {
+      this.#isFarComing = true;
+      const far = part("live_tools", this.#kernel.question) as Promise<typeof import("./live_tools")>;
+      far.then(
+        ({ Far }) => {
+          this.#isFarComing = false;
+          const sort = (): Sort | undefined => this.#grid?.sortedBy;
+          const changed = (): void => this.refresh(this.#ended);
+          const { question } = this.#kernel;
+          this.#far = new Far({ near: this.#store, wishes: this.#wishes, ask: question, read: readAnswered, sort, changed });
+        },
+        () => (this.#isFarComing = false),
+      );
+    }
+  }
+
   /** Builds the table anew, for other columns. */
   #showColumns(store: Store): void {
     this.#columns = store.columns;
+    this.#looked = undefined;
+    this.#far?.end();
+    this.#far = undefined;
     this.#wishes.conditions.clear(); // Of columns that may be gone.
     this.#grid?.dispose();
     this.#grid = new Grid(this.#columns, store, oneLine(this.#about.sql), {
-      onSort: () => this.#tellSort(),
+      onSort: () => this.#draw(),
+      onLook: (first, last) => this.#far?.look(first, last),
       onArrange: () => this.#drawMore?.(),
       onSelect: () => {
         this.#bar.tell("");
@@ -230,67 +278,77 @@ export class Panel {
   /** @param paused The rows to show from now on; undefined for those of now. */
   #keep(paused: Kept | undefined): void {
     this.#paused = paused;
-    if (this.#columns === this.#shown.columns) {
-      this.#grid?.look(this.#shown);
-      this.#grid?.showOnly(this.#wishes.filter(this.#shown));
-    }
     this.#draw();
   }
 
   #wish(): void {
-    this.#grid?.showOnly(this.#wishes.filter(this.#shown));
+    this.#looked = undefined;
     this.#draw();
   }
 
-  /** Says how many rows are shown of those in the page, unless all are, and what is chosen of them. */
+  /** Says how many rows are shown, unless all are, and what is chosen of them. */
   #tellHits(): void {
-    const part = partText(this.#shown.size, this.#shown.status?.rows ?? 0);
     const chosen = this.#grid?.isPartChosen ? `${this.#copiedText()} chosen` : "";
-    this.#bar.setHits([this.#hitsText(this.#shown, part), chosen].filter(Boolean).join(" · "));
+    this.#bar.setHits([this.#hitsText(this.#seen), chosen].filter(Boolean).join(" · "));
   }
 
   /** No number that is not sure. */
-  #hitsText({ size }: Store, part: string): string {
+  #hitsText(store: Store): string {
     if (this.#wishes.isEmpty || !this.#grid) return "";
-    const all = part ? `the ${part}` : counted(size, "row");
-    const unsure = this.#wishes.isUnsure(this.#shown);
+    const part = partText(store);
+    const all = part ? `the ${part}` : counted(store.status?.rows ?? store.size, "row");
+    const unsure = !store.window && this.#wishes.isUnsure(store);
     const found = `${grouped(this.#grid.count)} of ${all}`;
     return unsure ? `${found} match in what is here; long values are here only in part` : `${found} match`;
   }
 
   #copiedText(): string {
     const part = this.#grid?.part;
-    return `${counted(part?.slots.length ?? 0, "row")} × ${counted(part?.columns.length ?? 0, "column")}`;
+    const rows = this.#grid?.isPartChosen ? part?.slots.length : this.#grid?.count;
+    return `${counted(rows ?? 0, "row")} × ${counted(part?.columns.length ?? 0, "column")}`;
   }
 
   /** Copies the chosen cells, or all that are shown, and tells what came of it. */
   async #copy(format: Format, toFile: boolean): Promise<void> {
     const tools = format === "CSV" ? undefined : await this.#tools();
-    const part = this.#grid?.part;
+    let part = this.#grid?.part;
+    let store: Store | string = this.#seen;
     if (!part) return;
-    const cut = cutCells(this.#shown, part);
+    const told = `${this.#copiedText()} ${toFile ? "saved" : "copied"}`;
+    if (store.window && !this.#grid?.isPartChosen) {
+      store = (await this.#far?.all()) ?? "there is no kernel to ask";
+      if (typeof store === "string") return this.#bar.tell(`Not copied: ${store}.`);
+      part = { ...part, slots: [...store.ids.keys()] };
+    }
+    const cut = cutCells(store, part);
     if (cut > 0) {
       this.#bar.tell(`Not copied: of ${counted(cut, "cell")} only the start is in the page; in Python, live.df() has all.`);
       return;
     }
-    const told = `${this.#copiedText()} ${toFile ? "saved" : "copied"}`;
-    const text = format === "CSV" ? csvText(this.#shown, part) : tools?.textIn(format, this.#shown, part);
+    const text = format === "CSV" ? csvText(store, part) : tools?.textIn(format, store, part);
     if (text === undefined) return;
     if (toFile) (await this.#tools())?.saveFile(text, "table.csv", "text/csv");
     else if (!(await toClipboard(text))) return this.#bar.tell("Not copied: the browser did not allow it.");
     this.#bar.tell(told);
   }
 
-  /** Says above the header that the rows were sorted without those that are not in the page. */
+  /** Says above the header what is done without the rows that are not in the page, and why. */
   #tellSort(): void {
-    const column = this.#grid?.sortedBy;
-    const part = partText(this.#shown.size, this.#shown.status?.rows ?? 0);
-    setText(
-      this.#part,
-      column && part
-        ? `Sorted by ${visible(column.name)} among the ${part}; the others are not here. ORDER BY in the query sorts all.`
-        : "",
-    );
+    setText(this.#part, this.#partWords(partText(this.#shown)));
+  }
+
+  #partWords(part: string): string {
+    const sort = this.#grid?.sortedBy;
+    const far = this.#paused ? undefined : this.#far;
+    if (far?.isHere) return far.told && `Other rows, and what changes in these, will come: ${far.told}.`;
+    if (!part) return "";
+    const isFound = !this.#wishes.isEmpty;
+    if (far) {
+      const done = [sort && "sorting", isFound && "searching"].filter(Boolean).join(" and ");
+      return done && `${done[0]?.toUpperCase()}${done.slice(1)} the ${part} here; ${far.told || "the kernel was asked for all"}.`;
+    }
+    const name = sort && this.#columns?.[sort.column]?.name;
+    return name === undefined ? "" : `Sorted by ${visible(name)} among the ${part}; the others are not here. ORDER BY in the query sorts all.`;
   }
 }
 
@@ -303,8 +361,9 @@ export function oneLine(sql: string): string {
 }
 
 /** How many rows are in the page, when they are not all. */
-export function partText(shown: number, rows: number): string {
-  return shown < rows ? `first ${grouped(shown)} of ${grouped(rows)} rows` : "";
+export function partText({ size, status, window }: Store): string {
+  const rows = status?.rows ?? 0;
+  return size < rows && !window ? `first ${grouped(size)} of ${grouped(rows)} rows` : "";
 }
 
 /** The colour of the dot. */

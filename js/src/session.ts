@@ -19,7 +19,15 @@ export type Question =
   | { readonly about: "part"; readonly name: string }
   | { readonly about: "row"; readonly row: number }
   | { readonly about: "moments" }
-  | { readonly about: "past"; readonly moment: number };
+  | { readonly about: "past"; readonly moment: number }
+  | {
+      readonly about: "range";
+      readonly sort: object | null;
+      readonly search: string;
+      readonly conditions: readonly object[];
+      readonly from: number;
+      readonly count: number;
+    };
 
 /** The kernel's answer: what it holds depends on the question. */
 export interface Reply {

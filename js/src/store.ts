@@ -7,6 +7,8 @@ import type { Column, Value } from "./cells";
 const MOST_GONE = 1_000;
 
 export class Store {
+  /** Of a part of the rows in an order that the kernel made: the place of its first row, and how many rows there are. */
+  window: { readonly from: number; readonly count: number } | undefined;
   /** The version that the rows show; -1 before the first frame is whole. */
   version = -1;
   status: Status | undefined;

@@ -2,7 +2,7 @@
 
 import { cellText, isLong, isNumber, type Column, type Value } from "./cells";
 import { exact, hexadecimal, names, written, type Format, type Part } from "./copy";
-import { parse, type Condition } from "./filter";
+import { parse, type Condition } from "./conditions";
 import type { Store } from "./store";
 
 /** Cells in a format other than CSV; all of them must be whole. */
@@ -31,9 +31,9 @@ function literalOf(value: Value, column: Column): string {
 }
 
 /** The conditions as the text behind WHERE; what was searched in all columns has no SQL. */
-export function whereText(columns: readonly Column[], conditions: ReadonlyMap<number, Condition>): string {
+export function whereText(columns: readonly Column[], conditions: ReadonlyMap<number, { readonly condition: Condition }>): string {
   return [...conditions]
-    .map(([index, condition]) => {
+    .map(([index, { condition }]) => {
       const column = columns[index];
       return column ? sql(column, condition) : "";
     })

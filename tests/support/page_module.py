@@ -14,6 +14,7 @@ from playwright.sync_api import Page
 
 from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.notebook.page.questions import PARTS, answer, page_part
+from kalam_notebook.notebook.page.ranges import Ranges
 from kalam_notebook.wire.types import Column, arrow_schema
 
 ORDERS = (
@@ -149,8 +150,10 @@ class MountedTable:
     def answer_from(self, live: Any) -> None:
         """Answer the page's questions from now on, as a kernel does."""
 
+        ranges = Ranges(live)
+
         def answered(question: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-            found = answer(live, question)
+            found = answer(live, question, ranges)
             return found.content, [base64.b64encode(buffer).decode() for buffer in found.buffers]
 
         self.page.expose_function("answer", answered)

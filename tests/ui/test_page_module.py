@@ -442,11 +442,11 @@ def test_a_part_of_a_table_is_never_called_the_table(page: Page, monkeypatch: py
     head = page.get_by_role("button", name="total")
     head.click()
     head.click()
-    sorted_by = "Sorted by total among the first 10,000 of {} rows; the others are not here."
-    expect(part).to_contain_text(sorted_by.format("12,000"))
+    sorting = "Sorting the first 10,000 of {} rows here; the kernel"
+    expect(part).to_contain_text(sorting.format("12,000"))
     table.change({12_001: order(12_001, total="999.00")})  # The greatest of all is not in the page.
     expect(facts).to_contain_text("first 10,000 of 12,001 rows · 1 change")
-    expect(part).to_contain_text(sorted_by.format("12,001"))
+    expect(part).to_contain_text(sorting.format("12,001"))
     assert cells(page)[0][2] == "699.00"
     expect(root).to_have_attribute("data-tone", "part")
     head.click()  # The table's own order.

@@ -22,7 +22,7 @@ MODULES = {
             "uplot": "Copyright (c) 2022 Leon Sorokin",
         },
     ),
-    "live_tools": (25_000, {}),
+    "live_tools": (32_000, {}),
 }
 
 

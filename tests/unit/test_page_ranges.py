@@ -7,7 +7,6 @@ import math
 import random
 import struct
 import threading
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -15,15 +14,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from table_by_hand import TableByHand
 
-from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.notebook.page import ordering, row_view
 from kalam_notebook.notebook.page.browse import _Frame
 from kalam_notebook.notebook.page.ordering import Sort, first_places, sort_keys, sorted_places
 from kalam_notebook.notebook.page.questions import answer
 from kalam_notebook.notebook.page.ranges import Ranges
 from kalam_notebook.results.cells import cell_text, describe, plain
-from kalam_notebook.wire.types import Column, arrow_schema
+from kalam_notebook.wire.types import Column
 
 COLUMNS = (
     Column("id", "BigInt", flags=("pk",)),
@@ -52,39 +51,6 @@ def random_row(rng: random.Random, number: int) -> dict[str, Any]:
     return {"id": number} | {name: rng.choice(values) for name, values in CHOICES.items()}
 
 
-@dataclass
-class Table:
-    """A live table that is changed by hand."""
-
-    rows: dict[int, dict[str, Any]]
-    columns: tuple[Column, ...] = COLUMNS
-    version: int = 1
-    steps: list[tuple[int, frozenset[int], frozenset[int]]] = field(default_factory=list)
-
-    def table(self, ids: list[int]) -> pa.Table:
-        return pa.Table.from_pylist([self.rows[i] for i in ids], schema=arrow_schema(self.columns))
-
-    def delta(self, since: int) -> LiveDelta:
-        if since < 0:
-            ids = sorted(self.rows)
-            return LiveDelta(self.version, True, self.table(ids), tuple(ids), frozenset(), (), len(ids))
-        steps = [step for step in self.steps if step[0] > since]
-        touched = sorted({row_id for _, ids, _ in steps for row_id in ids})
-        new = {row_id for _, _, ids in steps for row_id in ids}
-        here = [row_id for row_id in touched if row_id in self.rows]
-        gone = tuple(row_id for row_id in touched if row_id not in self.rows and row_id not in new)
-        inserted = frozenset(here) & new
-        return LiveDelta(self.version, False, self.table(here), tuple(here), inserted, gone, len(self.rows))
-
-    def change(self, rows: dict[int, dict[str, Any]], removed: frozenset[int] = frozenset()) -> None:
-        new = frozenset(rows) - frozenset(self.rows)
-        self.rows |= rows
-        for row_id in removed:
-            del self.rows[row_id]
-        self.version += 1
-        self.steps.append((self.version, frozenset(rows) | removed, new))
-
-
 class Ascending:
     """A value as a sort puts it: NaN above all numbers, -0.0 and 0.0 the same."""
 
@@ -95,7 +61,7 @@ class Ascending:
         return self.value < other.value
 
 
-def expected(table: Table, sort: dict[str, Any] | None, wanted: Any = lambda row: True) -> list[int]:
+def expected(table: TableByHand, sort: dict[str, Any] | None, wanted: Any = lambda row: True) -> list[int]:
     ids = [row_id for row_id in sorted(table.rows) if wanted(table.rows[row_id])]
     if sort is None:
         return ids
@@ -130,9 +96,9 @@ def ask(
             return told, pa.ipc.open_stream(buffers[0]).read_all().column("id").to_pylist()
 
 
-def some_rows(count: int = 60, seed: int = 1) -> Table:
+def some_rows(count: int = 60, seed: int = 1) -> TableByHand:
     rng = random.Random(seed)
-    return Table({i: random_row(rng, i) for i in range(1, count + 1)})
+    return TableByHand(COLUMNS, {i: random_row(rng, i) for i in range(1, count + 1)})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -327,7 +293,7 @@ def test_what_cannot_be_asked_is_told(wrong: dict[str, Any]):
 
 
 def test_no_rows_and_columns_without_values():
-    table = Table({})
+    table = TableByHand(COLUMNS, {})
     told, ids = ask(Ranges(table), sort=by("score"), search="a")
     assert (told["hits"], told["rows"], ids) == (0, 0, [])
     table.change({1: dict.fromkeys(NAMES) | {"id": 1}, 2: dict.fromkeys(NAMES) | {"id": 2}})

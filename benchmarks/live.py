@@ -1,4 +1,4 @@
-"""W1–U7: live tables, from the socket to what a reader sees."""
+"""W1–U9: live tables, from the socket to what a reader sees."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks import live_events, live_rounds, live_rows
+from benchmarks import live_events, live_ranges, live_rounds, live_rows
 from benchmarks.measure import Figure, in_process, wanted
 from kalam_notebook.live_queries.connection.backoff import backoff
 from kalam_notebook.live_queries.connection.protocol import LiveProtocol
@@ -38,6 +38,7 @@ def figures(*, small: bool) -> Iterator[Figure]:
     yield from live_rounds.figures(small=small)
     if wanted("U7"):
         yield from reconnect_figures()
+    yield from live_ranges.figures(small=small)
 
 
 def spent(work: Callable[[], object]) -> float:

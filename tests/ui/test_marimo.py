@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -111,8 +111,42 @@ def test_a_live_table_a_chart_and_a_frame(page: Page, address: str, tmp_path: Pa
             expect(part.locator(".kl-facts")).not_to_have_text(part.locator(".kl-facts").inner_text(), timeout=30_000)
     frame.get_by_role("searchbox", name="Search in all columns").fill("4321")
     expect(frame.locator(".kl-hits")).to_have_text("1 of 5,000 rows match")
+    use_tools(frame)
     page.screenshot(path=Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path)) / "marimo.png")
     table.get_by_role("button", name="Stop").click()
     for part in (table, chart):
         expect(part.get_by_role("status")).to_have_text("stopped: closed", timeout=30_000)
     expect(table.locator("td")).to_have_count(4)
+
+
+def use_tools(frame: Locator) -> None:
+    """Filter, choose columns and copy, in the element that marimo keeps apart from its page."""
+    page = frame.page
+    frame.get_by_role("searchbox", name="Search in all columns").fill("")
+    frame.get_by_role("button", name="Filter").click()
+    frame.get_by_label("Column", exact=True).select_option("n")
+    frame.locator(".kl-editor input[type=text]").first.fill("4990")
+    frame.get_by_role("button", name="Apply").click()
+    expect(frame.locator(".kl-hits")).to_have_text("10 of 5,000 rows match")
+    frame.get_by_role("button", name="n", exact=True).click(click_count=1)
+    frame.get_by_role("button", name="n", exact=True).click(click_count=1)
+    expect(frame.locator("td").first).to_have_text("4999")
+
+    # By the keyboard: to a cell, on to the next ones, and copied.
+    page.evaluate(
+        "() => { window.copied = null; const writeText = (text) => { window.copied = text; return Promise.resolve(); };"
+        " Object.defineProperty(navigator, 'clipboard', {value: {writeText}}); }"
+    )
+    frame.locator(".kl-box").focus()
+    for key in ("Enter", "Shift+ArrowDown", "Shift+ArrowDown", "Control+c"):
+        page.keyboard.press(key)
+    page.wait_for_function("window.copied !== null")
+    assert page.evaluate("window.copied") == "n\r\n4999\r\n4998\r\n4997\r\n"
+    frame.get_by_role("button", name="Columns").click()
+    frame.locator("label", has_text="n").get_by_role("checkbox").uncheck()
+    expect(frame.locator("th")).to_have_count(0)
+    frame.locator("label", has_text="n").get_by_role("checkbox").check()
+    expect(frame.locator("th")).to_have_count(1)
+    page.keyboard.press("Escape")
+    frame.get_by_role("button", name="Details").click()
+    expect(frame.get_by_role("region", name="Details of the row")).to_contain_text("4997")

@@ -13,6 +13,7 @@ from kept_live import KeptLive
 from page_module import NAMES, ORDERS, MountedTable, order
 from playwright.sync_api import Page, expect
 
+from kalam_notebook.results.chart import COLOURS, render_chart_html
 from kalam_notebook.results.render import render_html
 from kalam_notebook.wire.types import Column, arrow_schema
 
@@ -104,6 +105,22 @@ def frozen(page: Page) -> None:
     page.set_content(f"<!doctype html><html lang=en><body>{render_html(rows, **looks)}")
 
 
+def charted(page: Page) -> None:
+    drawn = (ORDERS[3], ORDERS[2])
+    rows = [{"placed_at": row["placed_at"], "total": row["total"]} for row in ROWS]
+    traits = {"kind": "line", "colours": list(COLOURS)}
+    MountedTable(page, drawn, module="live_chart", traits=traits).load(rows)
+    expect(page.locator(".kl-plot canvas")).to_be_visible()
+    page.locator(".u-over").hover()
+
+
+def charted_and_frozen(page: Page) -> None:
+    rows = pa.table({"placed_at": [row["placed_at"] for row in ROWS], "total": [row["total"] for row in ROWS]})
+    looks = {"columns": (ORDERS[3], ORDERS[2]), "title": "SELECT …", "footer": ["live until …"], "notices": ["Late."]}
+    picture = render_chart_html(rows, "line", **looks)
+    page.set_content(f"<!doctype html><html lang=en><body>{picture}")
+
+
 STATES: dict[str, Callable[[Page], object]] = {
     "live": table,
     "browsed": lambda page: table(page, text="result", form=""),
@@ -118,6 +135,8 @@ STATES: dict[str, Callable[[Page], object]] = {
     "profiles": profiled,
     "wide": wide,
     "frozen": frozen,
+    "chart": charted,
+    "chart frozen": charted_and_frozen,
 }
 
 
@@ -134,7 +153,7 @@ def test_axe_finds_nothing(page: Page, state: str):
     STATES[state](page)
     page.add_script_tag(path=AXE)
     page.add_style_tag(content="@media (prefers-color-scheme: dark) { html { background: #0d1117 } }")
-    selector = "body" if state == "frozen" else ".kalam-live"
+    selector = "body" if state.endswith("frozen") else ".kalam-live"
     assert violations(page, selector) == []
     page.emulate_media(color_scheme="dark")
     assert violations(page, selector) == []

@@ -217,6 +217,7 @@ class LiveCalls(ClientBase):
             max_poll_records=max_poll_records,
             columns_of=self._columns_of,
             auto_commit=auto_commit,
+            host=self._file_host,
         )
 
     def live_topic(self, topic: str, *, partitions: int | None = None, max_rows: int = 1_000) -> LiveTable:

@@ -154,6 +154,7 @@ class WritingCalls(ReadingCalls):
                     chunk_rows=chunk_rows,
                     count=count,
                     on_progress=note,
+                    on_sent=lambda nbytes: meter.received(nbytes, 0),
                 )
         except QueryError as exc:
             is_missing = not exc.hint and not (exc.sql or "").startswith("CREATE TABLE")

@@ -207,7 +207,8 @@ class Commands:
         rows = rows.filter([column not in HIDDEN_COLUMNS for column in rows["column_name"].to_pylist()])
         columns = tuple(column for column in described.columns if column.name in wanted)
         (count,) = client.query_result(f"SELECT count(*) AS n FROM {quoted}").arrow()["n"].to_pylist()
-        facts = (*_facts(client, space, name), f"{count:,} {'row' if count == 1 else 'rows'} in the table")
+        rows_text = f"{count:,} {'row' if count == 1 else 'rows'} in the table"
+        facts = (*_facts(client, space, name), *_policies(client, space, name), rows_text)
         return replace(described, columns=columns, row_count=rows.num_rows, _table=rows, _foot=facts)
 
     def _show(self, table: str) -> None:
@@ -376,3 +377,17 @@ def _facts(client: Client, space: str, table: str) -> tuple[str, ...]:
         told = [f"{key} {value}" for key, value in options.items() if value is not None and key != "table_type"]
         facts += [f"{row['table_type'].upper()} table", *(in_line(one.replace("_", " "), 60) for one in told)]
     return tuple(facts)
+
+
+def _policies(client: Client, space: str, table: str) -> list[str]:
+    """The row policies of a table; nothing where the server has none, or tells them to others only."""
+    sql = "SELECT policy_name, command, using_sql FROM system.table_policies WHERE table_id = $1"
+    try:
+        rows = client.query_result(sql, [f"{space}.{table}"]).arrow().to_pylist()
+    except KalamError:
+        return []
+    told = []
+    for row in rows:
+        condition = f" where {row['using_sql']}" if row["using_sql"] else ""
+        told.append(in_line(f"policy {row['policy_name']} for {json.loads(row['command'])}{condition}", 120))
+    return told

@@ -150,8 +150,8 @@ class Command:
     Attributes:
         help: What it is for.
         arguments: How they are written.
-        takes: What an argument is: ``url``, ``namespace``, ``table``, ``connection``, ``live``, ``variable``,
-            ``command``, ``sql`` or empty.
+        takes: What an argument is: ``login``, ``url``, ``namespace``, ``table``, ``connection``, ``live``,
+            ``variable``, ``command``, ``sql`` or empty.
         most_words: Words that may stand behind it; None where it reads them itself.
         options: Its options, and what they are for.
     """
@@ -166,7 +166,7 @@ class Command:
 _ALL = {"--all": "all of them"}
 COMMANDS = {
     "connect": Command(
-        "connect, and use this from now on", "[URL | sandbox | LOGIN] [options]", "url", None, CONNECT_OPTIONS
+        "connect, and use this from now on", "[URL | sandbox | LOGIN] [options]", "login", None, CONNECT_OPTIONS
     ),
     "setup": Command("set up a new server: asks for the passwords, and connects", "[URL]", "url", 1),
     "connections": Command("the connections that there are"),

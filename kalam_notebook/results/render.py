@@ -64,6 +64,9 @@ ui-monospace,monospace))}
 padding:4px 10px;margin:0 0 6px;white-space:pre-wrap}
 </style>"""
 
+#: Characters that rounding to 15 digits frees where the last ones were noise.
+_NOISE_CHARS = 5
+
 # MathJax of JupyterLab typesets what stands between dollar signs, unless one of these classes forbids it.
 _OPEN = f'<div class="kalam-out mathjax_ignore tex2jax_ignore">{_STYLE}'
 
@@ -257,12 +260,20 @@ def _row_html(row: Sequence[str | None], columns: Sequence[CellColumn]) -> str:
 def _cell_html(text: str | None, column: CellColumn) -> str:
     if not text:
         return f"<td{_aligned(column)}><em>{'NULL' if text is None else 'empty'}</em></td>"
+    if column.kind == "float" and (short := _as_written(text)) != text:
+        return f'<td{_aligned(column)} title="{_attribute(text)}">{escape(short)}</td>'
     if not column.is_long or len(text) <= CELL_CHARS:
         return f"<td{_aligned(column)}{_title(text)}>{escape(text)}</td>"
     # Two elements, so that the text gives way to the mark, which is copied only with a text that is not whole.
     mark = "" if len(text) > WHOLE_CHARS else ' class="kalam-mark"'
     shown = f"<span>{escape(_cut(text, WHOLE_CHARS))}</span> <small{mark}>{len(text):,} characters</small>"
     return f'<td{_aligned(column)}{_title(text)}><div class="kalam-cut">{shown}</div></td>'
+
+
+def _as_written(text: str) -> str:
+    """A double without the noise of binary fractions: ``0.3`` for ``0.30000000000000004``, other digits as they are."""
+    short = repr(float(f"{float(text):.15g}")) if text[-1].isdigit() else text
+    return short if len(short) <= len(text) - _NOISE_CHARS else text
 
 
 def _title(text: str) -> str:

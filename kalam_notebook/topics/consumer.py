@@ -19,6 +19,7 @@ from kalam_notebook.topics.marks import AutoCommit, Marks
 from kalam_notebook.topics.partition import Partition, Source
 from kalam_notebook.topics.watch import TopicWarning, TopicWatch
 from kalam_notebook.wire.arguments import check_number, check_text
+from kalam_notebook.wire.fileref import FileHost
 from kalam_notebook.wire.topics import Start, TopicMessage, check_start, decode_messages, unsigned_decimals
 from kalam_notebook.wire.types import Column
 
@@ -76,6 +77,7 @@ class Consumer:
         auto_commit: Whether what was returned is acknowledged when the next messages are asked for, every 5 s at most,
             and when the block of ``with`` ends without an error.
         columns_of: Tells the columns of a table, for ``arrow`` and ``df``.
+        host: What fetches the files of FILE cells.
 
     Raises:
         ConfigError: An argument is not one.
@@ -94,11 +96,13 @@ class Consumer:
         max_poll_records: int,
         columns_of: Callable[[str], tuple[Column, ...]],
         auto_commit: bool = False,
+        host: FileHost | None = None,
     ) -> None:
         begin = check_start(start)
         check_number("max_poll_records", max_poll_records)
         self._source = source
         self._columns_of = columns_of
+        self._host = host
         self._lock = threading.RLock()
         self._closed = Flag()
         self._watch = TopicWatch(source.topic_id, source.group_id)
@@ -310,7 +314,8 @@ class Consumer:
         """Convert the rows of messages into a DataFrame with the types of ``kalam.query``; otherwise as ``arrow``."""
         table = _table_of(messages, table)
         named = () if table is None else table.split(".")
-        return to_pandas(self._converted(messages, table), bind=(named[0], named[1]) if len(named) == 2 else None)
+        bind = (named[0], named[1]) if len(named) == 2 else None
+        return to_pandas(self._converted(messages, table), bind=bind, host=self._host)
 
     def close(self) -> None:
         """Ask for nothing more, without acknowledging anything. May be called twice, and while others wait."""

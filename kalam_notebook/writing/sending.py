@@ -42,6 +42,7 @@ class Sender:
         repeatable: Whether a row that is written twice is there once.
         hint: What makes it so when it is not; may be empty.
         on_progress: Called with the rows done and the rows of the frame after each request; None for nobody.
+        on_sent: Called with the bytes of each request, before it is sent; None for nobody.
 
     Attributes:
         counts: ``inserted``, ``updated``, ``deleted``, ``unchanged``, ``missing``: rows so far.
@@ -59,6 +60,7 @@ class Sender:
         repeatable: bool,
         hint: str = "",
         on_progress: Callable[[int, int], object] | None = None,
+        on_sent: Callable[[int], object] | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._table = table
@@ -66,6 +68,7 @@ class Sender:
         self._repeatable = repeatable
         self._hint = hint
         self._on_progress = on_progress
+        self._on_sent = on_sent
         self._is_lost = False
         self._written = 0  # Rows of a request that failed which were written all the same.
         self._started = time.perf_counter()
@@ -159,6 +162,8 @@ class Sender:
         Returns:
             What it did; results of several statements come added up per kind (truth L19).
         """
+        if self._on_sent is not None:
+            self._on_sent(len(sql.encode()))
         try:
             answer = self._endpoint.execute(sql)
         except KalamError as exc:

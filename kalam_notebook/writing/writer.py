@@ -72,6 +72,7 @@ class Writer:
         chunk_rows: int | None = None,
         count: bool = False,
         on_progress: Progress | None = None,
+        on_sent: Callable[[int], object] | None = None,
     ) -> WriteReport:
         """Write the rows of a frame into a table.
 
@@ -94,6 +95,7 @@ class Writer:
             count: Whether to count the table's rows before and after, and tell where the counts do not fit; each count
                 is a scan of the whole table.
             on_progress: Called with the rows done and the rows of the frame after each request.
+            on_sent: Called with the bytes of each request, before it is sent.
 
         Returns:
             What was done.
@@ -132,7 +134,7 @@ class Writer:
         plan.check_atomic()
         if create_sql is not None:
             self._create(create_sql)
-        return self._carry_out(plan, pace, create_sql, count, on_progress)
+        return self._carry_out(plan, pace, create_sql, count, on_progress, on_sent)
 
     def _create(self, create_sql: str) -> None:
         try:
@@ -149,7 +151,13 @@ class Writer:
         return self._paces.setdefault(known, Pace(chunk_rows))
 
     def _carry_out(
-        self, plan: Plan, pace: Pace, create_sql: str | None, count: bool, on_progress: Progress | None
+        self,
+        plan: Plan,
+        pace: Pace,
+        create_sql: str | None,
+        count: bool,
+        on_progress: Progress | None,
+        on_sent: Callable[[int], object] | None,
     ) -> WriteReport:
         target = plan.rows.target
         before = count_rows(self._endpoint, target) if count else None
@@ -162,6 +170,7 @@ class Writer:
             repeatable=plan.mode != "insert",
             hint=" mode='upsert' writes none of them twice." if has_upsert else "",
             on_progress=on_progress,
+            on_sent=on_sent,
         )
         if plan.mode in {"update", "upsert"}:
             self._change_all(plan, sender)

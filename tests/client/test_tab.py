@@ -46,6 +46,17 @@ def test_a_terminal_offers_what_the_server_has(tables, shell):
     assert offered(shell, "%kalam conn|") == ["connect", "connections"]
 
 
+def test_the_logins_that_are_saved_are_offered(shell, monkeypatch, tmp_path):
+    path = tmp_path / "credentials.toml"
+    monkeypatch.setenv("KALAMDB_CREDENTIALS_PATH", str(path))
+    assert offered(shell, "%kalam connect s|") == ["sandbox"]
+    path.write_text('[instances.staging]\njwt_token = "x"\n[instances.prod]\njwt_token = "y"\n')
+    assert offered(shell, "%kalam connect s|") == ["sandbox", "staging"]
+    assert offered(shell, "%kalam connect --profile |") == ["prod", "staging"]
+    path.write_text("not what the CLI writes")
+    assert offered(shell, "%kalam connect s|") == ["sandbox"]
+
+
 def test_python_has_no_word_in_sql_and_sql_none_in_python(shell):
     shell.user_ns["room"], shell.user_ns["selection"] = "general", print
     assert offered(shell, "%%kalam\nSELECT * FROM t WHERE room = $ro|") == ["$room"]

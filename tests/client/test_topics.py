@@ -345,7 +345,9 @@ def test_files_of_messages_can_be_downloaded(client, namespace, tmp_path):
         client.execute_with_files(sql, {"x": b"abc"})
         with client.consumer(f"{namespace}.uploads", group_id="g", start="earliest") as consumer:
             frame = consumer.df(consumer.poll())
-        assert client.download(frame.loc[0, "body"], to=tmp_path / "x").read_bytes() == b"abc"
+        ref = frame.loc[0, "body"]
+        assert client.download(ref, to=tmp_path / "x").read_bytes() == b"abc"
+        assert ref.read() == b"abc"
 
 
 def test_closing_ends_a_wait_of_another_thread(client, events):

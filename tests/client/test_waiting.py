@@ -1,5 +1,6 @@
 """What is shown while a call takes long: one line that says what is being done, and goes."""
 
+import re
 import threading
 import uuid
 
@@ -70,6 +71,7 @@ def shown(board, words):
 
 def test_every_call_that_takes_long_says_what_it_does(slow, table, board):
     slow.write(pd.DataFrame({"id": range(100), "name": "x"}), table, chunk_rows=25)
+    assert any(re.search(r"writing · (.* rows · )?\d+\.\d kB", line) for line in board.lines)
     assert shown(board, "writing · ")
     slow.execute_query(f"INSERT INTO {table} (id, name) VALUES " + ", ".join(f"({n}, 'x')" for n in range(100, 200)))
     assert shown(board, "running · ")

@@ -240,3 +240,17 @@ def test_exact_values_of_special_types():
     )
     row = ["9007199254740993", "2026-05-20T10:00:00.000001Z", "b'hello wo…' 12 bytes", "[0.1, 0.2, … 384]"]
     assert Page(render_html(table)).cells[4:] == row
+
+
+def test_doubles_are_shown_as_people_write_them_with_the_whole_value_beside():
+    whole = [0.1 + 0.2, 1.1 * 3, 0.1, 1 / 3, 123456789.12345679, 1e300, -2.0, float("nan"), float("inf"), None]
+    html = render_html(pa.table({"d": whole}))
+    shown = ["0.3", "3.3", "0.1", "0.3333333333333333", "123456789.12345679", "1e+300", "-2.0", "NaN", "Infinity"]
+    page = Page(html)
+    assert page.cells[1:] == [*shown, "NULL"]
+    titles = [value for name, value in page.attributes if name == "title"]
+    assert "0.30000000000000004" in titles
+    assert "3.3000000000000003" in titles
+    assert "0.30000000000000004" in render_text(pa.table({"d": whole}))
+    single = render_html(pa.table({"f": pa.array([0.1], pa.float32())}))
+    assert Page(single).cells[1:] == ["0.1"]

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import os
 import re
 import uuid
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
 from kalam_notebook.client import default
+from kalam_notebook.errors import ConfigError
 from kalam_notebook.notebook.completion.candidates import Candidate, Offer, sql_offer
 from kalam_notebook.notebook.completion.line import LineNames, line_offer
 from kalam_notebook.notebook.completion.schema import Schemas
 from kalam_notebook.notebook.options import CELL_OPTIONS, COMMANDS
 from kalam_notebook.notebook.session import live_variables
+from kalam_notebook.settings import logins_path, read_saved_logins
 
 __all__ = ["register_completion", "unregister_completion"]
 
@@ -68,6 +72,13 @@ def unregister_completion(shell: Any) -> None:  # noqa: ANN401
     matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != _IDENTIFIER]
 
 
+def _saved_logins() -> list[str]:
+    """The names of the logins that the CLI has saved, from its small file; none where it cannot be read."""
+    with suppress(ConfigError):
+        return sorted(read_saved_logins(logins_path(os.environ)))
+    return []
+
+
 class _Typing:
     """What the magics offer to whoever types, with the connection and the variables of now."""
 
@@ -113,7 +124,7 @@ class _Typing:
             "live": live_variables(self._shell.user_ns),
             "command": COMMANDS,
             "variable": self._frames(),
-            "url": ["sandbox"],
+            "login": ["sandbox", *_saved_logins()],
         }
         return [(kind, name) for name in names.get(kind, ())]
 
@@ -129,6 +140,7 @@ class _Typing:
             "--namespace": sorted(self._schemas.of(self._client).namespaces),
             "--connection": default.connections(),
             "--params": self._variables(),
+            "--profile": _saved_logins(),
         }
 
     def _frames(self) -> list[str]:

@@ -67,7 +67,7 @@ class ReadingCalls(ClientBase):
         """
         qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
         with self._running(qualified), metered(RUNNING):
-            answer = self._endpoint.execute(qualified, values)
+            answer = self._endpoint.execute(qualified, values, takes_lists=True)
         return self._response(answer)
 
     def query(

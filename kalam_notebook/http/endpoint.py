@@ -105,25 +105,26 @@ class SqlEndpoint:
         watched._on_data = on_data
         return watched
 
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> Answer:
+    def execute(self, sql: str, params: Sequence[Any] = (), *, takes_lists: bool = False) -> Answer:
         """Run statements and read the whole answer.
 
         Args:
             sql: The text as the server shall see it.
             params: JSON values for ``$1 …``.
+            takes_lists: Whether columns are of lists whose cells are; else such a cell does not fit its column.
 
         Raises:
             KalamError: Refused, failed, cut off or not decodable; nothing of the answer is used then.
         """
         request = self._request(sql, params, repeatable=Statement.of(sql).is_repeatable)
         try:
-            return self.with_token(lambda token: self._read(request, token))
+            return self.with_token(lambda token: self._read(request, token, takes_lists=takes_lists))
         except NoAnswerError as exc:
             self._explain_no_answer(sql, params, exc)
             # The server is able to encode it: the connection was lost, not the value.
             if not request.repeatable:
                 raise
-            return self.with_token(lambda token: self._read(request, token))
+            return self.with_token(lambda token: self._read(request, token, takes_lists=takes_lists))
 
     def execute_row(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
         """Run a SELECT that returns one row, and give its cells as the wire has them.
@@ -176,7 +177,7 @@ class SqlEndpoint:
     def upload(self, files: Sequence[tuple[str, Any]], sql: str) -> Answer:
         """Send a multipart request; see ``http.uploads``."""
         request = Request("POST", "/v1/api/sql", files=files, sql=sql, max_bytes=self._max_bytes)
-        return self.with_token(lambda token: self._read(request, token))
+        return self.with_token(lambda token: self._read(request, token, takes_lists=True))
 
     def with_token(self, send: Callable[[Secret], T]) -> T:
         """Call ``send`` with a token, and once more with a new one when the server does not accept it any more."""
@@ -188,8 +189,8 @@ class SqlEndpoint:
                 raise
             return send(self._session.renew(token, sql=exc.sql))
 
-    def _read(self, request: Request, token: Secret) -> Answer:
-        decoder = BodyDecoder()
+    def _read(self, request: Request, token: Secret, *, takes_lists: bool = False) -> Answer:
+        decoder = BodyDecoder(takes_lists=takes_lists)
         batches: dict[int, list[pa.RecordBatch]] = {}
         with self._http.stream(request, token=token) as response:
             for chunk in response.iter_bytes():

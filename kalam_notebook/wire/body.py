@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import gc
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from kalam_notebook.errors import DecodeError, ProtocolError
 from kalam_notebook.wire.answered import shortened, whole_number
 from kalam_notebook.wire.brackets import Brackets
 from kalam_notebook.wire.decode import CELL_ERRORS, decode_array, decode_columns
+from kalam_notebook.wire.seen_lists import as_seen
 from kalam_notebook.wire.types import Column, parse_schema
 
 __all__ = ["BodyDecoder", "ListsDecoder", "RawResult", "parse_row"]
@@ -74,10 +76,13 @@ class BodyDecoder:
 
     Args:
         group_bytes: Size of a row group before it is decoded.
+        takes_lists: Whether cells that are lists of what was announced make a column of lists; a result is decoded in
+            one piece then.
     """
 
-    def __init__(self, group_bytes: int = GROUP_BYTES) -> None:
-        self._group_bytes = group_bytes
+    def __init__(self, group_bytes: int = GROUP_BYTES, *, takes_lists: bool = False) -> None:
+        self._group_bytes = sys.maxsize if takes_lists else group_bytes
+        self._takes_lists = takes_lists
         self._buffer = bytearray()
         self._skeleton = bytearray()
         self._told = 0  # What the skeleton tells of results that have been read.
@@ -87,7 +92,7 @@ class BodyDecoder:
         self._searched = 0  # Up to here the buffer holds no end of rows.
         self._brace = 0  # The first closing brace of the buffer; before it has come, where to look for it.
         self._brackets: Brackets | None = None  # Once a guess was wrong: reads the buffer for certain.
-        self._wanted = group_bytes  # Bytes after which a group is cut; more while one row fills the buffer.
+        self._wanted = self._group_bytes  # Bytes after which a group is cut; more while one row fills the buffer.
 
     def feed(self, data: bytes) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Take the next bytes of the body.
@@ -288,6 +293,9 @@ class BodyDecoder:
             _keep_signs(cells, floats, bytes(self._buffer[:end]) + b"]")
 
         done = self._counts[-1]
+        cells = _transposed(rows, len(columns))
+        if self._takes_lists:
+            columns = self._headers[-1] = as_seen(columns, cells)
         try:
             batch = decode_columns(columns, cells)
         except DecodeError as exc:

@@ -116,3 +116,14 @@ def test_structs_beyond_the_cap_are_objects_as_below_it(client, table):
     assert (many.num_rows, many["s"][1].as_py()) == (61, '{"a":"1","b":[1,-1]}')
     with client.live(sql) as live:
         assert (live.form, live.num_rows, live.notice) == ("re-run", 61, None)
+
+
+def test_what_is_not_asked_twice_has_lists_too(client, table):
+    """RETURNING has written its rows when its answer cannot be read."""
+    (answer,) = client.execute_query(f"SELECT id, tags, words, parts FROM {table} WHERE id IN (3, 1000)")
+    assert told(answer.arrow()) == [row(3), NOTHING]
+    read = client.query_result(f"SELECT id, tags, words, parts FROM {table}", strict=True)
+    assert [c.sql_type for c in answer.columns] == [c.sql_type for c in read.columns]
+    values = "(2000, ARRAY[1], ARRAY['a'])"
+    (answer,) = client.execute_query(f"INSERT INTO {table} (id, tags, words) VALUES {values} RETURNING id, tags")
+    assert answer.arrow().to_pylist() == [{"id": 2000, "tags": [1]}]

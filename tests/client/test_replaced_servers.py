@@ -11,6 +11,7 @@ from tcp_proxy import TcpProxy
 
 import kalam_notebook as kalam
 from kalam_notebook.live_queries.connection.backoff import backoff
+from kalam_notebook.live_queries.events.messages import LiveNotice
 from kalam_notebook.live_queries.following import follower
 
 COLUMNS = "id BIGINT PRIMARY KEY, x DOUBLE, d DECIMAL(6, 2)"
@@ -114,6 +115,25 @@ def test_versions_of_another_table_prove_nothing(proxy, away):
             replaced_by(proxy, new)
             live.wait_for(lambda t: held(t)[1][0] == 2.5, timeout=30)
             assert live.verify(timeout=20)
+
+
+@pytest.mark.parametrize(("before", "after"), [("0.4.3", "0.8"), ("0.8", "0.4.3")])
+def test_events_go_on_where_the_place_is_read_in_another_form(proxy, away, kind, before, after):
+    """A number ends the connection of 0.8, a text that of 0.4.3; so does each attempt to come back."""
+    with serving(before, kind, (1, 1.5, "1")) as old, serving(after, kind, (7, 1.5, "1")) as new:
+        proxy.retarget(old.url)
+        with away.live_events("SELECT * FROM app.t") as events:
+            while events.last_seq is None:
+                events.next(timeout=20)
+            replaced_by(proxy, new)
+            told, ids = [], []
+            while ids != ["7", "8"]:
+                event = events.next(timeout=30)
+                told += [event.code] if isinstance(event, LiveNotice) else []
+                ids += [row["id"] for row in getattr(event, "rows", ())]
+                if ids == ["7"]:
+                    insert(new, (8, 1.5, "1"))
+            assert "ROWS_COME_AGAIN" in told
 
 
 def test_copies_of_another_table_are_not_read_on(proxy, away):

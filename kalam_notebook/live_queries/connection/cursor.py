@@ -67,5 +67,6 @@ class Cursor:
     def forget(self) -> None:
         """Begin anew: the server knows the place no more."""
         self.seq = self._seen = self._domain = None
+        self._is_text = False  # Until it is seen: another server may have come.
         if self._options is not None:
             self._options = replace(self._options, from_seq=None, version_domain=None)

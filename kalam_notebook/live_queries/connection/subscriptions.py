@@ -46,6 +46,10 @@ _EXPIRED_CODE = "CURSOR_EXPIRED"
 #: So often a live query is begun anew without standing in between.
 _MAX_EXPIRED = 3
 
+#: So often the connection may end in the place of an answer until the place where to go on is blamed: another server
+#: may read it in another form, and ends the connection over this one.
+_MAX_UNANSWERED = 2
+
 #: A refusal that passes when the server has missed the old connection.
 _LIMIT_CODE = "SUBSCRIPTION_LIMIT_EXCEEDED"
 
@@ -81,6 +85,8 @@ class _Subscription:
         self.lost_at: float | None = None
         # How often its place was lost since it stood last, and when that was.
         self.expired, self.expired_at = 0, -math.inf
+        # How often the connection ended when it had asked from a place on, and was not answered.
+        self.unanswered = 0
 
     @property
     def is_established(self) -> bool:
@@ -151,9 +157,19 @@ class Subscriptions:
         for subscription in self._by_key.values():
             if subscription.is_established:
                 subscription.lost_at = now
+            if subscription.phase is _Phase.SENT:
+                self._doubt_place(subscription)
             subscription.phase = _Phase.WANTED
             subscription.deadline = math.inf
         self._forget_wire()
+
+    def _doubt_place(self, subscription: _Subscription) -> None:
+        """The connection ended in the place of an answer: begin anew when that was so before."""
+        if subscription.cursor is None or subscription.options is None or subscription.options.from_seq is None:
+            return
+        subscription.unanswered += 1
+        if subscription.unanswered >= _MAX_UNANSWERED:
+            subscription.cursor.forget()
 
     def acknowledged(self, ack: SubscriptionAck, now: float) -> Iterable[Event]:
         """Take an acknowledgement in."""
@@ -165,7 +181,7 @@ class Subscriptions:
         else:
             subscription.phase, subscription.deadline = _Phase.LOADING, now + self._timing.ack_timeout
         subscription.lost_at = None
-        subscription.expired = 0
+        subscription.expired = subscription.unanswered = 0
         if subscription.cursor is not None:
             subscription.cursor.belongs_to(ack.batch_control.version_domain)
         yield Subscribed(subscription.key, ack, subscription.options)

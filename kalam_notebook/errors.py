@@ -25,7 +25,6 @@
     ├─ LiveError
     │  ├─ SubscriptionError         the server refused a live query: .code
     │  ├─ SlowConsumerError         a bounded queue is full
-    │  ├─ ResumeError               a live query cannot go on where it was
     │  └─ RecordingError            a recording cannot be written or read: .path, .reason
     ├─ TopicError                   a topic cannot be consumed as asked
     └─ MissingDependencyError       also ImportError: an extra is not installed
@@ -61,7 +60,6 @@ __all__ = [
     "RecordingError",
     "RequestTimeoutError",
     "ResultError",
-    "ResumeError",
     "ServerError",
     "SlowConsumerError",
     "SubscriptionError",
@@ -400,10 +398,6 @@ class SlowConsumerError(LiveError):
             "It and all later ones are lost; what waited was delivered.\n"
             f"Take events faster, raise max_queue or use on_full='block'{again}."
         )
-
-
-class ResumeError(LiveError):
-    """A live query cannot go on where it was; rows may be missing."""
 
 
 class RecordingError(LiveError):

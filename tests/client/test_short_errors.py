@@ -209,7 +209,7 @@ FAILURES = {
 
 
 @pytest.mark.slow
-def test_no_failure_takes_more_than_eight_lines(kernel, connect, unheard):
+def test_no_failure_takes_more_than_eight_lines(kernel, connect, unheard, sandbox_server):
     python = [cell for cell, _ in FAILURES.values()]
     magic = [f"%%kalam\n{sql}" for _, sql in FAILURES.values()]
     dead = "http://127.0.0.1:9"
@@ -221,6 +221,7 @@ def test_no_failure_takes_more_than_eight_lines(kernel, connect, unheard):
         *magic,
         f"kalam.connect({dead!r}, user='root', password='x', max_retries=0)",
         f"os.environ['KALAMDB_ROOT_PASSWORD'] = 'wrong'\n%kalam connect {dead}",
+        f"%kalam connect {sandbox_server.url}",  # With the wrong password that the cell before has left.
         f"{connect.replace('password=', 'password=' + repr('wrong') + ' or ')}",
         f"kalam.connect({unheard!r}, token='x', max_retries=0)" + " if False else None",
         f"{SOON}\nget_ipython().run_cell_magic('kalam', '--live --for 50', 'SELECT * FROM short.t')",
@@ -230,7 +231,7 @@ def test_no_failure_takes_more_than_eight_lines(kernel, connect, unheard):
         f"{SOON}\nkalam.execute_query('SELECT 1')",
     )
     failed = [lines for lines in shown if lines]
-    assert len(failed) == len(python) + len(magic) + 7
+    assert len(failed) == len(python) + len(magic) + 8
     for lines in failed:
         assert len(lines) <= 8, lines
     for lines, cell in zip(failed, python, strict=False):

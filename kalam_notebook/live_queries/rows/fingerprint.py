@@ -128,7 +128,7 @@ class Proof:
 
     def __str__(self) -> str:
         verdict = "equal to the server" if self.equal else "NOT proved equal to the server"
-        facts = f"{self.rows:,} rows up to _seq {self.seq}, {self.at:%Y-%m-%d %H:%M:%S} UTC, healed {self.healed:,}"
+        facts = f"{self.rows:,} rows up to version {self.seq}, {self.at:%Y-%m-%d %H:%M:%S} UTC, healed {self.healed:,}"
         lines = [f"{verdict}: {self.how} ({facts})"]
         if self.server is not None:
             lines.append(f"  server  {self.server}")

@@ -46,6 +46,9 @@ export class Bar {
   readonly #choose = button("Columns", "Show or hide columns", () => this.#openColumns());
   readonly #details = button("Details", "All of the chosen row, and what happened to it (Enter)", () => this.#tools.openRow());
   readonly #more = button("More", "Further tools", () => this.#openMore());
+  readonly #chart: HTMLButtonElement = button("Chart", "Draw columns as a chart", () => {
+    void this.#openLoaded(this.#chart, (tools) => tools.chartFields(this.#tools.place));
+  });
   readonly #retry = this.#wishButton("retry", "Retry now", "Try the connection now");
   readonly #ends = [
     this.#wishButton("freeze", "Freeze", "Make this output static"),
@@ -85,7 +88,7 @@ export class Bar {
     const line = element("div", "kl-tools");
     line.setAttribute("role", "toolbar");
     line.setAttribute("aria-label", "Tools of the table");
-    line.append(this.#pause, this.#search, this.#filter, this.#choose, this.#copy, this.#details, this.#more, this.#retry, ...this.#ends, this.#chips, this.#hits, this.#told);
+    line.append(this.#pause, this.#search, this.#filter, this.#choose, this.#copy, this.#details, this.#chart, this.#more, this.#retry, ...this.#ends, this.#chips, this.#hits, this.#told);
     this.root.append(line, this.#editor);
   }
 

@@ -23,6 +23,8 @@ const REST = 3; // A drawing may follow after so many times what the last one to
 interface Drawing extends About {
   readonly kind: ChartKind;
   readonly colours: readonly string[];
+  /** Whether it stands below its table, which has the tools to freeze and stop both. */
+  readonly isBeside?: boolean;
 }
 
 export class ChartPanel {
@@ -80,7 +82,7 @@ export class ChartPanel {
     const tools = element("div", "kl-tools");
     tools.setAttribute("role", "toolbar");
     tools.setAttribute("aria-label", "Tools of the chart");
-    tools.append(this.pause, this.whole, this.retry, ...this.ends, this.told);
+    tools.append(this.pause, this.whole, ...(about.isBeside ? [] : [this.retry, ...this.ends]), this.told);
     const bar = element("div", "kl-bar");
     bar.append(tools);
     this.place.addEventListener("dblclick", () => this.showAll());

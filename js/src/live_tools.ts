@@ -1,5 +1,6 @@
 // Tools of the page that most readers of a table do not touch: loaded when one is first used (`parts.ts`).
 
+export { chartFields } from "./charting";
 export { Details } from "./details";
 export { columnChooser, copyButtons, filterEditor, looks, saveFile, sqlField } from "./editors";
 export { Far } from "./far";

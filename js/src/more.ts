@@ -14,8 +14,9 @@ export interface Place {
   store(): Store;
   /** The headers that are drawn, by their columns. */
   heads(): readonly (readonly [number, HTMLElement])[];
-  /** Calls a function now and whenever the table was drawn, or ends that. */
-  follow(draw: (() => void) | undefined): void;
+  /** Calls a function now and whenever the table was drawn. */
+  follow(draw: () => void): void;
+  unfollow(draw: () => void): void;
   readonly ask: Asks;
   /** Shows the rows of an answer in the place of those of now. */
   travel(messages: readonly Message[], buffers: readonly DataView[], at: number): void;

@@ -58,9 +58,10 @@ export class Panel {
       store: () => this.#shown,
       heads: () => this.#grid?.drawnHeads ?? [],
       follow: (draw) => {
-        this.#drawMore = draw;
-        draw?.();
+        this.#followers.add(draw);
+        draw();
       },
+      unfollow: (draw) => this.#followers.delete(draw),
       ask: (question) => this.#kernel.question(question),
       root: this.root,
       sql: () => this.#about.sql,
@@ -90,8 +91,8 @@ export class Panel {
   readonly #store: Store;
   readonly #kernel: Kernel;
   #details: Details | undefined;
-  /** Draws what a tool that was loaded shows. */
-  #drawMore: (() => void) | undefined;
+  /** Draw what tools show that were loaded. */
+  readonly #followers = new Set<() => void>();
 
   constructor(about: About, store: Store, kernel: Kernel) {
     this.#about = about;
@@ -187,7 +188,7 @@ export class Panel {
     this.#bar.setPaused(this.#paused && status.changes - seen.changes);
     this.#grid?.update();
     this.#details?.follow(this.#store);
-    this.#drawMore?.();
+    this.#drawMore();
     this.#tellHits();
     this.#tellSort();
     setText(this.#foot, part);
@@ -227,7 +228,7 @@ export class Panel {
     this.#grid = new Grid(this.#columns, store, oneLine(this.#about.sql), {
       onSort: () => this.#draw(),
       onLook: (first, last) => this.#far?.look(first, last),
-      onArrange: () => this.#drawMore?.(),
+      onArrange: () => this.#drawMore(),
       onSelect: () => {
         this.#bar.tell("");
         this.#tellHits();
@@ -238,6 +239,10 @@ export class Panel {
     this.#grid.showOnly(this.#wishes.filter(store));
     this.#place.replaceChildren(this.#grid.box);
     this.#bar.setColumns(this.#columns);
+  }
+
+  #drawMore(): void {
+    for (const draw of this.#followers) draw();
   }
 
   /** Shows the details of a row below the table. */

@@ -24,15 +24,17 @@ export class Profiles {
   constructor(place: Place) {
     this.#place = place;
     place.root.append(this.#style);
-    place.follow(() => this.#draw());
+    place.follow(this.#follow);
   }
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#place.follow(undefined);
+    this.#place.unfollow(this.#follow);
     this.#style.remove();
     for (const { root } of this.#shown.values()) root.remove();
   }
+
+  readonly #follow = (): void => this.#draw();
 
   /** Brings the profiles of the columns that are drawn up to date: at once where one is new, else not too often. */
   #draw(): void {

@@ -12,7 +12,7 @@ export type Answer =
   | { readonly kind: "ack"; readonly frame: number }
   | { readonly kind: "unseen"; readonly page: string }
   | { readonly kind: Wish }
-  | ({ readonly kind: "question"; readonly number: number } & Question);
+  | ({ readonly kind: "question"; readonly number: string } & Question);
 
 /** What a reader wants to know beyond the rows that are sent; the other end is `notebook/page/questions.py`. */
 export type Question =
@@ -32,7 +32,7 @@ export type Question =
 /** The kernel's answer: what it holds depends on the question. */
 export interface Reply {
   readonly kind: "answer";
-  readonly number: number;
+  readonly number: string;
   /** Why there is none. */
   readonly fault?: string;
   readonly [name: string]: unknown;
@@ -72,7 +72,7 @@ export class Session {
   #watch: ReturnType<typeof setTimeout> | undefined;
   #saidUnseen = false;
   /** What waits for an answer, by its number. */
-  readonly #asking = new Map<number, (reply: Reply, buffers: readonly DataView[]) => void>();
+  readonly #asking = new Map<string, (reply: Reply, buffers: readonly DataView[]) => void>();
   #questions = 0;
   readonly #page: string;
   readonly #send: (answer: Answer) => void;
@@ -105,7 +105,7 @@ export class Session {
         reject(new Error(`There is no kernel to ask any more (${this.#ended}).`));
         return;
       }
-      const number = ++this.#questions;
+      const number = `${this.#page} ${++this.#questions}`; // Other pages hear the answer, too.
       this.#asking.set(number, (reply, buffers) => {
         if (reply.fault === undefined) resolve({ reply, buffers });
         else reject(new Error(reply.fault));

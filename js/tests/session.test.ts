@@ -272,3 +272,17 @@ test("an end is told once that nobody shows it", (context) => {
   tick(100_000);
   assert.deepEqual(said, [UNSEEN]);
 });
+
+test("of two pages that ask at once, each takes its own answer", async () => {
+  const asked: Answer[] = [];
+  const pages = ["one", "two"].map((name) => new Session(name, (answer) => asked.push(answer)));
+  const answers = pages.map((page) => page.question({ about: "moments" }));
+  // Whatever the kernel says, all pages hear.
+  for (const question of [...asked].reverse()) {
+    if (question.kind !== "question") continue;
+    for (const page of pages) page.answered({ kind: "answer", number: question.number, for: question.number }, []);
+  }
+  const numbers = (await Promise.all(answers)).map(({ reply }) => reply["for"]);
+  assert.deepEqual(numbers, asked.map((question) => question.kind === "question" && question.number));
+  assert.equal(new Set(numbers).size, 2);
+});

@@ -437,7 +437,7 @@ def test_a_result_has_no_tools_of_live_tables(page: Page):
     expect(page.locator(".kl-facts")).to_have_text("2 rows")
     expect(page.locator(".kalam-live")).to_have_attribute("data-tone", "stopped")
     buttons = page.get_by_role("toolbar").get_by_role("button")
-    expect(buttons).to_have_text(["Filter", "Columns", "Copy", "Details", "More"])
+    expect(buttons).to_have_text(["Filter", "Columns", "Copy", "Details", "Chart", "More"])
 
 
 def test_nothing_of_a_filter_is_markup(page: Page):

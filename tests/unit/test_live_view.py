@@ -203,6 +203,32 @@ def test_a_page_that_says_hello_gets_everything(notebook, show):
     assert notebook.frames[1][0]["base"] == -1
 
 
+def test_two_pages_show_one_table(notebook, show):
+    live = FakeLive({1: "Ada"})
+    _, widget = show(live)
+    notebook.wait(lambda: notebook.frames)
+    for page, frames in (("one", 2), ("two", 3)):  # Whoever comes gets everything; the other knows it already.
+        widget.hear({"kind": "hello", "page": page})
+        notebook.wait(lambda frames=frames: len(notebook.frames) == frames)
+        widget.hear({"kind": "ack", "frame": frames})
+    assert [content["base"] for content, _, _ in notebook.frames[1:]] == [-1, -1]
+
+    # What both have goes on, and that one of them acknowledges is enough.
+    for name in ("Grace", "Hedy", "Radia", "Edsger", "Alan"):
+        before = len(notebook.frames)
+        live.put(1, name)
+        notebook.wait(lambda before=before: len(notebook.frames) > before)
+        widget.hear({"kind": "ack", "frame": notebook.frames[-1][0]["frame"]})
+    assert [content["base"] for content, _, _ in notebook.frames[3:]] == list(range(1, 6))
+
+    # That it is gone from one page is no end for the other.
+    widget.hear({"kind": "unseen", "page": "one"})
+    widget.hear({"kind": "ack", "frame": notebook.frames[-1][0]["frame"]})
+    live.put(2, "Barbara")
+    notebook.wait(lambda: notebook.frames[-1][0]["version"] == live.version)
+    assert live.status == "live"
+
+
 def test_a_silent_page_gets_everything_again(notebook, show):
     live = FakeLive({1: "Ada"})
     show(live, hears=lambda: False)

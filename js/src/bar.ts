@@ -46,7 +46,7 @@ export class Bar {
   readonly #choose = button("Columns", "Show or hide columns", () => this.#openColumns());
   readonly #details = button("Details", "All of the chosen row, and what happened to it (Enter)", () => this.#tools.openRow());
   readonly #more = button("More", "Further tools", () => this.#openMore());
-  readonly #chart: HTMLButtonElement = button("Chart", "Draw columns as a chart", () => {
+  readonly #chart: HTMLButtonElement = button("Chart", "Draw columns", () => {
     void this.#openLoaded(this.#chart, (tools) => tools.chartFields(this.#tools.place));
   });
   readonly #retry = this.#wishButton("retry", "Retry now", "Try the connection now");
@@ -66,7 +66,7 @@ export class Bar {
   constructor(wishes: Wishes, tools: Tools) {
     this.#wishes = wishes;
     this.#tools = tools;
-    this.#pause = button("Pause", "Keep the rows as they are on screen", () => tools.togglePause());
+    this.#pause = button("Pause", "Keep the rows as they are", () => tools.togglePause());
     this.#pause.setAttribute("aria-pressed", "false");
     this.#search.type = "search";
     this.#search.placeholder = "Search  /";
@@ -161,7 +161,7 @@ export class Bar {
       chip.className = "kl-chip";
       return chip;
     });
-    if (made.length > 0) made.push(button("as SQL", "Show these filters as the text behind WHERE", () => void this.#openSql()));
+    if (made.length > 0) made.push(button("as SQL", "Show the filters as WHERE", () => void this.#openSql()));
     this.#chips.replaceChildren(...made);
   }
 

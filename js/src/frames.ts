@@ -124,7 +124,7 @@ function readRows(view: DataView): Rows {
   const lengths: ((number | null)[] | undefined)[] = [];
   let ids: number[] = [];
   table.schema.fields.forEach((field, index) => {
-    const column = Array.from(table.getChildAt(index).toArray() as ArrayLike<Value>, small);
+    const column = listed(table.getChildAt(index).toArray() as ArrayLike<Value>);
     const [position, suffix] = field.name.split(".");
     if (field.name === "id") ids = column as number[];
     else if (suffix) lengths[Number(position)] = column as (number | null)[];
@@ -133,8 +133,12 @@ function readRows(view: DataView): Rows {
   return { ids, values, lengths };
 }
 
-/** A whole number that a double holds exactly takes a fraction of the room in one. */
-function small(value: Value): Value {
-  if (typeof value !== "bigint") return value;
-  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+/** The values as a list. A whole number that a double holds exactly takes a fraction of the room in one. */
+function listed(values: ArrayLike<Value>): Value[] {
+  const list: Value[] = [];
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] as Value;
+    list.push(typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value);
+  }
+  return list;
 }

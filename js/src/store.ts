@@ -137,12 +137,13 @@ export class Store {
       const to = (this.#values[column] ??= []);
       const lengths = rows.lengths[column];
       const held = (this.#lengths[column] ??= new Map<number, number>());
-      slots.forEach((slot, index) => {
+      for (let index = 0; index < slots.length; index++) {
+        const slot = slots[index] ?? 0;
         to[slot] = from[index] ?? null;
         const length = lengths?.[index];
         if (length != null) held.set(slot, length);
         else if (held.size > 0) held.delete(slot);
-      });
+      }
     });
     for (const slot of slots) this.touched[slot] = this.tick;
   }

@@ -39,8 +39,10 @@ def test_what_the_server_has_ended_is_told_before_anything_is_sent():
     aged, ended = Kept(False), Kept(False)
     connections._idle = [aged]
     connections.look()
-    assert (told, aged.is_given_up) == ([], True)  # Its time here was over.
+    assert (told, connections._idle) == ([], [aged])  # Given up, it would tell of nothing that comes.
     ended.was_ended = True
-    connections._idle = [ended, Kept(True)]
+    connections._idle = [ended, aged, used := Kept(True)]
     connections.look()
-    assert (len(told), ended.is_given_up, len(connections._idle)) == (1, True, 1)
+    assert (len(told), ended.is_given_up, aged.is_given_up) == (1, True, False)
+    assert connections._take(ORIGIN) is used
+    assert (len(told), aged.is_given_up) == (1, True)

@@ -6,7 +6,6 @@ Standard library only; IPython is asked where it runs anyway.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import functools
 import inspect
 import linecache
@@ -16,6 +15,7 @@ import traceback
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from kalam_notebook.texts import shown
 
 __all__ = [
-    "in_own_context", "running_shell", "short_interrupts", "short_traceback", "shorten", "told_when_interrupted",
+    "running_shell", "short_interrupts", "short_traceback", "shorten", "tell_of_interrupt", "told_when_interrupted",
     "warn_caller",
 ]  # fmt: skip
 
@@ -110,7 +110,8 @@ def _shortly_interrupted(function: Callable[..., _R]) -> Callable[..., _R]:
     @functools.wraps(function)
     def call(*args: object, **options: object) -> _R:
         try:
-            return in_own_context(function, *args, **options)
+            # Its own context: an interrupt at the end of a block skips what would have set a variable back.
+            return copy_context().run(function, *args, **options)
         except KeyboardInterrupt as exc:
             shorten(exc)
             raise
@@ -134,23 +135,20 @@ def _shortly_cancelled(function: Callable[..., Awaitable[_R]]) -> Callable[..., 
     return call
 
 
-def in_own_context(function: Callable[..., _R], *args: object, **options: object) -> _R:
-    """Call a function; what it sets in context variables ends with the call.
-
-    An interrupt that falls at the end of a block can skip what would have set them back.
-    """
-    return contextvars.copy_context().run(function, *args, **options)
-
-
 @contextmanager
 def told_when_interrupted(tell: Callable[[], str]) -> Iterator[None]:
     """Have who interrupts the block told, in one line, what became of what it did; who stands nearest to it tells."""
     try:
         yield
     except KeyboardInterrupt as exc:
-        if not getattr(exc, "__notes__", None):
-            exc.add_note(tell())
+        tell_of_interrupt(exc, tell())
         raise
+
+
+def tell_of_interrupt(interrupt: KeyboardInterrupt, line: str) -> None:
+    """Have an interrupt say one line, unless it says one already."""
+    if not getattr(interrupt, "__notes__", None):
+        interrupt.add_note(line)
 
 
 def shorten(error: BaseException) -> None:

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from IPython.core.magic import no_var_expand
 from IPython.display import display
 
-from kalam_notebook.callers import in_own_context, shorten
+from kalam_notebook.callers import shorten
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import ConfigError, KalamError, ParameterError, QueryError, RequestTimeoutError
@@ -70,8 +71,8 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
         """SQL on KalamDB; ``%kalam`` alone tells how it is used."""
         try:
             if cell is None:
-                return in_own_context(_run_line, shell, line)
-            return in_own_context(_run_cell, shell, line, _typed.body(shell, "kalam", line, cell))
+                return copy_context().run(_run_line, shell, line)
+            return copy_context().run(_run_cell, shell, line, _typed.body(shell, "kalam", line, cell))
         except KalamError as exc:
             exc.is_of_magic = True
             raise

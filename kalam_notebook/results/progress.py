@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from html import escape
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from kalam_notebook.callers import running_shell, told_when_interrupted
+from kalam_notebook.callers import running_shell, tell_of_interrupt
 from kalam_notebook.errors import KalamError
 from kalam_notebook.threads import Flag, Worker
 
@@ -253,8 +253,10 @@ def reporting(meter: Meter, surface: Surface | None, *, now: Callable[[], float]
         Worker(reporter.run, name="kalam-progress").start()
     try:
         _is_told.set(True)
-        with told_when_interrupted(lambda: meter.summary):
-            yield
+        yield
+    except KeyboardInterrupt as exc:
+        tell_of_interrupt(exc, meter.summary)
+        raise
     finally:
         _is_told.set(was_told)
         if reporter is not None:

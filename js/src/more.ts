@@ -40,5 +40,6 @@ export function more(place: Place): Node[] {
     switched.setAttribute("aria-pressed", String(!shown));
   });
   switched.setAttribute("aria-pressed", String(profiles.has(place)));
-  return place.store().status?.form ? [switched, timeline(place), grouping(place)] : [switched];
+  const group = grouping(place);
+  return place.store().status?.form ? [switched, timeline(place), group] : [switched, group];
 }

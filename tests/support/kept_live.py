@@ -24,6 +24,9 @@ class KeptLive:
         """Have other rows from a time on, in seconds since 1970."""
         self._store.load(self._table(rows), at=at, healed=healed)
 
+    def arrow(self) -> pa.Table:
+        return self._store.arrow()
+
     def delta(self, since: int) -> LiveDelta:
         return self._store.delta(since)
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from kept_live import KeptLive
 from page_module import ORDERS, MountedTable, order
 from playwright.sync_api import Page, expect
 
@@ -63,3 +64,27 @@ def test_the_server_follows_what_the_text_says(page: Page, client, namespace):
         client.execute_query(f"INSERT INTO {table} (id, customer, total) VALUES (3, 'Grace', '7.00')")
         live.wait_for(2, timeout=10)
         assert sorted(live.df()["rows"].tolist()) == [1, 2]
+
+
+def test_rows_are_counted_below_the_table_and_followed(page: Page, tmp_path: Path):
+    rows = [order(i, NASTY if i % 3 else None, f"{i}.25") for i in range(1, 10)]
+    live = KeptLive(ORDERS, rows)
+    table = MountedTable(page, ORDERS)
+    table.answer_from(live)
+    table.follow(live)
+    text_for(page, "customer", "total")
+    page.get_by_role("button", name="Count here").click()
+    counted = page.get_by_role("region", name="Rows counted by a column")
+    expect(counted.locator("th")).to_have_text(["customer", "rows", "sum", "mean"])
+    expect(counted.locator("tr").nth(1).locator("td")).to_have_text([NASTY, "6", "28.50", "4.75"])
+    expect(counted.locator("tr").nth(2).locator("td")).to_have_text(["NULL", "3", "18.75", "6.25"])
+    expect(counted.get_by_role("status")).to_have_text("2 groups, 9 rows")
+    page.locator(".kalam-live").screenshot(
+        path=Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path)) / "counted.png"
+    )
+    live.load([*rows, order(10, "Ada", "2.00")], at=1.0)
+    table.follow(live)
+    expect(counted.get_by_role("status")).to_have_text("3 groups, 10 rows")
+    expect(counted.locator("tr").nth(3).locator("td").first).to_have_text("Ada")
+    counted.get_by_role("button", name="Close the count").click()
+    expect(counted).to_have_count(0)

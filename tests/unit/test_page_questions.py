@@ -113,3 +113,43 @@ def test_what_cannot_be_answered_is_told(question, replayed):
     assert found.content["number"] == 3
     assert found.content["fault"]
     assert found.buffers == ()
+
+
+COUNTED = {
+    "name": ["a", "b", "a", None],
+    "n": [2**62, 1, 2**62, None],
+    "price": [Decimal("1.10"), Decimal("2.20"), None, None],
+    "score": [1.5, 2.0, 0.5, 1.0],
+    "list": [[1.0]] * 4,
+}
+
+
+def groups(by: str, of: str | None = None) -> dict:
+    frame, names = _Frame(pa.table(COUNTED)), list(COUNTED)
+    question = {"about": "groups", "number": 1, "by": names.index(by), "of": None if of is None else names.index(of)}
+    return answer(frame, question).content
+
+
+def test_rows_are_counted_by_a_column_with_exact_sums():
+    found = groups("name", "n")  # The sum is beyond 64 bits.
+    assert found["texts"] == [
+        ["a", "b", None],
+        ["2", "1", "1"],
+        [str(2**63), "1", None],
+        ["4.611686018427388e+18", "1.0", None],
+    ]
+    assert (found["names"], found["groups"], found["rows"]) == (["name", "rows", "sum", "mean"], 3, 4)
+    assert groups("name", "price")["texts"][2:] == [["1.10", "2.20", None], ["1.1", "2.2", None]]
+    assert groups("name", "score")["texts"][2:] == [["2.0", "2.0", "1.0"], ["1.0", "2.0", "1.0"]]
+    assert groups("score")["texts"] == [["1.5", "2.0", "0.5", "1.0"], ["1"] * 4]
+
+
+def test_the_largest_groups_are_told(monkeypatch):
+    monkeypatch.setattr(questions, "_MAX_GROUPS", 1)
+    found = groups("name")
+    assert (found["texts"], found["groups"]) == ([["a"], ["2"]], 3)
+
+
+def test_what_cannot_be_counted_is_told():
+    assert groups("list")["fault"].startswith("ConfigError: Rows cannot be counted by list, of type list")
+    assert groups("n", "name")["fault"] == "ConfigError: name holds no numbers to be summed up."

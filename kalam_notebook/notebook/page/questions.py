@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.notebook.page.page_rows import PageRows, whole_rows
-from kalam_notebook.notebook.page.ranges import Ranges
-from kalam_notebook.results.cells import describe
+from kalam_notebook.notebook.page.grouping import grouped_rows
+from kalam_notebook.notebook.page.page_rows import TEXT_CHARS, PageRows, whole_rows
+from kalam_notebook.notebook.page.ranges import Ranges, with_columns
+from kalam_notebook.results.cells import cell_text, describe, plain
 
 if TYPE_CHECKING:
     from kalam_notebook.live_queries.table import LiveTable
@@ -33,6 +34,8 @@ _STATIC = Path(__file__).parent / "static"
 #: Changes of a row that are told at most, and bytes of their cells.
 _MAX_CHANGES = 200
 _MAX_BYTES = 8 * 1024 * 1024
+#: Groups that are told at most, the largest.
+_MAX_GROUPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ def _answer(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer
             return _row(live, int(question["row"]))
         case "moments":
             return Answer({"moments": [round(moment * 1_000_000) for moment in live.moments]})
+        case "groups":
+            return _groups(live, question)
         case "range":
             return Answer(*ranges.answer(question))
         case "past":
@@ -122,6 +127,26 @@ def _past(live: LiveTable, microseconds: int) -> Answer:
     messages = PageRows().messages(live.delta_at(microseconds / 1_000_000), live.columns, {})
     buffers = tuple(buffer for message in messages for buffer in message.buffers)
     return Answer({"messages": [message.content for message in messages]}, buffers)
+
+
+def _groups(live: LiveTable, question: dict[str, Any]) -> Answer:
+    """How many rows have each value of a column, the most frequent first; with the sum and mean of another column."""
+    table, columns = with_columns(live, live.arrow)
+    described = describe(table.schema, columns)
+    found = grouped_rows(table, described, int(question["by"]), question["of"])
+    shown = found.slice(0, _MAX_GROUPS)
+
+    # The values in their own column's form, the figures in that of their types.
+    told = (described[int(question["by"])], *describe(shown.schema)[1:])
+    texts = [
+        [
+            None if value is None else cell_text(value, column)[:TEXT_CHARS]
+            for value in plain(values, column).to_pylist()
+        ]
+        for values, column in zip(shown.columns, told, strict=True)
+    ]
+    names = [column.name for column in told]
+    return Answer({"names": names, "texts": texts, "groups": found.num_rows, "rows": table.num_rows})
 
 
 def _fitting(table: pa.Table) -> int:

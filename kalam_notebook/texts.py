@@ -7,14 +7,17 @@ token or password that it was sent, wherever it likes: no message holds one that
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import threading
 import weakref
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 __all__ = [
     "MAX_CHARACTERS",
+    "did_you_mean",
     "first_line",
     "for_magic",
     "hide_in_messages",
@@ -69,6 +72,19 @@ def hide_in_messages(secret: _Secret) -> None:
     """From now on leave a secret out of messages, as long as it exists."""
     with _lock:
         _secrets.add(secret)
+
+
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6, write: Callable[[str], object] = str) -> str:
+    """Ask for the name that was probably meant; empty where none is near. It begins with a blank.
+
+    Args:
+        name: What was written.
+        known: What there is.
+        cutoff: How near it has to be, up to 1 for the same.
+        write: How a name is written.
+    """
+    close = difflib.get_close_matches(name, list(known), 1, cutoff)
+    return f" Did you mean {write(close[0])}?" if close else ""
 
 
 def for_magic(text: str) -> str:

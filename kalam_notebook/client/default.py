@@ -7,7 +7,6 @@ embedded sandbox server for a user; client and sandbox know nothing of each othe
 from __future__ import annotations
 
 import atexit
-import difflib
 import functools
 import inspect
 import threading
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import AuthError, ConfigError, KalamError
 from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
+from kalam_notebook.texts import did_you_mean
 from kalam_notebook.wire.arguments import check_text
 
 if TYPE_CHECKING:
@@ -183,8 +183,7 @@ def named(name: str) -> Client:
         known = dict(_connections)
     if name in known:
         return known[name]
-    close_ones = difflib.get_close_matches(name, known, 1)
-    meant = f" Did you mean {close_ones[0]!r}?" if close_ones else ""
+    meant = did_you_mean(name, known, write=repr)
     raise ConfigError(f"There is no connection {name!r} (there are: {', '.join(known) or 'none'}).{meant}")
 
 

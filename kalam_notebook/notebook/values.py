@@ -6,7 +6,6 @@ table stays a text, whatever it looks like.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 from kalam_notebook.errors import ConfigError, ParameterError
 from kalam_notebook.sql.named import names_in, numbered
+from kalam_notebook.texts import did_you_mean
 
 __all__ = ["Bound", "Values", "Variable", "bind_names", "check_used", "look_up", "nearest", "read_values"]
 
@@ -186,9 +186,8 @@ def _filled(item: object, variables: Mapping[str, Any]) -> object:
 
 
 def nearest(name: str, known: Collection[str], mark: str = "") -> str:
-    """Ask for the name that was probably meant; empty where none is similar. It begins with a blank."""
-    close = difflib.get_close_matches(name, [other for other in known if not other.startswith("_")], 1)
-    return f" Did you mean {mark}{close[0]}?" if close else ""
+    """Ask for the name that was probably meant, of those that the reader has given; see ``did_you_mean``."""
+    return did_you_mean(name, [other for other in known if other[:1] != "_"], write=lambda found: f"{mark}{found}")
 
 
 def _held(variable: Variable, variables: Mapping[str, Any]) -> object:

@@ -7,7 +7,6 @@ page draws the same by ``js/src/chart.ts``. Everything that comes from data is e
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import pyarrow as pa
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.results.cells import CellColumn, cell_text, describe, plain
 from kalam_notebook.results.render import render_block_html
-from kalam_notebook.texts import shown
+from kalam_notebook.texts import did_you_mean, shown
 from kalam_notebook.wire.types import Column
 
 __all__ = ["COLOURS", "ChartKind", "Drawn", "render_chart_html"]
@@ -88,13 +87,13 @@ class Drawn:
             if not column.is_number:
                 raise ConfigError(
                     f"{column.name!r} is {column.sql_type}, and y takes numbers."
-                    f"{_nearest(column.name, numbers)} Numbers are: {', '.join(numbers) or 'none'}."
+                    f"{did_you_mean(column.name, numbers)} Numbers are: {', '.join(numbers) or 'none'}."
                 )
         if self.kind != "bar" and not (x.is_number or x.kind in _TIMES):
             able = [column.name for column in described if column.is_number or column.kind in _TIMES]
             raise ConfigError(
                 f"{x.name!r} is {x.sql_type}: kind='bar' draws it. On x, {self.kind} takes a number or a time."
-                f"{_nearest(x.name, able)} There are: {', '.join(able) or 'none'}."
+                f"{did_you_mean(x.name, able)} There are: {', '.join(able) or 'none'}."
             )
 
     def of(self, table: pa.Table) -> pa.Table:
@@ -118,12 +117,7 @@ def _column(name: object, columns: Sequence[CellColumn]) -> CellColumn:
         return columns[names.index(name)]  # type: ignore[arg-type]
     if name in names:
         raise ConfigError(f"Several columns are called {name!r}; name them apart with AS.")
-    raise ConfigError(f"There is no column {name!r}.{_nearest(str(name), names)} There are: {', '.join(names)}.")
-
-
-def _nearest(name: str, names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, names, 1)
-    return f" Did you mean {close[0]}?" if close else ""
+    raise ConfigError(f"There is no column {name!r}.{did_you_mean(str(name), names)} There are: {', '.join(names)}.")
 
 
 def render_chart_html(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection
 
 from kalam_notebook.sql.statement import Statement, quote_text
 from kalam_notebook.sql.tables import table_names
 from kalam_notebook.sql.tokens import Kind, UnreadableSQL
+from kalam_notebook.texts import did_you_mean
 
 __all__ = ["column_hint", "rights_hint", "statement_hint", "table_hint"]
 
@@ -72,8 +72,7 @@ def column_hint(message: str) -> str:
     columns = [name.rpartition(".")[2] for name in found["known"].split(", ")]
     plain = {column.strip('"').lower(): column for column in columns}
     name = found["name"].rpartition(".")[2].strip('"').lower()
-    close = difflib.get_close_matches(name, plain, 1)
-    return f"Did you mean {plain[close[0]]}?" if close else ""
+    return did_you_mean(name, plain, write=plain.__getitem__).strip()
 
 
 def rights_hint(sql: str) -> str:
@@ -106,11 +105,10 @@ def table_hint(sql: str, known: Collection[tuple[str, str]]) -> str:
         if (namespace, name.table) in known:
             continue
         full = f"{namespace}.{name.table}"
-        close = difflib.get_close_matches(full, [f"{space}.{table}" for space, table in known], 1, 0.75)
-        meant = close[0] if close else everywhere.get(name.table)
-        if meant:
-            return f"There is no table {full}. Did you mean {meant}?"
-        return f"There is no table {full}. {_named(namespace, known)}"
+        meant = did_you_mean(full, [f"{space}.{table}" for space, table in known], cutoff=0.75)
+        if not meant and name.table in everywhere:
+            meant = f" Did you mean {everywhere[name.table]}?"
+        return f"There is no table {full}.{meant or f' {_named(namespace, known)}'}"
     return ""
 
 

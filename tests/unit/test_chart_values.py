@@ -10,26 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from test_live_store import insert
-from test_recording_replay import Kept
 
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.results.chart import render_chart_html
 
 NOON = dt.datetime(2026, 5, 20, 12, tzinfo=dt.UTC)
-
-
-@pytest.fixture
-def kept():
-    kept = Kept()
-    yield kept
-    kept.close()
-
-
-@pytest.fixture
-def live(kept):
-    with LiveTable(kept, sql="SELECT * FROM a.b") as live:
-        yield live
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_live_store import delete, make_store, table, update
 from test_recording import RERUN, RESULTS, SAME_NAME, Tape, read, replayed, result, state
-from test_recording_replay import INF, Kept, make_file
+from test_recording_replay import INF, make_file
 
 from kalam_notebook.errors import ConfigError, LiveError
 from kalam_notebook.live_queries.recording.player import Player
@@ -117,20 +117,12 @@ def test_orders_of_results_are_remembered_up_to_a_limit(monkeypatch):
 
 
 @pytest.fixture
-def kept():
-    kept = Kept()
+def kept(kept):
     kept.reached, kept.store = 1_000_000_030.0, make_store()
     kept.store.load(table(("1", "a", 1, "1"), ("2", "b", 2, "2")), at=1_000_000_000.0)
     kept.store.apply([update(1, 3, body="é", n=5)], at=1_000_000_010.000_001)
     kept.store.apply([delete(2, 4)], at=1_000_000_020.0)
-    yield kept
-    kept.close()
-
-
-@pytest.fixture
-def live(kept):
-    with LiveTable(kept, sql="SELECT * FROM a.b") as live:
-        yield live
+    return kept
 
 
 def test_the_rows_of_a_moment(live):

@@ -13,23 +13,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from test_live_store import delete, insert, update
-from test_recording_replay import Kept
 
 from kalam_notebook.errors import ConfigError, LiveError
-from kalam_notebook.live_queries.table import LiveTable
-
-
-@pytest.fixture
-def kept():
-    kept = Kept()
-    yield kept
-    kept.close()
-
-
-@pytest.fixture
-def live(kept):
-    with LiveTable(kept, sql="SELECT * FROM a.b") as live:
-        yield live
 
 
 def by_body(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,22 +6,12 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from test_recording_replay import Kept
 
 import kalam_notebook as kalam
-from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.page import live_view
 from kalam_notebook.notebook.page.chart import LiveChartWidget
 from kalam_notebook.notebook.page.live_view import LiveTableWidget, LiveView
 from kalam_notebook.notebook.page.marimo import is_marimo
-
-
-@pytest.fixture
-def live():
-    kept = Kept()
-    with LiveTable(kept, sql="SELECT * FROM a.b") as live:
-        yield live
-    kept.close()
 
 
 @pytest.fixture

@@ -86,19 +86,6 @@ class Kept:
         self.bell.ring()
 
 
-@pytest.fixture
-def kept():
-    kept = Kept()
-    yield kept
-    kept.close()
-
-
-@pytest.fixture
-def live(kept):
-    with LiveTable(kept, sql=SQL) as live:
-        yield live
-
-
 class HandClock:
     """Time that stands still until a test moves it."""
 

@@ -293,7 +293,6 @@ class BodyDecoder:
             _keep_signs(cells, floats, bytes(self._buffer[:end]) + b"]")
 
         done = self._counts[-1]
-        cells = _transposed(rows, len(columns))
         if self._takes_lists:
             columns = self._headers[-1] = as_seen(columns, cells)
         try:

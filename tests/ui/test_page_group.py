@@ -62,7 +62,7 @@ def test_the_server_follows_what_the_text_says(page: Page, client, namespace):
     with client.live(statement) as live:
         assert live.df()[["customer", "rows", "sum"]].astype(str).to_numpy().tolist() == [["Ada", "2", "1.00"]]
         client.execute_query(f"INSERT INTO {table} (id, customer, total) VALUES (3, 'Grace', '7.00')")
-        live.wait_for(2, timeout=10)
+        live.wait_for(2, timeout=60)
         assert sorted(live.df()["rows"].tolist()) == [1, 2]
 
 

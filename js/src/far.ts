@@ -42,6 +42,8 @@ export class Far {
   #last = AROUND;
   #isAsking = false;
   #wait: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the wait is a rest after an answer. */
+  #rests = false;
   #isOver = false;
 
   constructor(host: FarHost) {
@@ -63,13 +65,18 @@ export class Far {
 
   /** Asks for what is wanted and not here. */
   follow(): void {
-    if (this.#isAsking || this.#isOver || this.#wait !== undefined) return;
+    if (this.#isAsking || this.#isOver) return;
     const { window } = this.store;
     const isInside =
       window !== undefined &&
       (window.from === 0 || this.#first - NEAR >= window.from) &&
       (window.from + this.store.size >= window.count || this.#last + NEAR <= window.from + this.store.size);
-    if (!this.isHere || !isInside || this.#tick !== this.#host.near.tick) void this.#ask();
+    const isMissing = !this.isHere || !isInside;
+    // Changes can wait, a reader who wants something else does not.
+    if (this.#wait !== undefined && !(isMissing && this.#rests)) return;
+    clearTimeout(this.#wait);
+    this.#wait = undefined;
+    if (isMissing || this.#tick !== this.#host.near.tick) void this.#ask();
   }
 
   /** All rows that are wanted, or why they cannot be had. */
@@ -110,6 +117,7 @@ export class Far {
     const from = Math.max(0, this.#first - AROUND);
     const late = setTimeout(() => this.#tell("the kernel is busy"), PATIENCE);
     let pause = AGAIN;
+    this.#rests = false;
     try {
       const { reply, buffers } = await this.#host.ask(this.#question(from, this.#last + AROUND - from));
       if (reply["pending"]) this.#tell("the kernel is sorting");
@@ -117,6 +125,7 @@ export class Far {
         put(this.store, near, this.#host.read(buffers[0]), from, reply["hits"] as number, reply["rows"] as number);
         [this.#held, this.#tick] = [wanted, tick];
         pause = REST * (performance.now() - began);
+        this.#rests = true;
         this.#tell("");
       }
     } catch (error) {

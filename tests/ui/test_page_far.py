@@ -78,6 +78,13 @@ def top_row(page: Page) -> int:
     return page.evaluate(TOP_ROW)
 
 
+def wait_for_top(page: Page, least: int, most: int) -> None:
+    """Wait until the first row in sight is one of those between two places."""
+    page.wait_for_function(
+        f"([least, most]) => {{ const at = ({TOP_ROW})(); return least <= at && at <= most; }}", arg=[least, most]
+    )
+
+
 def scroll_to(page: Page, share: float) -> None:
     page.locator(".kl-box").evaluate("(box, share) => { box.scrollTop = share * box.scrollHeight; }", share)
 
@@ -95,9 +102,7 @@ def test_all_rows_are_sorted_and_scrolled(page: Page, far: Any):
     expect(page.locator(".kl-box table")).to_have_attribute("aria-rowcount", "20001")
 
     scroll_to(page, 0.5)
-    page.wait_for_function("() => document.querySelectorAll('.kl-box tbody tr:not(.kl-space)').length > 10")
-    place = top_row(page)
-    assert 9_900 < place < 10_100
+    wait_for_top(page, 9_900, 10_100)
     first = int(page.locator("tbody tr:not(.kl-space)").first.get_attribute("aria-rowindex") or 0) - 2
     assert shown(page) == [str(i) for i in order[first : first + len(shown(page))]]
 
@@ -157,7 +162,7 @@ def test_rows_that_are_not_here_yet_are_said_to_come(page: Page, far: Any):
     assert shown(page) == []
     page.evaluate("() => window.free()")
     expect(page.locator(".kl-part")).to_be_empty()
-    assert top_row(page) > 3_300
+    wait_for_top(page, 3_300, 3_600)
 
 
 def test_a_table_taller_than_a_browser_scrolls(page: Page, far: Any):
@@ -165,16 +170,11 @@ def test_a_table_taller_than_a_browser_scrolls(page: Page, far: Any):
     far(count)
     for share in (0.25, 0.75):
         scroll_to(page, share)
-        page.wait_for_function(
-            "place => { const row = document.querySelector('.kl-box tbody tr:not(.kl-space)');"
-            " return row && Math.abs(Number(row.getAttribute('aria-rowindex')) - place) < 2000; }",
-            arg=count * share,
-        )
+        wait_for_top(page, int(count * share) - 2_000, int(count * share) + 2_000)
         place = top_row(page)
         # What comes next comes next.
         page.locator(".kl-box").evaluate("box => { box.scrollTop += 260; }")
-        page.wait_for_function("() => document.querySelectorAll('.kl-box tbody tr:not(.kl-space)').length > 10")
-        assert top_row(page) == place + 10
+        wait_for_top(page, place + 10, place + 10)
         assert str(place + 10) in shown(page)
     scroll_to(page, 1)
     expect(page.locator("tbody tr:not(.kl-space)").last.locator("td").first).to_have_text(str(count - 1))

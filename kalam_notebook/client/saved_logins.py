@@ -6,12 +6,11 @@ import datetime as dt
 import json
 import os
 import re
-import secrets
 import tomllib
-from contextlib import suppress
 from pathlib import Path
 
 from kalam_notebook.errors import ConfigError
+from kalam_notebook.partfiles import discard, part_beside
 from kalam_notebook.settings import Secret
 
 __all__ = ["entry_of", "write_login"]
@@ -40,7 +39,7 @@ def write_login(path: Path, name: str, entry: dict[str, Secret]) -> None:
         ConfigError: The file is damaged or cannot be written; it is as it was then.
     """
     target = path.resolve()  # A link stays one.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    temporary = part_beside(target)
     try:
         text = target.read_text(encoding="utf-8") if target.exists() else ""
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,8 +52,7 @@ def write_login(path: Path, name: str, entry: dict[str, Secret]) -> None:
         reason = getattr(exc, "strerror", None) or "it is not text"
         raise ConfigError(f"The login cannot be saved in {path}: {reason}.") from None
     finally:
-        with suppress(OSError):  # It is in place, or was never made.
-            temporary.unlink()
+        discard(temporary)
 
 
 def _with_entry(text: str, name: str, entry: dict[str, Secret], path: Path) -> str:

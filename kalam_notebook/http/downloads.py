@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import IO
 from kalam_notebook.errors import DownloadError, KalamError, NotFoundError
 from kalam_notebook.http.client import HttpTransport, Request
 from kalam_notebook.http.endpoint import SqlEndpoint
+from kalam_notebook.partfiles import discard, part_beside
 from kalam_notebook.settings import Secret
 from kalam_notebook.wire.arguments import check_path, check_text
 from kalam_notebook.wire.fileref import FileRef
@@ -79,8 +78,7 @@ class Downloads:
         request = _request(path, user_id)
 
         def fetch(token: Secret) -> Path:
-            # Named before it is made, so that an interrupt at any moment leaves none.
-            temporary = target.with_name(f".kalam-{secrets.token_hex(8)}.part")
+            temporary = part_beside(target)
             try:
                 # Nothing is made before the answer is there.
                 with self._http.stream(request, token=token) as response, _create(temporary) as file:
@@ -96,8 +94,7 @@ class Downloads:
                     raise
                 raise DownloadError(f"Cannot write {target}: {exc.strerror}. Nothing was kept.\n{_ELSEWHERE}") from exc
             finally:
-                with suppress(OSError):  # It is in place, or was never made.
-                    temporary.unlink()
+                discard(temporary)
 
         return self._endpoint.with_token(fetch)
 

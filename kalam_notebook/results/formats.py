@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import math
-import secrets
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from kalam_notebook.errors import ConfigError, KalamError, ResultError
+from kalam_notebook.partfiles import discard, part_beside
 from kalam_notebook.results.results import Completeness
 from kalam_notebook.wire.arguments import check_path
 
@@ -186,8 +186,7 @@ def writing(target: Path, schema: pa.Schema) -> Iterator[Sink]:
     Raises:
         ResultError: The disk does not take it. Nothing is left then.
     """
-    # Named before it is made, so that an interrupt at any moment leaves none.
-    temporary = target.with_name(f".kalam-{secrets.token_hex(8)}.part")
+    temporary = part_beside(target)
     try:
         make = _SINKS[target.suffix.lower()]
         with _told_shortly(target), pa.OSFile(str(temporary), "wb") as file, make(file, schema) as sink:
@@ -195,8 +194,7 @@ def writing(target: Path, schema: pa.Schema) -> Iterator[Sink]:
         with _told_shortly(target):
             temporary.replace(target)
     finally:
-        with suppress(OSError):  # It is in place, or was never made.
-            temporary.unlink()
+        discard(temporary)
 
 
 @contextmanager

@@ -79,12 +79,6 @@ def test_what_the_server_has(shell, orders):
     assert "physical_plan" in run(shell, f"%kalam explain SELECT id FROM {orders}")
 
 
-@pytest.mark.servers("0.7", "0.8")
-def test_the_policies_of_a_table_are_described(shell, client, orders):
-    client.execute_query(f"CREATE POLICY own ON {orders} FOR SELECT TO user USING (customer = CURRENT_USER)")
-    assert "policy own for select where customer = CURRENT_USER" in run(shell, f"%kalam describe {orders}")
-
-
 def test_a_table_is_shown_in_the_page(shell, orders):
     told = run(shell, f"%kalam show {orders}")
     assert re.search(r"2\s+Grace", told)

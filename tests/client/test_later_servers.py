@@ -12,6 +12,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 import websockets
+from IPython.utils.capture import capture_output
 from plain_client import Plain, plain_client
 from plain_live import PlainLive
 from scan_counter import scan_counter
@@ -653,3 +654,13 @@ def test_rows_without_a_key(cut):
     client.execute_query(f"INSERT INTO {table} (n) VALUES {', '.join(f'({i})' for i in range(100))}")
     with pytest.warns(IncompleteResultWarning, match="has no primary key.*can only be read in one piece"):
         client.query(f"SELECT * FROM {table}")
+
+
+def test_describe_tells_the_policies_of_a_table(later, client, magic_shell, monkeypatch):
+    client.execute_query("CREATE TABLE app.guarded (id INT PRIMARY KEY, owner TEXT) WITH (TYPE = 'SHARED')")
+    client.execute_query("CREATE POLICY own ON app.guarded FOR SELECT TO user USING (owner = CURRENT_USER)")
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", later[0].root_password)
+    with capture_output() as captured:
+        magic_shell.run_cell(f"%kalam connect {later[0].url}").raise_error()
+        magic_shell.run_cell("%kalam describe app.guarded").raise_error()
+    assert "policy own for select where owner = CURRENT_USER" in captured.outputs[-1].data["text/plain"]

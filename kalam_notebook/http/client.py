@@ -157,9 +157,13 @@ class HttpTransport:
         """Take note that the server was away: from now on another one may answer."""
         self._epoch = object()
 
-    def epoch(self) -> object:
-        """What stands for the time in which one server has answered, as far as is known: after a cut another object."""
-        if isinstance(self._transport, Transport):
+    def epoch(self, *, looks: bool = True) -> object:
+        """What stands for the time in which one server has answered, as far as is known: after a cut another object.
+
+        Args:
+            looks: Whether the connections that wait are looked at; else what was noticed before is told.
+        """
+        if looks and isinstance(self._transport, Transport):
             self._transport.connections.look()
         return self._epoch
 

@@ -24,7 +24,7 @@ from kalam_notebook.reading.local import LocalEngine
 from kalam_notebook.reading.pager import PAGE_ROWS, UnpageableError
 from kalam_notebook.reading.parts import Part, cut_by_key, cut_by_version
 from kalam_notebook.reading.run import Found, Run
-from kalam_notebook.reading.server_limits import LimitsProbe, ServerLimits
+from kalam_notebook.reading.server_limits import Epoch, LimitsProbe, ServerLimits
 from kalam_notebook.reading.shown import in_microseconds
 from kalam_notebook.reading.system_times import system_tables, with_true_times
 from kalam_notebook.reading.trust import has_only_nulls
@@ -61,7 +61,7 @@ class Reader:
         window: Tells tables that the server scans only in part; None checks none, for tests.
         limits: Those of the server where they are known; None asks for them.
         role: Tells the role of the user, where it is known.
-        epoch: Tells how long the server stays: another object when another one may answer.
+        epoch: Tells how long the server stays.
 
     Attributes:
         limits: What the server does silently.
@@ -73,7 +73,7 @@ class Reader:
         window: WindowCheck | None = None,
         limits: ServerLimits | None = None,
         role: Callable[[], str] = lambda: "",
-        epoch: Callable[[], object] = lambda: None,
+        epoch: Epoch = lambda *, looks=True: None,
     ) -> None:
         self._endpoint = endpoint
         self._exact = ExactReader()
@@ -107,7 +107,7 @@ class Reader:
         """A reading; once more where the server was away meanwhile, since its parts may be of two of them."""
         epoch = self._meet()
         result = read()
-        if self._epoch() is epoch:
+        if self._epoch(looks=False) is epoch:  # Its last request has noticed what was before it.
             return result
         self._meet()
         return read()

@@ -8,15 +8,15 @@ another one may have come in its place.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
 from kalam_notebook.errors import KalamError, ServerError
 from kalam_notebook.http.failures import NoAnswerError
 from kalam_notebook.reading.endpoint import Endpoint
 
-__all__ = ["LimitsProbe", "ServerLimits"]
+__all__ = ["Epoch", "LimitsProbe", "ServerLimits"]
 
 #: More rows than both caps of a server with default settings; a cap beyond is as good as none to tell.
 _ROWS = 2001
@@ -42,15 +42,22 @@ class ServerLimits:
         return min(self.default_cap, self.limit_cap) >= _ROWS
 
 
+class Epoch(Protocol):
+    """Tells how long one server stays."""
+
+    def __call__(self, *, looks: bool = True) -> object:
+        """An object, and another one when another server may answer; ``looks`` costs a look at what is open."""
+
+
 class LimitsProbe:
     """Asks a server for its limits, once while it stays.
 
     Args:
         known: The limits where they are known; None to ask.
-        epoch: Tells how long the server stays: another object when another one may answer.
+        epoch: Tells how long the server stays.
     """
 
-    def __init__(self, known: ServerLimits | None, epoch: Callable[[], object]) -> None:
+    def __init__(self, known: ServerLimits | None, epoch: Epoch) -> None:
         self._known = known
         self._epoch = epoch
         # Of each the answer, and when it was asked for.
@@ -62,7 +69,7 @@ class LimitsProbe:
     def known(self) -> ServerLimits:
         """The limits as far as they are known; until they were asked for, those of a server with default settings."""
         asked = self._limits
-        found = asked[1] if asked is not None and asked[0] is self._epoch() else None
+        found = asked[1] if asked is not None and asked[0] is self._epoch(looks=False) else None
         return self._known or found or ServerLimits()
 
     def ask(self, endpoint: Endpoint) -> ServerLimits:

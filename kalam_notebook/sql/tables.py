@@ -289,9 +289,13 @@ def is_one_scan(sql: str) -> bool:
 
     A common table may be read more than once, and what cannot be told from the text may be, too.
     """
+    return Statement.of(sql).keep(_is_one_scan)
+
+
+def _is_one_scan(statement: Statement) -> bool:
     try:
-        count = len(table_names(sql))
-        return count == 0 or (count == 1 and not any(token.word == "WITH" for token in Statement.of(sql).tokens))
+        count = len(table_names(statement))
+        return count == 0 or (count == 1 and not any(token.word == "WITH" for token in statement.tokens))
     except UnreadableSQL:
         return False
 

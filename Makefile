@@ -23,7 +23,7 @@ CARGO_PEERS := cargo build --quiet --ignore-rust-version --target-dir $(PEERS)
 LATER := 0.8
 ONCE := $(addprefix client/test_,notebooks short_errors interrupts secrets hostile_arguments bad_input magics cell_bodies \
     rerun_cells live_outputs loops methods proxied_server damaged_answers later_servers replaced_servers \
-    columns_of_lists) \
+    columns_of_lists sqlalchemy_suite) \
     $(addprefix faults/test_,random_interrupts this_process soak)
 ON_LATER := tests/client tests/faults $(patsubst %,--ignore=tests/%.py,$(ONCE))
 # What is run on the servers between.

@@ -6,11 +6,13 @@ complete and exact.
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import URL, Table, exc, types
-from sqlalchemy.engine import default
+from sqlalchemy import URL, Table, exc, type_coerce, types
+from sqlalchemy.engine import default, reflection
 from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 from sqlalchemy.sql import compiler
 
@@ -73,18 +75,68 @@ class KalamTypes(compiler.GenericTypeCompiler):
         return "JSON"
 
 
+class KalamDateTime(types.DateTime):
+    """Moments in UTC: with their zone where the type has ``timezone=True``, without it else."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Callable[[Any], Any]:
+        """A parameter among the columns comes back as the text that was sent."""
+        zone = dt.UTC if self.timezone else None
+
+        def process(value: Any) -> Any:
+            if isinstance(value, str):
+                value = dt.datetime.fromisoformat(value)
+            return None if value is None else value.replace(tzinfo=zone)
+
+        return process
+
+
+class KalamDate(types.Date):
+    """Days."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Callable[[Any], Any]:
+        """As of a moment."""
+        return lambda value: dt.date.fromisoformat(value) if isinstance(value, str) else value
+
+
+class KalamTime(types.Time):
+    """Times of the day."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Callable[[Any], Any]:
+        """As of a moment."""
+        return lambda value: dt.time.fromisoformat(value) if isinstance(value, str) else value
+
+
 class KalamStatements(compiler.SQLCompiler):
-    """LIMIT and OFFSET as numbers: the server takes no values there."""
+    """LIMIT and OFFSET as numbers, since the server takes no values there; regular expressions."""
 
     def limit_clause(self, select: Any, **kw: Any) -> str:
         """LIMIT and OFFSET, each where there is one."""
         kw["literal_execute"] = True
         text = ""
-        if select._limit_clause is not None:
-            text += f"\n LIMIT {self.process(select._limit_clause, **kw)}"
-        if select._offset_clause is not None:
-            text += f"\n OFFSET {self.process(select._offset_clause, **kw)}"
+        for word, clause in ("LIMIT", select._limit_clause), ("OFFSET", select._offset_clause):
+            if clause is not None:
+                text += f"\n {word} {self.process(type_coerce(clause, types.Integer()), **kw)}"
         return text
+
+    def visit_frame_clause(self, frameclause: Any, **kw: Any) -> str:
+        """Of a window: numbers too."""
+        kw["literal_execute"] = True
+        return str(super().visit_frame_clause(frameclause, **kw))  # type: ignore[no-untyped-call]
+
+    def visit_regexp_match_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """``~``, or ``~*`` with the flag ``i``."""
+        return self._generate_generic_binary(binary, f" ~{_star(binary)} ", **kw)
+
+    def visit_not_regexp_match_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """The opposite."""
+        return self._generate_generic_binary(binary, f" !~{_star(binary)} ", **kw)
+
+    def visit_regexp_replace_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """The function of this name."""
+        parts = [self.process(binary.left, **kw), self.process(binary.right, **kw)]
+        if (flags := binary.modifiers["flags"]) is not None:
+            parts.append(self.render_literal_value(flags, types.String()))
+        return f"regexp_replace({', '.join(parts)})"
 
 
 class KalamTables(compiler.DDLCompiler):
@@ -94,23 +146,17 @@ class KalamTables(compiler.DDLCompiler):
         """Name, type, key or NOT NULL, default."""
         text = f"{self.preparer.format_column(column)} {self.dialect.type_compiler_instance.process(column.type)}"
         if column.primary_key:
-            return f"{text} PRIMARY KEY"
+            text += " PRIMARY KEY"
+        elif not column.nullable:
+            text += " NOT NULL"
         default = self.get_column_default_string(column)
-        if default is not None:
-            text += f" DEFAULT {default}"
-        return text if column.nullable else f"{text} NOT NULL"
+        return text if default is None else f"{text} DEFAULT {default}"
 
-    def visit_primary_key_constraint(self, constraint: Any, **kw: Any) -> str:
-        """Nothing: the key stands at its column."""
-        if len(constraint.columns) > 1:
+    def create_table_constraints(self, table: Any, _include_foreign_key_constraints: Any = None, **kw: Any) -> str:
+        """Nothing: the key stands at its column, and the server has no others."""
+        if len(table.primary_key.columns) > 1:
             raise exc.CompileError("A table of KalamDB has one key column; make one of several, for example a text.")
         return ""
-
-    def visit_foreign_key_constraint(self, constraint: Any, **kw: Any) -> str:
-        """Nothing: the server has none."""
-        return ""
-
-    visit_unique_constraint = visit_check_constraint = visit_foreign_key_constraint
 
     def post_create_table(self, table: Any) -> str:
         """The kind: SHARED, or that of ``Table(..., kalamdb_type="USER")``."""
@@ -129,22 +175,34 @@ class KalamNames(compiler.IdentifierPreparer):
         return quote_name(value) != value
 
 
+class KalamContext(default.DefaultExecutionContext):
+    """One statement on its way."""
+
+    def create_server_side_cursor(self) -> Any:
+        """For ``execution_options(stream_results=True)``: rows are read as they are fetched."""
+        return self._dbapi_connection.cursor(stream=True)
+
+
 class KalamDialect(default.DefaultDialect):
     """The dialect ``kalamdb``."""
 
     name = "kalamdb"
     driver = "http"
+    execution_ctx_cls = KalamContext
     statement_compiler = KalamStatements
     ddl_compiler = KalamTables
     type_compiler_cls = KalamTypes
     preparer = KalamNames
     construct_arguments = [(Table, {"type": "SHARED"})]
+    colspecs = {types.DateTime: KalamDateTime, types.Date: KalamDate, types.Time: KalamTime}
 
     supports_statement_cache = True
     supports_native_boolean = True
     supports_native_decimal = True
     supports_native_uuid = True
     supports_multivalues_insert = True
+    supports_server_side_cursors = True
+    supports_sane_rowcount = False  # Rows whose values do not change are not counted.
     supports_sane_multi_rowcount = False
     supports_empty_insert = False
     supports_default_values = False
@@ -152,8 +210,16 @@ class KalamDialect(default.DefaultDialect):
     postfetch_lastrowid = False
     max_identifier_length = 64
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(
+        self,
+        json_serializer: Callable[[Any], str] | None = None,
+        json_deserializer: Callable[[str], Any] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(paramstyle="numeric_dollar", **options)
+        # SQLAlchemy's JSON type looks for these.
+        self._json_serializer = json_serializer
+        self._json_deserializer = json_deserializer
 
     @classmethod
     def import_dbapi(cls) -> ModuleType:
@@ -195,25 +261,30 @@ class KalamDialect(default.DefaultDialect):
 
     # What there is.
 
+    @reflection.cache
     def get_schema_names(self, connection: Any, **kw: Any) -> list[str]:
         """Namespaces that have tables, and the one of the connection."""
         return sorted({row[0] for row in _listed(connection)} | {str(self.default_schema_name)})
 
+    @reflection.cache
     def get_table_names(self, connection: Any, schema: str | None = None, **kw: Any) -> list[str]:
         """The tables of a namespace."""
         wanted = schema or self.default_schema_name
         return [name for space, name, kind in _listed(connection) if space == wanted and kind != "VIEW"]
 
+    @reflection.cache
     def get_view_names(self, connection: Any, schema: str | None = None, **kw: Any) -> list[str]:
         """The views of a namespace."""
         wanted = schema or self.default_schema_name
         return [name for space, name, kind in _listed(connection) if space == wanted and kind == "VIEW"]
 
+    @reflection.cache
     def has_table(self, connection: Any, table_name: str, schema: str | None = None, **kw: Any) -> bool:
         """Whether a table or view can be read under this name."""
         wanted = schema or self.default_schema_name
         return any((space, name) == (wanted, table_name) for space, name, _ in _listed(connection))
 
+    @reflection.cache
     def get_columns(
         self,
         connection: Any,
@@ -224,10 +295,11 @@ class KalamDialect(default.DefaultDialect):
         """The columns, without those that the server adds."""
         return [
             ReflectedColumn(name=column.name, type=_type_of(column), nullable="nn" not in column.flags, default=None)
-            for column in self._columns(connection, table_name, schema)
+            for column in self._columns(connection, table_name, schema, **kw)
             if column.name not in HIDDEN_COLUMNS
         ]
 
+    @reflection.cache
     def get_pk_constraint(
         self,
         connection: Any,
@@ -236,7 +308,7 @@ class KalamDialect(default.DefaultDialect):
         **kw: Any,
     ) -> ReflectedPrimaryKeyConstraint:
         """The one key column."""
-        columns = self._columns(connection, table_name, schema)
+        columns = self._columns(connection, table_name, schema, **kw)
         keys = [column.name for column in columns if column.is_primary_key]
         return ReflectedPrimaryKeyConstraint(constrained_columns=keys, name=None)
 
@@ -246,7 +318,8 @@ class KalamDialect(default.DefaultDialect):
 
     get_indexes = get_unique_constraints = get_check_constraints = get_foreign_keys
 
-    def _columns(self, connection: Any, table: str, schema: str | None) -> tuple[Column, ...]:
+    @reflection.cache
+    def _columns(self, connection: Any, table: str, schema: str | None, **kw: Any) -> tuple[Column, ...]:
         name = f"{quote_name(schema or str(self.default_schema_name))}.{quote_name(table)}"
         try:
             return _client(connection).execute_query(f"SELECT * FROM {name} LIMIT 0").rows.columns
@@ -254,6 +327,14 @@ class KalamDialect(default.DefaultDialect):
             if not self.has_table(connection, table, schema):
                 raise exc.NoSuchTableError(f"{schema or self.default_schema_name}.{table}") from None
             raise error
+
+
+def _star(binary: Any) -> str:
+    """What makes a regular expression blind to case."""
+    flags = binary.modifiers["flags"]
+    if flags not in {None, "i"}:
+        raise exc.CompileError(f"Regular expressions take the flag 'i' and no other, not {flags!r}.")
+    return "*" if flags else ""
 
 
 def _client(connection: Any) -> Client:

@@ -160,3 +160,108 @@ def test_engines_close_their_clients(engine, monkeypatch):
     engine.connect().close()
     engine.dispose()
     assert len(closed) == 1
+
+
+# What SQLAlchemy's own suite found, without which these were wrong.
+
+
+@pytest.mark.contract
+def test_moments_have_a_zone_where_the_type_has_one(engine):
+    table = sa.Table(
+        "moments",
+        sa.MetaData(),
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("here", sa.DateTime),
+        sa.Column("there", sa.DateTime(timezone=True)),
+    )
+    table.create(engine)
+    moment = dt.datetime(2024, 5, 1, 12, 0, 0, 7)
+    day, time = moment.date(), moment.time()
+    with engine.connect() as connection:
+        connection.execute(sa.insert(table).values(id=1, here=moment, there=moment.replace(tzinfo=dt.UTC)))
+        found = connection.execute(sa.select(table.c.here, table.c.there)).one()
+        assert found == (moment, moment.replace(tzinfo=dt.UTC))
+        assert found.here.tzinfo is None
+        assert connection.execute(sa.select(sa.literal(day), sa.literal(time), sa.literal(moment))).one() == (
+            day,
+            time,
+            moment,
+        )
+
+
+@pytest.mark.contract
+def test_select_as_it_is_written(engine, orders):
+    with engine.connect() as connection:
+
+        def found(query, **values):
+            return list(connection.execute(query, values).scalars())
+
+        assert found(sa.select(orders.c.id).order_by(orders.c.id).limit(sa.bindparam("n")), n=2) == [0, 1]
+        frame = sa.func.sum(orders.c.id).over(order_by=orders.c.id, rows=(-1, 0))
+        assert found(sa.select(frame).order_by(orders.c.id).limit(3)) == [0, 1, 3]
+        first = sa.select(orders.c.id).order_by(orders.c.id).limit(1)
+        assert found(first.where(orders.c.room.regexp_match("S 3$", flags="i"))) == [3]
+        assert found(first.where(~orders.c.room.regexp_match("[0-3]"))) == [4]
+        assert found(sa.select(sa.func.max(orders.c.room.regexp_replace("it's ", "")))) == ["6"]
+        with pytest.raises(sa.exc.CompileError, match="'i' and no other"):
+            found(first.where(orders.c.room.regexp_match("x", flags="g")))
+
+
+@pytest.mark.contract
+def test_tables_as_they_are_written(engine, namespace):
+    parents = sa.Table(
+        "parents",
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True, server_default=sa.text("SNOWFLAKE_ID()")),
+        sa.Column("a", sa.Text),
+    )
+    children = sa.Table(
+        "children",
+        parents.metadata,
+        sa.Column("id", sa.String(20), primary_key=True, server_default="first"),
+        sa.Column("parent", sa.ForeignKey(parents.c.id)),
+        sa.Column("other", sa.ForeignKey(parents.c.id)),
+    )
+    parents.metadata.create_all(engine)
+    with engine.connect() as connection:
+        connection.execute(sa.insert(parents), [{"a": "x"}, {"a": "y"}])
+        last = connection.execute(sa.select(sa.func.max(parents.c.id))).scalar_one()
+        connection.execute(sa.insert(children).values(parent=last))
+        joined = sa.select(parents.c.a, children.c.id).join(children, parents.c.id == children.c.parent)
+        assert connection.execute(joined).all() == [("y", "first")]
+    several = sa.Table(
+        "several",
+        sa.MetaData(),
+        sa.Column("a", sa.Integer, primary_key=True),
+        sa.Column("b", sa.Integer, primary_key=True),
+    )
+    with pytest.raises(sa.exc.CompileError, match="one key column"):
+        several.create(engine)
+
+
+@pytest.mark.contract
+def test_rows_of_a_stream_are_read_as_they_are_fetched(engine, orders):
+    with engine.connect().execution_options(stream_results=True) as connection:
+        result = connection.execute(sa.select(orders.c.id))
+        assert result.cursor.rowcount == -1
+        assert sorted(result.scalars()) == list(range(ROWS))
+        frames = list(pd.read_sql("SELECT id FROM orders", connection, chunksize=100))
+    assert [len(frame) for frame in frames] == [100, 100, 60]
+
+
+@pytest.mark.contract
+def test_one_question_for_columns_and_key(engine, orders, monkeypatch):
+    asked, ask = [], Client.execute_query
+    monkeypatch.setattr(Client, "execute_query", lambda self, sql, *rest: (asked.append(sql), ask(self, sql, *rest))[1])
+    sa.Table("orders", sa.MetaData(), autoload_with=engine)
+    assert len(asked) == 1
+
+
+@pytest.mark.contract
+def test_options_of_an_engine(engine, orders):
+    options = {"json_serializer": lambda value: '{"n": 7}', "json_deserializer": lambda text: text.upper()}
+    other = sa.create_engine(engine.url.set(drivername="kalamdb+http"), **options)
+    with other.connect() as connection:
+        connection.execute(sa.update(orders).where(orders.c.id == 1).values(note={"n": 1}))
+        assert connection.execute(sa.select(orders.c.note).where(orders.c.id == 1)).scalar_one() == '{"N": 7}'
+    other.dispose()

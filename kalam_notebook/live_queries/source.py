@@ -72,7 +72,7 @@ class ClientSource:
         is_stream = any(column.name == WRITTEN_AT for column in columns)
         if may_hold_lists(row_version_of(columns)) and self._reader.limits.sends_anything(self._endpoint):
             columns = with_lists(self._endpoint, f"SELECT * FROM {table}", columns)
-        listed = listed_table(self._endpoint, table) or Listed("stream" if is_stream else "shared")
+        listed = listed_table(self._endpoint, table) or Listed("stream" if is_stream else "")
         has_policies = tells_gaps(row_version_of(columns))
         hidden = " ".join(self._reader.hidden_rows([table])) if has_policies else ""
         return TableInfo(columns, listed.kind, listed.ttl_ms, doubts, hidden)

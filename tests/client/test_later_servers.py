@@ -548,6 +548,26 @@ def test_a_server_that_takes_no_passwords_says_how_to_connect():
         client.query("SELECT 1")
 
 
+def test_a_stream_that_nobody_tells_of_is_found_out():
+    """An ordinary user may not list tables from 0.5 on, and up to 0.7.0 no column tells a STREAM table."""
+    with playing("0.5") as (server, client):
+        table = make_in(client, kind="STREAM", ttl_seconds=3_600)
+        name = f"u{uuid.uuid4().hex[:8]}"
+        client.execute_query(f"CREATE USER '{name}' WITH PASSWORD 'Passw0rd!{name}' ROLE 'user'")
+        with kalam.Client(server.url, user=name, password=f"Passw0rd!{name}") as user:
+            insert(user, table, [(1, 1)])
+            with user.live(f"SELECT * FROM {table}") as live:
+                assert live.key == ("id",)
+                insert(user, table, [(1, 2)])
+                insert(user, table, [(2, 2)])
+                live.wait_for(lambda t: 2 in t.arrow()["id"].to_pylist(), timeout=20)
+                assert live.verify(timeout=30)
+                assert live.key == ("_seq",)
+                assert sorted(live.arrow()["n"].to_pylist()) == [1, 2, 2]
+                insert(user, table, [(2, 3)])
+                live.wait_for(4, timeout=20)
+
+
 # Cells --------------------------------------------------------------------------------------------------------------
 
 

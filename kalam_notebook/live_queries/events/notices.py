@@ -37,7 +37,7 @@ def query_notices(query: LiveQuery, columns: Sequence[Column], kind: str) -> tup
     Args:
         query: The live query.
         columns: All columns of its table.
-        kind: ``user``, ``shared`` or ``stream``.
+        kind: ``user``, ``shared`` or ``stream``; empty where it is not known.
 
     Raises:
         SubscriptionError: A column is selected that does not exist, or that the server does not let one select.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from kalam_notebook.live_queries.following.engine import RowSource
 from kalam_notebook.live_queries.following.plan import Reading, TablePlan, plan_table
 from kalam_notebook.live_queries.following.query import LiveQuery
@@ -88,8 +91,18 @@ class ReadJob:
 
     def run(self, source: RowSource) -> tuple[TablePlan, Reading]:
         """The plan that fits the table of now, and all rows."""
-        plan = plan_table(self.query, source.describe(self.query.source))
-        return plan, source.read_rows(plan, self.max_rows)
+        info = source.describe(self.query.source)
+        plan = plan_table(self.query, info)
+        reading = source.read_rows(plan, self.max_rows)
+        if not info.kind and _has_repeated(reading.rows.column(plan.key)):
+            # Only STREAM tables have rows with equal keys.
+            plan = plan_table(self.query, replace(info, kind="stream"))
+            reading = source.read_rows(plan, self.max_rows)
+        return plan, reading
+
+
+def _has_repeated(keys: pa.ChunkedArray) -> bool:
+    return bool(pc.count_distinct(keys).as_py() < len(keys))
 
 
 def seqs_of(delta: Delta) -> list[int]:

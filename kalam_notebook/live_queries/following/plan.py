@@ -38,7 +38,7 @@ class TableInfo:
 
     Attributes:
         columns: All its columns, the hidden ones included.
-        kind: ``user``, ``shared`` or ``stream``.
+        kind: ``user``, ``shared`` or ``stream``; empty where this user is not told.
         ttl_ms: For how long a STREAM table keeps its rows, in milliseconds; None for ever.
         doubts: Which cells of its events may not be what is stored.
         hidden: Why its rows may be hidden from the user, as long as there is none; empty when they are not.

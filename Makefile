@@ -10,8 +10,8 @@ export UV_LINK_MODE ?= copy
 # Hundreds of processes are started; each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Tests of a file run one after the other in one process; each process has a sandbox server of its own.
-PYTEST := $(BIN)/pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile
+# Each process has a sandbox server of its own, and a stretch of the tests; who is through takes over some of another's.
+PYTEST := $(BIN)/pytest -q --numprocesses auto --maxprocesses 8 --dist worksteal
 
 # Where programs of other people's code are built; another folder keeps them when the checkout is cleaned.
 PEERS ?= build/peers
@@ -19,14 +19,14 @@ CARGO_PEERS := cargo build --quiet --ignore-rust-version --target-dir $(PEERS)
 
 # The server that a sandbox plays beside 0.4.3 for all tests of the clients and of faults, but those of what is the same
 # whatever the server: notebooks, texts of errors, arguments, interrupts, this process; and those that start servers of
-# their own. LATER="0.8 0.7 0.5" has all of them on each.
-LATER := 0.8
+# their own. LATER=0.8 has all of them on that one alone, as CI has it, and those of ON_BETWEEN on the others.
+LATER := 0.8 0.7 0.5
 ONCE := $(addprefix client/test_,notebooks short_errors interrupts secrets hostile_arguments bad_input magics cell_bodies \
     rerun_cells live_outputs loops methods proxied_server damaged_answers later_servers replaced_servers \
     columns_of_lists sqlalchemy_suite) \
     $(addprefix faults/test_,random_interrupts this_process soak)
 ON_LATER := tests/client tests/faults $(patsubst %,--ignore=tests/%.py,$(ONCE))
-# What is run on the servers between.
+# What is run on servers that LATER leaves out.
 BETWEEN := $(filter-out $(LATER),0.7 0.5)
 ON_BETWEEN := $(addprefix tests/client/test_,$(addsuffix .py,truth live_truth live_events delta hidden_columns))
 

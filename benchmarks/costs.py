@@ -18,7 +18,7 @@ import httpx
 
 import kalam_notebook as kalam
 from benchmarks.measure import Figure, on_server, wanted
-from benchmarks.traffic import frame
+from benchmarks.traffic import SCAN_ROW_NS, frame
 
 TABLE = "costs.t"
 
@@ -36,9 +36,6 @@ _RATE = 5.0
 
 class Counting:
     """Counts the scans of a sandbox server."""
-
-    #: Seconds for each version that a scan goes through (truth L32).
-    _ROW_S = 16e-6
 
     def __init__(self, url: str, password: str) -> None:
         self._login = {"user": "root", "password": password}
@@ -61,7 +58,7 @@ class Counting:
 
     def busy(self) -> float:
         """Seconds that the server would have been busy if scans cost it what they cost KalamDB."""
-        return self._versions() * self._ROW_S
+        return self._versions() * SCAN_ROW_NS * 1e-9
 
     def _versions(self) -> int:
         """Row versions that all scans have gone through."""
@@ -112,7 +109,9 @@ def judge(rows: int) -> Iterator[Counting | Measuring]:
         if on_server():
             found = Measuring()
         else:
-            server = stack.enter_context(kalam.sandbox())
+            # A client rests after a scan as long as the scan tells it to.
+            options = ["--scan-row-ns", str(SCAN_ROW_NS)]
+            server = stack.enter_context(kalam.sandbox(options=options))
             found = Counting(server.url, server.root_password)
         client = stack.enter_context(found.client)
         client.execute_query("CREATE NAMESPACE costs")
@@ -129,7 +128,7 @@ def figures(*, small: bool) -> Iterator[Figure]:
     rows = 5_000 if small else 60_000
     with judge(rows) as server:
         yield from reading_figures(server, rows)
-        yield from live_figures(server, rows, seconds=15.0 if small else 40.0)
+        yield from live_figures(server, rows, seconds=15.0 if small else 100.0)
 
 
 def reading_figures(server: Counting | Measuring, rows: int) -> Iterator[Figure]:

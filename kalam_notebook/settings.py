@@ -42,13 +42,19 @@ DEFAULT_PROFILE = "local"
 
 
 class Secret:
-    """A text that does not show itself: neither repr nor str nor pickle nor any message give it away."""
+    """A text that does not show itself: neither repr nor str nor pickle nor any message give it away.
+
+    Args:
+        value: The text.
+        in_messages: Whether messages leave it out, whoever writes it into them; not what is only near a secret.
+    """
 
     __slots__ = ("__weakref__", "_value")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, *, in_messages: bool = True) -> None:
         self._value = value
-        hide_in_messages(self)
+        if in_messages:
+            hide_in_messages(self)
 
     @classmethod
     def of(cls, value: str | Secret) -> Secret:

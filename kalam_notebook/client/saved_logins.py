@@ -20,11 +20,12 @@ def entry_of(
     *, url: str, user: str | None, token: Secret, expires_at: float | None, refresh_token: Secret | None
 ) -> dict[str, Secret]:
     """What the CLI keeps of a login; all of it as secrets, since tracebacks show locals."""
-    texts = {"jwt_token": token, "server_url": Secret(url)}
+    texts = {"jwt_token": token, "server_url": Secret(url, in_messages=False)}
     if user is not None:
-        texts["user"] = Secret(user)
+        texts["user"] = Secret(user, in_messages=False)
     if expires_at is not None:
-        texts["expires_at"] = Secret(f"{dt.datetime.fromtimestamp(expires_at, dt.UTC):%Y-%m-%dT%H:%M:%SZ}")
+        ends = f"{dt.datetime.fromtimestamp(expires_at, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+        texts["expires_at"] = Secret(ends, in_messages=False)
     if refresh_token is not None:
         texts["refresh_token"] = refresh_token
     return texts

@@ -72,13 +72,14 @@ def proxy_for(url: str) -> Proxy | None:
     if "://" not in address:
         address = f"http://{address}"
     try:
-        name = str(httpx.URL(address).copy_with(userinfo=b"", path="/")).rstrip("/")
+        parsed = httpx.URL(address)
+        name = str(parsed.copy_with(userinfo=b"", path="/")).rstrip("/")
     except httpx.InvalidURL:  # Its text may hold a part of the password.
         raise ConfigError(
             "The environment names a proxy that is no address. "
             "Correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY: http://host:port."
         ) from None
-    return Proxy(Secret(address), name, server.host)
+    return Proxy(Secret(address, in_messages=bool(parsed.userinfo)), name, server.host)
 
 
 def open_transport(proxy: Proxy | None) -> Transport:

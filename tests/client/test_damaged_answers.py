@@ -79,7 +79,7 @@ CALLS = {
     "health": lambda client, space, _: repr(client.health_check()),
     "cluster": lambda client, space, _: repr(client.cluster_health_check()),
     "setup status": lambda client, space, _: repr(client.check_setup_status()),
-    "setup": lambda client, space, _: repr(client.server_setup("u", "password", "password")),
+    "setup": lambda client, space, _: repr(client.server_setup("u", "Passw0rd!", "Passw0rd!")),
     "check": lambda client, space, _: client.check_login(),
     "as sent": lambda client, space, _: [
         (one.df(), one.message, repr(one), one._repr_html_())

@@ -17,12 +17,14 @@ from websockets.exceptions import (
 )
 from websockets.http11 import Headers, Response
 
+from kalam_notebook.client.saved_logins import entry_of
 from kalam_notebook.errors import ConfigError, ConnectError, MissingDependencyError, ProtocolError, ServerError
 from kalam_notebook.http.client import HttpTransport, Request
 from kalam_notebook.http.proxies import Proxy, open_transport, proxy_for
 from kalam_notebook.live_queries.connection.failures import describe_failure
 from kalam_notebook.live_queries.connection.states import Failure
 from kalam_notebook.settings import Secret, Timeouts
+from kalam_notebook.texts import without_secrets
 
 SERVERS = [
     "http://db.corp:2900",
@@ -229,3 +231,13 @@ def test_certificates_are_read_once_and_again_where_others_are_named(monkeypatch
         monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / folder))
         HttpTransport("https://db.corp", timeouts=Timeouts()).close()
     assert read == [str(tmp_path / "one"), str(tmp_path / "two")]
+
+
+def test_what_is_no_password_stays_in_messages(environment):
+    """Another server may begin as the proxy does, or as the one of a saved login."""
+    environment.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
+    proxy = proxy_for("http://db.corp:2900")
+    kept = entry_of(url="http://127.0.0.1:2901", user="somebody", token=Secret("t"), expires_at=0, refresh_token=None)
+    text = f"somebody at http://127.0.0.1:2900, 1970-01-01T00:00:00Z, through the proxy {proxy.name}"
+    assert without_secrets(text) == text
+    assert len(kept) == 4

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateTable
-from sqlalchemy.testing import exclusions
+from sqlalchemy.testing import exclusions, provision
 from sqlalchemy.testing.requirements import SuiteRequirements
 
 #: What SQLAlchemy does not take for granted, and the server can do.
@@ -42,6 +42,7 @@ CLOSED: dict[str, str] = {
     "comment_reflection": _COMMENTS,
     "create_table_as": "There is no CREATE TABLE … AS.",
     "ctes_with_update_delete": "WITH stands before a SELECT alone.",
+    "delete_from": "There is no DELETE … USING.",
     "duplicate_names_in_cursor_description": "The engine refuses two columns of one name in a SELECT.",
     "fetch_expression": _FETCH,
     "fetch_first": _FETCH,
@@ -75,6 +76,7 @@ CLOSED: dict[str, str] = {
     "unique_constraint_reflection": _KEYS,
     "unusual_column_name_characters": _NAMES,
     "standalone_binds": "A parameter that stands alone has no type (protocol/sql.md#parameters).",
+    "update_from": "There is no UPDATE … FROM.",
     "window_range_non_numeric": "An interval is no parameter.",
 }
 
@@ -153,6 +155,12 @@ def _of_all_rows(element, compiler, **kw):
     if not element._where_criteria:
         element = element.where(sa.text("_seq > 0"))
     return compiler.visit_delete(element, **kw)
+
+
+@provision.update_db_opts.for_db("kalamdb")
+def _patient(url, options):
+    """Have time: a table that one test could not drop makes many others fail."""
+    options["connect_args"] = {"timeout": 300.0}
 
 
 def pytest_collection_modifyitems(config, items):

@@ -107,7 +107,7 @@ class KalamTime(types.Time):
 
 
 class KalamStatements(compiler.SQLCompiler):
-    """LIMIT and OFFSET as numbers, since the server takes no values there; regular expressions."""
+    """LIMIT and OFFSET as numbers, since the server takes no values there; DISTINCT ON, regular expressions."""
 
     def limit_clause(self, select: Any, **kw: Any) -> str:
         """LIMIT and OFFSET, each where there is one."""
@@ -122,6 +122,12 @@ class KalamStatements(compiler.SQLCompiler):
         """Of a window: numbers too."""
         kw["literal_execute"] = True
         return str(super().visit_frame_clause(frameclause, **kw))  # type: ignore[no-untyped-call]
+
+    def get_select_precolumns(self, select: Any, **kw: Any) -> str:
+        """DISTINCT, or DISTINCT ON columns."""
+        if not select._distinct_on:
+            return super().get_select_precolumns(select, **kw)
+        return f"DISTINCT ON ({', '.join(self.process(column, **kw) for column in select._distinct_on)}) "
 
     def visit_regexp_match_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
         """``~``, or ``~*`` with the flag ``i``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+import warnings
 from decimal import Decimal
 
 import pandas as pd
@@ -197,6 +198,9 @@ def test_select_as_it_is_written(engine, orders):
             return list(connection.execute(query, values).scalars())
 
         assert found(sa.select(orders.c.id).order_by(orders.c.id).limit(sa.bindparam("n")), n=2) == [0, 1]
+        with warnings.catch_warnings(action="ignore"):  # SQLAlchemy 2.1 would like another way to write it.
+            each = sa.select(orders.c.room).distinct(orders.c.room).order_by(orders.c.room, orders.c.id)
+        assert found(each) == [f"it's {i}" for i in range(7)]
         frame = sa.func.sum(orders.c.id).over(order_by=orders.c.id, rows=(-1, 0))
         assert found(sa.select(frame).order_by(orders.c.id).limit(3)) == [0, 1, 3]
         first = sa.select(orders.c.id).order_by(orders.c.id).limit(1)

@@ -125,10 +125,13 @@ def test_times_at_the_ends(server, source, table, at, day):
 def test_what_waits_is_bounded_in_bytes(server, source, table, monkeypatch):
     monkeypatch.setattr(hearing, "_MAX_WAITING_BYTES", 3_000)
     inbox = table._follower._hearing.inbox
-    with table._follower._lock:  # The worker cannot take anything in.
+    taken = inbox._bytes_taken
+    with table._follower._lock:  # The worker takes the first event out, and waits with it.
         for number in range(3, 43):
             source.put({**row(number, str(100 + number)), "room": "r" * 900})
             server.change("insert", {**row(number, str(100 + number)), "room": "r" * 900}, zipped=True)
+            if number == 3:
+                server.wait_until(lambda: inbox._bytes_taken > taken)
         server.wait_until(lambda: table._follower._hearing.was_full)
         assert 0 < inbox.num_bytes <= 3_000
     table.wait_for(42)

@@ -477,11 +477,15 @@ def test_other_columns_after_a_reconnect(server, source, open_table):
 def test_too_many_waiting_events_are_dropped_and_fetched(server, source, open_table, monkeypatch):
     table = open_table(rhythm=SOON)
     monkeypatch.setattr(hearing, "_MAX_WAITING", 5)
-    with table._follower._lock:  # The worker cannot take anything in.
+    inbox = table._follower._hearing.inbox
+    taken = inbox._bytes_taken
+    with table._follower._lock:  # The worker takes the first event out, and waits with it.
         for number in range(3, 43):
             source.put(row(number, 100 + number))
             server.change("insert", row(number, 100 + number))
-        server.wait_until(lambda: len(table._follower._hearing.inbox) == 5)
+            if number == 3:
+                server.wait_until(lambda: inbox._bytes_taken > taken)
+        server.wait_until(lambda: len(inbox) == 5)
     table.wait_for(42)
     assert table.verify()
     assert sorted(ids(table)) == [*range(1, 43)]

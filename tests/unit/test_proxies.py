@@ -235,7 +235,7 @@ def test_certificates_are_read_once_and_again_where_others_are_named(monkeypatch
 
 def test_what_is_no_password_stays_in_messages(environment):
     """Another server may begin as the proxy does, or as the one of a saved login."""
-    environment.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
+    environment(HTTP_PROXY="http://127.0.0.1:3128")
     proxy = proxy_for("http://db.corp:2900")
     kept = entry_of(url="http://127.0.0.1:2901", user="somebody", token=Secret("t"), expires_at=0, refresh_token=None)
     text = f"somebody at http://127.0.0.1:2900, 1970-01-01T00:00:00Z, through the proxy {proxy.name}"

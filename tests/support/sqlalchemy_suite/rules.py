@@ -21,7 +21,7 @@ OPEN = [
     "order_by_label_with_expression", "precision_numerics_enotation_small",
     "precision_numerics_many_significant_digits", "precision_numerics_retains_significant_digits", "regexp_match",
     "regexp_replace", "sane_multi_rowcount", "sane_rowcount", "schemas", "server_defaults", "supports_bitwise_and",
-    "supports_bitwise_or", "supports_bitwise_shift", "supports_bitwise_xor",
+    "supports_bitwise_or", "supports_bitwise_shift", "supports_bitwise_xor", "supports_distinct_on",
     "supports_is_distinct_from", "table_ddl_if_exists", "table_value_constructor", "timestamp_microseconds", "tuple_in",
     "uuid_data_type", "window_functions", "window_range", "window_range_numeric",
 ]  # fmt: skip

@@ -101,25 +101,23 @@ class Connections:
 
     def look(self) -> None:
         """Give up the waiting connections that the server has ended. Others tell of it later, however old they are."""
-        with self._lock:
-            ended = [connection for connection in self._idle if connection.was_ended]
-            self._idle = [connection for connection in self._idle if connection not in ended]
-        for connection in ended:
-            self.on_end()
-            connection.give_up()
+        self._drop(lambda connection: connection.was_ended)
 
     def _take(self, origin: httpcore.Origin) -> _Connection:
-        self.look()
-        useless: list[_Connection] = []
+        self._drop(lambda connection: not connection.is_usable)
         with self._lock:
-            idle, self._idle = self._idle, []
-            for connection in idle:
-                (self._idle if connection.is_usable else useless).append(connection)
             found = self._idle.pop() if self._idle else None
+        return found or _Connection(self._make(origin), self)
+
+    def _drop(self, is_useless: Callable[[_Connection], bool]) -> None:
+        with self._lock:
+            useless = [connection for connection in self._idle if is_useless(connection)]
+            self._idle = [connection for connection in self._idle if connection not in useless]
         # Those that were found to be: another thread may use the others by now, and they look like these.
         for connection in useless:
+            if connection.was_ended:
+                self.on_end()
             connection.give_up()
-        return found or _Connection(self._make(origin), self)
 
 
 class _Connection:

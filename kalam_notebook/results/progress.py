@@ -21,24 +21,8 @@ from kalam_notebook.errors import KalamError
 from kalam_notebook.threads import Flag, Worker
 
 __all__ = [
-    "DOWNLOADING",
-    "FETCHING",
-    "PASSING",
-    "READING",
-    "RUNNING",
-    "SENDING",
-    "UPLOADING",
-    "WRITING",
-    "Doing",
-    "Meter",
-    "NotebookSurface",
-    "Surface",
-    "TerminalSurface",
-    "each_reported",
-    "find_surface",
-    "metered",
-    "reporting",
-    "silent",
+    "DOWNLOADING", "FETCHING", "PASSING", "READING", "RUNNING", "SENDING", "UPLOADING", "WRITING", "Doing", "Meter",
+    "NotebookSurface", "Surface", "TerminalSurface", "each_reported", "find_surface", "metered", "reporting", "silent",
 ]  # fmt: skip
 
 _B = TypeVar("_B", bound=Sized)

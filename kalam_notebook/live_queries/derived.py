@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import datetime as dt
 import logging
 import time
@@ -10,13 +9,13 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from kalam_notebook.errors import ConfigError, LiveError
+from kalam_notebook.errors import ConfigError
 from kalam_notebook.live_queries.following.followed import Followed
 from kalam_notebook.live_queries.following.plan import Form
+from kalam_notebook.live_queries.following.refreshed import Refreshed
 from kalam_notebook.live_queries.rows.fingerprint import Proof
 from kalam_notebook.live_queries.rows.result_store import ResultStore
 from kalam_notebook.texts import first_line
-from kalam_notebook.threads import Flag, Worker
 
 __all__ = ["Derived"]
 
@@ -26,7 +25,7 @@ _LOG = logging.getLogger("kalam_notebook.live")
 _JOIN_TIMEOUT = 1.0
 
 
-class Derived(Followed):
+class Derived(Refreshed):
     """The rows that a function returned last, and the thread that calls it when the rows it is made of have changed.
 
     What the function raises is told as a notice, and the rows stay; only the first time it is raised here.
@@ -51,16 +50,11 @@ class Derived(Followed):
         self._name = name
         self._every = every
         self._fault = ""
-        self._is_paused = False
-        self._wake = Flag()
         self._seen = self._version_of_source()
         self._began = time.monotonic()
         self._rows: ResultStore | None = None
         self._load(self._made())
-        self._thread = Worker(self._work, name="kalam-live-pipe")
-        self._thread.start()
-        # A thread that is inside of Arrow when the interpreter ends takes the process down.
-        atexit.register(self.close)
+        self._begin("kalam-live-pipe")
 
     def close(self) -> None:
         """End it, after the last call where the source has ended; the rows stay. May be called twice."""
@@ -90,11 +84,6 @@ class Derived(Followed):
         return f"{self._name} of {self._source.table_name}"
 
     @property
-    def row_version(self) -> str:
-        """No column of a server holds versions of these rows."""
-        return ""
-
-    @property
     def key(self) -> tuple[str, ...]:
         """The columns that tell rows apart; empty for all of them."""
         return () if self._rows is None else self._rows.key
@@ -103,11 +92,6 @@ class Derived(Followed):
     def is_replay(self) -> bool:  # type: ignore[override]  # It is as the source is.
         """Whether there is a recording in place of a server."""
         return self._source.is_replay
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether the rows are kept as they are."""
-        return self._is_paused
 
     @property
     def status(self) -> str:
@@ -134,31 +118,10 @@ class Derived(Followed):
         """Try a lost connection of the source again now."""
         self._source.retry()
 
-    def pause(self) -> None:
-        """Let the rows stay as they are."""
-        self._is_paused = True
-        self.bell.ring()
-
-    def resume(self) -> None:
-        """Go on."""
-        self._is_paused = False
-        self._awake()
-        self.bell.ring()
-
-    def raise_if_over(self) -> None:
-        """Raise why it has ended, if it has.
-
-        Raises:
-            KalamError: The reason.
-        """
-        self._check_process()
-        if self.is_over:
-            raise self.error or LiveError(f"The live table of {self.table_name} has {self._stopped}.")
-
     # The thread.
 
     def _awake(self) -> None:
-        self._wake.set()
+        super()._awake()
         self._source.bell.ring()
 
     def _work(self) -> None:
@@ -174,7 +137,6 @@ class Derived(Followed):
             self.bell.ring()  # Status and notices of the source are its own.
             if is_last:
                 self._end(self._source.error, self._source.status.removeprefix("stopped: "))
-        atexit.unregister(self.close)
 
     def _call(self) -> None:
         if self.is_over:

@@ -6,7 +6,6 @@ message, so it is asked where the log ends, which reads nothing of it, and then 
 
 from __future__ import annotations
 
-import atexit
 import datetime as dt
 import time
 from collections.abc import Sequence
@@ -15,14 +14,13 @@ from typing import Protocol
 import orjson
 import pyarrow as pa
 
-from kalam_notebook.errors import KalamError, LiveError, TransportError
-from kalam_notebook.live_queries.following.followed import Followed
+from kalam_notebook.errors import KalamError, TransportError
 from kalam_notebook.live_queries.following.plan import Form
+from kalam_notebook.live_queries.following.refreshed import Refreshed
 from kalam_notebook.live_queries.rows.fingerprint import Proof
 from kalam_notebook.live_queries.rows.result_store import ResultStore
 from kalam_notebook.sql.hidden import HIDDEN_COLUMNS
 from kalam_notebook.texts import first_line
-from kalam_notebook.threads import Flag, Worker
 from kalam_notebook.wire.topics import Consumed, TopicMessage
 
 __all__ = ["TopicLog", "TopicTail"]
@@ -64,7 +62,7 @@ class TopicLog(Protocol):
         ...
 
 
-class TopicTail(Followed):
+class TopicTail(Refreshed):
     """The newest messages of a topic, and the thread that asks for more.
 
     Args:
@@ -82,24 +80,19 @@ class TopicTail(Followed):
         super().__init__()
         self._log = log
         self._max_rows = max_rows
-        self._is_paused = False
         self._fault = ""
-        self._wake = Flag()
         self._messages: list[TopicMessage] = []
         self._next = {number: max(0, log.end_offset(number) - max_rows) for number in range(partitions)}
         self._read()
         self._rows = ResultStore((), key=_KEY, rows=_table(self._messages), at=time.time())
-        self._thread = Worker(self._work, name="kalam-live-topic")
-        self._thread.start()
-        # A thread that is inside of Arrow when the interpreter ends takes the process down.
-        atexit.register(self.close)
+        self._begin("kalam-live-topic")
 
     def close(self) -> None:
         """End it; the rows stay. May be called twice."""
         if self.is_forked:
             return
         self._end(None)
-        self._wake.set()
+        self._awake()
         self._thread.join(_JOIN_TIMEOUT)
 
     # What anybody may ask.
@@ -120,19 +113,9 @@ class TopicTail(Followed):
         return self._log.topic_id
 
     @property
-    def row_version(self) -> str:
-        """Messages do not change."""
-        return ""
-
-    @property
     def key(self) -> tuple[str, ...]:
         """The columns that tell messages apart."""
         return _KEY
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether the rows are kept as they are."""
-        return self._is_paused
 
     @property
     def status(self) -> str:
@@ -158,28 +141,7 @@ class TopicTail(Followed):
 
     def retry(self) -> None:
         """Ask now."""
-        self._wake.set()
-
-    def pause(self) -> None:
-        """Let the rows stay as they are."""
-        self._is_paused = True
-        self.bell.ring()
-
-    def resume(self) -> None:
-        """Go on."""
-        self._is_paused = False
-        self._wake.set()
-        self.bell.ring()
-
-    def raise_if_over(self) -> None:
-        """Raise why it has ended, if it has.
-
-        Raises:
-            KalamError: The reason.
-        """
-        self._check_process()
-        if self.is_over:
-            raise self.error or LiveError(f"The live table of {self.table_name} has {self._stopped}.")
+        self._awake()
 
     # The thread.
 
@@ -192,7 +154,6 @@ class TopicTail(Followed):
                 continue
             came = self._ask()
             pause = _PAUSE_S if came else min(2 * pause, _LONGEST_PAUSE_S)
-        atexit.unregister(self.close)
 
     def _ask(self) -> bool:
         """Ask once, and show what came; tell whether something did."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
+from kalam_notebook.errors import LiveError
 from kalam_notebook.live_queries.following.counters import Counters, LiveStats
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.lifetime import Lifetime
@@ -121,9 +122,20 @@ class Followed(Lifetime, ABC):
     def resume(self) -> None:
         """Go on."""
 
-    @abstractmethod
     def raise_if_over(self) -> None:
-        """Raise why it has ended, if it has."""
+        """Raise why it has ended, if it has.
+
+        Raises:
+            KalamError: The reason; ``LiveError`` when somebody ended it, or it lives in another process.
+        """
+        self._check_process()
+        if self.is_over:
+            raise self.error or LiveError(self._end_text)
+
+    @property
+    def _end_text(self) -> str:
+        """What is said of an end that is no error."""
+        return f"The live table of {self.table_name} has {self._stopped}."
 
     @abstractmethod
     def close(self) -> None:

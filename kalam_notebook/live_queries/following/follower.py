@@ -207,15 +207,9 @@ class Follower(Followed):
         self._hearing.resume()
         self._hearing.inbox.put(Woken(Question.DELTA))
 
-    def raise_if_over(self) -> None:
-        """Raise why the live query has ended, if it has.
-
-        Raises:
-            KalamError: The reason; ``LiveError`` when it was closed, or lives in another process.
-        """
-        self._check_process()
-        if self.is_over:
-            raise self.error or LiveError(f"The live query of {self.engine.table_name} was closed.")
+    @property
+    def _end_text(self) -> str:
+        return f"The live query of {self.engine.table_name} was closed."
 
     # The worker.
 

@@ -198,15 +198,9 @@ class Player(Followed):
         self._wake.set()
         self.bell.ring()
 
-    def raise_if_over(self) -> None:
-        """Raise why the replay has ended, if it has.
-
-        Raises:
-            KalamError: The reason; ``LiveError`` when it was closed, came to its end, or lives in another process.
-        """
-        self._check_process()
-        if self.is_over:
-            raise self.error or LiveError(f"The replay of {self._path} has {self._stopped}.")
+    @property
+    def _end_text(self) -> str:
+        return f"The replay of {self._path} has {self._stopped}."
 
     # The thread.
 

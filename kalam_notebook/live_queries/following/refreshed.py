@@ -1,0 +1,62 @@
+"""Rows that a thread of their own makes anew again and again, in place of a ``Follower``."""
+
+from __future__ import annotations
+
+import atexit
+from abc import abstractmethod
+
+from kalam_notebook.live_queries.following.followed import Followed
+from kalam_notebook.threads import Flag, Worker
+
+__all__ = ["Refreshed"]
+
+
+class Refreshed(Followed):
+    """Rows that can be paused, and the thread that makes them anew when it is woken or it is time."""
+
+    _thread: Worker
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_paused = False
+        self._wake = Flag()
+
+    @property
+    def row_version(self) -> str:
+        """No column of a server holds versions of these rows."""
+        return ""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the rows are kept as they are."""
+        return self._is_paused
+
+    def pause(self) -> None:
+        """Let the rows stay as they are."""
+        self._is_paused = True
+        self.bell.ring()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._is_paused = False
+        self._awake()
+        self.bell.ring()
+
+    def _begin(self, name: str) -> None:
+        """Start the thread, with the rows in place."""
+        self._thread = Worker(self._run, name=name)
+        self._thread.start()
+        # A thread that is inside of Arrow when the interpreter ends takes the process down.
+        atexit.register(self.close)
+
+    def _run(self) -> None:
+        self._work()
+        atexit.unregister(self.close)
+
+    @abstractmethod
+    def _work(self) -> None:
+        """Make the rows anew until it is over; on the thread."""
+
+    def _awake(self) -> None:
+        """Have the thread look now."""
+        self._wake.set()

@@ -8,6 +8,7 @@ protocol/sql.md#names, #column-types.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
@@ -139,9 +140,9 @@ class Statement(str):
         if len(text) == len(self):
             return self
         found = Statement(text)
-        end = start + len(text)
-        inside = (token for token in self.tokens if start <= token.start and token.end <= end)
-        found.__dict__["_read"] = tuple(token.moved(-start) for token in inside)
+        first = bisect_left(self.tokens, start, key=lambda token: token.start)
+        behind = bisect_right(self.tokens, start + len(text), key=lambda token: token.end)
+        found.__dict__["_read"] = tuple(token.moved(-start) for token in self.tokens[first:behind])
         return found
 
     def replaced(self, edits: Iterable[tuple[int, int, str]]) -> Statement:

@@ -56,6 +56,29 @@ def test_statements(sql, statements):
     assert Statement.of(sql).statements == tuple(statements)
 
 
+class Looked(tuple):
+    """Tokens that count how many of them are looked at."""
+
+    count = 0
+
+    def __iter__(self):
+        Looked.count += len(self)
+        return super().__iter__()
+
+    def __getitem__(self, place):
+        found = super().__getitem__(place)
+        Looked.count += len(found) if isinstance(place, slice) else 1
+        return found
+
+
+def test_cutting_many_statements_looks_at_each_token_a_few_times():
+    text = Statement("INSERT INTO t (id) VALUES (1); " * 1000)
+    text.__dict__["_read"] = Looked(text.tokens)
+    Looked.count = 0
+    assert len(text.statements) == 1000
+    assert Looked.count < 5 * len(text.tokens)
+
+
 @pytest.mark.parametrize(
     ("sql", "qualified"),
     [

@@ -11,7 +11,9 @@ export UV_LINK_MODE ?= copy
 unexport PYTHONDONTWRITEBYTECODE
 
 # Each process has a sandbox server of its own, and a stretch of the tests; who is through takes over some of another's.
-PYTEST := $(BIN)/pytest -q --numprocesses auto --maxprocesses 8 --dist worksteal
+# There are three on two processors: tests wait a third of their time.
+PROCESSES := $(shell $(PYTHON) -c "import os; print(min(8, (os.cpu_count() or 1) * 3 // 2))")
+PYTEST := $(BIN)/pytest -q --numprocesses $(PROCESSES) --dist worksteal
 
 # Where programs of other people's code are built; another folder keeps them when the checkout is cleaned.
 PEERS ?= build/peers

@@ -324,6 +324,7 @@ def test_queries_as_another_user(module_client, tables):
     module_client.execute_query(f"DROP TABLE {table}")
 
 
+@pytest.mark.slow
 def test_what_the_memory_of_the_server_refuses_is_told():
     """Its memory for a query has a bound, whatever the client may do: the first rows come, and the reason."""
     count = 1300 if IS_REAL else 300

@@ -18,7 +18,7 @@ ROWS = 1200
 TEXT = "x" * 2000
 
 
-@pytest.fixture(scope="module", params=["whole", "cut", "little memory"])
+@pytest.fixture(scope="module", params=["whole", "cut", pytest.param("little memory", marks=pytest.mark.slow)])
 def client(request):
     flags = {"whole": [], "cut": ["--scan-window", "500"], "little memory": ["--query-memory-bytes", "1500000"]}
     with (

@@ -140,6 +140,7 @@ def consumed(client, topic):
         consumer.commit_sync()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_damaged_answers_to_a_call(stage, tmp_path, monkeypatch, name):
     space, server, tape = stage

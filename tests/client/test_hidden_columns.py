@@ -3,10 +3,21 @@
 import pytest
 from servers import ROW_VERSION
 
+import kalam_notebook as kalam
+
 pytestmark = pytest.mark.contract
 
 
-@pytest.fixture(params=["SHARED", "USER", "STREAM"])
+@pytest.fixture(scope="module")
+def client(server):
+    """One for all of them: the process of its local engine is started once."""
+    with kalam.Client(server.url, token=server.token) as client:
+        yield client
+
+
+@pytest.fixture(
+    params=["SHARED", pytest.param("USER", marks=pytest.mark.slow), pytest.param("STREAM", marks=pytest.mark.slow)]
+)
 def table(request, client, namespace):
     """Sixty rows: more than the server sends by itself."""
     name, ttl = f"{namespace}.t", ", TTL_SECONDS = 3600" if request.param == "STREAM" else ""

@@ -22,6 +22,7 @@ def work(sandbox_server, tmp_path_factory):
 OPERATIONS = ["query", "first", "exact", "write", "insert", "download", "live", "events", "socket", "close"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_interrupt_at_any_moment_leaves_a_client_that_works(work, name):
     assert attack(work, name, 25) > 12
@@ -54,6 +55,7 @@ def test_closing_after_an_interrupt_takes_no_time(work):
     assert time.monotonic() - started < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["script", "cell"])
 def test_ctrl_c_at_random_moments(sandbox_server, place):
     assert interrupted_process(sandbox_server, place, 20) > 5

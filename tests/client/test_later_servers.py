@@ -108,6 +108,7 @@ def test_a_client_that_names_seq_is_stopped(client, plain, make, kind):
     assert len(client.query(f"SELECT * FROM {table}", engine="local", strict=True)) == 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [[], [-1]], ids=["plain", "params"])
 def test_versions_without_time_lead_through_a_table_beyond_the_window(cut, kind, params):
     client = cut[1]
@@ -124,6 +125,7 @@ def test_versions_without_time_lead_through_a_table_beyond_the_window(cut, kind,
     assert local.to_pylist() == [{"c": ROWS - 50, "s": ROWS - 50}]
 
 
+@pytest.mark.slow
 def test_reading_ends_while_others_go_on_writing(cut):
     """There is no clock in versions: an end is found by numbers alone."""
     server, client = cut
@@ -315,6 +317,7 @@ def test_a_live_table_that_nothing_happens_to_asks_nothing(client, make, kind):
         assert live.stats.rounds == rounds
 
 
+@pytest.mark.slow
 def test_a_quiet_live_table_asks_nothing_but_the_slow_check(later, client, make, kind, monkeypatch):
     """In a rhythm 100 times as fast: what takes two of its checks is ten minutes of the real one."""
     server, _ = later
@@ -342,6 +345,7 @@ def refusal(socket, name, sql, options=None):
             return message["code"]
 
 
+@pytest.mark.slow
 def test_an_id_that_is_in_use_is_not_replaced(later, client, make, kind):
     """A live table that is interrupted again and again takes a new one each time."""
     table = make((1, 1), kind=kind)
@@ -461,6 +465,7 @@ def test_a_query_over_streams_and_tables_is_read(client, make):
     assert client.query_arrow(sql, engine="local").to_pylist() == [{"id": 1, "n": 5}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["insert", "upsert", "delete"])
 def test_a_commit_has_so_many_rows(mode):
     """65,536 of a real server, fewer here: who puts all rows into one transaction is refused."""

@@ -19,6 +19,13 @@ pytestmark = pytest.mark.contract
 MANY = list(range(2, 300))
 
 
+@pytest.fixture(scope="module")
+def client(server):
+    """One for all of them: the process of its local engine is started once."""
+    with kalam.Client(server.url, token=server.token) as client:
+        yield client
+
+
 @pytest.fixture
 def table(client, namespace):
     """Four rows, of which the last has nothing but a key."""

@@ -124,6 +124,7 @@ def test_a_paused_table_keeps_the_rows_of_a_stream(client, stream):
         live.wait_for(lambda t: t.num_rows == 0, timeout=SOON)
 
 
+@pytest.mark.slow
 def test_a_table_that_was_just_loaded_is_proved_and_left_alone(client, namespace):
     """More rows in two seconds than one delta tells."""
     table = f"{namespace}.big"

@@ -173,6 +173,7 @@ def test_the_newest_rows_only(client, messages):
         assert live.verify()
 
 
+@pytest.mark.slow
 def test_deletes_that_a_flush_has_hidden(client, far_client, proxy, messages):
     with far_client.live(f"SELECT * FROM {messages}") as live:
         proxy.go_down()

@@ -78,6 +78,7 @@ def test_a_table_that_the_servers_memory_does_not_hold(little_memory, options):
     assert all(by_id[i] == chr(97 + i % 26) * 5000 for i in wanted)
 
 
+@pytest.mark.slow
 def test_max_rows_where_memory_is_short(little_memory):
     with pytest.warns(IncompleteResultWarning, match="more than 100 rows"):
         result = little_memory.query_result("SELECT * FROM r.wide", max_rows=100)
@@ -136,6 +137,7 @@ def test_types_of_a_table_made_anew_are_asked_for_again(low_caps):
         low_caps.execute_query("DROP TABLE r.again")
 
 
+@pytest.mark.slow
 def test_many_threads_do_not_meet_the_rate_limit():
     """240 queries where the server takes 100 at once and 100 a second, without a single repeat."""
     with (

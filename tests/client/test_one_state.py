@@ -52,6 +52,7 @@ def twins(client, namespace):
 COUNTS = "SELECT a.n - b.n AS d FROM (SELECT count(*) AS n FROM {0}.{1}) AS a, (SELECT count(*) AS n FROM {0}.{2}) AS b"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "params", "wanted"),
     [
@@ -90,6 +91,7 @@ def test_batches_see_one_state(server, client, namespace, twins):
             assert batch.column("d").to_pylist() == [0]
 
 
+@pytest.mark.slow
 def test_a_live_query_of_several_scans_sees_one_state(server, client, namespace, twins):
     with client.live(COUNTS.format(namespace, "a", "a")) as live, written_meanwhile(server, twins):
         for _ in range(8):

@@ -114,6 +114,7 @@ def test_what_changes_before_it_is_read_comes_once_and_is_told(client):
     client.execute_query("DROP TABLE p.busy")
 
 
+@pytest.mark.slow
 def test_a_pickle_holds_no_secret_and_is_read_where_a_login_is(client, scene, login, monkeypatch):
     parts = client.partitions("SELECT id FROM p.t", n=2)
     pickled = pickle.dumps(list(parts))
@@ -243,6 +244,7 @@ def killed_once(part, folder):
     return -1
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(filled, dask_login, tmp_path):
     client, _ = filled
     parts = client.partitions("SELECT id FROM d.a", rows=500)

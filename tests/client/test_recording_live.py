@@ -64,6 +64,7 @@ def write(client, table) -> None:
             client.execute_query(f"INSERT INTO {table} (id, room, n) VALUES ({100 + number}, 'new', {number})")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "form"),
     [

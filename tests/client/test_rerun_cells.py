@@ -6,7 +6,7 @@ import uuid
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.slow]
 
 
 class Kernel:

@@ -34,7 +34,7 @@ def fill(client, table, kind="SHARED"):
         client.execute_query(f"INSERT INTO {table} (id, n, t) VALUES {values}")
 
 
-@pytest.fixture(scope="module", params=["SHARED", "USER"])
+@pytest.fixture(scope="module", params=["SHARED", pytest.param("USER", marks=pytest.mark.slow)])
 def big(request, small_window):
     """900 keys, each updated once, 100 of them deleted: 1,900 versions."""
     table = f"w.big_{request.param.lower()}"
@@ -133,6 +133,7 @@ def test_max_rows_ends_the_reading_of_rows_on_a_walk(small_window, big):
     assert small_window.query_result(f"SELECT id FROM {big}", max_rows=ROWS - 100).completeness.is_complete
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [[], [-1]])
 def test_a_walk_ends_while_others_write(small_window, params):
     """It reads up to the moment at which it began; rows replaced meanwhile are found in their newer version."""

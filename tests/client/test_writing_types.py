@@ -128,6 +128,7 @@ def test_a_created_table_holds_the_frame(client, namespace):
     assert found["j"].tolist()[2] == '{"a":1}'
 
 
+@pytest.mark.slow
 def test_a_cell_of_a_megabyte(client, make):
     table = make("id INT PRIMARY KEY, t TEXT")
     texts = ["x" * 1_000_000, "é" * 500_000, "'" * 400_000, "\n" * 600_000]

@@ -59,6 +59,7 @@ STATEMENTS = [
 STREAM = "WITH (TYPE = 'STREAM', TTL_SECONDS = 60)"
 
 
+@pytest.mark.slow
 def test_no_value_of_any_type_breaks_the_sandbox(served):
     """Some pairs of type and value in full, the others with two statements each."""
     chance = random.Random(20)

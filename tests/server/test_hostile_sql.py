@@ -52,6 +52,7 @@ def attacked():
         attacked.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "count"),
     [

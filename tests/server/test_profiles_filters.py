@@ -21,7 +21,10 @@ ROW = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["0.5", "0.7", "0.8"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("0.5", marks=pytest.mark.slow), pytest.param("0.7", marks=pytest.mark.slow), "0.8"],
+)
 def served(request):
     with playing(request.param) as served:
         served.version = "_seq" if request.param == "0.5" else "_version"

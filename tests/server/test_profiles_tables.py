@@ -6,7 +6,10 @@ import pytest
 from profiled import connected, playing
 
 
-@pytest.fixture(scope="module", params=["0.4.3", "0.5", "0.7", "0.8"])
+@pytest.fixture(
+    scope="module",
+    params=["0.4.3", pytest.param("0.5", marks=pytest.mark.slow), pytest.param("0.7", marks=pytest.mark.slow), "0.8"],
+)
 def served(request):
     with playing(request.param) as served:
         served.version = request.param

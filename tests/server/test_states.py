@@ -45,6 +45,7 @@ def while_others_write(served, sql):
         writer.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sql",
     [

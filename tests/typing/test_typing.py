@@ -28,6 +28,7 @@ def test_a_users_file_is_understood(found):
     assert CONSUMER.name not in found, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(MISTAKES)))
 def test_mistakes_are_found(found, number):
     assert f"mistake{number}.py:3: error: " in found

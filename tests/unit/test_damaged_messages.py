@@ -74,6 +74,7 @@ def test_damaged_frames_on_their_own():
     assert escapes(range(4 * ROUNDS), play) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(3))
 def test_damaged_recordings(tmp_path, caplog, part):
     caplog.set_level(logging.ERROR, logger="kalam_notebook.live")  # Each says why it stopped.

@@ -108,6 +108,7 @@ texts = st.lists(st.sampled_from(["[", "]", ",", '"', "\\", "x", "é", "],[", '\
 nested = st.recursive(texts | st.integers(0, 99) | st.none(), lambda inner: st.lists(inner, max_size=4), max_leaves=15)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.lists(nested, max_size=3), max_size=6), st.integers(1, 40))
 def test_brackets_are_read_as_the_parser_reads_them(rows, step):

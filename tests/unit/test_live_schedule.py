@@ -273,6 +273,7 @@ def test_at_most_four_rounds_a_second_while_events_flow(steps):
     assert deltas == sorted(deltas)
 
 
+@pytest.mark.slow
 @given(st.floats(0.001, 5.0), st.floats(0.02, 3.0), st.booleans())
 def test_the_share_of_a_core_does_not_depend_on_what_a_question_takes(proof_took, pause, is_lossy):
     """Proofs cost at most a hundredth of the time, whatever the table and however much is changed in it."""

@@ -82,6 +82,7 @@ def wait_until_busy(engine):
     wait_until(lambda: ticks() > before + 20, "the query does not run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "rows"),
     [

@@ -293,6 +293,7 @@ def test_records():
     assert [state(replayed(read(data)[: index + 1])) for index in range(4)] == states
 
 
+@pytest.mark.slow
 def test_a_file_that_breaks_off_anywhere_is_read_up_to_its_last_whole_record():
     data, states = a_recording()
     reached = []

@@ -49,6 +49,7 @@ def site(tmp_path_factory):
     return folder / "build" / "docs"
 
 
+@pytest.mark.slow
 def test_every_page_is_in_the_navigation_and_built(site):
     named = re.findall(r": (\S+\.md)$", CONFIG, re.M)
     assert sorted(named) == sorted(PAGES)
@@ -90,6 +91,7 @@ def public_names():
                 yield f"{module.__name__}.Client.{name}" if method else f"{module.__name__}.{name}"
 
 
+@pytest.mark.slow
 def test_the_reference_has_every_public_name(site):
     assert sorted(set(public_names()) - described(site)) == []
 
@@ -119,6 +121,7 @@ def test_a_docstring_says_what_to_expect(name, function):
         ] == []
 
 
+@pytest.mark.slow
 def test_the_reference_names_every_function_of_the_module(site):
     page = (site / "api" / "index.html").read_text(encoding="utf-8")
     missing = [name for name in kalam_notebook.__all__ if not re.search(rf"\b{name}\b", page)]
@@ -126,6 +129,7 @@ def test_the_reference_names_every_function_of_the_module(site):
     assert missing == classes
 
 
+@pytest.mark.slow
 def test_the_reference_names_every_field(site):
     pages = "".join(page.read_text(encoding="utf-8") for page in (site / "api").rglob("*.html"))
     for name in kalam_notebook.__all__:

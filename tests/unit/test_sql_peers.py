@@ -223,6 +223,7 @@ def _is_common(table):
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(10))
 def test_tables_and_placeholders_are_those_that_another_reader_finds(block):
     for seed in range(block * TEXTS // 10, (block + 1) * TEXTS // 10):

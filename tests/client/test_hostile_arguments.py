@@ -177,6 +177,7 @@ def parameters(kind):
     return [pytest.param(*one, id=f"{one[0]}-{one[2]}-{number}") for number, one in enumerate(attacked(kind))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "base", "parameter"), parameters(kalam.Client))
 def test_no_argument_of_a_client_becomes_sql(scene, victim, name, base, parameter, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

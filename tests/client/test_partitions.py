@@ -21,7 +21,7 @@ from kalam_notebook.errors import ConfigError, MissingDependencyError, ResultErr
 ROWS = 900
 
 
-@pytest.fixture(scope="module", params=["whole", "cut"])
+@pytest.fixture(scope="module", params=["whole", pytest.param("cut", marks=pytest.mark.slow)])
 def scene(request):
     """A table whose scans are cut, or not: some rows updated, some deleted."""
     flags = {"whole": [], "cut": ["--scan-window", "500"]}[request.param]

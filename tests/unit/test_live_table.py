@@ -77,7 +77,7 @@ def source():
 @pytest.fixture
 def socket(server, source):
     socket = LiveSocket(
-        url=server.url, token=source.access_token, timeouts=Timeouts(keepalive=0.05), delays=lambda: repeat(0.01)
+        url=server.url, token=source.access_token, timeouts=Timeouts(keepalive=0.5), delays=lambda: repeat(0.01)
     )
     yield socket
     socket.close()

@@ -8,15 +8,18 @@ another one may have come in its place.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from kalam_notebook.errors import KalamError, ServerError
 from kalam_notebook.http.failures import NoAnswerError
 from kalam_notebook.reading.endpoint import Endpoint
 
 __all__ = ["Epoch", "LimitsProbe", "ServerLimits"]
+
+_T = TypeVar("_T")
 
 #: More rows than both caps of a server with default settings; a cap beyond is as good as none to tell.
 _ROWS = 2001
@@ -49,6 +52,35 @@ class Epoch(Protocol):
         """An object, and another one when another server may answer; ``looks`` costs a look at what is open."""
 
 
+class _Trait(Generic[_T]):
+    """What a server was asked for, kept while it stays."""
+
+    def __init__(self, ask: Callable[[Endpoint], _T]) -> None:
+        self._ask = ask
+        # When it was asked for, and the answer.
+        self._kept: tuple[object, _T] | None = None
+
+    def known(self, epoch: object) -> _T | None:
+        """The answer of the server of now; None where it was not asked."""
+        kept = self._kept
+        return kept[1] if kept is not None and kept[0] is epoch else None
+
+    def keep(self, epoch: object, answer: _T) -> _T:
+        """Take this for its answer."""
+        self._kept = epoch, answer
+        return answer
+
+    def of(self, epoch: object, endpoint: Endpoint) -> _T:
+        """The answer, asked for where it is not known."""
+        known = self.known(epoch)
+        return self.keep(epoch, self._ask(endpoint)) if known is None else known
+
+    def is_another(self, epoch: object, endpoint: Endpoint) -> bool:
+        """Whether the server of now answers otherwise than the one before; nothing that was not asked for is."""
+        before = self._kept
+        return before is not None and self.of(epoch, endpoint) != before[1]
+
+
 class LimitsProbe:
     """Asks a server for its limits, once while it stays.
 
@@ -58,32 +90,27 @@ class LimitsProbe:
     """
 
     def __init__(self, known: ServerLimits | None, epoch: Epoch) -> None:
-        self._known = known
+        self._given = known
         self._epoch = epoch
-        # Of each the answer, and when it was asked for.
-        self._limits: tuple[object, ServerLimits] | None = None
-        self._sends_anything: tuple[object, bool] | None = None
+        self._limits = _Trait(_ask)
+        self._sends_anything = _Trait(_sends_text_views)
         self._lock = threading.Lock()
 
     @property
     def known(self) -> ServerLimits:
         """The limits as far as they are known; until they were asked for, those of a server with default settings."""
-        asked = self._limits
-        found = asked[1] if asked is not None and asked[0] is self._epoch(looks=False) else None
-        return self._known or found or ServerLimits()
+        return self._given or self._limits.known(self._epoch(looks=False)) or ServerLimits()
 
     def ask(self, endpoint: Endpoint) -> ServerLimits:
         """The limits; those of a server with default settings where it does not answer."""
-        if self._known is not None:
-            return self._known
+        if self._given is not None:
+            return self._given
         with self._lock:
             epoch = self._epoch()
-            if self._limits is None or self._limits[0] is not epoch:
-                try:
-                    self._limits = epoch, _ask(endpoint)
-                except KalamError:
-                    self._limits = epoch, ServerLimits()
-            return self._limits[1]
+            try:
+                return self._limits.of(epoch, endpoint)
+            except KalamError:
+                return self._limits.keep(epoch, ServerLimits())
 
     def are_others(self, endpoint: Endpoint) -> bool:
         """Whether a server that has come tells otherwise; asks it for what was asked for before, and nothing else.
@@ -92,13 +119,10 @@ class LimitsProbe:
             KalamError: It cannot be reached.
         """
         with self._lock:
-            epoch, limits, sends_anything = self._epoch(), self._limits, self._sends_anything
-            if limits is not None and limits[0] is not epoch:
-                self._limits = epoch, _ask(endpoint)
-            if sends_anything is not None and sends_anything[0] is not epoch:
-                self._sends_anything = epoch, _sends_text_views(endpoint)
-            pairs = ((limits, self._limits), (sends_anything, self._sends_anything))
-            return any(before and after and before[1] != after[1] for before, after in pairs)
+            epoch = self._epoch()
+            # Both are asked: what changes later is of another server.
+            changed = [trait.is_another(epoch, endpoint) for trait in (self._limits, self._sends_anything)]
+            return any(changed)
 
     def sends_anything(self, endpoint: Endpoint) -> bool:
         """Whether the server sends values that 0.4.3 cannot send (protocol/http.md#later-versions).
@@ -106,10 +130,7 @@ class LimitsProbe:
         It sends NaN and the infinities as NULL then, and lists under the type of their elements.
         """
         with self._lock:
-            epoch = self._epoch()
-            if self._sends_anything is None or self._sends_anything[0] is not epoch:
-                self._sends_anything = epoch, _sends_text_views(endpoint)
-            return self._sends_anything[1]
+            return self._sends_anything.of(self._epoch(), endpoint)
 
     def damages(self, endpoint: Endpoint) -> bool:
         """Whether a flush or a write damages bytes and embeddings (truth L10, L24): until the server sends anything."""

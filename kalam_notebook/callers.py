@@ -9,6 +9,7 @@ import asyncio
 import functools
 import inspect
 import linecache
+import os
 import sys
 import sysconfig
 import traceback
@@ -17,21 +18,27 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
-from types import FrameType, FunctionType, MethodType
-from typing import Any, TypeVar
+from types import FrameType, FunctionType, MethodType, TracebackType
+from typing import Any, ParamSpec, TypeVar
 
 from kalam_notebook.texts import shown
 
 __all__ = [
-    "running_shell", "short_interrupts", "short_traceback", "shorten", "tell_of_interrupt", "told_when_interrupted",
-    "warn_caller",
+    "TRACEBACK_VARIABLE", "fails_shortly", "running_shell", "short_failures", "short_traceback", "shorten",
+    "tell_of_interrupt", "told_when_interrupted", "warn_caller",
 ]  # fmt: skip
 
 _T = TypeVar("_T", bound=type)
+_P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+#: Set to ``whole``, scripts show the frames of this package, too.
+TRACEBACK_VARIABLE = "KALAM_TRACEBACK"
 
 #: Calls by which Python comes into an object; a person does not see them as ours.
 _PROTOCOLS = frozenset({"__init__", "__enter__", "__exit__", "__next__", "__anext__"})
+_PACKAGES = ("kalam_notebook", "kalam_sandbox")
+_INSIDE = tuple(f"{name}." for name in _PACKAGES)
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
@@ -70,7 +77,7 @@ def running_shell() -> Any:  # noqa: ANN401 - IPython's shell has no types.
 
 
 def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).startswith("kalam_notebook.")
+    return str(frame.f_globals.get("__name__", "")).startswith(_INSIDE)
 
 
 def _readers_lines(error: BaseException) -> Iterator[tuple[FrameType, int]]:
@@ -94,45 +101,70 @@ def _place(frame: FrameType, number: int, shell: Any) -> list[str]:  # noqa: ANN
     return [place if name == "<module>" else f"{place}, in {name}", f"----> {number} {source}"]
 
 
-def short_interrupts(kind: _T) -> _T:
-    """Have an interrupt of any public method of a class shown as shortly in IPython as an error of this package.
+def short_failures(kind: _T) -> _T:
+    """Have what any public method of a class raises told shortly, and an interrupt as an error of this package.
 
     As a decorator of the class. In an awaited call an interrupt comes as ``CancelledError``.
     """
     for name, method in list(vars(kind).items()):
         if isinstance(method, FunctionType) and (name in _PROTOCOLS or not name.startswith("_")):
-            wrap = _shortly_cancelled if inspect.iscoroutinefunction(method) else _shortly_interrupted
+            wrap = _awaited_shortly if inspect.iscoroutinefunction(method) else fails_shortly
             setattr(kind, name, wrap(method))
     return kind
 
 
-def _shortly_interrupted(function: Callable[..., _R]) -> Callable[..., _R]:
+def fails_shortly(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The same for one function."""
+
     @functools.wraps(function)
-    def call(*args: object, **options: object) -> _R:
+    def call(*args: _P.args, **options: _P.kwargs) -> _R:
         try:
             # Its own context: an interrupt at the end of a block skips what would have set a variable back.
             return copy_context().run(function, *args, **options)
-        except KeyboardInterrupt as exc:
-            shorten(exc)
-            raise
+        except BaseException as exc:
+            _cut(exc)
+            raise  # Alone, it adds no line of this function.
         finally:
             del args, options  # A verbose traceback shows the locals of this frame.
 
     return call
 
 
-def _shortly_cancelled(function: Callable[..., Awaitable[_R]]) -> Callable[..., Awaitable[_R]]:
+def _awaited_shortly(function: Callable[..., Awaitable[_R]]) -> Callable[..., Awaitable[_R]]:
     @functools.wraps(function)
     async def call(*args: object, **options: object) -> _R:
         try:
             return await function(*args, **options)
-        except asyncio.CancelledError as exc:
-            shorten(exc)
+        except BaseException as exc:
+            _cut(exc)
             raise
         finally:
             del args, options
 
     return call
+
+
+def _cut(error: BaseException) -> None:
+    """Have an error that leaves this package show the reader's own lines only; in IPython ``%tb`` has the rest."""
+    is_interrupt = isinstance(error, KeyboardInterrupt | asyncio.CancelledError)
+    if is_interrupt:
+        shorten(error)
+    elif type(error).__module__.partition(".")[0] not in _PACKAGES:
+        return  # One of Python, or of the reader's own.
+
+    if running_shell() is None and os.environ.get(TRACEBACK_VARIABLE) != "whole":
+        error.__traceback__ = _readers_part(error.__traceback__)
+        error.__suppress_context__ = error.__suppress_context__ or is_interrupt
+
+
+def _readers_part(whole: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of this package and of libraries."""
+    if whole is None:
+        return None
+    rest = _readers_part(whole.tb_next)
+    if _is_ours(whole.tb_frame) or whole.tb_frame.f_code.co_filename.startswith(_LIBRARIES):
+        return rest
+    return TracebackType(rest, whole.tb_frame, whole.tb_lasti, whole.tb_lineno)
 
 
 @contextmanager

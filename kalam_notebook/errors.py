@@ -29,8 +29,8 @@
     ├─ TopicError                   a topic cannot be consumed as asked
     └─ MissingDependencyError       also ImportError: an extra is not installed
 
-Facts are attributes, and the text is made from them. All errors pickle. In IPython they are shown with the reader's
-own lines only; ``%tb`` has the rest.
+Facts are attributes, and the text is made from them. All errors pickle. They show the reader's own lines only; the rest
+is in ``%tb`` of IPython, and in scripts with ``KALAM_TRACEBACK=whole``.
 """
 
 from __future__ import annotations
@@ -292,7 +292,7 @@ def _frame_error(
 
 
 class WriteError(KalamError):
-    """A request of a write failed. The cause is the error of that request.
+    """A request of a write failed. The ``__context__`` is the error of that request.
 
     Attributes:
         table: The table.

@@ -216,7 +216,7 @@ def read_saved_logins(path: Path) -> dict[str, SavedLogin]:
         return {}
     except (OSError, UnicodeDecodeError) as exc:
         reason = getattr(exc, "strerror", None) or "it is not text"
-        raise ConfigError(f"Cannot read the saved logins in {path}: {reason}.\n{_ADVICE}") from exc
+        raise ConfigError(f"Cannot read the saved logins in {path}: {reason}.\n{_ADVICE}") from None
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
         # The cause could quote a line that holds a token, and its frames hold them all.
         raise ConfigError(

@@ -32,6 +32,8 @@ def pytest_configure(config):
     config.add_cleanup(_CLOSED.close)
     # Hundreds of processes are started; each would compile all that it imports.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Who reads a failure of these tests wants to see where in the package it came from.
+    os.environ["KALAM_TRACEBACK"] = "whole"
     if "KALAM_TEST_URL" in os.environ:  # May be a server that is only reached through this machine's own.
         return
     for name in list(os.environ):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_failures
 from kalam_notebook.client import diagnostics
 from kalam_notebook.client.base import ClientBase
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["AdministrationCalls"]
 
 
-@short_interrupts
+@short_failures
 class AdministrationCalls(ClientBase):
     """Tokens, health and set-up."""
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_failures
 from kalam_notebook.client.client import Client
 from kalam_notebook.client.live import Subscription
 from kalam_notebook.errors import KalamError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncBase"]
 
 
-@short_interrupts
+@short_failures
 class AsyncBase:
     """A client whose calls run in worker threads; the calls are in the class that builds on it."""
 

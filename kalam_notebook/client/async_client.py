@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pyarrow as pa
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_failures
 from kalam_notebook.client.async_base import AsyncBase
 from kalam_notebook.client.client import Client
 from kalam_notebook.client.diagnostics import ClusterHealth, Health, SetupStatus
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient"]
 
 
-@short_interrupts
+@short_failures
 class AsyncClient(AsyncBase):
     """The same calls as ``Client``, to be awaited. Each runs in a worker thread.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_failures
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError, QueryError
 from kalam_notebook.http import session
 from kalam_notebook.http.client import HttpTransport
@@ -42,7 +42,7 @@ __all__ = ["ClientBase"]
 _MOST_RETRIES = 1_000
 
 
-@short_interrupts
+@short_failures
 class ClientBase:
     """One connection to one server, as one user; the calls are in the classes that build on it."""
 
@@ -221,7 +221,7 @@ class ClientBase:
             try:
                 text = qualify(text, name)
             except UnreadableSQL as exc:
-                raise ConfigError(f"The namespace cannot be put into this SQL: {exc} Write namespace.table.") from exc
+                raise ConfigError(f"The namespace cannot be put into this SQL: {exc} Write namespace.table.") from None
         if not allow_unsafe:
             check_statements(text)
         return text, values

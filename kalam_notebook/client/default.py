@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from kalam_notebook.callers import fails_shortly
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import AuthError, ConfigError, KalamError
 from kalam_notebook.settings import MAX_RESULT_BYTES, Secret, Timeouts
@@ -32,6 +33,7 @@ _connections: dict[str, Client] = {}
 _sandbox: SandboxServer | None = None
 
 
+@fails_shortly
 def connect(
     url: str | None = None,
     *,
@@ -154,6 +156,7 @@ def connections() -> dict[str, Client]:
         return dict(_connections)
 
 
+@fails_shortly
 def use(name: str) -> Client:
     """Make another connection the default for the module's functions and the magics.
 
@@ -212,6 +215,7 @@ def function(name: str) -> Callable[..., Any]:
         for key in (at, parameter.name)
     }
 
+    @fails_shortly
     @functools.wraps(method)
     def call(*args: object, **options: object) -> object:
         if secret:  # A verbose traceback shows the locals of this frame.

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from kalam_notebook._version import __version__
+from kalam_notebook.callers import fails_shortly
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import KalamError
@@ -49,6 +50,7 @@ class Finding:
     advice: str = ""
 
 
+@fails_shortly
 def doctor() -> pd.DataFrame:
     """Look at the installation and at the default connection; nothing is written.
 

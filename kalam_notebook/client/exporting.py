@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_failures
 from kalam_notebook.client.reading import DEFAULT_BATCH_ROWS
 from kalam_notebook.client.writing import WritingCalls
 from kalam_notebook.errors import ConfigError, FrameError, KalamError
@@ -61,7 +61,7 @@ class ExportReport:
         return render_message_html(self.summary)
 
 
-@short_interrupts
+@short_failures
 class ExportCalls(WritingCalls):
     """Exports and copies."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.callers import short_interrupts, told_when_interrupted
+from kalam_notebook.callers import short_failures, told_when_interrupted
 from kalam_notebook.client.base import ClientBase
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.live_queries.events.messages import OnFull
@@ -48,7 +48,7 @@ class Subscription:
     last_seq: int | None
 
 
-@short_interrupts
+@short_failures
 class LiveCalls(ClientBase):
     """Live queries and topics."""
 
@@ -266,7 +266,7 @@ class LiveCalls(ClientBase):
         try:
             return write_parameters_in(text, values)
         except UnreadableSQL as exc:
-            raise ConfigError(f"The values cannot be put into this SQL: {exc}") from exc
+            raise ConfigError(f"The values cannot be put into this SQL: {exc}") from None
 
     def _columns_of(self, table: str) -> tuple[Column, ...]:
         return self._live_parts().source().columns(".".join(map(quote_name, table_parts(table))))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pyarrow as pa
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_failures
 from kalam_notebook.client.exporting import ExportCalls
 from kalam_notebook.client.reading import DEFAULT_BATCH_ROWS, tell
 from kalam_notebook.errors import AuthError, ConfigError, MissingDependencyError
@@ -171,7 +171,7 @@ class Partitions(Sequence[Partition]):
         return f"<Partitions {len(self)} of {rows:,} rows, {self.completeness}>"
 
 
-@short_interrupts
+@short_failures
 class PartitionCalls(ExportCalls):
     """Tables beyond one machine."""
 
@@ -266,10 +266,10 @@ class PartitionCalls(ExportCalls):
         """
         try:
             import dask.dataframe as dd
-        except ImportError as exc:
+        except ImportError:
             raise MissingDependencyError(
                 "Dask is not installed. Install it with: pip install 'kalam-notebook[dask]'"
-            ) from exc
+            ) from None
         parts = self.partitions(
             sql,
             params,
@@ -297,11 +297,11 @@ class PartitionCalls(ExportCalls):
             return
         try:
             pickle.dumps(provider)
-        except Exception as exc:  # Pickling runs code of others.
+        except Exception:  # Pickling runs code of others.
             raise ConfigError(
                 "token_provider cannot be sent to another process. Give a function that a module defines, and that "
                 "reads the token where it is called."
-            ) from exc
+            ) from None
 
 
 def _read_frame(partition: Partition, index: str | None) -> pd.DataFrame:

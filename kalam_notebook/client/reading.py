@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from kalam_notebook.callers import short_interrupts, warn_caller
+from kalam_notebook.callers import short_failures, warn_caller
 from kalam_notebook.client.base import ClientBase
 from kalam_notebook.errors import ConfigError, ResultError
 from kalam_notebook.http.endpoint import Answer
@@ -34,7 +34,7 @@ DEFAULT_BATCH_ROWS = 50_000
 Engine = Literal["server", "local"]
 
 
-@short_interrupts
+@short_failures
 class ReadingCalls(ClientBase):
     """SQL and queries."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from kalam_notebook.callers import short_interrupts, told_when_interrupted
+from kalam_notebook.callers import short_failures, told_when_interrupted
 from kalam_notebook.client.reading import ReadingCalls
 from kalam_notebook.errors import ConfigError, QueryError
 from kalam_notebook.files.downloading import download_many
@@ -41,7 +41,7 @@ PARALLEL_FILES = 4
 _MOST_PARALLEL = 32
 
 
-@short_interrupts
+@short_failures
 class WritingCalls(ReadingCalls):
     """Frames and files."""
 
@@ -80,7 +80,7 @@ class WritingCalls(ReadingCalls):
             try:
                 answer = uploads.upload(self._endpoint, qualified, files, values, on_sent=on_progress)
             except UnreadableSQL as exc:
-                raise ConfigError(f"The statement cannot be read: {exc}") from exc
+                raise ConfigError(f"The statement cannot be read: {exc}") from None
         return self._response(answer)
 
     def write(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import TracebackType
 
+from kalam_notebook.callers import fails_shortly, short_failures
 from kalam_notebook.client.client import Client
 from kalam_notebook.dbapi import exceptions
 from kalam_notebook.dbapi.cursor import Cursor
@@ -13,6 +14,7 @@ from kalam_notebook.settings import Secret, Timeouts
 __all__ = ["Connection", "connect"]
 
 
+@fails_shortly
 def connect(
     url: str | None = None,
     *,
@@ -69,6 +71,7 @@ def connect(
     return Connection(client, owns_client=True)
 
 
+@short_failures
 class Connection:
     """A connection of PEP 249. Threads may share it.
 

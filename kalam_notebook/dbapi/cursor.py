@@ -7,6 +7,7 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from kalam_notebook.callers import short_failures
 from kalam_notebook.dbapi.exceptions import InterfaceError, ProgrammingError, translated
 from kalam_notebook.dbapi.placeholders import Parameters, placed, rows_in, written_row
 from kalam_notebook.dbapi.types import Description, description_of
@@ -32,6 +33,7 @@ _AT_ONCE = 10_000
 _ROWS_OF_INSERT = 100
 
 
+@short_failures
 class Cursor:
     """A cursor of PEP 249; made by ``Connection.cursor``, and used by one thread at a time.
 

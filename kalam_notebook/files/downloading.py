@@ -56,7 +56,7 @@ def download_many(
     try:
         is_file = folder.exists() and not folder.is_dir()
     except OSError as exc:
-        raise DownloadError(f"to cannot be looked at: {exc.strerror}. Give a folder: to='folder/'.") from exc
+        raise DownloadError(f"to cannot be looked at: {exc.strerror}. Give a folder: to='folder/'.") from None
     if is_file:
         raise DownloadError(f"{folder} is a file; many files need a folder. Give one: to='folder/'.")
     downloads, inside = Downloads(http, endpoint), f"{folder}{os.sep}"

@@ -109,7 +109,7 @@ def _sources(files: object) -> Iterable[FileSource]:
         try:
             return sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
         except OSError as exc:
-            raise ConfigError(f"files cannot be read: {exc.strerror}. Give a folder or paths that exist.") from exc
+            raise ConfigError(f"files cannot be read: {exc.strerror}. Give a folder or paths that exist.") from None
     if isinstance(files, Iterable) and not isinstance(files, (bytes, io.IOBase)):
         return files
     raise ConfigError(

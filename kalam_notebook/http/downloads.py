@@ -92,7 +92,7 @@ class Downloads:
             except OSError as exc:
                 if isinstance(exc, KalamError):  # The server was silent: RequestTimeoutError is an OSError too.
                     raise
-                raise DownloadError(f"Cannot write {target}: {exc.strerror}. Nothing was kept.\n{_ELSEWHERE}") from exc
+                raise DownloadError(f"Cannot write {target}: {exc.strerror}. Nothing was kept.\n{_ELSEWHERE}") from None
             finally:
                 discard(temporary)
 
@@ -161,7 +161,7 @@ def _target(ref: FileRef, to: str | os.PathLike[str]) -> tuple[Path, bool]:
         target = _free_name(_inside(path, ref.safe_name), ref) if is_folder else path
         is_other = target.exists() and not target.is_file()
     except OSError as exc:
-        raise DownloadError(f"Cannot write to {path}: {exc.strerror}. {_ELSEWHERE}") from exc
+        raise DownloadError(f"Cannot write to {path}: {exc.strerror}. {_ELSEWHERE}") from None
     if is_other:  # Renaming would put a file in its place, if it were /dev/null.
         raise DownloadError(f"{target} is no ordinary file, and is not replaced by one. {_ELSEWHERE}")
     return target, is_folder
@@ -231,7 +231,7 @@ def _create(path: Path) -> IO[bytes]:
         path.parent.mkdir(parents=True, exist_ok=True)
         return open(path, "xb", opener=partial(os.open, mode=0o600))
     except OSError as exc:
-        raise DownloadError(f"Cannot write to {path.parent}: {exc.strerror}. {_ELSEWHERE}") from exc
+        raise DownloadError(f"Cannot write to {path.parent}: {exc.strerror}. {_ELSEWHERE}") from None
 
 
 def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], object]) -> Iterator[bytes]:

@@ -233,7 +233,7 @@ def _reason_wanted(error: NoAnswerError) -> Iterator[None]:
             exc.status,
             exc.sql,
             "The server cannot send this value. Read the column as text: arrow_cast(column, 'Utf8').",
-        ) from error
+        ) from None
 
 
 _JSON = {"Content-Type": "application/json"}

@@ -139,7 +139,7 @@ def open_source(name: str, source: FileSource, stack: ExitStack) -> tuple[str, A
         try:
             return file_name, stack.enter_context(path.open("rb"))
         except OSError as exc:
-            raise ConfigError(f"Cannot read the file {str(content)!r} for {name!r}: {exc.strerror}.") from exc
+            raise ConfigError(f"Cannot read the file {str(content)!r} for {name!r}: {exc.strerror}.") from None
     if isinstance(content, bytes) or _is_binary_file(content):
         return file_name, content
     raise ParameterError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from kalam_notebook.callers import short_failures
 from kalam_notebook.live_queries.display import display, shown_by_host
 from kalam_notebook.results.chart import Drawn
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LiveChart"]
 
 
+@short_failures
 class LiveChart:
     """A chart of a live table. It shows itself as the last expression of a cell, and ends with its table.
 

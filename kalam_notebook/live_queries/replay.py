@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from kalam_notebook.callers import fails_shortly
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.live_queries.recording.player import Player
 from kalam_notebook.live_queries.table import LiveTable
@@ -12,6 +13,7 @@ from kalam_notebook.live_queries.table import LiveTable
 __all__ = ["replay"]
 
 
+@fails_shortly
 def replay(path: str | os.PathLike[str], *, speed: float = 1.0) -> LiveTable:
     """Play a recording that ``live.record`` made, as a live table without a server.
 

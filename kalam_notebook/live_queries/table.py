@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import pyarrow as pa
 
-from kalam_notebook.callers import short_interrupts, told_when_interrupted
+from kalam_notebook.callers import short_failures, told_when_interrupted
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterableError, RequestTimeoutError
 from kalam_notebook.live_queries.chart import LiveChart
 from kalam_notebook.live_queries.derived import Derived
@@ -87,7 +87,7 @@ class LiveChanges:
         return to_pandas(self.table)
 
 
-@short_interrupts
+@short_failures
 class LiveBatches:
     """The changes of a live table from now on, batch by batch, until it is closed.
 
@@ -129,7 +129,7 @@ class LiveBatches:
         return f"<LiveBatches of {self._table!r}>"
 
 
-@short_interrupts
+@short_failures
 class LiveTable:
     """The result of a query, kept equal to the server's while your cell computes.
 

@@ -79,10 +79,10 @@ class EngineProcess:
             running = self._started()
             try:
                 told, rows = _ask(running, sql, values, tables)
-            except (OSError, EOFError) as exc:
+            except (OSError, EOFError):
                 if self._running is not running:
-                    raise QueryError("LOCAL_ENGINE", "The client was closed under this query.", 0, sql) from exc
-                raise QueryError("LOCAL_ENGINE", running.obituary(), 0, sql, _CRASHED) from exc
+                    raise QueryError("LOCAL_ENGINE", "The client was closed under this query.", 0, sql) from None
+                raise QueryError("LOCAL_ENGINE", running.obituary(), 0, sql, _CRASHED) from None
             except BaseException:
                 # Whoever is interrupted leaves half a message behind.
                 running.end()
@@ -214,6 +214,6 @@ def _ask(
             return told, None
         with pa.ipc.open_stream(answers) as stream:
             return told, stream.read_all()
-    except (pa.ArrowInvalid, ValueError) as exc:
+    except (pa.ArrowInvalid, ValueError):
         # The answer ends in its middle, or `close` has taken the pipes away.
-        raise EOFError from exc
+        raise EOFError from None

@@ -440,7 +440,7 @@ def _key_of(endpoint: Endpoint, table: str, columns: Sequence[Column], version: 
         raise UnpageableError(
             f"{table} has no primary key, and the server does not name its rows otherwise ({exc.message}), so it can "
             "only be read in one piece."
-        ) from exc
+        ) from None
     return hidden
 
 

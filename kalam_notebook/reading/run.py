@@ -212,7 +212,7 @@ class Run:
                 self._at_one_state(shape.text), written, self.params, columns, limit=self.limit, careful=careful
             )
         except Unwrappable as exc:
-            raise ResultError(f"{exc}.") from exc
+            raise ResultError(f"{exc}.") from None
         return self._ordered(shape, Found(shown, table, plain.as_user if plain else self._as_user, method="exact"))
 
     def versions(self, shape: Shape, source: Sequence[Column]) -> tuple[Found, int] | None:

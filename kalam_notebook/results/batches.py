@@ -7,14 +7,14 @@ from collections.abc import Callable, Generator
 
 import pyarrow as pa
 
-from kalam_notebook.callers import short_interrupts
+from kalam_notebook.callers import short_failures
 from kalam_notebook.results.frames import unsliced
 from kalam_notebook.results.results import Completeness
 
 __all__ = ["QueryBatches"]
 
 
-@short_interrupts
+@short_failures
 class QueryBatches:
     """The rows of one query in batches, read from the server as they are taken.
 

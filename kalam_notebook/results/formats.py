@@ -169,7 +169,7 @@ def checked_target(path: object) -> Path:
     try:
         is_other = target.exists() and not target.is_file()
     except OSError as exc:
-        raise _refusal(target, exc) from exc
+        raise _refusal(target, exc) from None
     if is_other:  # Renaming would put a file in its place, if it were /dev/null.
         raise ResultError(f"{target} is no ordinary file, and is not replaced by one.")
     return target
@@ -204,7 +204,7 @@ def _told_shortly(target: Path) -> Iterator[None]:
     except OSError as exc:
         if isinstance(exc, KalamError):  # The server was silent: RequestTimeoutError is an OSError too.
             raise
-        raise _refusal(target, exc) from exc
+        raise _refusal(target, exc) from None
 
 
 def _refusal(target: Path, error: OSError) -> ResultError:

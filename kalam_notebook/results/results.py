@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
+from kalam_notebook.callers import short_failures
 from kalam_notebook.errors import ResultError
 from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
 from kalam_notebook.results.render import render_html, render_message_html, render_text
@@ -60,6 +61,7 @@ class Completeness:
         return self.text
 
 
+@short_failures
 @dataclass(frozen=True, slots=True)
 class QueryResult:
     """One result: rows, or the message of a statement without rows.

@@ -93,7 +93,7 @@ def encode_items(name: str, items: Sequence[Any]) -> list[object]:
         try:
             values.append(encode(name, item))
         except ParameterError as exc:
-            raise ParameterError(name, f"item {number} of its list: {exc.reason}") from exc
+            raise ParameterError(name, f"item {number} of its list: {exc.reason}") from None
     return values
 
 
@@ -160,8 +160,8 @@ def literal(name: str, value: object) -> str:
 def _utf8(name: str, text: str) -> bytes:
     try:
         return text.encode()
-    except UnicodeEncodeError as exc:
-        raise ParameterError(name, "the text holds a lone surrogate, which is not Unicode text.") from exc
+    except UnicodeEncodeError:
+        raise ParameterError(name, "the text holds a lone surrogate, which is not Unicode text.") from None
 
 
 def _array_types() -> list[type]:
@@ -268,7 +268,7 @@ def _encode_json(name: str, value: object) -> str:
     try:
         return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
     except (orjson.JSONEncodeError, TypeError) as exc:
-        raise ParameterError(name, f"the value is not JSON: {exc}.") from exc
+        raise ParameterError(name, f"the value is not JSON: {exc}.") from None
 
 
 def _refuse_non_finite(name: str, value: object) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from kalam_notebook.callers import short_interrupts, told_when_interrupted, warn_caller
+from kalam_notebook.callers import short_failures, told_when_interrupted, warn_caller
 from kalam_notebook.errors import ConfigError, TopicError, TransportError
 from kalam_notebook.results.frames import to_pandas
 from kalam_notebook.threads import Flag
@@ -60,7 +60,7 @@ class CommitResult:
     held_back: int
 
 
-@short_interrupts
+@short_failures
 class Consumer:
     """The messages of a topic, each once and in the order of its partition.
 

@@ -61,8 +61,8 @@ def check_path(name: str, given: object) -> tuple[str, Path]:
         raise ConfigError(f"{name} is a path, not {given!r}.")
     try:
         return written, Path(written).expanduser()
-    except RuntimeError as exc:
-        raise ConfigError(f"{name} is {written!r}, and there is no such home folder.") from exc
+    except RuntimeError:
+        raise ConfigError(f"{name} is {written!r}, and there is no such home folder.") from None
 
 
 def check_seconds(name: str, value: object) -> None:

@@ -84,12 +84,12 @@ def parse_login(body: bytes) -> Login:
             refresh_expires_at=_timestamp(raw["refresh_expires_at"]),
             admin_ui_access=bool(raw.get("admin_ui_access", False)),
         )
-    except (ProtocolError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
+    except (ProtocolError, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         # Without the answer's text and out of this frame, whose locals a verbose traceback shows: it can hold a token.
         body, raw = b"", None
         raise ProtocolError(
             "The login was answered with something else than a KalamDB login. Check that the URL is the server's."
-        ) from exc
+        ) from None
 
 
 def _timestamp(text: str) -> float:

@@ -137,8 +137,8 @@ class BodyDecoder:
             body = orjson.loads(self._skeleton)
             raw_results = body["results"]
             took = float(body.get("took") or 0.0)
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as exc:
-            raise ProtocolError(_not_an_answer(self._skeleton)) from exc
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+            raise ProtocolError(_not_an_answer(self._skeleton)) from None
         if not isinstance(raw_results, list) or not all(isinstance(raw, dict) for raw in raw_results):
             raise ProtocolError(_not_an_answer(self._skeleton))
         if sum("rows" in raw for raw in raw_results) != len(self._counts):
@@ -451,8 +451,8 @@ def parse_row(body: bytes) -> list[Any]:
         with _collector_paused():
             (result,) = orjson.loads(body)["results"]
             (row,) = result["rows"]
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as exc:
-        raise ProtocolError(_not_an_answer(body)) from exc
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        raise ProtocolError(_not_an_answer(body)) from None
     if not isinstance(row, list):
         raise ProtocolError(_not_an_answer(body))
     return row

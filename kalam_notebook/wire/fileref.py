@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import orjson
 
+from kalam_notebook.callers import short_failures
 from kalam_notebook.errors import ConfigError, KalamError, ParameterError
 from kalam_notebook.texts import first_line
 from kalam_notebook.wire.arguments import check_text
@@ -94,6 +95,7 @@ class FileHost:
         return files
 
 
+@short_failures
 @dataclass(frozen=True, slots=True)
 class FileRef:
     """A reference to an uploaded file.

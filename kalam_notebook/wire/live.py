@@ -208,7 +208,7 @@ def unpack_frame(frame: str | bytes, *, max_bytes: int = MAX_MESSAGE_BYTES) -> s
     try:
         text = unpacker.decompress(frame, max_bytes + 1)
     except zlib.error as exc:
-        raise ProtocolError(f"The server sent a binary frame that is not gzip ({exc}): {frame[:20]!r}") from exc
+        raise ProtocolError(f"The server sent a binary frame that is not gzip ({exc}): {frame[:20]!r}") from None
     if len(text) > max_bytes:
         raise ProtocolError(f"The server sent a message that unpacks to more than {max_bytes:,} bytes.")
     if not unpacker.eof or unpacker.unused_data:
@@ -225,7 +225,7 @@ def parse_message(text: str | bytes) -> Message:
     try:
         raw = orjson.loads(text)
     except orjson.JSONDecodeError as exc:
-        raise ProtocolError(f"The server sent a message that is not JSON ({exc}): {_shorten(text)}") from exc
+        raise ProtocolError(f"The server sent a message that is not JSON ({exc}): {_shorten(text)}") from None
     kind = raw.get("type") if type(raw) is dict else None
     if type(kind) is not str:
         raise ProtocolError(f"The server sent a message without a type: {_shorten(text)}")
@@ -236,7 +236,7 @@ def parse_message(text: str | bytes) -> Message:
         return parser(raw)
     except (KeyError, TypeError, ValueError) as exc:
         reason = f"missing field {exc}" if isinstance(exc, KeyError) else str(exc)
-        raise ProtocolError(f"The server sent a bad {kind} message ({reason}): {_shorten(text)}") from exc
+        raise ProtocolError(f"The server sent a bad {kind} message ({reason}): {_shorten(text)}") from None
 
 
 def row_seq(row: Row) -> int | None:

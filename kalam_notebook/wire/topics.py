@@ -166,8 +166,8 @@ def parse_consumed(content: bytes) -> Consumed:
         raw = orjson.loads(content)
         messages = tuple(_message(one) for one in raw["messages"])
         next_offset = _offset(raw["next_offset"])
-    except (orjson.JSONDecodeError, binascii.Error, KeyError, TypeError, ValueError, ProtocolError) as exc:
-        raise ProtocolError(f"The answer is not that of a topic; it begins with {shortened(content)!r}.") from exc
+    except (orjson.JSONDecodeError, binascii.Error, KeyError, TypeError, ValueError, ProtocolError):
+        raise ProtocolError(f"The answer is not that of a topic; it begins with {shortened(content)!r}.") from None
     offsets = [message.offset for message in messages]
     if offsets != sorted(set(offsets)):
         raise ProtocolError("The messages of the topic came in another order than that of their offsets.")

@@ -109,7 +109,7 @@ def _from_stream(frame: object) -> pa.Table:
             advice = "It is one column: write the frame that its to_frame() gives."
         else:
             advice = "Convert columns of types that Arrow does not have, such as 128-bit integers, or leave them out."
-        raise FrameError(f"The {name} cannot be read as a table of Arrow ({why}). {advice}") from exc
+        raise FrameError(f"The {name} cannot be read as a table of Arrow ({why}). {advice}") from None
 
 
 def _from_pandas(
@@ -142,11 +142,11 @@ def _from_series(
         if pa.types.is_floating(array.type):
             # NaN is pandas' sign for "missing" too; whether it shall become NULL is the caller's to say.
             array = pa.array(values, from_pandas=False)
-    except UnicodeEncodeError as exc:
-        raise _surrogate(series, name) from exc
+    except UnicodeEncodeError:
+        raise _surrogate(series, name) from None
     except (ValueError, TypeError, OverflowError, pa.ArrowNotImplementedError) as exc:
         why = str(exc).splitlines()[0]
-        raise FrameError(f"its values have no common type ({why}). Convert them to one.", column=name) from exc
+        raise FrameError(f"its values have no common type ({why}). Convert them to one.", column=name) from None
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     return pa.field(name, array.type, metadata=metadata), array

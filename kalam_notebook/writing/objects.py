@@ -63,7 +63,7 @@ def json_text(value: object, name: str, row: int) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_from_numpy)
     except (TypeError, ValueError) as exc:
-        raise _error(f"is not JSON ({exc}).", name, row, value) from exc
+        raise _error(f"is not JSON ({exc}).", name, row, value) from None
 
 
 def _has(kinds: set[type], *wanted: type) -> bool:

@@ -128,7 +128,7 @@ class Sender:
             begin = first + self._written
             raise WriteError(
                 self._table, (begin, first + count), kept, self._advice(begin, kept, exc), failure
-            ) from exc
+            ) from None
 
     def insert(self, request: Inserts, look: Callable[[], int | None]) -> float:
         """Send a request that is no transaction; where it fails, the rows that were written are not among those named.

@@ -149,7 +149,7 @@ def _cast(array: pa.Array, target: pa.DataType, column: Column, reason: str | Ca
     """Cast without loss, or raise for the first row that does not fit."""
     try:
         return array.cast(target)
-    except pa.ArrowInvalid as exc:
+    except pa.ArrowInvalid:
         low, high = 0, len(array)  # The first bad row is in between.
         while high - low > 1:
             middle = (low + high) // 2
@@ -158,7 +158,7 @@ def _cast(array: pa.Array, target: pa.DataType, column: Column, reason: str | Ca
                 low = middle
             except pa.ArrowInvalid:
                 high = middle
-        raise _error(array, low, column, reason if isinstance(reason, str) else reason(array[low])) from exc
+        raise _error(array, low, column, reason if isinstance(reason, str) else reason(array[low])) from None
 
 
 def _booleans(array: pa.Array, column: Column) -> pa.Array:
@@ -259,8 +259,8 @@ def _uuids(array: pa.Array, column: Column) -> pa.Array:
 def _uuid_bytes(text: str | None, column: Column, row: int) -> bytes | None:
     try:
         return None if text is None else uuid.UUID(text).bytes
-    except ValueError as exc:
-        raise FrameError("is no UUID.", column=column.name, row=row, value=repr(text)[:40]) from exc
+    except ValueError:
+        raise FrameError("is no UUID.", column=column.name, row=row, value=repr(text)[:40]) from None
 
 
 def _timestamps(array: pa.Array, column: Column) -> pa.Array:

@@ -1,5 +1,6 @@
 """How many lines a failure costs the reader: in IPython, in a kernel and in a script."""
 
+import os
 import re
 import socket
 import subprocess
@@ -169,22 +170,53 @@ def test_the_libraries_between_are_left_out(shell, capsys, tmp_path):
     assert len(lines) == 8
 
 
+@pytest.fixture
+def script(tmp_path):
+    """Runs a script in a process of its own, and gives the lines that it shows."""
+
+    def run(code, **environ):
+        path = tmp_path / "work.py"
+        path.write_text(f"import kalam_notebook as kalam\n{code}\n")
+        environ = {name: value for name, value in os.environ.items() if name != "KALAM_TRACEBACK"} | environ
+        done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, env=environ, check=False)
+        return lines_of(done.stderr)
+
+    return run
+
+
 @pytest.mark.slow
-def test_a_script_shows_no_errors_of_the_libraries_behind(connect, unheard):
-    preamble = "import kalam_notebook as kalam\n"
-    ends = {
-        f"{connect}\nkalam.query('{TYPO}')": "kalam_notebook.errors.QueryError: SQL_EXECUTION_ERROR",
-        "kalam.Client('http://127.0.0.1:9', token='x', max_retries=0).query('SELECT 1')": "Cannot reach",
-        f"kalam.Client({unheard!r}, token='x', max_retries=0, timeout=0.1).query('SELECT 1')": "did not answer in time",
-        "kalam.Client('http://127.0.0.1:9', token='x', max_retries=0).live_events('SELECT * FROM a.b')": "127.0.0.1",
-    }
-    for code, message in ends.items():
-        done = subprocess.run([sys.executable, "-c", preamble + code], capture_output=True, text=True)
-        assert message in done.stderr
-        assert done.stderr.count("Traceback (most recent call last)") == 1
-        assert "httpx" not in done.stderr
-        assert "httpcore" not in done.stderr
-        assert len(lines_of(done.stderr)) <= 75
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (f"frame = kalam.query('{TYPO}')", "QueryError: SQL_EXECUTION_ERROR"),
+        ("kalam.connect('http://127.0.0.1:9', user='root', password='x', max_retries=0)", "ConnectError: Cannot reach"),
+        ("kalam.connect(client.url, user='root', password='wrong')", "AuthError: unauthorized"),
+        ("kalam.Client(unheard, token='x', max_retries=0, timeout=0.1).query('SELECT 1')", "did not answer in time"),
+        ("kalam.Client('http://127.0.0.1:9', token='x', max_retries=0).live_events('SELECT * FROM a.b')", "127.0.0.1"),
+        (f"{SOON}\nkalam.Client(unheard, token='x').query('SELECT 1')", "KeyboardInterrupt\nNo row had been read."),
+        ("import asyncio\nother = kalam.AsyncClient('http://127.0.0.1:9', token='x', max_retries=0)\n"
+         "async def ask():\n    await other.query('SELECT 1')\nasyncio.run(ask())", "ConnectError: Cannot reach"),
+    ],
+)  # fmt: skip
+def test_a_script_shows_the_readers_lines_and_the_message(script, connect, unheard, code, message):
+    lines = script(f"client, unheard = {connect}, {unheard!r}\n{code}")
+    assert lines[0] == "Traceback (most recent call last):"
+    assert message in "\n".join(lines)
+    readers = [line for line in lines if line.strip().startswith("File ") and "asyncio" not in line]
+    assert all("work.py" in line for line in readers)
+    if "asyncio" not in code:
+        assert len(lines) <= 8, lines
+
+
+def test_a_callback_of_the_reader_is_shown(script, connect):
+    code = f"def token():\n    return {connect}.query('{TYPO}')\n"
+    lines = script(f"{code}kalam.Client('http://127.0.0.1:9', token_provider=token).query('SELECT 1')")
+    assert [line.split(", ")[-1] for line in lines if line.strip().startswith("File ")] == ["in <module>", "in token"]
+
+
+def test_a_script_shows_the_frames_of_the_package_to_whom_asks(script):
+    lines = script("kalam.connect('http://127.0.0.1:9', token='x', max_retries=0)", KALAM_TRACEBACK="whole")
+    assert any("http/client.py" in line for line in lines)
 
 
 def test_what_is_behind_an_error_can_be_reached():

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kalam_notebook.callers import short_interrupts, told_when_interrupted
+from kalam_notebook.callers import short_failures, told_when_interrupted
 from kalam_notebook.errors import ConfigError, LiveError, RequestTimeoutError
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.events.feed import EventFeed
@@ -28,7 +28,7 @@ from kalam_notebook.wire.row_version import RowVersion, row_version_of
 __all__ = ["LiveEvents"]
 
 
-@short_interrupts
+@short_failures
 class LiveEvents:
     """The server's events of one query, for ``for``, ``async for`` and ``next``.
 

@@ -116,7 +116,7 @@ def parse_live_query(sql: str) -> LiveQuery:
     try:
         tokens = statement.single
     except UnreadableSQL as exc:
-        raise SubscriptionError("INVALID_SQL", str(exc), sql) from exc
+        raise SubscriptionError("INVALID_SQL", str(exc), sql) from None
     if len(statement.statements) > 1:
         raise _refusal(sql, "There is more than one statement.")
 

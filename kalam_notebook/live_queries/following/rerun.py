@@ -53,7 +53,7 @@ def parse_rerun_query(sql: str) -> RerunQuery:
     try:
         names = table_names(sql)
     except UnreadableSQL as exc:
-        raise SubscriptionError("INVALID_SQL", str(exc), sql) from exc
+        raise SubscriptionError("INVALID_SQL", str(exc), sql) from None
 
     found: dict[str, None] = {}
     for name in names:

@@ -233,7 +233,7 @@ class Player(Followed):
         try:
             return next(records)
         except OSError as exc:
-            raise RecordingError(self._path, f"It cannot be read: {exc.strerror or exc}.") from exc
+            raise RecordingError(self._path, f"It cannot be read: {exc.strerror or exc}.") from None
 
     def _play(self, record: Snapshot | Changes) -> None:
         if isinstance(record, Snapshot):
@@ -289,4 +289,4 @@ def _open(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as exc:
-        raise RecordingError(str(path), f"It cannot be read: {exc.strerror}.") from exc
+        raise RecordingError(str(path), f"It cannot be read: {exc.strerror}.") from None

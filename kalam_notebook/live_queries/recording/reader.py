@@ -61,7 +61,7 @@ def read_recording(source: IO[bytes], path: str) -> Generator[Snapshot | Changes
         try:
             record = _record(batches, origin, columns)
         except (ValueError, KeyError, TypeError, OverflowError) as exc:
-            raise RecordingError(path, f"It is damaged: {exc}.") from exc
+            raise RecordingError(path, f"It is damaged: {exc}.") from None
         yield record
         if isinstance(record, End):
             return
@@ -89,7 +89,7 @@ def _records(source: IO[bytes], path: str) -> Iterator[tuple[_Title, list[pa.Rec
         if isinstance(exc, OSError) and exc.errno is not None:
             raise
         if not _is_at_end(source):
-            raise RecordingError(path, "It is no recording of a live table, or damaged.") from exc
+            raise RecordingError(path, "It is no recording of a live table, or damaged.") from None
 
 
 def _next_batch(stream: pa.RecordBatchStreamReader) -> tuple[pa.RecordBatch, bool] | None:
@@ -119,8 +119,8 @@ def _title_of(schema: pa.Schema, path: str) -> _Title:
         if number == FORMAT:
             origin = Origin(**told | {"form": Form(told["form"]), "key": tuple(told["key"])})
             shown = tuple(Column(**column | {"flags": tuple(column["flags"])}) for column in columns)
-    except (ValueError, TypeError, KeyError, AttributeError) as exc:
-        raise RecordingError(path, "Its description is damaged.") from exc
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise RecordingError(path, "Its description is damaged.") from None
 
     if number != FORMAT:
         raise RecordingError(path, f"It has the format {number}, and this version of the package reads {FORMAT} only.")

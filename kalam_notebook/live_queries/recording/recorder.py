@@ -71,7 +71,7 @@ class LiveRecorder:
             with contextlib.suppress(OSError):
                 self._file.close()
             if isinstance(exc, OSError):
-                raise _disk_error(path, exc) from exc
+                raise _disk_error(path, exc) from None
             raise
         self._thread = Worker(self._work, name="kalam-live-recorder")
         self._thread.start()
@@ -154,10 +154,10 @@ class LiveRecorder:
 def _create(path: Path, *, overwrite: bool) -> IO[bytes]:
     try:
         return path.open("wb" if overwrite else "xb")
-    except FileExistsError as exc:
-        raise RecordingError(str(path), "It exists already. Give another name, or overwrite=True.") from exc
+    except FileExistsError:
+        raise RecordingError(str(path), "It exists already. Give another name, or overwrite=True.") from None
     except OSError as exc:
-        raise _disk_error(path, exc) from exc
+        raise _disk_error(path, exc) from None
 
 
 def _disk_error(path: Path, exc: OSError) -> RecordingError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
+from kalam_notebook.callers import fails_shortly
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
@@ -86,6 +87,7 @@ class _FrameView(LiveView):
         return StaticCopy(html=render_html(frame.table, **looks), text=render_text(frame.table, **looks))
 
 
+@fails_shortly
 def browse(frame: object) -> None:
     """Show the rows of a result or frame in the running cell: sorted, searched, filtered and copied in the page.
 

@@ -98,7 +98,7 @@ class Session:
         """
         with self._lock:
             ending = self._expires_at is not None and self._expires_at - self._now() < RENEW_BEFORE_S
-            if self._token is None or (ending and self._can_renew()):
+            if self._token is None or (ending and self.can_renew()):
                 self._renew()
             assert self._token is not None
             return self._token
@@ -115,7 +115,7 @@ class Session:
         """
         with self._lock:
             if self._token is None or self._token.reveal() == expired.reveal():
-                if not self._can_renew():
+                if not self.can_renew():
                     raise AuthError(
                         "TOKEN_EXPIRED: the token has expired and cannot be renewed.\n"
                         "Connect again with a fresh token, or with a user and password.",
@@ -143,7 +143,8 @@ class Session:
         """
         return error.code == "INVALID_CREDENTIALS" and self._credentials.password is not None
 
-    def _can_renew(self) -> bool:
+    def can_renew(self) -> bool:
+        """Whether a token that has ended can be followed by another one."""
         credentials = self._credentials
         return bool(credentials.token_provider or credentials.password or self._refresh_token)
 
@@ -165,7 +166,7 @@ class Session:
                         "Log in again with: kalam login, or pass user=... and password=....",
                         exc.code,
                         exc.status,
-                    ) from exc
+                    ) from None
             else:
                 return
         if credentials.password is None or credentials.user is None:

@@ -6,12 +6,16 @@ import uuid
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from IPython.utils.capture import capture_output
+from servers import sandbox
 
 import kalam_notebook as kalam
 from kalam_notebook import cli
+from kalam_notebook.client import doctor
+from kalam_notebook.client.doctor import examine
 from kalam_notebook.errors import AuthError, ConfigError, KalamError
 from kalam_notebook.notebook import commands, magics
 from kalam_notebook.notebook.options import COMMANDS, CONNECT_OPTIONS
@@ -270,7 +274,17 @@ def test_files_go_up_and_down(shell, client, namespace, tmp_path):
 
 def test_the_doctor_tells_what_is_found(shell, server, closed_port, capsys, monkeypatch):
     told = run(shell, "%kalam doctor")
-    for subject in ("pyarrow", "server", "login", "round trip", "clocks", "WebSocket"):
+    for subject in (
+        "pyarrow",
+        "server",
+        "login",
+        "round trip",
+        "clocks",
+        "WebSocket",
+        "caps",
+        "values",
+        "scan windows",
+    ):
         assert re.search(rf"^{subject} ", told, re.M), subject
     assert "→" not in told
     assert set(kalam.doctor().columns) == {"subject", "found", "advice"}
@@ -280,6 +294,51 @@ def test_the_doctor_tells_what_is_found(shell, server, closed_port, capsys, monk
     out = capsys.readouterr().out
     assert "Cannot reach" in out
     assert "→ Start the server" in out
+
+
+def test_the_doctor_names_what_it_asked_for():
+    with (
+        sandbox("--scan-window", "100", "--default-query-limit", "20") as started,
+        kalam.Client(started.url, user="root", password=started.root_password) as client,
+    ):
+        client.execute_query("CREATE NAMESPACE app")
+        client.execute_query("CREATE TABLE app.short (id BIGINT PRIMARY KEY) WITH (TYPE = 'SHARED')")
+        client.write(pa.table({"id": range(150)}), "app.long", create=True, key="id")
+        found = {finding.subject: finding for finding in examine(client)}
+        token, *_ = client._session.tokens()
+        with kalam.Client(started.url, token=token.reveal()) as other:
+            (login,) = (finding for finding in examine(other) if finding.subject == "login")
+    assert "cut at 20 rows" in found["caps"].found
+    assert found["scan windows"].found == "of all 2 tables 1 are longer than one scan reads: app.long"
+    assert found["scan windows"].advice.endswith("STORAGE FLUSH TABLE app.long")
+    assert found["login"].found.endswith(" more minutes, then it is renewed")
+    assert "token_provider=" in login.advice
+
+
+class Kernel:
+    """What the doctor asks a kernel."""
+
+    def __init__(self, *subshells, supports=True):
+        self._supports_kernel_subshells = supports
+        self.shell_channel_thread = self.manager = self
+        self.list_subshell = lambda: list(subshells)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "found", "advised"),
+    [
+        (Kernel(supports=False), "between cells only", True),
+        (Kernel(), "has opened no subshell", False),
+        (Kernel("id"), "while a cell runs", False),
+    ],
+)
+def test_the_doctor_tells_whether_the_page_is_answered(magic_shell, client, monkeypatch, kernel, found, advised):
+    monkeypatch.setattr(doctor, "_LOOKING_S", 0)
+    assert "page" not in {finding.subject for finding in examine(client)}  # No kernel, no page.
+    monkeypatch.setattr(magic_shell, "kernel", kernel, raising=False)
+    (page,) = [finding for finding in examine(client) if finding.subject == "page"]
+    assert found in page.found
+    assert bool(page.advice) is advised
 
 
 def test_help_and_mistakes(shell):

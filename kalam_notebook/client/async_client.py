@@ -456,9 +456,18 @@ class AsyncClient(AsyncBase):
         namespace: str | None = None,
         key: str | Sequence[str] | None = None,
         max_rows: int | None = None,
+        key_columns: str | Sequence[str] | None = None,
     ) -> LiveTable:
         """See ``Client.live``."""
-        return await asyncio.to_thread(self._client.live, sql, params, namespace=namespace, key=key, max_rows=max_rows)
+        return await asyncio.to_thread(
+            self._client.live,
+            sql,
+            params,
+            namespace=namespace,
+            key=key,
+            max_rows=max_rows,
+            key_columns=key_columns,
+        )
 
     async def live_events(
         self,
@@ -471,6 +480,7 @@ class AsyncClient(AsyncBase):
         from_seq: int | None = None,
         max_queue: int = 10_000,
         on_full: OnFull = "error",
+        from_: int | None = None,
     ) -> LiveEvents:
         """See ``Client.live_events``."""
         return await asyncio.to_thread(
@@ -483,6 +493,7 @@ class AsyncClient(AsyncBase):
             from_seq=from_seq,
             max_queue=max_queue,
             on_full=on_full,
+            from_=from_,
         )
 
     async def consumer(

@@ -13,7 +13,7 @@ from kalam_notebook.live_queries.events.messages import OnFull
 from kalam_notebook.sql.params import write_parameters_in
 from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tokens import UnreadableSQL
-from kalam_notebook.wire.arguments import check_number, check_text
+from kalam_notebook.wire.arguments import check_number, check_text, of_two_names
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
 from kalam_notebook.wire.topics import Start, check_topic
 from kalam_notebook.wire.types import Column
@@ -77,6 +77,7 @@ class LiveCalls(ClientBase):
         namespace: str | None = None,
         key: str | Sequence[str] | None = None,
         max_rows: int | None = None,
+        key_columns: str | Sequence[str] | None = None,
     ) -> LiveTable:
         """Start a live query: a table that stays equal to the server's result, and proves it.
 
@@ -89,6 +90,7 @@ class LiveCalls(ClientBase):
             key: The columns that tell the rows of a result apart, where it is run again; None for those of GROUP BY,
                 else the primary keys.
             max_rows: Rows of one table that are kept, those with the newest changes; None for all.
+            key_columns: Another name for ``key``, that of the official SDKs.
 
         Returns:
             A ``LiveTable``; close it when it is no longer needed.
@@ -107,7 +109,7 @@ class LiveCalls(ClientBase):
                 source=parts.source(),
                 socket=parts.socket,
                 pool=parts.pool,
-                key=key,
+                key=of_two_names("key", key, "key_columns", key_columns),
                 max_rows=max_rows,
                 given=sql,
                 host=self._file_host,
@@ -126,6 +128,7 @@ class LiveCalls(ClientBase):
         from_seq: int | None = None,
         max_queue: int = 10_000,
         on_full: OnFull = "error",
+        from_: int | None = None,
     ) -> LiveEvents:
         """Start a live query and return the server's events as they come: first the rows, then the changes.
 
@@ -144,6 +147,7 @@ class LiveCalls(ClientBase):
             max_queue: Events that may wait to be taken, 10,000 unless told otherwise.
             on_full: When more come, ``error`` ends the stream with ``SlowConsumerError`` after those that wait, and
                 ``block`` reads nothing more until there is room, and tells that.
+            from_: Another name for ``from_seq``, that of the official SDKs.
 
         Returns:
             ``LiveEvents`` for ``for``, ``async for`` and ``next``, with values of ``kalam_notebook.events``; close it
@@ -163,7 +167,7 @@ class LiveCalls(ClientBase):
             socket=parts.socket,
             batch_size=batch_size,
             last_rows=last_rows,
-            from_seq=from_seq,
+            from_seq=of_two_names("from_seq", from_seq, "from_", from_),
             max_queue=max_queue,
             on_full=on_full,
         )

@@ -11,13 +11,17 @@ import os
 from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
+from typing import TypeVar
 
 from kalam_notebook.errors import ConfigError
 
-__all__ = ["check_function", "check_moment", "check_number", "check_path", "check_seconds", "check_text"]
+__all__ = [
+    "check_function", "check_moment", "check_number", "check_path", "check_seconds", "check_text", "of_two_names",
+]  # fmt: skip
 
 #: What the server's whole numbers hold.
 _MOST = 2**63 - 1
+_T = TypeVar("_T")
 #: Seconds that every system can wait.
 _LONGEST = 1_000_000_000
 
@@ -134,3 +138,20 @@ def _problem(text: object, most: int | None) -> str:
     if most is not None and len(text) > most:
         return f"has {len(text):,} characters; {most:,} are the most."
     return ""
+
+
+def of_two_names(name: str, value: _T | None, other: str, given: _T | None) -> _T | None:
+    """The value of an argument that the official SDKs call otherwise.
+
+    Args:
+        name: The argument's name.
+        value: What was given under it.
+        other: Its name there.
+        given: What was given under that.
+
+    Raises:
+        ConfigError: It was given under both.
+    """
+    if value is not None and given is not None:
+        raise ConfigError(f"{name} and {other} are the same. Give one of them.")
+    return given if value is None else value

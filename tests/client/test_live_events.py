@@ -8,7 +8,7 @@ from servers import ROW_VERSION
 from tcp_proxy import TcpProxy
 
 import kalam_notebook as kalam
-from kalam_notebook.errors import LiveError, SlowConsumerError, SubscriptionError
+from kalam_notebook.errors import ConfigError, LiveError, SlowConsumerError, SubscriptionError
 from kalam_notebook.live_queries.events.messages import Ack, Delete, InitialBatch, Insert, Update
 from kalam_notebook.live_queries.events.messages import LiveNotice as Notice
 from kalam_notebook.settings import Timeouts
@@ -160,7 +160,9 @@ def test_beginning_again_where_it_was(client, make):
     client.execute_query(f"DELETE FROM {table} WHERE id = 1")
     client.execute_query(f"UPDATE {table} SET n = 7 WHERE id = 2")
     insert(client, table, (3, "c", 3))
-    with client.live_events(f"SELECT * FROM {table}", from_seq=seq) as events:
+    with pytest.raises(ConfigError, match="from_seq and from_ are the same"):
+        client.live_events(f"SELECT * FROM {table}", from_seq=seq, from_=seq)
+    with client.live_events(f"SELECT * FROM {table}", from_=seq) as events:
         taken = take_until(events, is_last_batch)
         if ROW_VERSION == "_seq":
             assert codes(taken) == ["DELETES_NOT_TOLD"]

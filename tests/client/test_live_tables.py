@@ -77,6 +77,11 @@ def test_projection_and_filter(client, messages):
         live.wait_for(lambda t: rows(t.arrow()) == [(2,), (9,)])
 
 
+def test_the_key_has_the_name_of_the_official_sdks_too(client, messages):
+    with client.live(f"SELECT n, upper(room) AS room FROM {messages} ORDER BY n", key_columns="room") as live:
+        assert live.key == ("room",)
+
+
 @pytest.mark.parametrize("condition", ["room IN ('a', 'b')", "n BETWEEN 1 AND 2", "room < 'c'", "n - 3 < 0"])
 def test_filters_that_get_no_events_are_followed_all_the_same(client, messages, condition):
     with client.live(f"SELECT * FROM {messages} WHERE {condition}") as live:

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="run a notebook in a real kernel and tell what happened")
-    demo.add_argument("notebook", type=Path)
+    demo.add_argument("notebook", type=Path, nargs="?", default=_quickstart(), help="without one the quickstart")
     demo.add_argument("--out", type=Path, default=Path("build"), help="folder for the executed notebook and its html")
     commands.add_parser("sandbox", help="start the sandbox server; options as for python -m kalam_sandbox")
     doctor = commands.add_parser("doctor", help="check the installation and the connection")
@@ -58,6 +58,12 @@ def _say(text: str, *, to_error: bool = False) -> None:
     (sys.stderr if to_error else sys.stdout).write(shown(text) + "\n")
 
 
+def _quickstart() -> Path:
+    """The notebook that comes with the package; in a checkout it stands among the others."""
+    packed = Path(__file__).with_name("quickstart.ipynb")
+    return packed if packed.is_file() else Path(__file__).parents[1] / "notebooks" / packed.name
+
+
 def _demo(path: Path, out: Path) -> int:
     """Execute a notebook, write it and its html, and print what its cells tagged ``report`` printed."""
     try:
@@ -68,9 +74,9 @@ def _demo(path: Path, out: Path) -> int:
     except ImportError as exc:
         raise MissingDependencyError(
             f"The demo needs {exc.name}. Install it with: pip install 'kalam-notebook[lab,sandbox]'"
-        ) from exc
+        ) from None
     if not path.is_file():
-        raise ConfigError(f"There is no notebook {path}. The demo is: kalam-notebook demo notebooks/quickstart.ipynb")
+        raise ConfigError(f"There is no notebook {path}. Without a name it is the quickstart: kalam-notebook demo")
     started = time.monotonic()
     notebook = nbformat.read(path, as_version=4)
     out.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import kalam_notebook
+from kalam_notebook import cli
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -45,6 +46,15 @@ def test_the_citation_is_of_this_version():
     assert (citation["version"], citation["license"]) == (kalam_notebook.__version__, PROJECT["license"])
     assert citation["title"] == PROJECT["name"]
     assert citation["authors"] == PROJECT["authors"]
+
+
+def test_the_demo_of_the_wheel_is_the_quickstart():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        built = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]
+    ((source, packed),) = built["wheel"]["force-include"].items()
+    assert cli._quickstart() == ROOT / source
+    assert packed == f"kalam_notebook/{Path(source).name}"
+    assert "/notebooks" in built["sdist"]["include"]  # Of which the wheel is built.
 
 
 def test_all_extras_are_in_all():

@@ -12,7 +12,7 @@ kalam.execute_query("CREATE TABLE media.photos (name TEXT PRIMARY KEY, image FIL
 pixel = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-Path("photos").mkdir()
+Path("photos").mkdir(exist_ok=True)
 for number in range(20):
     Path(f"photos/{number:02}.png").write_bytes(pixel)
 

@@ -20,7 +20,7 @@ from IPython.display import display
 from kalam_notebook.callers import shorten
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
-from kalam_notebook.errors import ConfigError, KalamError, ParameterError, QueryError, RequestTimeoutError
+from kalam_notebook.errors import ConfigError, KalamError, ParameterError, QueryError, RequestTimeoutError, ServerError
 from kalam_notebook.http.deadlines import within
 from kalam_notebook.live_queries.chart import LiveChart
 from kalam_notebook.live_queries.table import LiveTable
@@ -60,6 +60,8 @@ _logged = Logged()
 _CHANGE_SCHEMA = {"CREATE", "ALTER", "DROP"}
 #: Codes of a server that does not know a form of a statement.
 _NOT_UNDERSTOOD = {"INVALID_SQL", "INVALID_INPUT"}
+#: What the server says of the only statement that it was sent.
+_FIRST_FAILED = "Statement 1 failed: "
 _SQL_WORDS = {phrase.split()[0] for phrase in STATEMENTS}
 
 
@@ -250,11 +252,21 @@ def _run_statements(client: Client, statements: Sequence[Bound], options: CellOp
         except KalamError as exc:
             error = statement.named(exc) if isinstance(exc, ParameterError) else exc
             if number > 1:
-                error.add_note(f"This was statement {number} of {len(statements)}; those before it have taken effect.")
+                _tell_place(error, number, len(statements))
             if error is exc:
                 raise
             raise error from None
         yield from found
+
+
+def _tell_place(error: KalamError, number: int, total: int) -> None:
+    """Say which statement of the cell it was; the server has counted the one that it was sent."""
+    place = f"Statement {number} of {total}"
+    if isinstance(error, ServerError) and error.message.startswith(_FIRST_FAILED):
+        error.message = f"{place} failed: {error.message.removeprefix(_FIRST_FAILED)}"
+        error.add_note("Those before it have taken effect.")
+    else:
+        error.add_note(f"This was {place[0].lower()}{place[1:]}; those before it have taken effect.")
 
 
 def _run_one(client: Client, bound: Bound, options: CellOptions) -> list[QueryResult]:

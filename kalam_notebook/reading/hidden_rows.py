@@ -1,6 +1,7 @@
-"""Rows of SHARED tables that no policy lets the user see: nothing tells such a table from an empty one.
+"""Rows that the user does not see, of tables that look empty: nothing else tells them from empty ones.
 
-From KalamDB 0.6 on, for the roles ``user`` and ``service`` (protocol/sql.md#later-versions).
+Those of others in USER tables; and from KalamDB 0.6 on those of SHARED tables that no policy lets the user see, for the
+roles ``user`` and ``service`` (protocol/sql.md#later-versions).
 """
 
 from __future__ import annotations
@@ -41,9 +42,7 @@ class HiddenRows:
         if (role := self._role()) not in _JUDGED:
             return ()
         for table in tables:
-            if table not in self._listed:
-                self._listed[table] = _look_up(endpoint, table)
-            listed = self._listed[table]
+            listed = self._look_up(endpoint, table)
             if listed is not None and listed.kind != "shared":
                 continue
             what = f"{table} is SHARED" if listed is not None else f"if {table} is SHARED"
@@ -53,9 +52,20 @@ class HiddenRows:
             )
         return ()
 
+    def of_others(self, endpoint: Endpoint, table: str) -> tuple[str, ...]:
+        """A sentence where a table without a row may have rows of other users."""
+        listed = self._look_up(endpoint, table)
+        if listed is None or listed.kind != "user":
+            return ()
+        return (
+            f"No rows of yours: {table} is a USER table, and everybody sees their own. Whoever may reads another's by "
+            f"EXECUTE AS USER 'name' (SELECT * FROM {table}).",
+        )
 
-def _look_up(endpoint: Endpoint, table: str) -> Listed | None:
-    try:
-        return listed_table(endpoint, table)
-    except KalamError:
-        return None
+    def _look_up(self, endpoint: Endpoint, table: str) -> Listed | None:
+        if table not in self._listed:
+            try:
+                self._listed[table] = listed_table(endpoint, table)
+            except KalamError:
+                self._listed[table] = None
+        return self._listed[table]

@@ -413,3 +413,14 @@ def test_a_server_that_began_anew_knows_no_old_token():
         assert client.query("SELECT 1 AS one")["one"].tolist() == [1]
     with client, kalam.sandbox(port=port, options=[f"--root-password={password}"]):
         assert client.query("SELECT 2 AS two")["two"].tolist() == [2]
+
+
+def test_rows_of_each_users_own_are_not_taken_for_none(client, namespace):
+    client.execute_query(f"CREATE TABLE {namespace}.own (id BIGINT PRIMARY KEY) WITH (TYPE = 'USER')")
+    (notice,) = client.query_result(f"SELECT * FROM {namespace}.own").notices
+    assert notice.startswith(f"No rows of yours: {namespace}.own is a USER table")
+    assert client.query_result(f"SELECT * FROM {namespace}.own WHERE id = 1").notices == ()
+    client.execute_query(f"INSERT INTO {namespace}.own (id) VALUES (1)")
+    assert client.query_result(f"SELECT * FROM {namespace}.own").notices == ()
+    client.execute_query(f"CREATE TABLE {namespace}.shared (id BIGINT PRIMARY KEY) WITH (TYPE = 'SHARED')")
+    assert client.query_result(f"SELECT * FROM {namespace}.shared").notices == ()

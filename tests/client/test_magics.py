@@ -436,7 +436,8 @@ def test_a_dangerous_statement_is_refused_unless_wanted(shell, people):
 
 def test_a_failing_statement_says_that_earlier_ones_took_effect(shell, people):
     shell.error(f"%%kalam\nINSERT INTO {people} (id) VALUES (9); SELECT nofn(1)")
-    assert "statement 2 of 2" in shell.text
+    assert "SQL_EXECUTION_ERROR: Statement 2 of 2 failed: " in shell.text
+    assert "Those before it have taken effect." in shell.text
     assert shell.value(f"%%kalam\nSELECT id FROM {people} WHERE id = 9").row_count == 1
 
 

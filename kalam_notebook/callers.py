@@ -147,24 +147,29 @@ def _awaited_shortly(function: Callable[..., Awaitable[_R]]) -> Callable[..., Aw
 def _cut(error: BaseException) -> None:
     """Have an error that leaves this package show the reader's own lines only; in IPython ``%tb`` has the rest."""
     is_interrupt = isinstance(error, KeyboardInterrupt | asyncio.CancelledError)
-    if is_interrupt:
-        shorten(error)
-    elif type(error).__module__.partition(".")[0] not in _PACKAGES:
+    if not is_interrupt and type(error).__module__.partition(".")[0] not in _PACKAGES:
         return  # One of Python, or of the reader's own.
 
-    if running_shell() is None and os.environ.get(TRACEBACK_VARIABLE) != "whole":
+    if running_shell() is not None:
+        if not hasattr(error, "_render_traceback_"):
+            shorten(error)
+    elif os.environ.get(TRACEBACK_VARIABLE) != "whole":
         error.__traceback__ = _readers_part(error.__traceback__)
         error.__suppress_context__ = error.__suppress_context__ or is_interrupt
 
 
 def _readers_part(whole: TracebackType | None) -> TracebackType | None:
     """A traceback without the frames of this package and of libraries."""
-    if whole is None:
-        return None
-    rest = _readers_part(whole.tb_next)
-    if _is_ours(whole.tb_frame) or whole.tb_frame.f_code.co_filename.startswith(_LIBRARIES):
-        return rest
-    return TracebackType(rest, whole.tb_frame, whole.tb_lasti, whole.tb_lineno)
+    places = []
+    while whole is not None:
+        if not _is_ours(whole.tb_frame) and not whole.tb_frame.f_code.co_filename.startswith(_LIBRARIES):
+            places.append(whole)
+        whole = whole.tb_next
+
+    part = None
+    for place in reversed(places):
+        part = TracebackType(part, place.tb_frame, place.tb_lasti, place.tb_lineno)
+    return part
 
 
 @contextmanager

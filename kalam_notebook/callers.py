@@ -39,7 +39,7 @@ TRACEBACK_VARIABLE = "KALAM_TRACEBACK"
 _PROTOCOLS = frozenset({"__init__", "__enter__", "__exit__", "__next__", "__anext__"})
 _PACKAGES = ("kalam_notebook", "kalam_sandbox")
 _INSIDE = tuple(f"{name}." for name in _PACKAGES)
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
+_LIBRARIES = ("<frozen ", *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 def warn_caller(text: str, category: type[Warning]) -> None:

@@ -1,5 +1,6 @@
 """Errors show the lines of who called, not those of the package."""
 
+import sys
 import traceback
 
 import pytest
@@ -61,6 +62,24 @@ def test_an_interrupt_shows_nothing_that_was_handled(monkeypatch):
         wait()
     assert isinstance(caught.value.__context__, ValueError)
     assert caught.value.__suppress_context__
+
+
+def test_an_interrupt_of_an_import_shows_who_imports(monkeypatch):
+    monkeypatch.delenv(TRACEBACK_VARIABLE)
+
+    class Finder:
+        @staticmethod
+        def find_spec(*args):
+            raise KeyboardInterrupt
+
+    @fails_shortly
+    def load():
+        import no_module_of_this_name  # noqa: F401
+
+    monkeypatch.setattr(sys, "meta_path", [Finder])
+    with pytest.raises(KeyboardInterrupt) as caught:
+        load()
+    assert frames(caught.value) == ["test_an_interrupt_of_an_import_shows_who_imports", "load", "find_spec"]
 
 
 def test_an_error_of_the_sandbox_is_as_short_in_a_cell(monkeypatch):

@@ -44,6 +44,9 @@ LONGEST_COPY_INTERVAL = 60.0
 #: Seconds between two new starts that fill the page up after rows went away.
 REFILL_INTERVAL = 5.0
 
+#: Seconds for the page's first word, before the first frame: what goes out before it goes out twice.
+FIRST_WORD = 0.25
+
 #: Seconds after which a page says once more that nobody looks, at least. Until then, deleting a cell can be undone.
 GRACE = 25.0
 
@@ -259,6 +262,7 @@ class LiveView:
 
     def _run(self) -> None:
         try:
+            self._wake.wait(FIRST_WORD)
             while not self._ended.is_set() and not _stopped(self.live):
                 self._work()
                 self._wake.wait(self._next_in())
@@ -318,10 +322,12 @@ class LiveView:
         """Send one frame with what changed since the last."""
         began = self._clock()
         with self._lock:
-            whole, self._whole, self._dirty = self._whole, False, False
-        since = -1 if whole else self._rows.version
+            self._dirty = False
+            since = -1 if self._whole else self._rows.version
         delta, columns = with_columns(self.live, lambda: self.live.delta(since))
         messages = self._rows.messages(delta, columns, self._status())
+        if delta.reset:
+            self._whole = False  # Whoever asked while the frame was made hears all of it.
         for message in messages:
             self._widget.send(message.content, list(message.buffers))
         if delta.reset:

@@ -1,22 +1,14 @@
-// Marks of what changed just now. They are classes that come and go, without an animation: an animation costs a browser
-// work for every screen refresh that it lasts, and many at once cost it more than the changes themselves.
+// Marks of what changed just now. They are classes that come and go, without an animation or transition: those cost a
+// browser work for every screen refresh that they last, which is more than the changes themselves cost it.
 
 /** Milliseconds that a mark stays. */
 export const FLASH = 1_000;
 /** Milliseconds between two looks for marks that are over. */
 const SWEEP = 250;
-/** Marks that may fade; more end at once. */
-const MOST_FADING = 24;
 
 export class Flashes {
   readonly #ends = new Map<HTMLElement, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #box: HTMLElement;
-
-  /** @param box Where they are. */
-  constructor(box: HTMLElement) {
-    this.#box = box;
-  }
 
   /** Marks elements; those that are marked already stay so longer. */
   add(targets: readonly HTMLElement[], name: string): void {
@@ -26,7 +18,6 @@ export class Flashes {
       this.#ends.set(target, end);
       target.classList.add(name);
     }
-    this.#box.classList.toggle("kl-calm", this.#ends.size <= MOST_FADING);
     if (this.#ends.size > 0) this.#timer ??= setTimeout(() => this.#sweep(), SWEEP);
   }
 

@@ -57,7 +57,7 @@ export class Grid {
   readonly #header = element("tr", "");
   readonly #columns: Columns;
   readonly #heads: Heads;
-  readonly #flashes = new Flashes(this.box);
+  readonly #flashes = new Flashes();
   readonly #motion = matchMedia("(prefers-reduced-motion: reduce)");
   readonly #sizes: ResizeObserver;
   #lines = new Map<number, Line>();

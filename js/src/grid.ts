@@ -147,7 +147,7 @@ export class Grid {
   /** The chosen cells; without a choice all that are shown. */
   get part(): Part {
     const { slots } = this.#order;
-    return this.#selection.part(this.#store, slots, this.#columns) ?? { slots, columns: this.#columns.shown };
+    return this.#selection.part(this.#store, slots, this.#columns) ?? { slots: [...slots], columns: this.#columns.shown };
   }
 
   /** Whether some cells were chosen. */
@@ -207,7 +207,7 @@ export class Grid {
   }
 
   /** Where the first row in sight is now. All that were in sight are asked, as one may have moved on its own. */
-  #place(before: readonly number[], ids: readonly number[]): number {
+  #place(before: Uint32Array, ids: readonly number[]): number {
     const stayed = new Map<number, number>();
     const inSight = Math.ceil(this.#height / ROW_HEIGHT);
     for (let from = Math.floor(this.#top / ROW_HEIGHT); from < before.length && stayed.size < inSight; from++) {
@@ -352,7 +352,7 @@ export class Grid {
     const { slots } = this.#order;
     const bounds = this.#selection.bounds(this.#store, slots, this.#columns);
     this.#hadSelection = bounds !== undefined;
-    slots.slice(this.#first, this.#first + this.#lines.size).forEach((slot, index) => {
+    slots.subarray(this.#first, this.#first + this.#lines.size).forEach((slot, index) => {
       const line = this.#lines.get(this.#store.ids[slot] ?? -1);
       const row = this.#first + index;
       const isIn = bounds !== undefined && bounds.top <= row && row <= bounds.bottom;
@@ -477,7 +477,7 @@ export class Grid {
     const top = Math.max(leftOut, Math.min(Math.floor(this.#top / ROW_HEIGHT) - MARGIN, count - sight));
     this.#listener.onLook(top, Math.min(count, top + sight));
     // Of those in sight, the rows that are here.
-    const shown = slots.slice(Math.max(0, top - from), Math.max(0, top + sight - from));
+    const shown = slots.subarray(Math.max(0, top - from), Math.max(0, top + sight - from));
     const first = shown.length > 0 ? Math.max(top, from) : top;
     const last = first + shown.length;
     const lines = new Map<number, Line>();

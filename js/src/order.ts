@@ -1,6 +1,7 @@
 // The order in which rows are shown: as the live table has them, or by one column. It is kept, not made anew.
 
 import type { Value } from "./cells";
+import { sorted } from "./keys";
 import type { Store } from "./store";
 
 export interface Sort {
@@ -19,7 +20,7 @@ export function nextSort(sort: Sort | undefined, column: number): Sort | undefin
 
 /** The slots of the rows that are shown, in order: equal ones as the table has them, NULL last in either direction. */
 export class Order {
-  slots: readonly number[] = [];
+  slots: Uint32Array = new Uint32Array(0);
   /** The store's ids when the order was made, in which rows that went since are -1. */
   ids: readonly number[] = [];
   #sort: Sort | undefined;
@@ -78,28 +79,39 @@ export class Order {
   }
 
   #make(): void {
+    const { ids, window } = this.#store;
+    const sort = window ? undefined : this.#sort;
+    const values = sort && this.#store.column(sort.column);
     const slots: number[] = [];
-    this.#store.ids.forEach((id, slot) => {
-      if (this.#isShown(id, slot)) slots.push(slot);
-    });
-    if (this.#sort && !this.#store.window) slots.sort(this.#comparison());
-    this.slots = slots;
+    const nulls: number[] = [];
+    for (let slot = 0; slot < ids.length; slot++) {
+      if (this.#isShown(ids[slot] ?? -1, slot)) (values && (values[slot] ?? null) === null ? nulls : slots).push(slot);
+    }
+    const order = sort && values ? sorted(slots, values, sort.descending, this.#comparison()).concat(nulls) : slots;
+    this.slots = Uint32Array.from(order);
   }
 
   /** Puts the rows that changed since the last time where they belong. @returns Whether there was something to do. */
   #amend(): boolean {
     const { ids, touched } = this.#store;
-    const last = this.slots.at(-1) ?? -1;
+    const { slots } = this;
+    const before = this.#tick;
+    const last = slots.at(-1) ?? -1;
     const changed: number[] = [];
     let isSame = this.#sort === undefined && this.#filter === undefined;
-    touched.forEach((tick, slot) => {
-      if (tick <= this.#tick) return;
+    for (let slot = 0; slot < touched.length; slot++) {
+      if ((touched[slot] ?? 0) <= before) continue;
       isSame &&= ids[slot] !== -1 && slot <= last; // New rows have new slots.
       if (this.#isShown(ids[slot] ?? -1, slot)) changed.push(slot);
-    });
+    }
     if (isSame) return false;
-    const rest = this.slots.filter((slot) => (touched[slot] ?? 0) <= this.#tick);
-    this.slots = merged(rest, changed, this.#sort ? this.#comparison() : (one, two) => one - two);
+    const rest = new Uint32Array(slots.length);
+    let count = 0;
+    for (let at = 0; at < slots.length; at++) {
+      const slot = slots[at] ?? 0;
+      if ((touched[slot] ?? 0) <= before) rest[count++] = slot;
+    }
+    this.slots = merged(rest.subarray(0, count), changed, this.#sort ? this.#comparison() : (one, two) => one - two);
     return true;
   }
 
@@ -121,11 +133,11 @@ export class Order {
 }
 
 /** Two lists in one, in order; the first is in order already, and the longer of them. */
-function merged(rest: readonly number[], added: number[], comparison: (one: number, two: number) => number): number[] {
+function merged(rest: Uint32Array, added: number[], comparison: (one: number, two: number) => number): Uint32Array {
   added.sort(comparison);
-  const result: number[] = [];
+  const result = new Uint32Array(rest.length + added.length);
   let from = 0;
-  for (const slot of added) {
+  added.forEach((slot, before) => {
     let low = from;
     let high = rest.length;
     while (low < high) {
@@ -133,10 +145,11 @@ function merged(rest: readonly number[], added: number[], comparison: (one: numb
       if (comparison(rest[middle] ?? 0, slot) < 0) low = middle + 1;
       else high = middle;
     }
-    for (; from < low; from++) result.push(rest[from] ?? 0);
-    result.push(slot);
-  }
-  for (; from < rest.length; from++) result.push(rest[from] ?? 0);
+    result.set(rest.subarray(from, low), from + before);
+    result[low + before] = slot;
+    from = low;
+  });
+  result.set(rest.subarray(from), from + added.length);
   return result;
 }
 

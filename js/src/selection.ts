@@ -36,17 +36,17 @@ export class Selection {
   }
 
   /** The row that was chosen last, by its place; undefined when it is not shown. */
-  row(store: Store, slots: readonly number[]): number | undefined {
+  row(store: Store, slots: Uint32Array): number | undefined {
     return this.#focus && rowOf(this.#focus, store, slots);
   }
 
   /** Where the cell is that was chosen last; undefined when it is not shown. */
-  place(store: Store, slots: readonly number[], columns: Columns): { row: number; column: number } | undefined {
+  place(store: Store, slots: Uint32Array, columns: Columns): { row: number; column: number } | undefined {
     return this.#focus && found(this.#focus, store, slots, columns);
   }
 
   /** The chosen places; undefined when there are none, or a row or column at their edge is not shown any more. */
-  bounds(store: Store, slots: readonly number[], columns: Columns): Bounds | undefined {
+  bounds(store: Store, slots: Uint32Array, columns: Columns): Bounds | undefined {
     const one = this.#anchor && found(this.#anchor, store, slots, columns);
     const two = this.#focus && found(this.#focus, store, slots, columns);
     if (!one || !two) return undefined;
@@ -54,21 +54,21 @@ export class Selection {
     return { top, bottom, left: Math.min(one.column, two.column), right: Math.max(one.column, two.column) };
   }
 
-  part(store: Store, slots: readonly number[], columns: Columns): Part | undefined {
+  part(store: Store, slots: Uint32Array, columns: Columns): Part | undefined {
     const bounds = this.bounds(store, slots, columns);
     if (!bounds) return undefined;
     const { top, bottom, left, right } = bounds;
-    return { slots: slots.slice(top, bottom + 1), columns: columns.shown.slice(left, right + 1) };
+    return { slots: [...slots.subarray(top, bottom + 1)], columns: columns.shown.slice(left, right + 1) };
   }
 }
 
-function found(cell: Cell, store: Store, slots: readonly number[], columns: Columns): { row: number; column: number } | undefined {
+function found(cell: Cell, store: Store, slots: Uint32Array, columns: Columns): { row: number; column: number } | undefined {
   const row = rowOf(cell, store, slots);
   const column = columns.place(cell.column);
   return row === undefined || column === undefined ? undefined : { row, column };
 }
 
-function rowOf({ id }: Cell, store: Store, slots: readonly number[]): number | undefined {
+function rowOf({ id }: Cell, store: Store, slots: Uint32Array): number | undefined {
   const row = slots.indexOf(store.slot(id) ?? -1);
   return row < 0 ? undefined : row;
 }

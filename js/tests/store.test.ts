@@ -25,7 +25,7 @@ function filled(): Store {
 
 const ids = (store: Store, order = new Order(store)): number[] => {
   order.update();
-  return order.slots.map((slot) => store.ids[slot] ?? -1);
+  return [...order.slots].map((slot) => store.ids[slot] ?? -1);
 };
 const shown = (store: Store): Value[][] =>
   ids(store).map((id) => store.columns.map((_, column) => store.value(store.slot(id) ?? -1, column)));

@@ -6,11 +6,12 @@ roles ``user`` and ``service`` (protocol/sql.md#later-versions).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from kalam_notebook.errors import KalamError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.listing import Listed, listed_table
+from kalam_notebook.sql.shape import Shape
 
 __all__ = ["HiddenRows"]
 
@@ -51,6 +52,13 @@ class HiddenRows:
                 "one. An administrator makes one by CREATE POLICY.",
             )
         return ()
+
+    def unseen(self, endpoint: Endpoint, shape: Shape, tables: Sequence[str], *, has_policies: bool) -> tuple[str, ...]:
+        """What to know of a result without a row: a query without a condition may have come to the wrong user."""
+        hidden = self.notice(endpoint, tables) if has_policies else ()
+        if hidden or shape.clauses is None or shape.clauses.where or len(tables) != 1:
+            return hidden
+        return self.of_others(endpoint, tables[0])
 
     def of_others(self, endpoint: Endpoint, table: str) -> tuple[str, ...]:
         """A sentence where a table without a row may have rows of other users."""

@@ -136,13 +136,6 @@ class Reader:
         """A sentence where tables without a row, of a server that has policies, may hide some from the user."""
         return self._hidden_rows.notice(self._endpoint, tables)
 
-    def _unseen(self, shape: Shape, tables: list[str], has_policies: bool) -> tuple[str, ...]:
-        """What to know of a result without a row: a query without a condition may have come to the wrong user."""
-        hidden = self.hidden_rows(tables) if has_policies else ()
-        if hidden or shape.clauses is None or shape.clauses.where or len(tables) != 1:
-            return hidden
-        return self._hidden_rows.of_others(self._endpoint, tables[0])
-
     def read(
         self, sql: str, params: Sequence[Any] = (), *, max_rows: int | None = None, meter: Meter | None = None
     ) -> QueryResult:
@@ -450,7 +443,8 @@ class Reader:
         if may_have_lists and has_only_nulls(found.table):
             found = run.with_true_types(shape, found)
         if found.table.num_rows == 0 and user is None:
-            found = replace(found, notices=(*found.notices, *self._unseen(shape, tables, may_have_lists)))
+            unseen = self._hidden_rows.unseen(self._endpoint, shape, tables, has_policies=may_have_lists)
+            found = replace(found, notices=(*found.notices, *unseen))
         damage = damaged_columns(run.endpoint, shape, columns, found.table, damages=self.limits.damages)
         if damage is not None:
             return _not_certain(run, shape.text, found, damage)

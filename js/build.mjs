@@ -11,6 +11,7 @@ const MODULES = {
   live_table: [70_000, ["@uwdata/flechette"]],
   live_chart: [110_000, ["@uwdata/flechette", "uplot"]],
   live_tools: [32_000, []],
+  live_arrow: [24_000, ["@uwdata/flechette"]],
 };
 
 /** The licences of the bundled libraries, which must go with their code. */

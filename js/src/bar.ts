@@ -221,7 +221,7 @@ export class Bar {
   #openCopy(): void {
     void this.#openLoaded(this.#copy, (tools) => {
       setText(this.#what, `Copy ${this.#tools.copied()} as`);
-      return [this.#what, ...tools.copyButtons((format, toFile) => void this.#tools.copy(format, toFile))];
+      return [this.#what, ...tools.copyButtons(this.#tools.copy, this.#tools.place.ask)];
     });
   }
 

@@ -13,6 +13,8 @@ export interface Column {
   /** Digits after the point of a decimal, ticks per second of a time, else 0. */
   readonly scale: number;
   readonly zoned: boolean;
+  /** The name of its Arrow type in Python. */
+  readonly arrow?: string;
 }
 
 /** A value: whole numbers of 64 bits and decimals are bigint where a double would not hold them exactly. */

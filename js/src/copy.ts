@@ -3,8 +3,7 @@
 import { cellText, isLong, type Column, type Value } from "./cells";
 import type { Store } from "./store";
 
-export const FORMATS = ["CSV", "Markdown", "VALUES"] as const;
-export type Format = (typeof FORMATS)[number];
+export type Format = "CSV" | "Markdown" | "VALUES" | "Arrow";
 
 /** Some cells, by slots and columns. */
 export interface Part {

@@ -3,12 +3,17 @@
 import { cellText, grouped, isNumber, visible, type Column, type Value } from "./cells";
 import { button, element, select, setText, takeKeys } from "./dom";
 import style from "./editors.css";
-import { FORMATS, type Format } from "./copy";
+import type { Format } from "./copy";
 import { matcher, parse, type Condition } from "./conditions";
 import type { Chosen } from "./filter";
 import type { Filter } from "./order";
 import type { Store } from "./store";
+import { prepareToSave } from "./save";
+import type { Asks } from "./session";
 import { whereText } from "./texts";
+
+const FORMATS = ["CSV", "Markdown", "VALUES"] as const;
+const FILES = ["CSV", "Arrow"] as const;
 
 const OFFERED = 20; // Values of a column that are offered to choose from.
 const LISTED = 100; // Columns that are listed at once.
@@ -205,16 +210,16 @@ function conditionText(column: Column, condition: Condition): string {
 }
 
 /** Buttons for each format. */
-export function copyButtons(copy: (format: Format, toFile: boolean) => void): (Node | string)[] {
-  const buttons = FORMATS.map((format) => button(format, `Copy as ${format}`, () => copy(format, false)));
-  return [...buttons, "or", button("Save as CSV file", "Have the browser save it as a file", () => copy("CSV", true))];
-}
-
-/** Has the browser save a text as a file. */
-export function saveFile(text: string, name: string, type: string): void {
-  const link = element("a", "");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+export function copyButtons(copy: (format: Format, toFile: boolean) => Promise<void>, ask: Asks): (Node | string)[] {
+  prepareToSave(ask);
+  const fault = element("span", "kl-fault");
+  fault.setAttribute("role", "alert");
+  const made = (text: string, title: string, format: Format, toFile: boolean): HTMLElement =>
+    button(text, title, () => {
+      setText(fault, "");
+      copy(format, toFile).catch((error: Error) => setText(fault, `Not saved: ${error.message}`));
+    });
+  const copies = FORMATS.map((format) => made(format, `Copy as ${format}`, format, false));
+  const files = FILES.map((format) => made(`Save as ${format} file`, "Have the browser save it as a file", format, true));
+  return [...copies, "or", ...files, fault];
 }

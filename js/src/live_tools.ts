@@ -2,7 +2,7 @@
 
 export { chartFields } from "./charting";
 export { Details } from "./details";
-export { columnChooser, copyButtons, filterEditor, looks, saveFile, sqlField } from "./editors";
+export { columnChooser, copyButtons, filterEditor, looks, sqlField } from "./editors";
 export { Far } from "./far";
 export { more, type Place } from "./more";
-export { textIn } from "./texts";
+export { textOf } from "./save";

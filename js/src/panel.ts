@@ -315,7 +315,8 @@ export class Panel {
 
   /** Copies the chosen cells, or all that are shown, and tells what came of it. */
   async #copy(format: Format, toFile: boolean): Promise<void> {
-    const tools = format === "CSV" ? undefined : await this.#tools();
+    const isPlain = format === "CSV" && !toFile;
+    const tools = isPlain ? undefined : await this.#tools();
     let part = this.#grid?.part;
     let store: Store | string = this.#seen;
     if (!part) return;
@@ -330,10 +331,9 @@ export class Panel {
       this.#bar.tell(`Not copied: of ${counted(cut, "cell")} only the start is in the page; in Python, live.df() has all.`);
       return;
     }
-    const text = format === "CSV" ? csvText(store, part) : tools?.textIn(format, store, part);
+    const text = isPlain ? csvText(store, part) : await tools?.textOf(format, store, part, this.#kernel.question);
     if (text === undefined) return;
-    if (toFile) (await this.#tools())?.saveFile(text, "table.csv", "text/csv");
-    else if (!(await toClipboard(text))) return this.#bar.tell("Not copied: the browser did not allow it.");
+    if (text && !(await toClipboard(text))) return this.#bar.tell("Not copied: the browser did not allow it.");
     this.#bar.tell(told);
   }
 

@@ -1,12 +1,12 @@
 // Cells as Markdown and SQL, and filters as SQL. Values are exact. No DOM here.
 
 import { cellText, isLong, isNumber, type Column, type Value } from "./cells";
-import { exact, hexadecimal, names, written, type Format, type Part } from "./copy";
+import { exact, hexadecimal, names, written, type Part } from "./copy";
 import { parse, type Condition } from "./conditions";
 import type { Store } from "./store";
 
 /** Cells in a format other than CSV; all of them must be whole. */
-export function textIn(format: Exclude<Format, "CSV">, store: Store, part: Part): string {
+export function textIn(format: "Markdown" | "VALUES", store: Store, part: Part): string {
   if (format === "VALUES") {
     const rows = written(store, part, literalOf);
     return `VALUES\n${rows.map((cells) => `  (${cells.join(", ")})`).join(",\n")}`;

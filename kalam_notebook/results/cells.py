@@ -54,6 +54,7 @@ class CellColumn:
         key: Whether it is the primary key.
         scale: Digits after the point of a decimal, ticks per second of a timestamp or time, else 0.
         zoned: Whether a timestamp is a point in time (shown in UTC with ``Z``), not a reading of a clock.
+        arrow: The name of its Arrow type; empty where nobody asks.
     """
 
     name: str
@@ -62,6 +63,7 @@ class CellColumn:
     key: bool = False
     scale: int = 0
     zoned: bool = False
+    arrow: str = ""
 
     @property
     def is_number(self) -> bool:
@@ -99,7 +101,7 @@ def _describe_field(field: pa.Field, sql_type: str, *, key: bool) -> CellColumn:
     elif kind in ("timestamp", "time"):
         scale = _TICKS[field.type.unit]
     zoned = kind == "timestamp" and field.type.tz is not None
-    return CellColumn(field.name, sql_type or str(field.type), kind, key, scale, zoned)
+    return CellColumn(field.name, sql_type or str(field.type), kind, key, scale, zoned, str(field.type))
 
 
 def _kind(kind: pa.DataType, sql_type: str) -> Kind:

@@ -9,6 +9,7 @@ import os
 import re
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -304,6 +305,96 @@ def test_what_a_filter_shows_is_saved_as_a_file(page: Page):
     lines = list(csv.reader(saved.value.path().read_text(encoding="utf-8").splitlines()))
     assert [line[:2] for line in lines] == [["id", "customer"], ["1", "Ada"], ["3", "Ada"]]
     assert saved.value.suggested_filename == "table.csv"
+
+
+SAVED = (
+    Column("id", "BigInt", flags=("pk", "nn", "uq")),
+    Column("small", "SmallInt"),
+    Column("name", "Text"),
+    Column("total", "Decimal", 38, 10),
+    Column("score", "Double"),
+    Column("single", "Float"),
+    Column("paid", "Boolean"),
+    Column("zoned", "DateTime"),
+    Column("at", "Timestamp"),
+    Column("day", "Date"),
+    Column("clock", "Time"),
+    Column("data", "Bytes"),
+    Column("code", "Uuid"),
+    Column("vector", "Embedding", size=2),
+    Column("told", "Json"),
+)
+
+
+def saved_row(i: int) -> dict:
+    """A row with values at the edges of their types; every third value is NULL."""
+    moment = dt.datetime(1969, 12, 31, 23, 59, 59, 999_999) + dt.timedelta(days=i * 40_000)
+    row = {
+        "id": 2**63 - 1 - i,
+        "small": -(2**15) + i,
+        "name": ["", "Zoë 語\r\n\u200f", '"a", b', " ends "][i % 4],
+        "total": Decimal(10) ** 27 - Decimal(f"0.000000000{i}"),
+        "score": [0.1 + 0.2, -0.0, float("inf"), 5e-324][i % 4],
+        "single": 0.5 + i,
+        "paid": i % 2 == 0,
+        "zoned": moment.replace(tzinfo=dt.UTC),
+        "at": moment,
+        "day": moment.date(),
+        "clock": moment.time(),
+        "data": bytes(range(i)),
+        "code": UUID(int=2**127 + i).bytes,
+        "vector": [0.25 * i, -1.0],
+        "told": f'{{"n": {i}}}',
+    }
+    return {name: value if name == "id" or (i + at) % 3 else None for at, (name, value) in enumerate(row.items())}
+
+
+def saved_arrow(page: Page) -> pa.Table:
+    """What the page saves as an Arrow file."""
+    tool(page, "Copy").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as Arrow file").click()
+    tool(page, "Copy").click()
+    assert saved.value.suggested_filename == "table.arrow"
+    return pa.ipc.open_file(saved.value.path()).read_all()
+
+
+def test_an_arrow_file_holds_the_same_types_and_values(page: Page):
+    table = MountedTable(page, SAVED)
+    rows = [saved_row(i) for i in range(8)]
+    table.load(rows)
+    shown(page, 8)
+    saved = saved_arrow(page)
+    wanted = table.table(rows)
+    assert saved.schema.types == wanted.schema.types
+    saved.validate(full=True)
+    assert saved.equals(wanted)
+    assert [field.metadata for field in saved.schema] == [field.metadata for field in wanted.schema]
+
+
+def test_an_arrow_file_holds_what_a_filter_shows(page: Page):
+    table = MountedTable(page, ORDERS)
+    table.load([order(i, "Ada" if i % 2 else "Grace") for i in range(1, 7)])
+    page.get_by_role("searchbox").fill("ada")
+    shown(page, 3)
+    page.get_by_role("button", name="id", exact=True).click()
+    page.get_by_role("button", name="id", exact=True).click()
+    assert saved_arrow(page).column("id").to_pylist() == [5, 3, 1]
+    page.get_by_role("searchbox").fill("nobody")
+    shown(page, 0)
+    assert saved_arrow(page).schema.names == [column.name for column in ORDERS]
+
+
+def test_no_arrow_file_without_what_writes_it(page: Page):
+    table = MountedTable(page, ORDERS, parts=frozenset({"live_tools"}))
+    page.evaluate(
+        "() => { window.answer = async ({number}) => [{kind: 'answer', number, fault: 'No <kernel>.'}, []]; }"
+    )
+    table.load([order(1)])
+    shown(page, 1)
+    tool(page, "Copy").click()
+    page.get_by_role("button", name="Save as Arrow file").click()
+    expect(page.get_by_role("alert")).to_have_text("Not saved: No <kernel>.")
 
 
 @pytest.mark.contract

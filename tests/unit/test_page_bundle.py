@@ -23,6 +23,7 @@ MODULES = {
         },
     ),
     "live_tools": (32_000, {}),
+    "live_arrow": (24_000, {"@uwdata/flechette": "Copyright (c) 2024, UW Interactive Data Lab"}),
 }
 
 

@@ -57,6 +57,7 @@ def removed_in(messages: list[Message]) -> list[int]:
 def test_a_start_holds_columns_and_all_rows():
     rows = PageRows()
     (message,) = rows.messages(whole(3, [1, 2]), COLUMNS, STATUS)
+    plain = {"scale": 0, "zoned": False}
     assert message.content == {
         "kind": "frame",
         "frame": 1,
@@ -67,8 +68,8 @@ def test_a_start_holds_columns_and_all_rows():
         "version": 3,
         "status": {"text": "live", "rows": 2},
         "columns": [
-            {"name": "id", "sql_type": "BIGINT", "kind": "integer", "key": True, "scale": 0, "zoned": False},
-            {"name": "name", "sql_type": "TEXT", "kind": "text", "key": False, "scale": 0, "zoned": False},
+            {"name": "id", "sql_type": "BIGINT", "kind": "integer", "key": True, "arrow": "int64"} | plain,
+            {"name": "name", "sql_type": "TEXT", "kind": "text", "key": False, "arrow": "string"} | plain,
         ],
     }
     assert read([message]).to_pydict() == {"0": [1, 2], "1": ["x", "x"], "id": [1, 2]}

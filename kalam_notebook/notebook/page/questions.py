@@ -28,7 +28,7 @@ __all__ = ["PARTS", "Answer", "answer", "page_module", "page_part"]
 logger = logging.getLogger("kalam_notebook")
 
 #: Parts of the page's code beside what travels with every widget: a page asks for one when it is first used.
-PARTS = frozenset({"live_tools", "live_chart"})
+PARTS = frozenset({"live_tools", "live_chart", "live_arrow"})
 _STATIC = Path(__file__).parent / "static"
 
 #: Changes of a row that are told at most, and bytes of their cells.

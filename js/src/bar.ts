@@ -1,6 +1,6 @@
 // The line of tools above the rows: pause, search, filters. It says what it does; the panel does it.
 
-import { grouped, visible, type Column, type Value } from "./cells";
+import { grouped, visible, type Column } from "./cells";
 import type { Format } from "./copy";
 import { ASKED, button, element, setText } from "./dom";
 import type { Chosen, Wishes } from "./filter";
@@ -16,8 +16,6 @@ export interface Tools {
   togglePause(): void;
   /** The wishes are others now. */
   wish(): void;
-  /** The values of a column that most rows have, and how many have each. */
-  frequent(column: number, most: number): readonly [Value, number][];
   isHidden(column: number): boolean;
   setHidden(column: number, isHidden: boolean): void;
   /** What would be copied, in words. */
@@ -215,7 +213,7 @@ export class Bar {
       this.#closeEditor();
       this.#changed();
     };
-    void this.#openLoaded(this.#filter, (tools) => tools.filterEditor(this.#editor, this.#columns, this.#tools.frequent, apply));
+    void this.#openLoaded(this.#filter, (tools) => tools.filterEditor(this.#editor, this.#columns, this.#tools.place, apply));
   }
 
   #openCopy(): void {

@@ -6,6 +6,7 @@ import style from "./editors.css";
 import type { Format } from "./copy";
 import { matcher, parse, type Condition } from "./conditions";
 import type { Chosen } from "./filter";
+import type { Place } from "./more";
 import type { Filter } from "./order";
 import type { Store } from "./store";
 import { prepareToSave } from "./save";
@@ -26,8 +27,8 @@ const WORDS: Record<Condition["kind"], string> = {
   "not null": "is not NULL",
 };
 
-/** The most frequent values of a column, and how many rows have each. */
-type Frequent = (column: number, most: number) => readonly [Value, number][];
+/** Values of a column, and how many rows have each. */
+type Counted = readonly [Value, number][];
 
 /** What the fields and buttons of an opened line look like. */
 export const looks = (): HTMLElement => element("style", "", style);
@@ -70,7 +71,7 @@ export function columnChooser(
 export function filterEditor(
   form: HTMLFormElement,
   columns: readonly Column[],
-  frequent: Frequent,
+  table: Place,
   apply: (column: number, chosen: Chosen) => void,
 ): Node[] {
   const column = select("Column", columns.map((column) => visible(column.name)));
@@ -82,7 +83,7 @@ export function filterEditor(
   let read: () => Condition = () => ({ kind: "null" });
   const chooseKind = (chosen: Condition["kind"]): void => {
     setText(fault, "");
-    read = readers(fields, columns[column.selectedIndex], chosen, (most) => frequent(column.selectedIndex, most));
+    read = readers(fields, columns[column.selectedIndex], column.selectedIndex, chosen, table);
   };
   const chooseColumn = (): void => {
     const described = columns[column.selectedIndex];
@@ -116,8 +117,9 @@ export function filterEditor(
 function readers(
   place: HTMLElement,
   column: Column | undefined,
+  index: number,
   kind: Condition["kind"],
-  frequent: (most: number) => readonly [Value, number][],
+  table: Place,
 ): () => Condition {
   switch (kind) {
     case "contains": {
@@ -136,13 +138,28 @@ function readers(
       };
     }
     case "one of": {
-      const offered = frequent(OFFERED);
-      const boxes = offered.map(([value, count]) => {
-        const [label, box] = choice(column ? cellText(value, column) || "empty" : "");
-        label.append(element("small", "", grouped(count)));
-        return { box, label, value };
-      });
-      place.replaceChildren(...boxes.map(({ label }) => label));
+      const list = element("span", "");
+      let boxes: { readonly box: HTMLInputElement; readonly value: Value }[] = [];
+      const offer = (values: Counted, ...told: string[]): void => {
+        boxes = [];
+        list.replaceChildren(...told);
+        for (const [value, count] of values) {
+          const [label, box] = choice(column ? cellText(value, column) || "empty" : "");
+          label.append(element("small", "", grouped(count)));
+          boxes.push({ box, value });
+          list.append(label);
+        }
+      };
+      place.replaceChildren(list);
+      const store = table.store();
+      const rows = store.status?.rows ?? 0;
+      if (!column || store.size >= rows) offer(frequent(store, index));
+      else {
+        list.textContent = "asking for the values of all rows…";
+        frequentOfAll(table, index, column.name).then(offer, (error: Error) => {
+          offer(frequent(store, index), `of the first ${grouped(store.size)} of ${grouped(rows)} rows (${error.message}): `);
+        });
+      }
       return () => {
         const values = boxes.filter(({ box }) => box.checked).map(({ value }) => value);
         if (values.length === 0) throw new RangeError("Choose at least one value.");
@@ -153,6 +170,22 @@ function readers(
       place.replaceChildren();
       return () => ({ kind });
   }
+}
+
+/** The values of a column that most rows have, without NULL. */
+function frequent(store: Store, column: number): Counted {
+  const counts = new Map<Value, number>();
+  store.column(column).forEach((value, slot) => {
+    if (value !== null && store.ids[slot] !== -1) counts.set(value, (counts.get(value) ?? 0) + 1);
+  });
+  return [...counts].sort(([, one], [, two]) => two - one).slice(0, OFFERED);
+}
+
+/** The same of all rows, of which the page holds a part. */
+async function frequentOfAll(table: Place, column: number, name: string): Promise<Counted> {
+  const { reply } = await table.ask({ about: "frequent", column, name, most: OFFERED });
+  const counts = reply["counts"] as number[];
+  return (reply["values"] as Value[]).map((value, at) => [value, counts[at] ?? 0]);
 }
 
 /** What can be asked of a column. */

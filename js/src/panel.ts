@@ -48,7 +48,6 @@ export class Panel {
   readonly #bar = new Bar(this.#wishes, {
     togglePause: () => this.#togglePause(),
     wish: () => this.#wish(),
-    frequent: (column, most) => this.#shown.frequent(column, most),
     isHidden: (column) => this.#grid?.isHidden(column) ?? false,
     setHidden: (column, isHidden) => this.#grid?.setHidden(column, isHidden),
     copied: () => this.#copiedText(),

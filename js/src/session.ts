@@ -20,6 +20,7 @@ export type Question =
   | { readonly about: "row"; readonly row: number }
   | { readonly about: "moments" }
   | { readonly about: "past"; readonly moment: number }
+  | { readonly about: "frequent"; readonly column: number; readonly name: string; readonly most: number }
   | { readonly about: "groups"; readonly by: number; readonly of: number | null }
   | {
       readonly about: "range";

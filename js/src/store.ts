@@ -47,15 +47,6 @@ export class Store {
     return (this.#lengths[column]?.size ?? 0) > 0;
   }
 
-  /** The values of a column that most rows have, and how many have each, without NULL. */
-  frequent(column: number, most: number): readonly [Value, number][] {
-    const counts = new Map<Value, number>();
-    this.#values[column]?.forEach((value, slot) => {
-      if (value !== null && this.ids[slot] !== -1) counts.set(value, (counts.get(value) ?? 0) + 1);
-    });
-    return [...counts].sort(([, one], [, two]) => two - one).slice(0, most);
-  }
-
   /** The store as it is now, which does not change any more. */
   copy(): Store {
     const copy = Object.assign(new Store(), this) as this;

@@ -235,3 +235,26 @@ def test_pause_and_the_end_of_the_kernel_leave_what_the_page_holds(page: Page, f
     expect(page.locator(".kl-part")).to_contain_text(
         "Sorted by v among the first 500 of 5,000 rows; the others are not here."
     )
+
+
+def test_values_to_choose_from_are_those_of_all_rows_or_said_not_to_be(page: Page, far: Any):
+    names = ["few"] * 3 + ["many"] * 5_000
+    table = pa.table({"id": range(5_003), "name": names, "v": [0.5] * 5_003})
+    far(5_003, _Frame(table, COLUMNS, form="direct", status="live"))
+    tools = page.get_by_role("toolbar", name="Tools of the table")
+    editor = page.locator(".kl-editor")
+
+    def choose() -> None:
+        tools.get_by_role("button", name="Filter").click()
+        page.get_by_label("Column", exact=True).select_option("name")
+        page.get_by_label("Condition").select_option("is one of")
+
+    choose()
+    expect(editor).to_contain_text("many 5,000")
+    page.get_by_label("few").check()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".kl-hits")).to_have_text("3 of 5,003 rows match")
+
+    page.evaluate("() => { window.answer = async ({number}) => [{kind: 'answer', number, fault: 'no <kernel>'}, []]; }")
+    choose()
+    expect(editor).to_contain_text("of the first 500 of 5,003 rows (no <kernel>): many 497")

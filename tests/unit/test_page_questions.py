@@ -6,13 +6,18 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from table_by_hand import TableByHand
 from test_recording_replay import make_file
 
 from kalam_notebook.live_queries.replay import replay
+from kalam_notebook.live_queries.rows.changes import change_table
+from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.table import LiveChanges
 from kalam_notebook.notebook.page import questions
 from kalam_notebook.notebook.page.browse import _Frame
 from kalam_notebook.notebook.page.questions import answer
+from kalam_notebook.notebook.page.ranges import Ranges
+from kalam_notebook.wire.types import Column
 
 
 def tables(found):
@@ -153,3 +158,52 @@ def test_the_largest_groups_are_told(monkeypatch):
 def test_what_cannot_be_counted_is_told():
     assert groups("list")["fault"].startswith("ConfigError: Rows cannot be counted by list, of type list")
     assert groups("n", "name")["fault"] == "ConfigError: name holds no numbers to be summed up."
+
+
+class Counting(TableByHand):
+    """Counts how often all rows are taken."""
+
+    wholes = 0
+
+    def delta(self, since: int) -> LiveDelta:
+        self.wholes += since < 0
+        return super().delta(since)
+
+    def row_changes(self, row_id: int, *, last: int | None = None) -> LiveChanges:
+        return LiveChanges(self.version, change_table([], self.table([]).schema), is_whole=True)
+
+    def arrow(self) -> pa.Table:
+        return self.table(sorted(self.rows))
+
+
+NAMED = (Column("id", "BigInt", flags=("pk",)), Column("name", "Text"), Column("paid", "Boolean"))
+
+
+def named(*names: str | None) -> Counting:
+    rows = {i: {"id": i, "name": name, "paid": i % 3 == 0} for i, name in enumerate(names, 1)}
+    return Counting(NAMED, rows)
+
+
+def test_details_of_more_rows_do_not_take_all_rows_again():
+    live = named("a", "b", "c")
+    ranges = Ranges(live)
+
+    def name_of(row_id: int) -> list[str]:
+        found = answer(live, {"about": "row", "row": row_id}, ranges)
+        assert "fault" not in found.content
+        return [row["1"] for row in tables(found)[0]]
+
+    assert name_of(2) == ["b"]
+    live.change({2: {"id": 2, "name": "new", "paid": None}, 9: {"id": 9, "name": "d", "paid": None}}, frozenset({1}))
+    assert [name_of(row_id) for row_id in (2, 9, 1, 7)] == [["new"], ["d"], [], []]
+    assert live.wholes == 1
+
+
+def test_the_most_frequent_values_of_all_rows_are_told():
+    live = named("b", None, "a", "b", "x" * 2_000, "b", "a")
+    question = {"about": "frequent", "column": 1, "name": "name", "most": 3}
+    found = answer(live, question).content
+    assert (found["values"], found["counts"]) == (["b", "a", "x" * 1_000], [3, 2, 1])
+    flags = answer(live, question | {"column": 2, "name": "paid", "most": 20}).content
+    assert (flags["values"], flags["counts"]) == ([False, True], [5, 2])
+    assert "others by now" in answer(live, question | {"name": "total"}).content["fault"]

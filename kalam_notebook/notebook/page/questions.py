@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.notebook.page.grouping import grouped_rows
 from kalam_notebook.notebook.page.page_rows import TEXT_CHARS, PageRows, whole_rows
-from kalam_notebook.notebook.page.ranges import Ranges, with_columns
+from kalam_notebook.notebook.page.ranges import Ranges, check_column, with_columns
 from kalam_notebook.results.cells import cell_text, describe, plain
 
 if TYPE_CHECKING:
@@ -67,11 +68,13 @@ def _answer(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer
         case "part":
             return Answer({"text": page_part(question["name"])})
         case "row":
-            return _row(live, int(question["row"]))
+            return _row(live, int(question["row"]), ranges)
         case "moments":
             return Answer({"moments": [round(moment * 1_000_000) for moment in live.moments]})
         case "groups":
             return _groups(live, question)
+        case "frequent":
+            return _frequent(live, question)
         case "range":
             return Answer(*ranges.answer(question))
         case "past":
@@ -97,11 +100,9 @@ def page_module(name: str) -> str:
     return (_STATIC / f"{name}.js").read_text(encoding="utf-8")
 
 
-def _row(live: LiveTable, row_id: int) -> Answer:
+def _row(live: LiveTable, row_id: int, ranges: Ranges) -> Answer:
     """A row as it is now, whole, and what happened to it lately."""
-    now, changes = live.delta(-1), live.row_changes(row_id, last=_MAX_CHANGES)
-    place = now.row_ids.index(row_id) if row_id in now.row_ids else now.rows.num_rows
-    present = now.rows.slice(place, 1)
+    (present, columns), changes = ranges.row(row_id), live.row_changes(row_id, last=_MAX_CHANGES)
     happened = changes.table.slice(changes.table.num_rows - _fitting(changes.table))
 
     # The cells after a change stand between what is told of it and, in one column, those before it.
@@ -109,7 +110,6 @@ def _row(live: LiveTable, row_id: int) -> Answer:
     after = pa.Table.from_arrays(happened.columns[first:-1], schema=present.schema)
     before = pa.Table.from_arrays(happened.columns[-1].combine_chunks().flatten(), schema=present.schema)
 
-    columns = describe(present.schema, live.columns)
     milliseconds = happened.column("_at").cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
     content = {
         "columns": [asdict(column) for column in columns],
@@ -147,6 +147,25 @@ def _groups(live: LiveTable, question: dict[str, Any]) -> Answer:
     ]
     names = [column.name for column in told]
     return Answer({"names": names, "texts": texts, "groups": found.num_rows, "rows": table.num_rows})
+
+
+def _frequent(live: LiveTable, question: dict[str, Any]) -> Answer:
+    """The values of a column that most rows have, without NULL, as the page would hold them, and how many rows have each.
+
+    Only of columns whose values JSON can tell: texts and truth values.
+    """
+    table, columns = with_columns(live, live.arrow)
+    described = describe(table.schema, columns)
+    check_column(question, described)
+    place = int(question["column"])
+    values = plain(table.column(place), described[place]).drop_null()
+    if described[place].is_long:
+        values = pc.utf8_slice_codeunits(values, 0, TEXT_CHARS)
+
+    counted = pc.value_counts(values)
+    most = pc.select_k_unstable(counted.field("counts"), int(question["most"]), [("", "descending")])
+    found = counted.take(most)
+    return Answer({"values": found.field("values").to_pylist(), "counts": found.field("counts").to_pylist()})
 
 
 def _fitting(table: pa.Table) -> int:

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.notebook.page.ordering import Sort, Wanted
 from kalam_notebook.notebook.page.page_rows import MAX_ROWS, page_stream
 from kalam_notebook.notebook.page.row_view import HeldRows, RowView
-from kalam_notebook.results.cells import describe
+from kalam_notebook.results.cells import CellColumn, describe
 from kalam_notebook.threads import Flag, Worker
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from kalam_notebook.live_queries.table import LiveTable
     from kalam_notebook.wire.types import Column
 
-__all__ = ["Ranges", "with_columns"]
+__all__ = ["Ranges", "check_column", "with_columns"]
 
 _T = TypeVar("_T")
 
@@ -105,12 +107,21 @@ class Ranges:
         told = {"hits": view.count, "rows": held.num_rows, "version": held.version, "from": start, "names": names}
         return told, (page_stream(rows, row_ids, held.columns),)
 
+    def row(self, row_id: int) -> tuple[pa.Table, tuple[CellColumn, ...]]:
+        """The row with a number as it is now, with its columns; no row where it is gone."""
+        for making in list(self._views.values()):  # Until then the rows stay as they are.
+            making.has_first.wait()
+        with self._lock:
+            rows = self._followed()
+            return rows.row(row_id), rows.columns
+
     def _making(self, question: Mapping[str, Any]) -> _Sorting:
         """The order that a question names, made or begun."""
         with self._lock:
             rows = self._followed()
             for asked in (question["sort"], *question["conditions"]):
-                _check(asked, rows)
+                if asked is not None:
+                    check_column(asked, rows.columns)
             key = repr((question["sort"], question["search"], question["conditions"]))
             making = self._views.pop(key, None)
             if making is None:
@@ -143,11 +154,18 @@ class Ranges:
         return rows
 
 
-def _check(asked: Mapping[str, Any] | None, rows: HeldRows) -> None:
-    if asked is None:
-        return
+def check_column(asked: Mapping[str, Any], columns: Sequence[CellColumn]) -> None:
+    """Check that a page means one of these columns.
+
+    Args:
+        asked: ``column`` is its position, ``name`` its name.
+        columns: Those of now.
+
+    Raises:
+        ConfigError: The columns are others by now.
+    """
     place = int(asked["column"])
-    if not 0 <= place < len(rows.columns) or rows.columns[place].name != asked["name"]:
+    if not 0 <= place < len(columns) or columns[place].name != asked["name"]:
         raise ConfigError("The columns of the table are others by now.")
 
 

@@ -27,6 +27,7 @@ export const NARROW_CHARS = 32;
 const LIST_HEAD = 2;
 const LIST_WHOLE = 6;
 const BYTES_HEAD = 8;
+const NOISE = 5; // Characters that rounding to 15 digits frees where the last ones were noise.
 const NUMBERS: ReadonlySet<Kind> = new Set(["integer", "float", "float32", "decimal"]);
 const LONG: ReadonlySet<Kind> = new Set(["text", "json", "file", "other"]);
 
@@ -110,6 +111,12 @@ function floatText(value: number | null): string {
   if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${mantissa}`;
   const whole = mantissa.slice(0, exponent + 1).padEnd(exponent + 1, "0");
   return `${sign}${whole}.${mantissa.slice(exponent + 1) || "0"}`;
+}
+
+/** A double without the noise of binary fractions: `0.3` for `0.30000000000000004`, other digits as they are. As in `render.py`. */
+export function asWritten(value: number, text: string): string {
+  const short = floatText(Number(value.toPrecision(15)));
+  return short.length > text.length - NOISE ? text : short;
 }
 
 /** The shortest digits that give the same single-precision number. */

@@ -1,7 +1,7 @@
 // The rows on screen: a table of which only the visible rows are elements, in a box that scrolls by itself.
 // Nothing is measured while it is drawn, because a browser would have to lay out the page for that.
 
-import { CELL_CHARS, NARROW_CHARS, cellText, grouped, isLong, isNumber, type Column, type Value } from "./cells";
+import { CELL_CHARS, NARROW_CHARS, asWritten, cellText, grouped, isLong, isNumber, type Column, type Value } from "./cells";
 import { Columns } from "./columns";
 import { element, takeKeys } from "./dom";
 import type { Part } from "./copy";
@@ -606,14 +606,16 @@ export class Grid {
       // The kind of a value and its length tell apart what the text does not: NULL, and "NULL".
       const shown = `${value === null ? "n" : "v"}${length ?? ""} ${text}`;
       if (line.texts[place] === shown) return;
-      show(cell, text, value, length, column);
+      const short = column.kind === "float" && value !== null ? asWritten(value as number, text) : text;
+      show(cell, short, value, length, column);
+      if (short !== text) cell.title = text;
       if (isSame) {
         marks.cells.push(cell);
         line.olds[place] = line.texts[place] ?? "";
       }
       line.texts[place] = shown;
       line.told.delete(cell);
-      if ((column.kind === "float" || column.kind === "float32") && !this.#columns.isMany) this.#align(cell, text, index);
+      if ((column.kind === "float" || column.kind === "float32") && !this.#columns.isMany) this.#align(cell, short, index);
     });
     if (marks.cells.length > before) marks.changed++;
     if (!isSame && (store.born[slot] ?? 0) > this.#seen) marks.rows.push(line.element);

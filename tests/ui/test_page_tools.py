@@ -506,6 +506,25 @@ def test_points_of_numbers_stand_below_each_other(page: Page):
     assert points() == pytest.approx([points()[0]] * 3, abs=0.6)
 
 
+def test_doubles_are_shown_as_people_write_them(page: Page, clipboard):
+    table = MountedTable(page, (ORDERS[0], Column("score", "Double")))
+    scores = [0.1 + 0.2, 1 / 3, 4.35 * 100, -(0.7 + 0.1), 1e23, 2.0**-1074]
+    table.load([{"id": i, "score": score} for i, score in enumerate(scores)])
+    texts = [row[1] for row in shown(page, len(scores))]
+    assert texts == ["0.3", "0.3333333333333333", "435.0", "-0.8", "1e+23", "5e-324"]
+    cell = page.locator("td:nth-child(2)")
+    assert [cell.nth(i).get_attribute("title") for i in range(3)] == ["0.30000000000000004", None, "434.99999999999994"]
+    table.change({1: {"id": 0, "score": 0.5}})
+    expect(cell.first).to_have_text("0.5")
+    assert not cell.first.get_attribute("title")
+    # Whole in a copy, and found as they are.
+    page.get_by_role("searchbox").fill("434.99999999999994")
+    shown(page, 1)
+    cell.first.click()
+    page.keyboard.press("Control+c")
+    assert clipboard() == "score\r\n434.99999999999994\r\n"
+
+
 def test_the_kernel_is_asked_for_an_attempt_a_frozen_output_or_an_end(page: Page):
     table = MountedTable(page, ORDERS)
     table.load([order(1)])

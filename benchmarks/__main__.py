@@ -19,7 +19,7 @@ MODULES = ("decoding", "traffic", "writing", "process", "live", "costs", "doors"
 #: What is measured with ``--server``, and what tells which server that is.
 SERVER_MODULES = ("costs", "writing")
 #: What is measured with ``--browser``.
-BROWSER_MODULES = ("browser",)
+BROWSER_MODULES = ("browser", "browser_load")
 ON_SERVER = ("KALAM_TEST_URL", "KALAM_TEST_ROOT_PASSWORD", "KALAM_TEST_SERVER_PID")
 
 #: How often a figure that misses its bound is measured again.

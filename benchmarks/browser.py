@@ -99,13 +99,14 @@ class Run:
 
 
 def figures(*, small: bool) -> Iterator[Figure]:
+    if not wanted("P1", "P2", "P3", "P4", "P5", "P6", "P7"):
+        return
     if importlib.util.find_spec("perspective") is None:
         raise SystemExit("perspective-python is not installed. Type: make bench ARGS=--browser")
     sizes = (1_000, 10_000) if small else (1_000, 10_000, 100_000)
     with browser_and_lab() as (browser, lab):
         for size in sizes:
-            if wanted("P1", "P2", "P3", "P4", "P5", "P6", "P7"):
-                yield from compare(browser, lab, size, repeats=1 if small else 3)
+            yield from compare(browser, lab, size, repeats=1 if small else 3)
 
 
 def compare(browser: Browser, lab: LabServer, size: int, *, repeats: int) -> Iterator[Figure]:
@@ -224,12 +225,17 @@ def sort_ms(page: Page) -> float:
 
 
 def told(notebook: Notebook, index: int) -> tuple[list[float], float]:
+    sent, kernel_seconds = json.loads(printed(notebook, index))
+    return sent, kernel_seconds
+
+
+def printed(notebook: Notebook, index: int) -> str:
+    """What a cell prints when it is run."""
     notebook.run(index)
     outputs: list[dict[str, Any]] = notebook.page.evaluate(
         "index => window.jupyterapp.shell.currentWidget.content.widgets[index].model.outputs.toJSON()", index
     )
-    sent, kernel_seconds = json.loads("".join(outputs[0]["text"]))
-    return sent, kernel_seconds
+    return "".join(outputs[0]["text"])
 
 
 def delays(sent: list[float], seen: list[list[float]], first: int, last: int) -> list[float]:

@@ -121,6 +121,7 @@ class FedTable:
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[object], None]] = []
         self.version = 0
+        self.rows_told = 0  # Changed rows that somebody asked for.
         self.stats = _Stats()
 
     def tell(self, tick: int) -> None:
@@ -144,6 +145,7 @@ class FedTable:
             changed = self._ticks[since : self.version]
             rows = np.unique(np.concatenate(changed)) if changed else np.empty(0, np.int64)
             ids = tuple((rows + 1).tolist())
+            self.rows_told += len(ids)
             return LiveDelta(self.version, False, self._feed.table(rows), ids, frozenset(), (), size)
 
     def on_change(self, callback: Callable[[object], None]) -> Callable[[], None]:

@@ -150,7 +150,7 @@ def _groups(live: LiveTable, question: dict[str, Any]) -> Answer:
 
 
 def _frequent(live: LiveTable, question: dict[str, Any]) -> Answer:
-    """The values of a column that most rows have, without NULL, as the page would hold them, and how many rows have each.
+    """The values of a column that most rows have, without NULL, as the page would hold them, and how often.
 
     Only of columns whose values JSON can tell: texts and truth values.
     """

@@ -30,6 +30,7 @@ LOGINS_VARIABLE = "KALAMDB_CREDENTIALS_PATH"
 OTHER_URL_VARIABLE = "KALAMDB_URL"
 USER_VARIABLE = "KALAMDB_USERNAME"
 USER_PASSWORD_VARIABLE = "KALAMDB_PASSWORD"
+LIVE_VARIABLE = "KALAM_LIVE"
 
 #: Under which passwords stand in the keyring of the operating system, each as ``user@url``.
 KEYRING_SERVICE = "kalamdb"
@@ -196,6 +197,21 @@ def _read_environment(environ: Mapping[str, str]) -> _Environment:
         user=user,
         passwords=passwords,
     )
+
+
+def live_is_static(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether ``KALAM_LIVE=static`` wants live tables shown as rows, once: for notebooks that run without a reader.
+
+    Args:
+        environ: The environment; for tests.
+
+    Raises:
+        ConfigError: The variable holds something else.
+    """
+    told = (os.environ if environ is None else environ).get(LIVE_VARIABLE, "").strip()
+    if told not in ("", "static"):
+        raise ConfigError(f"{LIVE_VARIABLE} is {told!r}. It takes static, or nothing.")
+    return told == "static"
 
 
 def logins_path(environ: Mapping[str, str]) -> Path:

@@ -44,6 +44,7 @@ from kalam_notebook.notebook.terminal import colour_cells, leave_cells
 from kalam_notebook.notebook.values import Bound, look_up, nearest
 from kalam_notebook.results.progress import silent
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult, readers_width
+from kalam_notebook.settings import live_is_static
 from kalam_notebook.sql.shape import returns_rows
 from kalam_notebook.sql.statement import Statement
 from kalam_notebook.texts import for_magic
@@ -191,7 +192,8 @@ def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOp
     if options.seconds is None:
         return _keep(shell, options, live, shown)
 
-    display(shown)
+    if not live_is_static():
+        display(shown)
     try:
         with suppress(RequestTimeoutError):
             live.wait_for(lambda table: False, timeout=options.seconds)
@@ -200,6 +202,8 @@ def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOp
         raise
     finally:
         live.close()
+        if live_is_static():
+            display(shown)  # What is not live is shown once, as it was at the end.
     changes = live.changes() if options.changes else None
     return _keep(shell, options, live if changes is None else changes, changes)
 

@@ -127,3 +127,24 @@ def test_a_chart_of_altair_is_drawn_again(run):
     """The recipe of docs/live.md."""
     (shown,) = run(ALTAIR, "change(t, 'last')\nassert drawn.wait(20)\nt.close()")
     assert '"word": "last"' in shown[0]["text/html"]
+
+
+def test_static_rows_are_shown_once(run, monkeypatch):
+    monkeypatch.setenv("KALAM_LIVE", "static")
+    cells = ("%load_ext kalam_notebook", SHOW, "change(t, 'next')", "t", "t.chart(x='id', y='id')")
+    first, again, chart = run(*cells, "t.close()")
+    for (output,), word in ((first, "none"), (again, "next"), (chart, "")):
+        assert word in output["text/plain"]
+        assert set(output) == {"text/html", "text/plain"}
+    assert "none" not in again[0]["text/plain"]
+
+
+def test_a_static_cell_waits_and_shows_the_end(run, namespace, monkeypatch):
+    monkeypatch.setenv("KALAM_LIVE", "static")
+    update = f"UPDATE {namespace}.t SET word = 'last' WHERE id = 1"
+    later = f"%load_ext kalam_notebook\nthreading.Timer(0.3, kalam.execute_query, [{update!r}]).start()"
+    outputs = run(later, f"%%kalam --live --for 1\nSELECT * FROM {namespace}.t")
+    ((output,),) = outputs
+    assert "last" in output["text/plain"]
+    assert "none" not in output["text/plain"]
+    assert set(output) == {"text/html", "text/plain"}

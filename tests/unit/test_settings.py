@@ -9,7 +9,7 @@ import pytest
 from frames_of_errors import frames_that_show
 
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.settings import Secret, check_url, resolve
+from kalam_notebook.settings import Secret, check_url, live_is_static, resolve
 
 LOGINS = """
 [instances.local]
@@ -214,3 +214,10 @@ def test_no_frame_of_a_failure_holds_a_secret(tmp_path, monkeypatch):
     assert failure() == []
     path.write_text('[instances.a]\njwt_token = "token-hunter2"\nnonsense')
     assert failure() == []
+
+
+def test_static_live_tables_are_asked_for_by_one_word():
+    assert [live_is_static({"KALAM_LIVE": value}) for value in ("static", " static ", "")] == [True, True, False]
+    assert not live_is_static({})
+    with pytest.raises(ConfigError, match="KALAM_LIVE is 'off'"):
+        live_is_static({"KALAM_LIVE": "off"})

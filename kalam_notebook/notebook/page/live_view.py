@@ -28,6 +28,7 @@ from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.notebook.page.questions import answer, page_module
 from kalam_notebook.notebook.page.ranges import Ranges, with_columns
 from kalam_notebook.results.render import render_html, render_text
+from kalam_notebook.settings import live_is_static
 from kalam_notebook.texts import first_line
 from kalam_notebook.threads import Flag, Worker
 
@@ -420,7 +421,8 @@ def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveVie
         view: What shows it.
 
     Returns:
-        The view; None where there is no notebook (a terminal, captured output): the rows are shown once.
+        The view; None where there is no notebook (a terminal, captured output) or static rows are wanted
+        (``KALAM_LIVE=static``): the rows are shown once.
     """
     from IPython import get_ipython
     from IPython.display import display
@@ -436,7 +438,7 @@ def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveVie
         shell.events.register("post_run_cell", _end_cell)
     publisher: Any = getattr(shell, "display_pub", None)
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
-    if not hasattr(publisher, "pub_socket"):
+    if not hasattr(publisher, "pub_socket") or live_is_static():
         copy = view.render(live, title=live.sql, footer=[live.status])
         display({"text/html": copy.html, "text/plain": copy.text}, raw=True)
         return None

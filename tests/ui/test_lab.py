@@ -287,3 +287,34 @@ def test_a_chart_follows_while_a_cell_runs_and_is_a_picture_after_the_kernel(ser
     notebook.open()
     expect(copy.locator("svg rect")).to_have_count(bars)
     screenshot(page, "lab-chart-frozen.png")
+
+
+def test_two_notebooks_and_a_second_view_show_one_live_table(server: LabServer, page: Page):
+    first = open_notebook(server, page, "first.ipynb", CUSTOMERS)
+    first.run(1)
+    kernel = page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
+    first.command("notebook:create-output-view", 1)
+    views = page.locator(".kalam-live")
+    expect(views).to_have_count(2)
+
+    other = page.context.new_page()
+    write_notebook(server.folder / "second.ipynb", ["live", "order(10)", "live.close()"])
+    second = Notebook(server, other, "second.ipynb")
+    other.evaluate("id => window.jupyterapp.shell.currentWidget.sessionContext.changeKernel({id})", kernel)
+    second.run(0)
+    expect(other.locator(".kalam-live .kl-facts")).to_contain_text("8 rows")
+    second.run(1)
+    for shown in (views.nth(0), views.nth(1), other.locator(".kalam-live")):
+        expect(shown.locator(".kl-facts")).to_contain_text("9 rows · 1 change")
+        expect(shown.get_by_role("status").first).to_have_text("live")
+
+    # A reader sorts and pauses one view, and no other.
+    views.nth(1).get_by_role("button", name="Pause").click()
+    expect(views.nth(1).get_by_role("button", name="Resume")).to_be_visible()
+    expect(views.nth(0).get_by_role("button", name="Pause")).to_be_visible()
+
+    second.run(2)
+    for window, notebook in ((page, first), (other, second)):
+        expect(window.locator(".jp-Notebook [data-kalam-twin]")).to_contain_text("live until")
+        assert "widget-view" not in str(notebook.save())
+    expect(views.get_by_role("status")).to_have_count(0)

@@ -226,8 +226,8 @@ export class Bar {
   async #openSql(): Promise<void> {
     const tools = await this.#tools.load();
     if (!tools) return;
-    const text = tools.sqlField(this.#columns, this.#wishes.conditions);
-    this.#open(this.#filter, tools.looks(), text);
-    text.select();
+    const made = tools.sqlField(this.#columns, this.#wishes.conditions, this.#tools.place);
+    this.#open(this.#filter, tools.looks(), ...made);
+    made[0].select();
   }
 }

@@ -1,7 +1,7 @@
 // The lines that the tools above the table open: for a filter, and for the choice of columns.
 
 import { cellText, grouped, isNumber, visible, type Column, type Value } from "./cells";
-import { button, element, select, setText, takeKeys } from "./dom";
+import { button, element, select, setText, takeKeys, toClipboard } from "./dom";
 import style from "./editors.css";
 import type { Format } from "./copy";
 import { matcher, parse, type Condition } from "./conditions";
@@ -11,7 +11,7 @@ import type { Filter } from "./order";
 import type { Store } from "./store";
 import { prepareToSave } from "./save";
 import type { Asks } from "./session";
-import { whereText } from "./texts";
+import { followText, whereText } from "./texts";
 
 const FORMATS = ["CSV", "Markdown", "VALUES"] as const;
 const FILES = ["CSV", "Arrow"] as const;
@@ -33,13 +33,23 @@ type Counted = readonly [Value, number][];
 /** What the fields and buttons of an opened line look like. */
 export const looks = (): HTMLElement => element("style", "", style);
 
-/** The filters as SQL, to be copied. */
-export function sqlField(columns: readonly Column[], chosen: ReadonlyMap<number, Chosen>): HTMLInputElement {
+/** The filters as SQL, to be copied, and as a live query of its own. */
+export function sqlField(columns: readonly Column[], chosen: ReadonlyMap<number, Chosen>, table: Place): [HTMLInputElement, ...HTMLElement[]] {
+  const where = whereText(columns, chosen);
   const text = element("input", "kl-where");
   text.readOnly = true;
-  text.value = `WHERE ${whereText(columns, chosen)}`;
+  text.value = `WHERE ${where}`;
   text.setAttribute("aria-label", "The filters as SQL");
-  return text;
+  if (!table.store().status?.form) return [text]; // A result is not followed.
+  const told = element("span", "kl-told");
+  told.setAttribute("role", "status");
+  const follow = button("Follow this", "Copy a cell with a live table of these rows alone", () => {
+    void toClipboard(followText(table.sql(), where)).then((isCopied) => {
+      const values = /\$\w/.test(table.sql()) ? " Give the values of $1 … by --params." : "";
+      setText(told, isCopied ? `Copied: paste it into a cell.${values}` : "Not copied: the browser did not allow it.");
+    });
+  });
+  return [text, follow, told];
 }
 
 /** Boxes to check for the columns that are shown, and a field to find some of very many. */

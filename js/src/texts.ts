@@ -84,6 +84,14 @@ export function groupText(sql: string, column: Column, measured: Column | undefi
   return `%%kalam --live\nSELECT ${told.join(", ")}\nFROM (\n${inner}\n) AS t\nGROUP BY ${by}`;
 }
 
+/** A cell that follows the rows of a query which meet a condition. */
+export function followText(sql: string, where: string): string {
+  const inner = sql.trim().replace(/;+$/, "");
+  // A condition right behind the table's name is followed by its changes alone.
+  const isPlain = /^select\s+(\*|[\w"]+(\s*,\s*[\w"]+)*)\s+from\s+[\w."]+$/i.test(inner);
+  return `%%kalam --live\n${isPlain ? inner : `SELECT *\nFROM (\n${inner}\n) AS t`}\nWHERE ${where}`;
+}
+
 function nameOf(column: Column): string {
   return `"${column.name.replaceAll('"', '""')}"`;
 }

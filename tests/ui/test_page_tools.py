@@ -647,6 +647,26 @@ def test_a_filter_means_the_same_as_its_sql(page: Page, client, values_table, co
     assert [row[0] for row in shown(page, len(wanted))] == wanted
 
 
+@pytest.mark.contract
+@pytest.mark.parametrize(
+    "sql", ["SELECT * FROM {table};", "SELECT nr AS id, name FROM (SELECT id AS nr, name FROM {table}) AS s -- all"]
+)
+def test_what_a_filter_shows_is_followed_by_a_cell(page: Page, client, values_table, clipboard, sql: str):
+    sql = sql.format(table=values_table)
+    table = MountedTable(page, VALUES, sql=sql)
+    table.load([values_row(row) for row in ROWS])
+    add_filter(page, "name", "contains", "O'B")
+    page.get_by_role("button", name="as SQL").click()
+    page.get_by_role("button", name="Follow this").click()
+    expect(page.get_by_role("status").filter(has_text="Copied: paste it into a cell.")).to_be_visible()
+    line, query = clipboard().split("\n", 1)
+    assert line == "%%kalam --live"
+    with client.live(query) as live:
+        assert sorted(live.df()["id"]) == [1, 2]
+        if "nr" not in sql:
+            assert live.form == "delta"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1100])
 def test_the_tools_look_right_in_every_width_and_theme(page: Page, scheme: str, width: int, tmp_path: Path):

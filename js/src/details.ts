@@ -4,6 +4,7 @@ import { cellText, grouped, isLong, visible, type Column, type Value } from "./c
 import { moment } from "./clock";
 import { ASKED, button, element, setText } from "./dom";
 import type { Rows } from "./frames";
+import { folded } from "./json";
 import type { Asks } from "./session";
 import type { Store } from "./store";
 import style from "./details.css";
@@ -44,6 +45,8 @@ export class Details {
   #id = -1;
   /** The tick of the rows that the last question was about. */
   #tick = -1;
+  /** Columns of which the JSON is unfolded; they stay so for the next row. */
+  readonly #opened = new Set<string>();
   #isAsking = false;
   #rests = false;
 
@@ -106,7 +109,7 @@ export class Details {
     const key = told.columns.flatMap((column, index) => (column.key ? [wholeText(shown.values[index]?.[last] ?? null, column)] : []));
     setText(this.#title, key.length > 0 ? `${names.join(", ")} = ${key.join(", ")}` : "Row");
     setText(this.#told, told.held ? `as of ${moment(Date.now())}` : "The row is gone; these were its last values.");
-    this.#now.replaceChildren(...told.columns.map((column, index) => valueRow(column, shown.values[index]?.[last] ?? null)));
+    this.#now.replaceChildren(...told.columns.map((column, index) => this.#valueRow(column, shown.values[index]?.[last] ?? null)));
 
     const items = told.effects.map((effect, index) => {
       const item = element("li", "");
@@ -119,17 +122,21 @@ export class Details {
     if (items.length === 0) items.push(element("li", "", "Nothing."));
     this.#history.replaceChildren(...items.reverse());
   }
-}
 
-/** A column and its whole value. */
-function valueRow(column: Column, value: Value): HTMLTableRowElement {
-  const row = element("tr", "");
-  const name = element("th", "", visible(column.name));
-  name.scope = "row";
-  name.append(" ", element("small", "", visible(column.sql_type)));
-  const cell = element("td", value === null || value === "" ? "kl-null" : "", wholeText(value, column) || "empty");
-  row.append(name, cell);
-  return row;
+  /** A column and its whole value. */
+  #valueRow(column: Column, value: Value): HTMLTableRowElement {
+    const row = element("tr", "");
+    const name = element("th", "", visible(column.name));
+    name.scope = "row";
+    name.append(" ", element("small", "", visible(column.sql_type)));
+    const cell = element("td", value === null || value === "" ? "kl-null" : "");
+    if (column.kind === "json" && typeof value === "string" && /^\s*[[{]/.test(value)) {
+      const toggled = (isOpen: boolean): unknown => (isOpen ? this.#opened.add(column.name) : this.#opened.delete(column.name));
+      cell.append(folded(value, this.#opened.has(column.name), toggled));
+    } else setText(cell, wholeText(value, column) || "empty");
+    row.append(name, cell);
+    return row;
+  }
 }
 
 /** Which cells an update changed, before and after. */

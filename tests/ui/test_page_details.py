@@ -58,6 +58,29 @@ def test_a_row_is_opened_whole_and_closed(page: Page, details: Locator):
     expect(page.locator(".kl-box")).to_be_focused()
 
 
+def test_json_is_folded_and_opened_by_a_click_or_a_key(page: Page, details: Locator, tmp_path: Path):
+    columns = (ORDERS[0], Column("told", "Json"))
+    told = '{"id":9007199254740993,"tags":["<b>","\u202e"],"empty":{}}'
+    live = KeptLive(columns, [{"id": 1, "told": told}, {"id": 2, "told": '"text"'}])
+    table = mount(page, live)
+    page.locator("td").nth(1).dblclick()
+    value = details.locator("tr").nth(1).locator("td")
+    expect(value.locator("pre")).to_be_hidden()
+    value.locator("summary").focus()
+    page.keyboard.press("Enter")
+    laid = '{\n  "id": 9007199254740993,\n  "tags": [\n    "<b>",\n    "⟨U+202E⟩"\n  ],\n  "empty": {}\n}'
+    expect(value.locator("pre")).to_be_visible()
+    assert value.locator("pre").text_content() == laid
+    page.screenshot(path=Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path)) / "details-json.png")
+
+    # It stays open when the row changes, and for the next one.
+    live.load([{"id": 1, "told": '{"n":1}'}, {"id": 2, "told": '"text"'}], at=START)
+    table.follow(live)
+    expect(value.locator("pre")).to_have_text('{ "n": 1 }')
+    page.locator("tbody tr:not(.kl-space)").nth(1).locator("td").nth(1).dblclick()
+    expect(value).to_have_text('"text"')
+
+
 def test_a_value_of_a_megabyte_is_no_trouble(page: Page, details: Locator):
     text = "x" * 1_000_000
     mount(page, KeptLive(NOTES, [note(1, "Ada", text), note(2)]))

@@ -1,7 +1,8 @@
 """How far one server goes: viewers of a live table, simulated with the decisions of real clients and measured costs.
 
 ``python -m benchmarks.scale`` prints the table of ``docs/scale.md``. Nothing is sent and nobody waits: each viewer is a
-``TruthSchedule``, the server a queue before some cores, and time is a number.
+``TruthSchedule``, the server a queue before some cores, and time is a number. ``benchmarks.viewers`` runs viewers that
+are real, and compares.
 """
 
 from __future__ import annotations
@@ -20,8 +21,24 @@ from kalam_notebook.live_queries.following.schedule import Question, Rhythm, Tru
 SCAN_ROW_S, FLUSHED_ROW_S = 9e-6, 2e-6
 CONNECTION_S, EVENT_S, OPENING_S, DELTA_S = 0.3e-3, 0.02e-3, 25e-3, 1.5e-3
 
-#: Seconds: in which viewers open, at which the server goes, for how long, and how long all is watched.
-_OPENING, _GONE, _AWAY, _END = 15.0, 120.0, 20.0, 300.0
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds from the beginning.
+
+    Attributes:
+        opening: Until then viewers open.
+        settled: From here on is counted.
+        gone: Here the server goes.
+        away: For so long.
+        end: So long all is watched.
+    """
+
+    opening: float = 15.0
+    settled: float = 30.0
+    gone: float = 120.0
+    away: float = 20.0
+    end: float = 300.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,9 @@ class Case:
         rate: Changes a second.
         cores: Of the server.
         row_s: Seconds of a core for each row of a scan.
+        delta_s: Seconds of a core for a question beside its scan.
+        scans_wait: Whether scans take time and no core, as those of a sandbox do.
+        times: When what happens.
     """
 
     viewers: int
@@ -41,6 +61,9 @@ class Case:
     rate: float
     cores: int = 2
     row_s: float = SCAN_ROW_S
+    delta_s: float = DELTA_S
+    scans_wait: bool = False
+    times: Times = Times()
 
     @property
     def scan(self) -> float:
@@ -53,7 +76,7 @@ class Case:
 
     def computed(self) -> float:
         """Cores at most: a delta rests 200 times its length, a proof 100 times, as long as nothing speaks for loss."""
-        deltas = min(1 / 201, DELTA_S / Rhythm().gap) if self.rate else 0.0
+        deltas = min(1 / 201, self.delta_s / Rhythm().gap) if self.rate else 0.0
         return self.standing + self.viewers * (deltas + 1 / 101)
 
 
@@ -66,12 +89,18 @@ class Found:
         longest: Seconds that a question took at most then, its wait included.
         opened: Seconds until all were open.
         back: Seconds from the server's return until all had what they had missed.
+        events: Events that were told then.
+        questions: Deltas and proofs that were asked then.
+        proofs: Those of them that scan the table.
     """
 
-    busy: float
-    longest: float
-    opened: float
-    back: float
+    busy: float = 0.0
+    longest: float = 0.0
+    opened: float = 0.0
+    back: float = math.inf
+    events: int = 0
+    questions: int = 0
+    proofs: int = 0
 
 
 class Server:
@@ -82,11 +111,11 @@ class Server:
         self._slower = 1 / max(0.02, 1 - case.standing / case.cores)
         self._free = [0.0] * case.cores
 
-    def ask(self, now: float, seconds: float) -> float:
-        """When a question is answered."""
+    def ask(self, now: float, seconds: float, waiting: float = 0.0) -> float:
+        """When a question is answered that takes a core for some seconds, and then waits."""
         end = max(now, heapq.heappop(self._free)) + seconds * self._slower
         heapq.heappush(self._free, end)
-        return end
+        return end + waiting
 
 
 class Simulation:
@@ -94,6 +123,7 @@ class Simulation:
 
     def __init__(self, case: Case, *, seed: int = 42) -> None:
         self._case = case
+        self._times = case.times
         self._dice = random.Random(seed)
         self._server = Server(case)
         self._schedules = [TruthSchedule(Rhythm(), lambda: backoff(self._dice.random)) for _ in range(case.viewers)]
@@ -104,18 +134,18 @@ class Simulation:
         self._is_connected = [False] * case.viewers
         self._current: set[int] = set()  # Have had an answer since they came, or came back.
         self._spent = 0.0
-        self.found = Found(0.0, 0.0, 0.0, math.inf)
+        self.found = Found()
 
     def run(self) -> Found:
         for viewer in range(self._case.viewers):
-            self._later(self._dice.random() * _OPENING, "open", viewer)
-        self._later(_GONE, "gone")
+            self._later(self._dice.random() * self._times.opening, "open", viewer)
+        self._later(self._times.gone, "gone")
         if self._case.rate:
             self._later(1 / self._case.rate, "change")
-        while self._coming and self._coming[0][0] < _END:
+        while self._coming and self._coming[0][0] < self._times.end:
             now, _, what, viewer = heapq.heappop(self._coming)
             getattr(self, f"_{what}")(now, viewer)
-        self.found.busy = self._spent / (_GONE - 2 * _OPENING) + self._case.standing
+        self.found.busy = self._spent / (self._times.gone - self._times.settled) + self._case.standing
         return self.found
 
     # What comes.
@@ -130,6 +160,7 @@ class Simulation:
         for viewer, schedule in enumerate(self._schedules):
             if self._is_connected[viewer]:
                 schedule.event(now)
+                self.found.events += self._is_counted(now)
                 self._look_later(now, viewer)
 
     def _look(self, now: float, viewer: int) -> None:
@@ -146,13 +177,13 @@ class Simulation:
             return  # The server went before.
         del self._asked[viewer]
         self._schedules[viewer].finish(now, question)
-        if now < _GONE and viewer not in self._current:
+        if now < self._times.gone and viewer not in self._current:
             self.found.opened = now
-        elif now < _GONE:
+        elif now < self._times.gone:
             self.found.longest = max(self.found.longest, now - began)
         self._current.add(viewer)
-        if now > _GONE and len(self._current) == self._case.viewers and self.found.back == math.inf:
-            self.found.back = now - _GONE - _AWAY
+        if now > self._times.gone and len(self._current) == self._case.viewers and self.found.back == math.inf:
+            self.found.back = now - self._times.gone - self._times.away
         self._look_later(now, viewer)
 
     def _gone(self, now: float, _: int) -> None:
@@ -168,7 +199,7 @@ class Simulation:
             at = now
             for delay in backoff(self._dice.random, spread=True):
                 at += delay
-                if at > now + _AWAY:
+                if at > now + self._times.away:
                     break
             self._later(at, "back", viewer)
 
@@ -179,6 +210,9 @@ class Simulation:
         self._look_later(now, viewer)
 
     # What is done.
+
+    def _is_counted(self, now: float) -> bool:
+        return self._times.settled < now < self._times.gone
 
     def _later(self, at: float, what: str, viewer: int = 0) -> None:
         self._count += 1
@@ -192,10 +226,13 @@ class Simulation:
 
     def _ask(self, now: float, viewer: int, more: float = 0.0) -> None:
         question = self._schedules[viewer].start(now)
-        cost = DELTA_S + (self._case.scan if question is Question.PROOF else 0.0) + more
-        if 2 * _OPENING < now < _GONE:
-            self._spent += cost
-        end = self._server.ask(now, cost)
+        scan = self._case.scan if question is Question.PROOF else 0.0
+        cost = self._case.delta_s + more
+        if self._is_counted(now):
+            self._spent += cost + scan
+            self.found.questions += 1
+            self.found.proofs += question is Question.PROOF
+        end = self._server.ask(now, cost, scan) if self._case.scans_wait else self._server.ask(now, cost + scan)
         self._asked[viewer] = now, end, question
         self._later(end, "answer", viewer)
 

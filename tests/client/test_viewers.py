@@ -1,9 +1,23 @@
-"""Real viewers beside simulated ones: what `python -m benchmarks.viewers` takes for a fault."""
+"""Real viewers beside simulated ones: what docs/scale.md shows of 10 and more, with two."""
 
 from dataclasses import replace
 
-from benchmarks.scale import Case, Found
-from benchmarks.viewers import Run
+import pytest
+
+from benchmarks.scale import Case, Found, Simulation, Times
+from benchmarks.viewers import Run, run
+
+TIMES = Times(opening=0.5, settled=1.0, gone=3.0, away=1.0, end=60.0)
+
+
+@pytest.mark.slow
+def test_viewers_are_told_all_and_come_back_from_an_outage():
+    real = run(Case(2, 100, 5, times=TIMES))
+    found = Simulation(real.case).run()
+    assert list(real.faults(found)) == []
+    assert real.changes >= 5
+    assert real.back < TIMES.end
+
 
 def test_what_is_missing_or_too_much_is_told():
     good = Run(Case(10, 100, 5), 20, 200, 30, 10, opened=1.0, back=1.0, wrong=0, memory=1e6)

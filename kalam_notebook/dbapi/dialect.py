@@ -7,14 +7,15 @@ complete and exact.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 from sqlalchemy import URL, Table, exc, type_coerce, types
 from sqlalchemy.engine import default, reflection
 from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
-from sqlalchemy.sql import compiler
+from sqlalchemy.sql import compiler, operators
 
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import KalamError, ServerError
@@ -106,8 +107,51 @@ class KalamTime(types.Time):
         return lambda value: dt.time.fromisoformat(value) if isinstance(value, str) else value
 
 
+class KalamUuid(types.Uuid[Any]):
+    """UUIDs: parameters where they are written, and bytes where they are compared."""
+
+    def literal_processor(self, dialect: Any) -> Callable[[Any], str]:
+        """What a column is compared with (protocol/sql.md#literals)."""
+        return lambda value: f"X'{uuid.UUID(str(value)).hex}'"
+
+
+class KalamJSONIndex(types.JSON.JSONIndexType):
+    """A name or a number behind a document."""
+
+    def literal_processor(self, dialect: Any) -> Callable[[Any], str]:
+        """What the functions of JSON take: no parameters, since these have no type."""
+        return lambda value: _steps(dialect, [value])
+
+
+class KalamJSONPath(types.JSON.JSONPathType):
+    """Several of them."""
+
+    def literal_processor(self, dialect: Any) -> Callable[[Any], str]:
+        """As of one."""
+        return lambda value: _steps(dialect, value)
+
+
 class KalamStatements(compiler.SQLCompiler):
-    """LIMIT and OFFSET as numbers, since the server takes no values there; DISTINCT ON, regular expressions."""
+    """LIMIT and OFFSET as numbers, since the server takes no values there; DISTINCT ON, regular expressions, JSON."""
+
+    def visit_binary(self, binary: Any, *args: Any, **kw: Any) -> str:
+        """Of UUIDs: compared with literals, since the server compares them with no parameter."""
+        if operators.is_comparison(binary.operator) and isinstance(binary.left.type, types.Uuid):
+            kw["literal_execute"] = True
+        return str(super().visit_binary(binary, *args, **kw))  # type: ignore[no-untyped-call]
+
+    def visit_json_getitem_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """``column["name"]``, and ``column[("name", 3)]``, as what ``as_string()`` and so on ask for."""
+        parts = f"{self.process(binary.left, **kw)}, {self.process(binary.right, **{**kw, 'literal_execute': True})}"
+        kind = binary.type._type_affinity
+        if kind is types.JSON:
+            return f"json_get_json({parts})"
+        text = f"json_as_text({parts})"
+        if kind is types.String:
+            return text
+        return f"CAST({text} AS {self.dialect.type_compiler_instance.process(binary.type)})"
+
+    visit_json_path_getitem_op_binary = visit_json_getitem_op_binary
 
     def limit_clause(self, select: Any, **kw: Any) -> str:
         """LIMIT and OFFSET, each where there is one."""
@@ -200,7 +244,14 @@ class KalamDialect(default.DefaultDialect):
     type_compiler_cls = KalamTypes
     preparer = KalamNames
     construct_arguments = [(Table, {"type": "SHARED"})]
-    colspecs = {types.DateTime: KalamDateTime, types.Date: KalamDate, types.Time: KalamTime}
+    colspecs = {
+        types.DateTime: KalamDateTime,
+        types.Date: KalamDate,
+        types.Time: KalamTime,
+        types.Uuid: KalamUuid,
+        types.JSON.JSONIndexType: KalamJSONIndex,
+        types.JSON.JSONPathType: KalamJSONPath,
+    }
 
     supports_statement_cache = True
     supports_native_boolean = True
@@ -333,6 +384,12 @@ class KalamDialect(default.DefaultDialect):
             if not self.has_table(connection, table, schema):
                 raise exc.NoSuchTableError(f"{schema or self.default_schema_name}.{table}") from None
             raise error
+
+
+def _steps(dialect: Any, steps: Sequence[str | int]) -> str:
+    """Names and numbers as arguments of a function."""
+    name = types.String().literal_processor(dialect)  # type: ignore[no-untyped-call]
+    return ", ".join(str(step) if isinstance(step, int) else name(step) for step in steps)
 
 
 def _star(binary: Any) -> str:

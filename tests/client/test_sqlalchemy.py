@@ -106,6 +106,40 @@ def test_statements(engine, orders):
 
 
 @pytest.mark.contract
+def test_uuids_are_compared(engine, orders):
+    tag, first, second = orders.c.tag, uuid.UUID(int=1), uuid.UUID(int=2)
+    with engine.connect() as connection:
+        for condition, expected in (
+            (tag == first, [1]),
+            (tag.in_([first, second]), [1, 2]),
+            (sa.and_(tag != first, orders.c.id < 3), [0, 2]),
+        ):
+            found = connection.scalars(sa.select(orders.c.id).where(condition).order_by(orders.c.id))
+            assert found.all() == expected
+
+
+@pytest.mark.contract
+def test_elements_of_documents(engine, orders):
+    note = orders.c.note
+    document = {"n": 1, "text": "it's", "list": [1, {"deep": 2.5}, True, None]}
+    with engine.begin() as connection:
+        connection.execute(sa.update(orders).where(orders.c.id == 7).values(note=document))
+        for element, expected in (
+            (note["list"], document["list"]),
+            (note["missing"], None),
+            (note["text"].as_string(), "it's"),
+            (note["n"].as_integer(), 1),
+            (note[("list", 1, "deep")].as_float(), 2.5),
+            (note["list"][1]["deep"].as_numeric(4, 1), Decimal("2.5")),
+            (note[("list", 2)].as_boolean(), True),
+            (note[("list", 3)].as_boolean(), None),
+        ):
+            assert connection.scalar(sa.select(element).where(orders.c.id == 7)) == expected
+        found = connection.scalars(sa.select(orders.c.id).where(note["n"].as_integer() == 5))
+        assert found.all() == [5]
+
+
+@pytest.mark.contract
 def test_reflection(engine, orders, namespace):
     inspected = sa.inspect(engine)
     assert namespace in inspected.get_schema_names()

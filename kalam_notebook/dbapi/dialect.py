@@ -111,7 +111,10 @@ class KalamUuid(types.Uuid[Any]):
     """UUIDs: parameters where they are written, and bytes where they are compared."""
 
     def literal_processor(self, dialect: Any) -> Callable[[Any], str]:
-        """What a column is compared with (protocol/sql.md#literals)."""
+        """What a column is compared with (protocol/sql.md#literals), if it is no text by ``native_uuid=False``."""
+        if not self.native_uuid:
+            written: Callable[[Any], str] = super().literal_processor(dialect)  # type: ignore[no-untyped-call]
+            return written
         return lambda value: f"X'{uuid.UUID(str(value)).hex}'"
 
 

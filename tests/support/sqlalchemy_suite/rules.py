@@ -106,8 +106,6 @@ LEFT_OUT: dict[str, str] = {
     "NameDenormalizeTest": "Names are stored in small letters (protocol/sql.md#names).",
     "NativeUUIDTest.test_literal_text": _UUIDS,
     "NativeUUIDTest.test_literal_uuid": _UUIDS,
-    "NativeUUIDTest.test_uuid_round_trip": _UUIDS,
-    "NativeUUIDTest.test_uuid_text_round_trip": _UUIDS,
     "QuotedNameArgumentTest": _NAMES,
     "RowCountTest.test_multi_update_rowcount": _COUNTED,
     "RowCountTest.test_update_rowcount2": _COUNTED,
@@ -120,8 +118,6 @@ LEFT_OUT: dict[str, str] = {
     "TrueDivTest.test_truediv_numeric": "What is computed of parameters alone is a double, since these have no type.",
     "UuidTest.test_literal_text": _UUIDS,
     "UuidTest.test_literal_uuid": _UUIDS,
-    "UuidTest.test_uuid_round_trip": _UUIDS,
-    "UuidTest.test_uuid_text_round_trip": _UUIDS,
 }
 
 

@@ -32,6 +32,8 @@ export interface Message {
   /** The version that the rows change; -1: they replace everything. */
   readonly base: number;
   readonly version: number;
+  /** Frames that may be left unanswered. */
+  readonly credit?: number;
   readonly status: Status;
   /** With a frame that replaces everything; else null. */
   readonly columns: readonly Column[] | null;

@@ -54,9 +54,9 @@ export interface View {
 }
 
 const KERNEL_GONE = "stopped: the kernel has gone";
-// An answer costs kernel and front end as much as a tiny cell, so several frames get one; the kernel sends few ahead.
-const ACK_EVERY = 500; // Milliseconds.
-const ACK_FRAMES = 3;
+// An answer costs kernel and front end as much as a tiny cell, so several frames get one: as many as the kernel allows.
+const ACK_EVERY = 900; // Milliseconds.
+const ACK_FRAMES = 3; // Unless the kernel says more.
 const DAMAGED = 1_000; // Milliseconds until all rows are asked for, when some cannot be read.
 const UNSEEN_AFTER = 1_000; // Milliseconds; a cell that is moved is shown again at once.
 const UNSEEN_EVERY = 30_000; // The kernel lets go at the second time, so that deleting can be undone before it.
@@ -70,6 +70,7 @@ export class Session {
   #acknowledged = -1;
   #newest = -1;
   #unanswered = 0;
+  #credit = ACK_FRAMES;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watch: ReturnType<typeof setTimeout> | undefined;
   #saidUnseen = false;
@@ -136,6 +137,7 @@ export class Session {
     if (!frame.ends) return;
     this.#newest = frame.frame;
     this.#unanswered++;
+    this.#credit = message.credit ?? ACK_FRAMES;
     if (this.#views.size > 0) this.#acknowledgeSoon();
   }
 
@@ -181,7 +183,7 @@ export class Session {
 
   /** Acknowledges the newest frame. A table that nobody sees is not acknowledged, so that the kernel sends less. */
   #acknowledgeSoon(): void {
-    if (this.#unanswered >= ACK_FRAMES) this.#acknowledge();
+    if (this.#unanswered >= this.#credit) this.#acknowledge();
     else this.#timer ??= setTimeout(() => this.#acknowledge(), ACK_EVERY);
   }
 

@@ -35,7 +35,7 @@ function start(context: TestContext): { session: Session; said: Answer[]; tick: 
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const said: Answer[] = [];
   const session = new Session("p", (answer) => said.push(answer));
-  return { session, said, tick: (time = 500) => context.mock.timers.tick(time) };
+  return { session, said, tick: (time = 900) => context.mock.timers.tick(time) };
 }
 
 /** The value of a row's only column. */
@@ -160,6 +160,20 @@ test("frames are acknowledged together, and only while somebody looks", (context
   assert.deepEqual(refreshed, ["", "", ""]);
 });
 
+test("a page leaves as many frames unanswered as the kernel allows", (context) => {
+  const { session, said, tick } = start(context);
+  session.attach(view());
+  const frame = (number: number, credit: number): void =>
+    session.take(message({ frame: number, base: number - 2, version: number - 1, credit }), rows([1n]));
+  for (let number = 1; number < 8; number++) frame(number, 5);
+  assert.deepEqual(said, [{ kind: "ack", frame: 5 }]);
+  frame(8, 3);
+  assert.deepEqual(said.at(-1), { kind: "ack", frame: 8 });
+  frame(9, 3);
+  tick();
+  assert.deepEqual(said.at(-1), { kind: "ack", frame: 9 });
+});
+
 test("every third frame is acknowledged at once", (context) => {
   const { session, said, tick } = start(context);
   session.attach(view());
@@ -182,7 +196,7 @@ test("a page that is not in front acknowledges nothing until it is", (context) =
   assert.deepEqual(said, []);
   isHidden = false;
   session.comeBack();
-  context.mock.timers.tick(500);
+  context.mock.timers.tick(1_000);
   assert.deepEqual(said, [{ kind: "ack", frame: 1 }]);
 });
 
@@ -251,7 +265,7 @@ test("a table that is shown again after it was told to be unseen is told to be s
   session.take(message({ frame: 1 }), rows([1n]));
   tick(1_000);
   session.attach(view());
-  tick(500);
+  tick();
   assert.deepEqual(said, [UNSEEN, { kind: "ack", frame: 1 }]);
   tick(60_000);
   assert.equal(said.length, 2);

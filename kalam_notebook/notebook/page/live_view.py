@@ -227,7 +227,7 @@ class LiveView:
                 self._dirty = self._whole = True
             elif kind == "ack":
                 self._unseen_at = None
-                self._pace.acknowledged(int(content["frame"]))
+                self._pace.acknowledged(int(content["frame"]), self._clock())
         if kind == "question":
             self._answer(content)
         elif kind == "unseen":
@@ -329,8 +329,10 @@ class LiveView:
         messages = self._rows.messages(delta, columns, self._status())
         if delta.reset:
             self._whole = False  # Whoever asked while the frame was made hears all of it.
+        with self._lock:
+            credit = self._pace.credit
         for message in messages:
-            self._widget.send(message.content, list(message.buffers))
+            self._widget.send(message.content | {"credit": credit}, list(message.buffers))
         if delta.reset:
             self._whole_at = began
         with self._lock:

@@ -19,14 +19,17 @@ INTERVAL = 1 / 30
 #: Seconds for each changed row of a frame before the next one, and at most: nobody reads a flood, and few large frames
 #: cost less than many small ones.
 _PER_ROW = 80e-6
-_FLOOD_INTERVAL = 0.1
+_FLOOD_INTERVAL = 0.105
 #: A frame may come after so many times the seconds that the last one took to make, at most after so many seconds: the
 #: rest is for the user's code.
 _REST = 4.0
 _LONGEST_REST = 0.25
 
-#: Frames that may be on their way to a page that is heard, one more than it acknowledges at once.
-_WINDOW = 4
+#: Frames that a page that is heard may leave unanswered, until it has answered one in time and once it has. An answer
+#: has JupyterLab show a busy kernel and an idle one, which costs it a quarter of what it needs for ten frames.
+_CREDIT, _PROMPT_CREDIT = 3, 30
+#: Seconds up to which an answer is in time. The page waits with it for one, unless the credit is used up before.
+_PROMPT = 1.5
 #: Seconds between two frames beyond them, and for how long.
 _LATE_INTERVAL = 1.0
 _LATE = 10.0
@@ -79,6 +82,7 @@ class Pace:
         self._turns = turns or Turns()
         self._waiting: deque[_Sent] = deque()
         self._bytes = 0
+        self._credit = _CREDIT
         self._last = float("-inf")
         self._rest = INTERVAL  # Seconds after the last frame.
         self._silence = _FIRST_SILENCE
@@ -91,6 +95,11 @@ class Pace:
         """Frames that the page has not acknowledged."""
         return len(self._waiting)
 
+    @property
+    def credit(self) -> int:
+        """Frames that the page may leave unanswered."""
+        return self._credit
+
     def interval(self, now: float, *, is_heard: bool) -> float:
         """Seconds between two frames as things stand; infinite when the page has to answer first.
 
@@ -102,7 +111,7 @@ class Pace:
             return self._rest
         silence = now - self._waiting[0].at
         if is_heard:
-            if len(self._waiting) < _WINDOW:
+            if len(self._waiting) <= self._credit:
                 return self._rest
             return max(self._rest, _LATE_INTERVAL) if silence < _LATE else float("inf")
         for longest, most, seconds in _UNHEARD:
@@ -146,16 +155,19 @@ class Pace:
         elif self._repeat_at is None and self._repeats == 0:
             self._repeat_at = now + self._silence
 
-    def acknowledged(self, frame: int) -> None:
+    def acknowledged(self, frame: int, now: float) -> None:
         """Note that the page shows everything up to a frame."""
         while self._waiting and self._waiting[0].frame <= frame:
-            self._bytes -= self._waiting.popleft().nbytes
+            shown = self._waiting.popleft()
+            self._bytes -= shown.nbytes
+            self._credit = _PROMPT_CREDIT if now - shown.at <= _PROMPT else _CREDIT
         self._answered()
 
     def greeted(self) -> None:
         """Note that a page is new: what was sent before is lost to it, so nothing is on its way any more."""
         self._waiting.clear()
         self._bytes = 0
+        self._credit = _CREDIT
         self._answered()
 
     def _answered(self) -> None:

@@ -60,6 +60,11 @@ class _Trait(Generic[_T]):
         # When it was asked for, and the answer.
         self._kept: tuple[object, _T] | None = None
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether any server was asked."""
+        return self._kept is not None
+
     def known(self, epoch: object) -> _T | None:
         """The answer of the server of now; None where it was not asked."""
         kept = self._kept
@@ -99,7 +104,9 @@ class LimitsProbe:
     @property
     def known(self) -> ServerLimits:
         """The limits as far as they are known; until they were asked for, those of a server with default settings."""
-        return self._given or self._limits.known(self._epoch(looks=False)) or ServerLimits()
+        if self._given is not None or not self._limits.is_asked:
+            return self._given or ServerLimits()
+        return self._limits.known(self._epoch(looks=False)) or ServerLimits()
 
     def ask(self, endpoint: Endpoint) -> ServerLimits:
         """The limits; those of a server with default settings where it does not answer."""

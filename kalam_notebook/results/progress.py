@@ -242,7 +242,7 @@ def reporting(meter: Meter, surface: Surface | None, *, now: Callable[[], float]
         tell_of_interrupt(exc, meter.summary)
         raise
     finally:
-        _is_told.set(was_told)
+        _set_told(was_told)
         if reporter is not None:
             reporter.end()
 
@@ -279,7 +279,13 @@ def silent() -> Iterator[None]:
         _is_told.set(True)
         yield
     finally:
-        _is_told.set(was_told)
+        _set_told(was_told)
+
+
+def _set_told(value: bool) -> None:  # noqa: FBT001 - as that of a variable.
+    # A block that an interrupt cut off is ended when it is collected, in a context that has never been told.
+    if _is_told.get() != value:
+        _is_told.set(value)
 
 
 class _Reporter:

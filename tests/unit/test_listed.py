@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import kalam_notebook as kalam
-from kalam_notebook import errors, settings
+from kalam_notebook import callers, errors, settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -39,6 +39,8 @@ def test_every_setting():
 
 
 def test_every_variable():
-    page = (DOCS / "connecting.md").read_text(encoding="utf-8")
-    variables = {value for name, value in vars(settings).items() if name.endswith("_VARIABLE")}
-    assert set(re.findall(r"KALAMDB_\w+", page)) == variables
+    pages = "".join((DOCS / page).read_text(encoding="utf-8") for page in ("connecting.md", "errors.md", "notebook.md"))
+    variables = {
+        value for module in (settings, callers) for name, value in vars(module).items() if name.endswith("_VARIABLE")
+    }
+    assert set(re.findall(r"\bKALAM(?:DB)?_[A-Z_]+", pages)) == variables

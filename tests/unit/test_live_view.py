@@ -21,6 +21,7 @@ from kalam_notebook.live_queries.replay import replay
 from kalam_notebook.notebook.page import freeze, live_view
 from kalam_notebook.notebook.page.freeze import WIDGET_VIEW, Outputs
 from kalam_notebook.notebook.page.live_view import LiveTableWidget, LiveView, display_live
+from kalam_notebook.notebook.page.pace import INTERVAL
 from kalam_notebook.wire.types import Column
 
 #: What a page is told that was loaded anew, where alone an end is seen.
@@ -202,7 +203,7 @@ def test_changes_are_gathered_into_few_frames(notebook, show):
         live.put(i, str(i))
     notebook.wait(lambda: len(notebook.names()) == 501)
     elapsed = time.monotonic() - started
-    assert len(notebook.frames) <= 4 + elapsed * 10
+    assert len(notebook.frames) <= 4 + elapsed / INTERVAL
 
 
 def test_a_page_that_says_hello_gets_everything(notebook, show):

@@ -12,7 +12,6 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -22,6 +21,7 @@ import pyarrow as pa
 
 from kalam_notebook.callers import short_failures, told_when_interrupted
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterableError, RequestTimeoutError
+from kalam_notebook.live_queries.batches import LiveBatches, LiveChanges
 from kalam_notebook.live_queries.chart import LiveChart
 from kalam_notebook.live_queries.derived import Derived
 from kalam_notebook.live_queries.display import display, shown_by_host
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["LiveBatches", "LiveChanges", "LiveDelta", "LiveStats", "LiveTable", "Proof"]
+__all__ = ["LiveDelta", "LiveStats", "LiveTable", "Proof"]
 
 _NO_ITERATOR = (
     "A live table cannot be looped over.\n"
@@ -62,71 +62,6 @@ class View(Protocol):
     def freeze(self) -> None:
         """Show the rows of now and no later ones; on return this is done."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class LiveChanges:
-    """What happened to a live table between two looks at it.
-
-    Attributes:
-        version: The table's version after it.
-        table: A row for each change, as ``LiveTable.changes`` tells them.
-        is_whole: Whether these are all changes. Otherwise there were more than are remembered: look at the table
-            itself.
-    """
-
-    version: int
-    table: pa.Table
-    is_whole: bool
-
-    def __repr__(self) -> str:
-        return f"<LiveChanges {self.table.num_rows:,} changes{'' if self.is_whole else ', not all'}>"
-
-    def df(self) -> pd.DataFrame:
-        """Return the changes as a DataFrame."""
-        return to_pandas(self.table)
-
-
-@short_failures
-class LiveBatches:
-    """The changes of a live table from now on, batch by batch, until it is closed.
-
-    ``next`` waits for the next batch; ``async for`` does so without blocking the event loop. What an ``await`` that was
-    cancelled waited for comes with the next one.
-
-    Args:
-        table: The live table.
-
-    Raises:
-        KalamError: The table stopped.
-    """
-
-    def __init__(self, table: LiveTable) -> None:
-        self._table = table
-        self._version = table.version
-
-    def __iter__(self) -> LiveBatches:
-        return self
-
-    def __next__(self) -> LiveChanges:
-        batch = self._table._wait_for_changes(self._version)
-        if batch is None:
-            raise StopIteration
-        self._version = batch.version
-        return batch
-
-    def __aiter__(self) -> LiveBatches:
-        return self
-
-    async def __anext__(self) -> LiveChanges:
-        batch = await call_in_thread(lambda: self._table._wait_for_changes(self._version))
-        if batch is None:
-            raise StopAsyncIteration
-        self._version = batch.version
-        return batch
-
-    def __repr__(self) -> str:
-        return f"<LiveBatches of {self._table!r}>"
 
 
 @short_failures

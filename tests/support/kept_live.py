@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from kalam_notebook.live_queries.batches import LiveChanges
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.rows.result_store import ResultStore
-from kalam_notebook.live_queries.table import LiveChanges
 from kalam_notebook.wire.types import Column, arrow_schema
 
 

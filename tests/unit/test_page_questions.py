@@ -9,10 +9,10 @@ import pytest
 from table_by_hand import TableByHand
 from test_recording_replay import make_file
 
+from kalam_notebook.live_queries.batches import LiveChanges
 from kalam_notebook.live_queries.replay import replay
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
-from kalam_notebook.live_queries.table import LiveChanges
 from kalam_notebook.notebook.page import questions
 from kalam_notebook.notebook.page.browse import _Frame
 from kalam_notebook.notebook.page.questions import answer

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from kalam_notebook.callers import fails_shortly
 from kalam_notebook.errors import ConfigError
+from kalam_notebook.live_queries.batches import LiveChanges
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
-from kalam_notebook.live_queries.table import LiveChanges
 from kalam_notebook.notebook.page.freeze import StaticCopy
 from kalam_notebook.notebook.page.live_view import LiveView, display_live
 from kalam_notebook.results.render import render_html, render_text

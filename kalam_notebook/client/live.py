@@ -99,23 +99,10 @@ class LiveCalls(ClientBase):
             SubscriptionError: The query cannot be followed, or the server refuses it.
             KalamError: As ``execute_query``.
         """
-        from kalam_notebook.live_queries.opening import open_table
-
-        parts = self._live_parts()
+        self._check_open()
         named = self._live_sql(sql, params, namespace)
-        with self._hinting(named), told_when_interrupted(lambda: "No live table was opened."):
-            table = open_table(
-                named,
-                source=parts.source(),
-                socket=parts.socket,
-                pool=parts.pool,
-                key=of_two_names("key", key, "key_columns", key_columns),
-                max_rows=max_rows,
-                given=sql,
-                host=self._file_host,
-            )
-        self._live_tables.add(table)
-        return table
+        key = of_two_names("key", key, "key_columns", key_columns)
+        return self._followed(named, given=sql, namespace=namespace, key=key, max_rows=max_rows)
 
     def live_events(
         self,
@@ -264,6 +251,40 @@ class LiveCalls(ClientBase):
             KalamError: The server refuses the login, or cannot be reached.
         """
         self._live_parts().socket.connect()
+
+    def _followed(
+        self,
+        named: Statement,
+        *,
+        given: str,
+        namespace: str | None,
+        key: str | Sequence[str] | None,
+        max_rows: int | None,
+    ) -> LiveTable:
+        """The live table of a query that holds its values; ``given`` is what its reader wrote."""
+        from kalam_notebook.live_queries.narrowing import narrowed
+        from kalam_notebook.live_queries.opening import open_table
+
+        def narrow(condition: str, params: Sequence[Any] | None, found: Sequence[str] | None) -> LiveTable:
+            text, shown = narrowed(named, given, condition)
+            sql = self._live_sql(text, params, namespace)
+            return self._followed(sql, given=shown, namespace=namespace, key=key or found, max_rows=max_rows)
+
+        parts = self._live_parts()
+        with self._hinting(named), told_when_interrupted(lambda: "No live table was opened."):
+            table = open_table(
+                named,
+                source=parts.source(),
+                socket=parts.socket,
+                pool=parts.pool,
+                key=key,
+                max_rows=max_rows,
+                given=given,
+                host=self._file_host,
+                narrow=narrow,
+            )
+        self._live_tables.add(table)
+        return table
 
     def _live_sql(self, sql: str, params: Sequence[Any] | None, namespace: str | None) -> Statement:
         text, values = self._bound(sql, params, namespace, allow_unsafe=True)

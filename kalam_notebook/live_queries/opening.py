@@ -21,7 +21,7 @@ from kalam_notebook.live_queries.following.query import parse_live_query
 from kalam_notebook.live_queries.following.rerun import parse_rerun_query
 from kalam_notebook.live_queries.following.rerunning import RerunEngine
 from kalam_notebook.live_queries.following.schedule import Rhythm, told
-from kalam_notebook.live_queries.table import LiveTable
+from kalam_notebook.live_queries.table import LiveTable, Narrow
 from kalam_notebook.sql.live_filter import has_sub_query
 from kalam_notebook.sql.tables import bound_table
 from kalam_notebook.wire.arguments import check_number
@@ -53,6 +53,7 @@ def open_table(
     rhythm: Rhythm | None = None,
     given: str | None = None,
     host: FileHost | None = None,
+    narrow: Narrow | None = None,
 ) -> LiveTable:
     """Make the live table of a query, complete when this returns.
 
@@ -67,6 +68,7 @@ def open_table(
         rhythm: How often the server is asked; None for the usual.
         given: The query as the reader wrote it, if that is not ``sql``.
         host: What fetches the files of FILE cells.
+        narrow: As of ``LiveTable``.
 
     Raises:
         SubscriptionError: The query cannot be followed, or the server refuses it.
@@ -90,7 +92,7 @@ def open_table(
     except BaseException:
         follower.close()
         raise
-    return LiveTable(follower, sql=given or sql, bind=bind, host=host)
+    return LiveTable(follower, sql=given or sql, bind=bind, host=host, narrow=narrow)
 
 
 def _engine_for(

@@ -28,6 +28,7 @@ from kalam_notebook.live_queries.display import display, shown_by_host
 from kalam_notebook.live_queries.following.callbacks import Callbacks
 from kalam_notebook.live_queries.following.counters import LiveStats
 from kalam_notebook.live_queries.following.followed import Followed
+from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.past import delta_at, rows_at
 from kalam_notebook.live_queries.perspective import perspective_table
 from kalam_notebook.live_queries.recording.recorder import LiveRecorder
@@ -54,6 +55,12 @@ _NO_ITERATOR = (
     "A live table cannot be looped over.\n"
     "Type live.df(), live.polars() or live.arrow() for its rows, live.batches() for its changes."
 )
+_NO_QUERY = (
+    "These rows come from no query that the server could narrow.\n"
+    "Type live.df().query(…) for some of them, or live.pipe(lambda rows: rows.query(…)) for a live table."
+)
+
+Narrow = Callable[[str, Sequence[Any] | None, Sequence[str] | None], "LiveTable"]
 
 
 class View(Protocol):
@@ -85,15 +92,24 @@ class LiveTable:
         sql: The query as the reader wrote it, with ``$1`` instead of values, which do not belong into what is saved.
         bind: Namespace and name of the table that FILE cells belong to; None for no table.
         host: What fetches their files.
+        narrow: Opens the live table of the same query with a condition, values and the columns that tell the rows
+            apart, None to find them; None where there is no query.
     """
 
     def __init__(
-        self, followed: Followed, *, sql: str, bind: tuple[str, str] | None = None, host: FileHost | None = None
+        self,
+        followed: Followed,
+        *,
+        sql: str,
+        bind: tuple[str, str] | None = None,
+        host: FileHost | None = None,
+        narrow: Narrow | None = None,
     ) -> None:
         self._follower = followed
         self._sql = sql
         self._bind = bind
         self._host = host
+        self._narrow = narrow
         self._callbacks = Callbacks(self, bell=followed.bell, is_over=lambda: followed.is_over)
         self._recorders: list[LiveRecorder] = []
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
@@ -483,6 +499,32 @@ class LiveTable:
         piped = LiveTable(derived, sql=f"{name} of {self._sql}", bind=None)
         self._pipes.add(piped)
         return piped
+
+    def where(self, condition: str, params: Sequence[Any] | None = None) -> LiveTable:
+        """Start a live query of its own over the rows of this one that meet a condition, and return its live table.
+
+        It stays when this one is closed, and is closed like any. Of a query over one table the condition may name all
+        columns of the table, and it is followed row by row; of any other it names those of the result, the order of
+        which is not kept. Rows behind a LIMIT are not looked at.
+
+        Args:
+            condition: What stands behind WHERE, as *as SQL* on the page writes it.
+            params: Values for ``$1 …`` in the condition, as for ``kalam.live``.
+
+        Raises:
+            ConfigError: The condition is none.
+            LiveError: This table was closed, or its rows come from no query: from a recording, a topic or a function.
+            KalamError: As ``kalam.live``.
+        """
+        if self._narrow is None:
+            raise LiveError(_NO_QUERY)
+        if self._is_closed:
+            told = f"The live table of {self._follower.table_name} was closed."
+            raise LiveError(f"{told} Open its query again: kalam.live(…).where(…).")
+        self._follower.raise_if_over()
+        # What tells the rows of a GROUP BY apart cannot be seen from outside of it.
+        key = self.key if self._follower.form is Form.RERUN else ()
+        return self._narrow(condition, params, key or None)
 
     def batches(self) -> LiveBatches:
         """Give the changes from now on batch by batch, for ``for``, ``async for`` and ``next``."""

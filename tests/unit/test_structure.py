@@ -40,7 +40,7 @@ INSIDE = {
         {"rows", "threads", "lifetime", "display"},
         {"connection"},
         {"following"},
-        {"recording", "events", "source", "batches", "past", "derived", "topic", "chart", "perspective"},
+        {"recording", "events", "source", "batches", "past", "derived", "narrowing", "topic", "chart", "perspective"},
         {"table"},
         {"opening", "replay"},
     ],

@@ -11,11 +11,21 @@ import { Order, nextSort, type Filter, type Sort } from "./order";
 import { Selection } from "./selection";
 import type { Store } from "./store";
 
-const ROW_HEIGHT = 26; // Pixels, as in the style.
 const MARGIN = 4; // Rows drawn above and below the visible ones.
 const END = 1e12; // Pixels, more than any table is high.
-const TALLEST = 384_000 * ROW_HEIGHT; // Pixels that a browser scrolls; of a taller table the rest is left out between.
+const TALLEST = 384_000; // Rows that a browser scrolls; of a taller table the rest is left out between.
 const FEW = 8; // Changed rows in sight that are marked in any case.
+
+/** How rows and numbers are shown. */
+export interface Shape {
+  /** Pixels of a row. */
+  height: number;
+  /** Draws what a cell with a number holds in another way, but not as another text. */
+  number?: ((cell: HTMLElement) => void) | undefined;
+}
+
+/** As a table is shown until the reader wants another. */
+export const usualShape = (): Shape => ({ height: 26 });
 
 export interface Listener {
   /** The reader chose an order. */
@@ -70,9 +80,9 @@ export class Grid {
   /** How many of them are left out of what the box scrolls; whole rows. */
   #leftOut = 0;
   /** Pixels of the box, and of the header in it. */
-  #height = 20 * ROW_HEIGHT;
+  #height = 520;
   #width = 1_000;
-  #headHeight = 2 * ROW_HEIGHT;
+  #headHeight = 52;
   /** Among the slots, the first row that is drawn. */
   #first = 0;
   /** Whether the reader scrolled to the end. */
@@ -86,10 +96,12 @@ export class Grid {
   readonly #all: readonly Column[];
   #store: Store;
   readonly #listener: Listener;
+  readonly #shape: Shape;
 
-  constructor(columns: readonly Column[], store: Store, label: string, listener: Listener) {
+  constructor(columns: readonly Column[], store: Store, label: string, shape: Shape, listener: Listener) {
     this.#all = columns;
     this.#store = store;
+    this.#shape = shape;
     this.#listener = listener;
     this.#order = new Order(store);
     this.#seen = store.tick;
@@ -164,7 +176,7 @@ export class Grid {
 
   /** Among the slots. */
   get #firstInSight(): number {
-    return Math.ceil(this.#top / ROW_HEIGHT) - this.#order.from;
+    return Math.ceil(this.#top / this.#shape.height) - this.#order.from;
   }
 
   isHidden(column: number): boolean {
@@ -175,6 +187,16 @@ export class Grid {
   setHidden(column: number, isHidden: boolean): void {
     this.#columns.setHidden(column, isHidden);
     this.#arrange();
+  }
+
+  /** Changes the shape. The rows that were in sight stay there. */
+  reshape(change: Partial<Shape>): void {
+    const { height } = this.#shape;
+    Object.assign(this.#shape, change);
+    this.#top = (this.#top / height) * this.#shape.height;
+    this.#leftOut = (this.#leftOut / height) * this.#shape.height;
+    this.#arrange();
+    this.#scrollTo(this.#atEnd ? END : this.#top);
   }
 
   /** Shows the rows of another store with the same columns from now on. */
@@ -198,7 +220,7 @@ export class Grid {
     // Who stands at the end of a table stays there, to see what is appended; who stands at its start, to see what is
     // first; anybody else goes on reading the same rows.
     if (this.#atEnd) this.#scrollTo(END);
-    else if (this.#top > 0) this.#scrollTo(this.#place(before, ids) * ROW_HEIGHT + (this.#top % ROW_HEIGHT));
+    else if (this.#top > 0) this.#scrollTo(this.#place(before, ids) * this.#shape.height + (this.#top % this.#shape.height));
   }
 
   dispose(): void {
@@ -209,8 +231,8 @@ export class Grid {
   /** Where the first row in sight is now. All that were in sight are asked, as one may have moved on its own. */
   #place(before: Uint32Array, ids: readonly number[]): number {
     const stayed = new Map<number, number>();
-    const inSight = Math.ceil(this.#height / ROW_HEIGHT);
-    for (let from = Math.floor(this.#top / ROW_HEIGHT); from < before.length && stayed.size < inSight; from++) {
+    const inSight = Math.ceil(this.#height / this.#shape.height);
+    for (let from = Math.floor(this.#top / this.#shape.height); from < before.length && stayed.size < inSight; from++) {
       const slot = this.#store.slot(ids[before[from] ?? -1] ?? -1);
       if (slot !== undefined) stayed.set(slot, stayed.size);
     }
@@ -225,8 +247,8 @@ export class Grid {
 
   #scrollTo(top: number): void {
     const beyond = this.#beyond;
-    const end = Math.max(0, this.#order.count * ROW_HEIGHT - this.#height + this.#headHeight);
-    if (beyond > 0 && this.#isFar(top - this.#top)) this.#leftOut = wholeRows((beyond * Math.min(top, end)) / end);
+    const end = Math.max(0, this.#order.count * this.#shape.height - this.#height + this.#headHeight);
+    if (beyond > 0 && this.#isFar(top - this.#top)) this.#leftOut = this.#wholeRows((beyond * Math.min(top, end)) / end);
     this.box.scrollTop = top - this.#leftOut;
     if (this.box.clientHeight > 0) this.#top = this.box.scrollTop + this.#leftOut;
     else this.#top = top; // Out of sight, in a tab that is not in front, nothing scrolls.
@@ -235,7 +257,12 @@ export class Grid {
 
   /** Pixels that the table is taller than what a browser scrolls. */
   get #beyond(): number {
-    return Math.max(0, this.#order.count * ROW_HEIGHT - TALLEST);
+    return Math.max(0, this.#order.count - TALLEST) * this.#shape.height;
+  }
+
+  /** Pixels of whole rows only. */
+  #wholeRows(pixels: number): number {
+    return Math.round(pixels / this.#shape.height) * this.#shape.height;
   }
 
   /** Whether somebody scrolls past what was in sight, not to what comes next. */
@@ -302,8 +329,8 @@ export class Grid {
   #moveTo(row: number, place: number, extend: boolean): void {
     const slot = this.#order.slots[Math.max(0, Math.min(row, this.#order.slots.length - 1))];
     if (slot === undefined) return;
-    const top = (this.#order.from + Math.max(0, Math.min(row, this.#order.slots.length - 1))) * ROW_HEIGHT;
-    const room = this.#height - this.#headHeight - ROW_HEIGHT;
+    const top = (this.#order.from + Math.max(0, Math.min(row, this.#order.slots.length - 1))) * this.#shape.height;
+    const room = this.#height - this.#headHeight - this.#shape.height;
     if (top < this.#top || top > this.#top + room) {
       this.#scrollTo(top < this.#top ? top : top - room);
       this.#stay();
@@ -408,6 +435,7 @@ export class Grid {
       return cell;
     });
     this.#header.replaceChildren(...heads);
+    this.box.style.setProperty("--k-row", `${this.#shape.height}px`);
     this.#table.classList.toggle("kl-many", isMany);
     this.#table.style.width = isMany ? `${this.#columns.total}px` : "";
     setAttribute(this.#table, "aria-colcount", this.#columns.shown.length);
@@ -455,7 +483,7 @@ export class Grid {
     this.#atEnd = room > 0 && top >= room - 2;
     if (this.#atEnd) this.#leftOut = beyond;
     else if (top === 0) this.#leftOut = 0;
-    else if (this.#isFar(top + this.#leftOut - this.#top)) this.#leftOut = wholeRows((beyond * top) / room);
+    else if (this.#isFar(top + this.#leftOut - this.#top)) this.#leftOut = this.#wholeRows((beyond * top) / room);
     this.#top = top + this.#leftOut;
   }
 
@@ -472,9 +500,9 @@ export class Grid {
   #draw(): void {
     const { slots, from, count } = this.#order;
     this.#leftOut = Math.min(this.#leftOut, this.#beyond);
-    const leftOut = this.#leftOut / ROW_HEIGHT;
-    const sight = Math.ceil(this.#height / ROW_HEIGHT) + 2 * MARGIN;
-    const top = Math.max(leftOut, Math.min(Math.floor(this.#top / ROW_HEIGHT) - MARGIN, count - sight));
+    const leftOut = this.#leftOut / this.#shape.height;
+    const sight = Math.ceil(this.#height / this.#shape.height) + 2 * MARGIN;
+    const top = Math.max(leftOut, Math.min(Math.floor(this.#top / this.#shape.height) - MARGIN, count - sight));
     this.#listener.onLook(top, Math.min(count, top + sight));
     // Of those in sight, the rows that are here.
     const shown = slots.subarray(Math.max(0, top - from), Math.max(0, top + sight - from));
@@ -502,8 +530,8 @@ export class Grid {
     for (const { element: row } of spare) row.remove();
     this.#lines = lines;
     this.#alignAgain();
-    space(this.#above, first - leftOut);
-    space(this.#below, Math.min(count, TALLEST / ROW_HEIGHT) - last + leftOut);
+    space(this.#above, (first - leftOut) * this.#shape.height);
+    space(this.#below, (Math.min(count, TALLEST) - last + leftOut) * this.#shape.height);
     setAttribute(this.#table, "aria-rowcount", count + 1);
     this.#first = first - from;
     this.#drawSelection();
@@ -515,8 +543,8 @@ export class Grid {
   #withoutLeaving(spare: Line[]): Line[] {
     if (this.#motion.matches || this.#store.window) return spare;
     const isSeen = ({ element: row }: Line): boolean => {
-      const bottom = (Number(row.getAttribute("aria-rowindex")) - 1) * ROW_HEIGHT;
-      return bottom > this.#top && bottom - ROW_HEIGHT < this.#top + this.#height;
+      const bottom = (Number(row.getAttribute("aria-rowindex")) - 1) * this.#shape.height;
+      return bottom > this.#top && bottom - this.#shape.height < this.#top + this.#height;
     };
     const gone = spare.filter((line) => this.#store.slot(line.id) === undefined && isSeen(line));
     if (gone.length === 0 || gone.length > FEW) return spare;
@@ -616,6 +644,7 @@ export class Grid {
       line.texts[place] = shown;
       line.told.delete(cell);
       if ((column.kind === "float" || column.kind === "float32") && !this.#columns.isMany) this.#align(cell, short, index);
+      if (isNumber(column)) this.#shape.number?.(cell);
     });
     if (marks.cells.length > before) marks.changed++;
     if (!isSame && (store.born[slot] ?? 0) > this.#seen) marks.rows.push(line.element);
@@ -683,12 +712,7 @@ function setAttribute(target: Element, name: string, value: number): void {
   if (target.getAttribute(name) !== String(value)) target.setAttribute(name, String(value));
 }
 
-/** Pixels of whole rows only. */
-function wholeRows(pixels: number): number {
-  return Math.round(pixels / ROW_HEIGHT) * ROW_HEIGHT;
-}
-
-function space(row: HTMLTableRowElement, lines: number): void {
-  row.style.height = `${lines * ROW_HEIGHT}px`;
-  row.hidden = lines === 0;
+function space(row: HTMLTableRowElement, pixels: number): void {
+  row.style.height = `${pixels}px`;
+  row.hidden = pixels === 0;
 }

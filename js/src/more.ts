@@ -2,9 +2,11 @@
 
 import { button } from "./dom";
 import type { Message } from "./frames";
+import type { Shape } from "./grid";
 import { grouping } from "./group";
 import { Profiles } from "./profiles";
 import type { Asks } from "./session";
+import { shapeFields } from "./shape";
 import type { Store } from "./store";
 import { timeline } from "./timeline";
 
@@ -22,6 +24,9 @@ export interface Place {
   travel(messages: readonly Message[], buffers: readonly DataView[], at: number): void;
   /** Goes back to the rows of now. */
   now(): void;
+  /** How rows and numbers are shown. */
+  shape(): Readonly<Shape>;
+  reshape(change: Partial<Shape>): void;
   readonly root: HTMLElement;
   /** The query as the reader wrote it. */
   sql(): string;
@@ -40,6 +45,6 @@ export function more(place: Place): Node[] {
     switched.setAttribute("aria-pressed", String(!shown));
   });
   switched.setAttribute("aria-pressed", String(profiles.has(place)));
-  const group = grouping(place);
-  return place.store().status?.form ? [switched, timeline(place), group] : [switched, group];
+  const others = [grouping(place), ...shapeFields(place)];
+  return place.store().status?.form ? [switched, timeline(place), ...others] : [switched, ...others];
 }

@@ -5,7 +5,7 @@ import { grouped, visible, type Column } from "./cells";
 import { csvText, cutCells, type Format } from "./copy";
 import { ASKED, element, setText, toClipboard } from "./dom";
 import { Wishes } from "./filter";
-import { Grid } from "./grid";
+import { Grid, usualShape } from "./grid";
 import type { Details } from "./details";
 import type { Far } from "./far";
 import { part } from "./parts";
@@ -70,10 +70,13 @@ export class Panel {
         if (frame) this.#keep({ store: this.#store.other(frame, --this.#travels - 1), at, word: "as it was" });
       },
       now: () => this.#keep(undefined),
+      shape: () => this.#shape,
+      reshape: (change) => this.#grid?.reshape(change),
     },
     load: () => this.#tools(),
     openRow: () => void this.#openRow(this.#grid?.chosenRow),
   });
+  readonly #shape = usualShape();
   #grid: Grid | undefined;
   /** Where rows come from that the page does not hold; undefined while there is no kernel to give them. */
   #far: Far | undefined;
@@ -224,7 +227,7 @@ export class Panel {
     this.#far = undefined;
     this.#wishes.conditions.clear(); // Of columns that may be gone.
     this.#grid?.dispose();
-    this.#grid = new Grid(this.#columns, store, oneLine(this.#about.sql), {
+    this.#grid = new Grid(this.#columns, store, oneLine(this.#about.sql), this.#shape, {
       onSort: () => this.#draw(),
       onLook: (first, last) => this.#far?.look(first, last),
       onArrange: () => this.#drawMore(),

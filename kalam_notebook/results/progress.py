@@ -282,7 +282,7 @@ def silent() -> Iterator[None]:
         _set_told(was_told)
 
 
-def _set_told(value: bool) -> None:  # noqa: FBT001 - as that of a variable.
+def _set_told(value: bool) -> None:
     # A block that an interrupt cut off is ended when it is collected, in a context that has never been told.
     if _is_told.get() != value:
         _is_told.set(value)

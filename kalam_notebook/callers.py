@@ -24,11 +24,12 @@ from typing import Any, ParamSpec, TypeVar
 from kalam_notebook.texts import shown
 
 __all__ = [
-    "TRACEBACK_VARIABLE", "fails_shortly", "running_shell", "short_failures", "short_traceback", "shorten",
-    "tell_of_interrupt", "told_when_interrupted", "warn_caller",
+    "TRACEBACK_VARIABLE", "fails_shortly", "for_each_row", "running_shell", "short_failures", "short_traceback",
+    "shorten", "tell_of_interrupt", "told_when_interrupted", "warn_caller",
 ]  # fmt: skip
 
 _T = TypeVar("_T", bound=type)
+_F = TypeVar("_F", bound=Callable[..., Any])
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -39,6 +40,7 @@ TRACEBACK_VARIABLE = "KALAM_TRACEBACK"
 _PROTOCOLS = frozenset({"__init__", "__enter__", "__exit__", "__next__", "__anext__"})
 _PACKAGES = ("kalam_notebook", "kalam_sandbox")
 _INSIDE = tuple(f"{name}." for name in _PACKAGES)
+_FOR_EACH_ROW: set[object] = set()
 _LIBRARIES = ("<frozen ", *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
@@ -104,13 +106,22 @@ def _place(frame: FrameType, number: int, shell: Any) -> list[str]:  # noqa: ANN
 def short_failures(kind: _T) -> _T:
     """Have what any public method of a class raises told shortly, and an interrupt as an error of this package.
 
-    As a decorator of the class. In an awaited call an interrupt comes as ``CancelledError``.
+    As a decorator of the class; methods of which ``for_each_row`` says so stay as they are. In an awaited call an
+    interrupt comes as ``CancelledError``.
     """
     for name, method in list(vars(kind).items()):
-        if isinstance(method, FunctionType) and (name in _PROTOCOLS or not name.startswith("_")):
+        if not isinstance(method, FunctionType) or method in _FOR_EACH_ROW:
+            continue
+        if name in _PROTOCOLS or not name.startswith("_"):
             wrap = _awaited_shortly if inspect.iscoroutinefunction(method) else fails_shortly
             setattr(kind, name, wrap(method))
     return kind
+
+
+def for_each_row(method: _F) -> _F:
+    """Leave out a method that is called for each row: it would take twice as long."""
+    _FOR_EACH_ROW.add(method)
+    return method
 
 
 def fails_shortly(function: Callable[_P, _R]) -> Callable[_P, _R]:

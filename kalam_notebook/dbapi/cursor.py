@@ -7,7 +7,7 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from kalam_notebook.callers import short_failures
+from kalam_notebook.callers import for_each_row, short_failures
 from kalam_notebook.dbapi.exceptions import InterfaceError, ProgrammingError, translated
 from kalam_notebook.dbapi.placeholders import Parameters, placed, rows_in, written_row
 from kalam_notebook.dbapi.types import Description, description_of
@@ -124,6 +124,7 @@ class Cursor:
         self.rowcount = count
         return self
 
+    @for_each_row
     def fetchone(self) -> Row | None:
         """The next row; None when there is none."""
         with translated():
@@ -168,6 +169,7 @@ class Cursor:
     def __iter__(self) -> Iterator[Row]:
         return self
 
+    @for_each_row
     def __next__(self) -> Row:
         row = self.fetchone()
         if row is None:

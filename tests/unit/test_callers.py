@@ -9,6 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from kalam_notebook import callers
 from kalam_notebook.callers import TRACEBACK_VARIABLE, fails_shortly
 from kalam_notebook.client.client import Client
+from kalam_notebook.dbapi.cursor import Cursor
 from kalam_notebook.errors import KalamError
 from kalam_sandbox.launcher import SandboxError
 
@@ -92,3 +93,14 @@ def test_an_error_of_the_sandbox_is_as_short_in_a_cell(monkeypatch):
         start()
     assert caught.value._render_traceback_.__func__ is callers.short_traceback
     assert "test_an_error_of_the_sandbox_is_as_short_in_a_cell" in frames(caught.value)
+
+
+def test_what_is_called_for_each_row_is_called_directly():
+    def once(self): ...
+    def often(self): ...
+
+    kind = callers.short_failures(type("Rows", (), {"once": once, "often": callers.for_each_row(often)}))
+    assert kind.often is often
+    assert kind.once is not once
+    assert not hasattr(Cursor.fetchone, "__wrapped__")
+    assert not hasattr(Cursor.__next__, "__wrapped__")

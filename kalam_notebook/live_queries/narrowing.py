@@ -1,4 +1,4 @@
-"""The query of ``LiveTable.where``: that of another live table, with a further condition. Pure."""
+"""A query with a further condition, as of ``LiveTable.where`` and ``--where``. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kalam_notebook.sql.statement import Statement
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 from kalam_notebook.wire.arguments import check_text
 
-__all__ = ["narrowed"]
+__all__ = ["narrowed", "with_condition"]
 
 _FORM = "Write what stands behind WHERE, with $1 for values: live.where('n > $1', [5])."
 _CLAUSES = {"SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FETCH", *SET_OPERATIONS}
@@ -38,7 +38,8 @@ def narrowed(named: str, given: str, condition: str) -> tuple[str, str]:
     is_plain = False
     with contextlib.suppress(SubscriptionError):
         is_plain = bool(parse_live_query(named))
-    return _with(named, asked, is_plain), _with(given, _numbered_on(asked, given), is_plain)
+    shown = _numbered_on(asked, given)
+    return with_condition(named, asked, is_plain=is_plain), with_condition(given, shown, is_plain=is_plain)
 
 
 def _condition(text: str) -> Statement:
@@ -72,17 +73,19 @@ def _check_parentheses(tokens: Sequence[Token]) -> None:
 
 
 def _numbered_on(condition: Statement, sql: str) -> Statement:
-    taken = max((_number(token) for token in Statement.of(sql).tokens), default=0)
-    places = [token for token in condition.tokens if taken and _number(token)]
-    return condition.replaced((token.start, token.end, f"${_number(token) + taken}") for token in places)
+    taken = max((int(token.text[1:]) for token in Statement.of(sql).places(Kind.PARAMETER)), default=0)
+    places = condition.places(Kind.PARAMETER)
+    return condition.replaced((token.start, token.end, f"${int(token.text[1:]) + taken}") for token in places)
 
 
-def _number(token: Token) -> int:
-    """The number of a placeholder; 0 for other tokens."""
-    return int(token.text[1:]) if token.kind is Kind.PARAMETER else 0
+def with_condition(sql: str, condition: str, *, is_plain: bool) -> str:
+    """A query with a further condition.
 
-
-def _with(sql: str, condition: str, is_plain: bool) -> str:
+    Args:
+        sql: A single SELECT.
+        condition: What stands behind WHERE.
+        is_plain: Whether it is put to the query's own WHERE; otherwise to that of a query around it.
+    """
     statement = Statement.of(sql)
     tokens = statement.single
     inner = statement.part(tokens[0].start, tokens[-1].end)

@@ -38,7 +38,7 @@ from kalam_notebook.notebook.statements import (
     bound_statements,
     explained,
     pasted,
-    with_condition,
+    with_where,
 )
 from kalam_notebook.notebook.terminal import colour_cells, leave_cells
 from kalam_notebook.notebook.values import Bound, look_up, nearest
@@ -182,7 +182,7 @@ def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOp
         former.close()
     query = sql.strip().rstrip(";")
     if options.where is not None:
-        query = with_condition(query, options.where)
+        query = with_where(query, options.where)
     bound = bound_statement(query, params, shell.user_ns)
     live = client.live(
         bound.sql, bound.values, namespace=options.namespace, key=options.key or None, max_rows=options.last
@@ -192,7 +192,8 @@ def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOp
     if options.seconds is None:
         return _keep(shell, options, live, shown)
 
-    if not live_is_static():
+    is_static = live_is_static()
+    if not is_static:
         display(shown)
     try:
         with suppress(RequestTimeoutError):
@@ -202,7 +203,7 @@ def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOp
         raise
     finally:
         live.close()
-        if live_is_static():
+        if is_static:
             display(shown)  # What is not live is shown once, as it was at the end.
     changes = live.changes() if options.changes else None
     return _keep(shell, options, live if changes is None else changes, changes)
@@ -265,12 +266,11 @@ def _run_statements(client: Client, statements: Sequence[Bound], options: CellOp
 
 def _tell_place(error: KalamError, number: int, total: int) -> None:
     """Say which statement of the cell it was; the server has counted the one that it was sent."""
-    place = f"Statement {number} of {total}"
     if isinstance(error, ServerError) and error.message.startswith(_FIRST_FAILED):
-        error.message = f"{place} failed: {error.message.removeprefix(_FIRST_FAILED)}"
+        error.message = f"Statement {number} of {total} failed: {error.message.removeprefix(_FIRST_FAILED)}"
         error.add_note("Those before it have taken effect.")
     else:
-        error.add_note(f"This was {place[0].lower()}{place[1:]}; those before it have taken effect.")
+        error.add_note(f"This was statement {number} of {total}; those before it have taken effect.")
 
 
 def _run_one(client: Client, bound: Bound, options: CellOptions) -> list[QueryResult]:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kalam_notebook.errors import ConfigError
+from kalam_notebook.live_queries.narrowing import with_condition
 from kalam_notebook.notebook.values import Bound, bind_names, check_used, nearest
 from kalam_notebook.sql.pointer import line_at
 from kalam_notebook.sql.shape import shape_of
 from kalam_notebook.sql.statement import Statement, quote_text
 from kalam_notebook.sql.tokens import UnreadableSQL
 
-__all__ = ["as_user", "bound_statement", "bound_statements", "explained", "pasted", "with_condition"]
+__all__ = ["as_user", "bound_statement", "bound_statements", "explained", "pasted", "with_where"]
 
 _PLACE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
@@ -74,16 +75,12 @@ def as_user(statement: str, user: str, *, is_later: bool = False) -> str:
     return f"EXECUTE AS {'' if is_later else 'USER '}{quote_text(user)} (\n{statement}\n)"
 
 
-def with_condition(sql: str, condition: str) -> str:
-    """A query with one more condition for its rows."""
+def with_where(sql: str, condition: str) -> str:
+    """A query with the condition of ``--where``."""
     shape = shape_of(sql)
     if shape is None or not shape.is_select:
         raise ConfigError("--where is for a SELECT.")
-    if shape.clauses is None:
-        return f"SELECT * FROM (\n{sql}\n) AS q WHERE {condition}"
-    columns, table, where = shape.clauses.columns, shape.clauses.table, shape.clauses.where
-    both = f"({where}\n) AND ({condition})" if where else condition
-    return f"SELECT {columns} FROM {table} WHERE {both}"
+    return with_condition(shape.text, condition, is_plain=shape.clauses is not None)
 
 
 def pasted(sql: str, variables: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:

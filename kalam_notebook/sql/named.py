@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 from kalam_notebook.errors import ParameterError
 from kalam_notebook.sql.statement import Statement
-from kalam_notebook.sql.tokens import Kind, Token
+from kalam_notebook.sql.tokens import Kind
 
 __all__ = ["names_in", "numbered"]
 
@@ -18,7 +15,7 @@ def names_in(sql: str) -> list[str]:
     Raises:
         UnreadableSQL: The text cannot be tokenized.
     """
-    return list(dict.fromkeys(token.text[1:] for token in _places(sql)))
+    return list(dict.fromkeys(token.text[1:] for token in Statement.of(sql).places(Kind.VARIABLE)))
 
 
 def numbered(sql: str) -> Statement:
@@ -34,12 +31,5 @@ def numbered(sql: str) -> Statement:
         raise ParameterError(
             f"${next(iter(names))}", "the text has names and numbers such as $1. Write names only, or numbers only."
         )
-    return statement.replaced((token.start, token.end, f"${names[token.text[1:]]}") for token in _places(sql))
-
-
-def _places(sql: str) -> Iterator[Token]:
-    """The tokens that are names of values."""
-    for token in Statement.of(sql).tokens:
-        # Right behind a word it may be a part of a name.
-        if token.kind is Kind.VARIABLE and not re.match(r"\w", sql[token.start - 1 : token.start]):
-            yield token
+    places = statement.places(Kind.VARIABLE)
+    return statement.replaced((token.start, token.end, f"${names[token.text[1:]]}") for token in places)

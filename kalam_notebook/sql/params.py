@@ -113,10 +113,8 @@ def write_parameters_in(sql: str, values: Sequence[Any]) -> Statement:
         return statement
 
     edits = []
-    for token in statement.tokens:
-        # Right behind a word it may be a part of a name, and behind E a literal would be one of another kind.
-        if token.kind is not Kind.PARAMETER or re.match(r"\w", sql[token.start - 1 : token.start]):
-            continue
+    # Not behind E, where a literal would be one of another kind.
+    for token in statement.places(Kind.PARAMETER):
         number = int(token.text[1:])
         if not 1 <= number <= len(values):
             raise ParameterError(token.text, f"there is no value for it; {len(values)} are given.")

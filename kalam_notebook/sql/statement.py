@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.sql.tokens import Token, UnreadableSQL, first_token, tokenize
+from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL, first_token, tokenize
 
 __all__ = ["Statement", "quote_name", "quote_text"]
 
@@ -96,6 +96,18 @@ class Statement(str):
         if last > start:
             found.append(self.part(start, len(self)))
         return tuple(found)
+
+    def places(self, kind: Kind) -> Iterator[Token]:
+        """Its tokens of a kind that stand for values: right behind a word one may be a part of a name.
+
+        Raises:
+            UnreadableSQL: It cannot be tokenized.
+        """
+        return (
+            token
+            for token in self.tokens
+            if token.kind is kind and not re.match(r"\w", self[token.start - 1 : token.start])
+        )
 
     @property
     def first_word(self) -> str:

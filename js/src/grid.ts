@@ -1,9 +1,10 @@
 // The rows on screen: a table of which only the visible rows are elements, in a box that scrolls by itself.
 // Nothing is measured while it is drawn, because a browser would have to lay out the page for that.
 
-import { CELL_CHARS, NARROW_CHARS, asWritten, cellText, grouped, isLong, isNumber, type Column, type Value } from "./cells";
+import { asWritten, cellText, isNumber, type Column } from "./cells";
 import { Columns } from "./columns";
 import { element, takeKeys } from "./dom";
+import { bare, digitsOf, pad, show } from "./drawn";
 import type { Part } from "./copy";
 import { FLASH, Flashes } from "./flash";
 import { Heads } from "./heads";
@@ -654,58 +655,12 @@ export class Grid {
   }
 }
 
-/** The text of a cell without what tells its kind. */
-function bare(shown: string): string {
-  return shown.slice(shown.indexOf(" ") + 1);
-}
-
-/** How many digits a number has behind its point; undefined where it is not written with one alone. */
-function digitsOf(text: string): number | undefined {
-  return /^-?\d+\.(\d+)$/.exec(text)?.[1]?.length;
-}
-
 /** What changed while a table was drawn. */
 class Marks {
   readonly rows: HTMLElement[] = [];
   readonly cells: HTMLElement[] = [];
   /** Rows with changed cells. */
   changed = 0;
-}
-
-function show(
-  cell: HTMLTableCellElement,
-  text: string,
-  value: Value,
-  length: number | undefined,
-  column: Column,
-): void {
-  const isShort = text.length <= CELL_CHARS && length === undefined;
-  const characters = isShort || !isLong(column) || value === null ? 0 : [...text].length;
-  const whole = characters && Math.max(length ?? 0, characters);
-  const isCut = whole > characters;
-  cell.classList.toggle("kl-null", value === null || value === "");
-  const start = isCut ? `${text}…` : text;
-  if (text.length > NARROW_CHARS) cell.title = start;
-  else cell.removeAttribute("title");
-  if (whole <= CELL_CHARS) {
-    setCellText(cell, text || "empty");
-    return;
-  }
-  // Two elements, so that the text gives way to the mark, which is copied only with a text that is not whole.
-  const cut = element("div", "kl-cut");
-  const mark = element("small", isCut ? "" : "kl-mark", `${grouped(whole)} characters`);
-  cut.append(element("span", "", start), " ", mark);
-  cell.replaceChildren(cut);
-}
-
-function pad(cell: HTMLElement, digits: number | undefined, most: number): void {
-  cell.style.paddingRight = digits === undefined || digits >= most ? "" : `calc(14px + ${most - digits}ch)`;
-}
-
-function setCellText(cell: HTMLElement, text: string): void {
-  const node = cell.firstChild;
-  if (node instanceof Text && !node.nextSibling) node.data = text;
-  else cell.textContent = text;
 }
 
 function setAttribute(target: Element, name: string, value: number): void {

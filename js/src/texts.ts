@@ -80,16 +80,24 @@ export function groupText(sql: string, column: Column, measured: Column | undefi
   const by = nameOf(column);
   const number = measured && nameOf(measured);
   const told = [by, 'count(*) AS "rows"', ...(number ? [`sum(${number}) AS "sum"`, `avg(${number}) AS "mean"`] : [])];
-  const inner = sql.trim().replace(/;+$/, ""); // A line of its own ends a comment at its end.
-  return `%%kalam --live\nSELECT ${told.join(", ")}\nFROM (\n${inner}\n) AS t\nGROUP BY ${by}`;
+  return `%%kalam --live\nSELECT ${told.join(", ")}\n${fromRows(withoutEnd(sql))}\nGROUP BY ${by}`;
 }
 
 /** A cell that follows the rows of a query which meet a condition. */
 export function followText(sql: string, where: string): string {
-  const inner = sql.trim().replace(/;+$/, "");
+  const inner = withoutEnd(sql);
   // A condition right behind the table's name is followed by its changes alone.
   const isPlain = /^select\s+(\*|[\w"]+(\s*,\s*[\w"]+)*)\s+from\s+[\w."]+$/i.test(inner);
-  return `%%kalam --live\n${isPlain ? inner : `SELECT *\nFROM (\n${inner}\n) AS t`}\nWHERE ${where}`;
+  return `%%kalam --live\n${isPlain ? inner : `SELECT *\n${fromRows(inner)}`}\nWHERE ${where}`;
+}
+
+function withoutEnd(sql: string): string {
+  return sql.trim().replace(/;+$/, "");
+}
+
+/** The rows of a query as a table; a line of its own ends a comment at the query's end. */
+function fromRows(inner: string): string {
+  return `FROM (\n${inner}\n) AS t`;
 }
 
 function nameOf(column: Column): string {

@@ -4,6 +4,7 @@ import json
 import math
 
 import httpx
+import profiles
 import pytest
 from profiled import playing
 
@@ -11,10 +12,7 @@ COLUMNS = "id BIGINT PRIMARY KEY, n INT NOT NULL, dec DECIMAL(10,2), s TEXT, by 
 MANY = "FROM generate_series(1, 40)"
 
 
-@pytest.fixture(
-    scope="module",
-    params=["0.4.3", pytest.param("0.5", marks=pytest.mark.slow), pytest.param("0.7", marks=pytest.mark.slow), "0.8"],
-)
+@pytest.fixture(scope="module", params=profiles.ALL)
 def served(request):
     with playing(request.param) as served:
         served.version = request.param

@@ -2,14 +2,12 @@
 
 import asyncio
 
+import profiles
 import pytest
 from profiled import connected, playing
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param("0.5", marks=pytest.mark.slow), pytest.param("0.7", marks=pytest.mark.slow), "0.8"],
-)
+@pytest.fixture(scope="module", params=profiles.LATER)
 def served(request):
     with playing(request.param) as served:
         served.version = "_seq" if request.param == "0.5" else "_version"

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import profiles
 import pytest
 from profiled import connected, playing
 
@@ -9,10 +10,7 @@ EXPIRED = {"type": "error", "subscription_id": "s", "code": "CURSOR_EXPIRED"}
 ALL = "SELECT * FROM app.s"
 
 
-@pytest.fixture(
-    scope="module",
-    params=["0.4.3", pytest.param("0.5", marks=pytest.mark.slow), pytest.param("0.7", marks=pytest.mark.slow), "0.8"],
-)
+@pytest.fixture(scope="module", params=profiles.ALL)
 def served(request):
     with playing(request.param) as served:
         served.version = request.param

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+import profiles
 import pytest
 from profiled import connected, playing
 
@@ -21,10 +22,7 @@ ROW = {
 }  # fmt: skip
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param("0.5", marks=pytest.mark.slow), pytest.param("0.7", marks=pytest.mark.slow), "0.8"],
-)
+@pytest.fixture(scope="module", params=profiles.LATER)
 def served(request):
     with playing(request.param) as served:
         served.version = "_seq" if request.param == "0.5" else "_version"

@@ -8,6 +8,7 @@ import uuid
 from urllib.parse import urlsplit
 
 import httpx
+import profiles
 import pytest
 from profiled import playing
 from serving import ROOT_PASSWORD, serving
@@ -17,10 +18,7 @@ from kalam_sandbox.engine.request import Request
 from kalam_sandbox.profiles import PROFILES
 
 
-@pytest.fixture(
-    scope="module",
-    params=["0.4.3", pytest.param("0.5", marks=pytest.mark.slow), pytest.param("0.7", marks=pytest.mark.slow), "0.8"],
-)
+@pytest.fixture(scope="module", params=profiles.ALL)
 def served(request):
     with playing(request.param) as served:
         served.version = request.param

@@ -2,14 +2,12 @@
 
 import asyncio
 
+import profiles
 import pytest
 from profiled import connected, playing
 
 
-@pytest.fixture(
-    scope="module",
-    params=["0.4.3", pytest.param("0.5", marks=pytest.mark.slow), pytest.param("0.7", marks=pytest.mark.slow), "0.8"],
-)
+@pytest.fixture(scope="module", params=profiles.ALL)
 def served(request):
     with playing(request.param) as served:
         served.version = request.param

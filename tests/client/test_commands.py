@@ -286,8 +286,10 @@ def test_the_doctor_tells_what_is_found(shell, server, closed_port, capsys, monk
         "scan windows",
     ):
         assert re.search(rf"^{subject} ", told, re.M), subject
-    assert "→" not in told
-    assert set(kalam.doctor().columns) == {"subject", "found", "advice"}
+    findings = kalam.doctor()
+    assert set(findings.columns) == {"subject", "found", "advice"}
+    # Tables of other tests may be on this server, and read in pieces.
+    assert set(findings["subject"][findings["advice"].fillna("") != ""]) <= {"scan windows"}
     assert cli.main(["doctor", server.url]) == 0
     assert "round trip" in capsys.readouterr().out
     assert cli.main(["doctor", f"http://127.0.0.1:{closed_port}"]) == 1

@@ -66,3 +66,8 @@ export function select(label: string, words: readonly string[]): HTMLSelectEleme
   takeKeys(made);
   return made;
 }
+
+/** Sets an attribute where it is another: a browser works for each that is set. */
+export function setAttribute(target: Element, name: string, value: number): void {
+  if (target.getAttribute(name) !== String(value)) target.setAttribute(name, String(value));
+}

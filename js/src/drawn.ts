@@ -1,16 +1,22 @@
-// What is drawn into a cell: its text, a mark where it is cut, and room behind its digits.
+// What is drawn into a cell: its text, and a mark where it is cut.
 
 import { CELL_CHARS, NARROW_CHARS, grouped, isLong, type Column, type Value } from "./cells";
 import { element } from "./dom";
 
+/** How rows and numbers are shown. */
+export interface Shape {
+  /** Pixels of a row. */
+  height: number;
+  /** Draws what a cell with a number holds in another way, but not as another text. */
+  number?: ((cell: HTMLElement) => void) | undefined;
+}
+
+/** As a table is shown until the reader wants another. */
+export const usualShape = (): Shape => ({ height: 26 });
+
 /** The text of a cell without what tells its kind. */
 export function bare(shown: string): string {
   return shown.slice(shown.indexOf(" ") + 1);
-}
-
-/** How many digits a number has behind its point; undefined where it is not written with one alone. */
-export function digitsOf(text: string): number | undefined {
-  return /^-?\d+\.(\d+)$/.exec(text)?.[1]?.length;
 }
 
 export function show(
@@ -37,10 +43,6 @@ export function show(
   const mark = element("small", isCut ? "" : "kl-mark", `${grouped(whole)} characters`);
   cut.append(element("span", "", start), " ", mark);
   cell.replaceChildren(cut);
-}
-
-export function pad(cell: HTMLElement, digits: number | undefined, most: number): void {
-  cell.style.paddingRight = digits === undefined || digits >= most ? "" : `calc(14px + ${most - digits}ch)`;
 }
 
 function setCellText(cell: HTMLElement, text: string): void {

@@ -1,13 +1,15 @@
 // The rows on screen: a table of which only the visible rows are elements, in a box that scrolls by itself.
 // Nothing is measured while it is drawn, because a browser would have to lay out the page for that.
 
+import { Alignment } from "./alignment";
 import { asWritten, cellText, isNumber, type Column } from "./cells";
 import { Columns } from "./columns";
-import { element, takeKeys } from "./dom";
-import { bare, digitsOf, pad, show } from "./drawn";
+import { element, setAttribute, takeKeys } from "./dom";
+import { bare, show, type Shape } from "./drawn";
 import type { Part } from "./copy";
-import { FLASH, Flashes } from "./flash";
+import { Flashes, Marks } from "./flash";
 import { Heads } from "./heads";
+import { Leaving } from "./leaving";
 import { Order, nextSort, type Filter, type Sort } from "./order";
 import { Selection } from "./selection";
 import type { Store } from "./store";
@@ -15,18 +17,6 @@ import type { Store } from "./store";
 const MARGIN = 4; // Rows drawn above and below the visible ones.
 const END = 1e12; // Pixels, more than any table is high.
 const TALLEST = 384_000; // Rows that a browser scrolls; of a taller table the rest is left out between.
-const FEW = 8; // Changed rows in sight that are marked in any case.
-
-/** How rows and numbers are shown. */
-export interface Shape {
-  /** Pixels of a row. */
-  height: number;
-  /** Draws what a cell with a number holds in another way, but not as another text. */
-  number?: ((cell: HTMLElement) => void) | undefined;
-}
-
-/** As a table is shown until the reader wants another. */
-export const usualShape = (): Shape => ({ height: 26 });
 
 export interface Listener {
   /** The reader chose an order. */
@@ -72,9 +62,7 @@ export class Grid {
   readonly #motion = matchMedia("(prefers-reduced-motion: reduce)");
   readonly #sizes: ResizeObserver;
   #lines = new Map<number, Line>();
-  /** The most digits behind the point that a column of floating-point numbers has shown. */
-  readonly #digits = new Map<number, number>();
-  readonly #unaligned = new Set<number>();
+  readonly #alignment = new Alignment();
   readonly #widths = new Map<Element, number>();
   /** Pixels of the table above the box's edge, as the reader or this class scrolled it. */
   #top = 0;
@@ -92,8 +80,7 @@ export class Grid {
   #seen: number;
   readonly #selection = new Selection();
   #hadSelection = false;
-  /** Rows that were deleted just now, and stay in their places for a moment. */
-  readonly #leaving = new Set<Node | null>();
+  readonly #leaving = new Leaving();
   readonly #all: readonly Column[];
   #store: Store;
   readonly #listener: Listener;
@@ -524,19 +511,19 @@ export class Grid {
       lines.set(id, line);
       this.#fill(line, slot, id, marks);
       setAttribute(line.element, "aria-rowindex", first + index + 2); // The header is the first.
-      while (this.#leaving.has(cursor)) cursor = cursor?.nextSibling ?? null;
+      cursor = this.#leaving.skip(cursor);
       if (cursor === line.element) cursor = cursor.nextSibling;
       else this.#body.insertBefore(line.element, cursor);
     });
     for (const { element: row } of spare) row.remove();
     this.#lines = lines;
-    this.#alignAgain();
+    this.#alignment.alignAgain(lines, this.#columns.drawn);
     space(this.#above, (first - leftOut) * this.#shape.height);
     space(this.#below, (Math.min(count, TALLEST) - last + leftOut) * this.#shape.height);
     setAttribute(this.#table, "aria-rowcount", count + 1);
     this.#first = first - from;
     this.#drawSelection();
-    this.#mark(marks, last - first);
+    if (!this.#motion.matches) this.#flashes.mark(marks, last - first);
     this.#seen = this.#store.tick;
   }
 
@@ -548,27 +535,8 @@ export class Grid {
       return bottom > this.#top && bottom - this.#shape.height < this.#top + this.#height;
     };
     const gone = spare.filter((line) => this.#store.slot(line.id) === undefined && isSeen(line));
-    if (gone.length === 0 || gone.length > FEW) return spare;
-    for (const { element: row } of gone) {
-      row.className = "kl-gone";
-      row.setAttribute("aria-hidden", "true");
-      this.#leaving.add(row);
-      setTimeout(() => this.#endLeaving(row), FLASH);
-    }
+    if (!this.#leaving.fade(gone.map(({ element: row }) => row))) return spare;
     return spare.filter((line) => !gone.includes(line));
-  }
-
-  #endLeaving(row: Element): void {
-    row.remove();
-    this.#leaving.delete(row);
-  }
-
-  /** Marks what changed, unless that is most of what is in sight: then marks tell nothing. */
-  #mark({ rows, cells, changed }: Marks, inSight: number): void {
-    if (this.#motion.matches) return;
-    if (rows.length + changed > Math.max(FEW, inSight / 2)) return;
-    this.#flashes.add(rows, "kl-new");
-    this.#flashes.add(cells, "kl-changed");
   }
 
   #line(): Line {
@@ -597,28 +565,6 @@ export class Grid {
     return line;
   }
 
-  /** Puts the point of a number below those of the others in its column. */
-  #align(cell: HTMLTableCellElement, text: string, column: number): void {
-    const most = this.#digits.get(column) ?? 0;
-    const digits = digitsOf(text);
-    pad(cell, digits, most);
-    if (digits === undefined || digits <= most) return;
-    this.#digits.set(column, digits);
-    this.#unaligned.add(column);
-  }
-
-  /** Brings the points of columns that have got longer numbers below each other again. */
-  #alignAgain(): void {
-    for (const column of this.#unaligned) {
-      const place = this.#columns.drawn.indexOf(column);
-      for (const { cells } of this.#lines.values()) {
-        const cell = cells[place];
-        if (cell) pad(cell, digitsOf(cell.textContent), this.#digits.get(column) ?? 0);
-      }
-    }
-    this.#unaligned.clear();
-  }
-
   #fill(line: Line, slot: number, id: number, marks: Marks): void {
     const store = this.#store;
     const isSame = line.id === id;
@@ -644,7 +590,7 @@ export class Grid {
       }
       line.texts[place] = shown;
       line.told.delete(cell);
-      if ((column.kind === "float" || column.kind === "float32") && !this.#columns.isMany) this.#align(cell, short, index);
+      if ((column.kind === "float" || column.kind === "float32") && !this.#columns.isMany) this.#alignment.align(cell, short, index);
       if (isNumber(column)) this.#shape.number?.(cell);
     });
     if (marks.cells.length > before) marks.changed++;
@@ -655,18 +601,7 @@ export class Grid {
   }
 }
 
-/** What changed while a table was drawn. */
-class Marks {
-  readonly rows: HTMLElement[] = [];
-  readonly cells: HTMLElement[] = [];
-  /** Rows with changed cells. */
-  changed = 0;
-}
-
-function setAttribute(target: Element, name: string, value: number): void {
-  if (target.getAttribute(name) !== String(value)) target.setAttribute(name, String(value));
-}
-
+/** Gives a row the room of those that are not drawn. */
 function space(row: HTMLTableRowElement, pixels: number): void {
   row.style.height = `${pixels}px`;
   row.hidden = pixels === 0;

@@ -2,7 +2,7 @@
 
 import { button } from "./dom";
 import type { Message } from "./frames";
-import type { Shape } from "./grid";
+import type { Shape } from "./drawn";
 import { grouping } from "./group";
 import { Profiles } from "./profiles";
 import type { Asks } from "./session";

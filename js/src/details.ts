@@ -23,6 +23,8 @@ export interface Host {
 interface Told {
   readonly columns: readonly Column[];
   readonly held: boolean;
+  /** The ids of files that are images, by the positions of their columns. */
+  readonly images: Readonly<Record<string, string>>;
   /** Whether more is remembered than is told. */
   readonly cut: boolean;
   readonly effects: readonly string[];
@@ -45,8 +47,10 @@ export class Details {
   #id = -1;
   /** The tick of the rows that the last question was about. */
   #tick = -1;
-  /** Columns of which the JSON is unfolded; they stay so for the next row. */
+  /** Columns of which the JSON is unfolded or the image shown; they stay so for the next row. */
   readonly #opened = new Set<string>();
+  /** Images that were asked for, by the ids of their files. */
+  readonly #images = new Map<string, Promise<HTMLImageElement>>();
   #isAsking = false;
   #rests = false;
 
@@ -109,7 +113,7 @@ export class Details {
     const key = told.columns.flatMap((column, index) => (column.key ? [wholeText(shown.values[index]?.[last] ?? null, column)] : []));
     setText(this.#title, key.length > 0 ? `${names.join(", ")} = ${key.join(", ")}` : "Row");
     setText(this.#told, told.held ? `as of ${moment(Date.now())}` : "The row is gone; these were its last values.");
-    this.#now.replaceChildren(...told.columns.map((column, index) => this.#valueRow(column, shown.values[index]?.[last] ?? null)));
+    this.#now.replaceChildren(...told.columns.map((column, index) => this.#valueRow(column, shown.values[index]?.[last] ?? null, index, told.images[index])));
 
     const items = told.effects.map((effect, index) => {
       const item = element("li", "");
@@ -123,8 +127,8 @@ export class Details {
     this.#history.replaceChildren(...items.reverse());
   }
 
-  /** A column and its whole value. */
-  #valueRow(column: Column, value: Value): HTMLTableRowElement {
+  /** A column and its whole value, which may refer to an image. */
+  #valueRow(column: Column, value: Value, place: number, image?: string): HTMLTableRowElement {
     const row = element("tr", "");
     const name = element("th", "", visible(column.name));
     name.scope = "row";
@@ -134,9 +138,48 @@ export class Details {
       const toggled = (isOpen: boolean): unknown => (isOpen ? this.#opened.add(column.name) : this.#opened.delete(column.name));
       cell.append(folded(value, this.#opened.has(column.name), toggled));
     } else setText(cell, wholeText(value, column) || "empty");
+    if (image) cell.append(this.#image(image, place, column, wholeText(value, column)));
     row.append(name, cell);
     return row;
   }
+
+  /** A button that has the image of a FILE cell fetched and stands aside for it. */
+  #image(file: string, place: number, column: Column, text: string): HTMLElement {
+    const root = element("div", "");
+    const show = (): void => {
+      this.#opened.add(column.name);
+      setText(root, ASKED);
+      const image = this.#images.get(file) ?? this.#fetch(place, column.name, text);
+      this.#images.set(file, image);
+      image.then(
+        (shown) => root.replaceChildren(shown),
+        (error: unknown) => {
+          this.#images.delete(file);
+          setText(root, String(error instanceof Error ? error.message : error));
+        },
+      );
+    };
+    if (this.#opened.has(column.name)) show();
+    else root.append(button("Show the image", "Fetch the file from the server", show));
+    return root;
+  }
+
+  async #fetch(place: number, name: string, text: string): Promise<HTMLImageElement> {
+    const { reply, buffers } = await this.#host.ask({ about: "image", row: this.#id, column: place, name });
+    const image = element("img", "");
+    image.alt = text;
+    image.src = await dataUrl(new Blob([...buffers] as DataView<ArrayBuffer>[], { type: String(reply.type) }));
+    return image;
+  }
+}
+
+/** Pages that allow no other addresses of images allow these. */
+function dataUrl(content: Blob): Promise<string> {
+  return new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.onload = (): void => resolve(String(reader.result));
+    reader.readAsDataURL(content);
+  });
 }
 
 /** Which cells an update changed, before and after. */

@@ -18,6 +18,7 @@ export type Answer =
 export type Question =
   | { readonly about: "part"; readonly name: string }
   | { readonly about: "row"; readonly row: number }
+  | { readonly about: "image"; readonly row: number; readonly column: number; readonly name: string }
   | { readonly about: "moments" }
   | { readonly about: "past"; readonly moment: number }
   | { readonly about: "frequent"; readonly column: number; readonly name: string; readonly most: number }

@@ -10,18 +10,20 @@ from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.live_queries.rows.history import microseconds
 from kalam_notebook.results.results import QueryResult
+from kalam_notebook.wire.fileref import FileHost
 from kalam_notebook.wire.types import Column
 
 __all__ = ["delta_at", "rows_at"]
 
 
-def rows_at(followed: Followed, moment: float, *, bind: tuple[str, str] | None) -> QueryResult:
+def rows_at(followed: Followed, moment: float, *, bind: tuple[str, str] | None, host: FileHost | None) -> QueryResult:
     """The rows as they were at a moment.
 
     Args:
         followed: Keeps them.
         moment: Seconds since 1970.
         bind: Namespace and name of the table that FILE cells belong to; None for no table.
+        host: What fetches their files.
 
     Raises:
         LiveError: They are not known.
@@ -29,7 +31,8 @@ def rows_at(followed: Followed, moment: float, *, bind: tuple[str, str] | None) 
     delta, columns = delta_at(followed, moment)
     foot = (f"as of {_text(moment)}",)
     notices = followed.notices
-    return PastRows(columns, delta.num_rows, notices=notices, _table=delta.rows, _bind=bind, _foot=foot)
+    files = {"_bind": bind, "_host": host}
+    return PastRows(columns, delta.num_rows, notices=notices, _table=delta.rows, _foot=foot, **files)
 
 
 def delta_at(followed: Followed, moment: float) -> tuple[LiveDelta, tuple[Column, ...]]:

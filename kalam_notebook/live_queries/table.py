@@ -39,10 +39,10 @@ from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.live_queries.rows.history import Step
 from kalam_notebook.live_queries.threads import call_in_thread
 from kalam_notebook.results.chart import ChartKind, Drawn
-from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
+from kalam_notebook.results.frames import file_cell, to_pandas, to_polars, unsliced
 from kalam_notebook.results.results import QueryResult
 from kalam_notebook.wire.arguments import check_function, check_moment, check_seconds
-from kalam_notebook.wire.fileref import FileHost
+from kalam_notebook.wire.fileref import FileHost, FileRef
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -218,6 +218,14 @@ class LiveTable:
         """Return all rows as of now as a DataFrame, with the types of ``kalam.query``."""
         return to_pandas(self.arrow(), bind=self._bind, host=self._host)
 
+    def file_of(self, cell: str | None) -> FileRef | str | None:
+        """Return a FILE cell of ``arrow()`` as ``df()`` has it: a reference that its file can be read from.
+
+        Args:
+            cell: The JSON text. NULL and text that is no reference are returned as they are.
+        """
+        return file_cell(cell, self._bind, self._host)
+
     def polars(self) -> pl.DataFrame:
         """Return all rows as of now as a polars frame.
 
@@ -248,7 +256,7 @@ class LiveTable:
             LiveError: The rows of then are not known: it is before the first reading, before the changes that are
                 remembered, some ten thousand, or has not come.
         """
-        return rows_at(self._follower, check_moment("moment", moment), bind=self._bind)
+        return rows_at(self._follower, check_moment("moment", moment), bind=self._bind, host=self._host)
 
     @property
     def moments(self) -> tuple[float, ...]:

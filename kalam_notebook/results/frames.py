@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["to_pandas", "to_polars", "unsliced"]
+__all__ = ["file_cell", "to_pandas", "to_polars", "unsliced"]
 
 _Rows = TypeVar("_Rows", "pa.Table", "pa.RecordBatch")
 
@@ -52,7 +52,7 @@ def to_pandas(table: pa.Table, *, bind: tuple[str, str] | None = None, host: Fil
     for index, found in enumerate(table.schema):
         column = table.column(index)
         if _kalam_type(found) == "FILE":
-            frame[str(index)] = pd.Series([_file(cell, bind, host) for cell in column.to_pylist()], dtype=object)
+            frame[str(index)] = pd.Series([file_cell(cell, bind, host) for cell in column.to_pylist()], dtype=object)
         elif index in as_objects:
             frame[str(index)] = pd.Series(column.to_pylist(), dtype=object)
         elif _has_null_and_nan(column):
@@ -87,8 +87,8 @@ def _kalam_type(field: pa.Field) -> str:
     return str((field.metadata or {}).get(KALAM_TYPE, b"").decode())
 
 
-def _file(cell: str | None, bind: tuple[str, str] | None, host: FileHost | None) -> FileRef | str | None:
-    """A FILE cell as FileRef; text that is not one stays text."""
+def file_cell(cell: str | None, bind: tuple[str, str] | None, host: FileHost | None) -> FileRef | str | None:
+    """A FILE cell as a frame has it: a FileRef; text that is none stays text."""
     ref = parse_file_ref(cell)
     if ref is None:
         return cell

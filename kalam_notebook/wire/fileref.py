@@ -22,7 +22,10 @@ from kalam_notebook.errors import ConfigError, KalamError, ParameterError
 from kalam_notebook.texts import first_line
 from kalam_notebook.wire.arguments import check_text
 
-__all__ = ["FileHost", "FileRef", "Files", "check_file_ref", "is_no_file", "parse_file_ref", "safe_file_name"]
+__all__ = [
+    "FileHost", "FileRef", "Files", "check_file_ref", "image_of", "is_image", "is_no_file", "parse_file_ref",
+    "safe_file_name",
+]  # fmt: skip
 
 #: Characters of a part of a path. The server's names have 64 at most.
 _MOST_OF_PART = 1_000
@@ -34,7 +37,7 @@ _FORBIDDEN = frozenset('<>:"|?*')
 #: Names that mean a device on Windows, whatever extension they have.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE)
 
-#: Bytes of an image that a cell shows, at most: it stays in the saved notebook.
+#: Bytes of an image that is shown, at most: in a cell, it stays in the saved notebook.
 _MOST_SHOWN = 2_000_000
 #: How files of images begin. SVG is not among them: it can hold programs.
 _IMAGES = {
@@ -174,13 +177,13 @@ class FileRef:
         if self.size > _MOST_SHOWN:
             return {"text/plain": f"{text}\nToo large to be shown in a cell: kalam.download(ref, to='folder/')."}
         try:
-            content = self.read()
+            image = image_of(self)
         except KalamError as exc:
             return {"text/plain": f"{text}\nThe image cannot be shown: {first_line(exc)}"}
-        found = next((kind for kind, begins in _IMAGES.items() if begins.match(content)), None)
-        if found is None:
+        if image is None:
             return {"text/plain": text}
-        return {"text/plain": text, found: base64.b64encode(content).decode()}
+        kind, content = image
+        return {"text/plain": text, kind: base64.b64encode(content).decode()}
 
     @property
     def stored_name(self) -> str:
@@ -250,6 +253,22 @@ def _path_part(name: str, part: str) -> str:
     if set(check_text(name, part, most=_MOST_OF_PART)) <= {"."}:
         raise ConfigError(f"{name} is {part!r}, which is no part of a file's address.")
     return quote(part, safe="")
+
+
+def is_image(ref: FileRef) -> bool:
+    """Whether a file is said to be an image, of a size that is shown."""
+    return ref.mime.startswith("image/") and ref.size <= _MOST_SHOWN
+
+
+def image_of(ref: FileRef) -> tuple[str, bytes] | None:
+    """Fetch an image: its media type and its content; None when the content is no PNG, JPEG, GIF or WebP.
+
+    Raises:
+        KalamError: As ``FileRef.read``.
+    """
+    content = ref.read()
+    kind = next((kind for kind, begins in _IMAGES.items() if begins.match(content)), None)
+    return None if kind is None else (kind, content)
 
 
 def check_file_ref(value: object) -> FileRef:

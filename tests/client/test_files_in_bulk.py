@@ -20,6 +20,8 @@ from scripted_server import ScriptedServer, answer
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, ConnectError, DownloadError, FrameError, NotFoundError, QueryError
 from kalam_notebook.http.downloads import Downloads
+from kalam_notebook.notebook.page.questions import answer as page_answer
+from kalam_notebook.notebook.page.ranges import Ranges
 
 pytestmark = pytest.mark.contract
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
@@ -293,6 +295,33 @@ def test_an_image_shows_itself(client, pictures, name, content, kind):
     data, _ = DisplayFormatter().format(ref)
     assert data["text/plain"].startswith("FileRef(")
     assert set(data) - {"text/plain"} == ({kind} if kind else set())
+
+
+def test_the_page_is_given_an_image_that_it_asks_for(client, pictures):
+    client.upload({"a": ("a.png", PNG), "b": ("b.txt", b"no image"), "c": ("c.png", b"<svg>")}, pictures)
+    with client.live(f"SELECT id, body FROM {pictures}") as live:
+        live.verify()
+        ranges = Ranges(live)
+        rows = dict(zip(live.arrow().column("id").to_pylist(), live.delta(-1).row_ids, strict=True))
+        told = {name: page_answer(live, {"about": "row", "row": row}, ranges).content for name, row in rows.items()}
+        assert told["a"]["images"] == {1: refs(client, pictures)["a"].id}
+        assert told["b"]["images"] == {}
+
+        asked = {name: {"about": "image", "row": row, "column": 1, "name": "body"} for name, row in rows.items()}
+        image = page_answer(live, asked["a"], ranges)
+        assert image.content["type"] == "image/png"
+        assert image.buffers == (PNG,)
+        for name in ("b", "c"):
+            assert "not a PNG, JPEG, GIF or WebP image" in page_answer(live, asked[name], ranges).content["fault"]
+        assert "The row is gone" in page_answer(live, {**asked["a"], "row": 99}, ranges).content["fault"]
+        assert "columns" in page_answer(live, {**asked["a"], "name": "other"}, ranges).content["fault"]
+
+
+def test_files_of_rows_as_they_were_can_be_read(client, pictures):
+    client.upload({"a": b"a"}, pictures)
+    with client.live(f"SELECT id, body FROM {pictures}") as live:
+        live.verify()
+        assert live.at(live.moments[-1]).df().loc[0, "body"].read() == b"a"
 
 
 def test_an_image_that_cannot_be_shown(client, pictures):

@@ -10,6 +10,8 @@ from kalam_notebook.live_queries.batches import LiveChanges
 from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.rows.result_store import ResultStore
+from kalam_notebook.results.frames import file_cell
+from kalam_notebook.wire.fileref import FileHost, FileRef
 from kalam_notebook.wire.types import Column, arrow_schema
 
 
@@ -18,6 +20,8 @@ class KeptLive:
 
     def __init__(self, columns: tuple[Column, ...], rows: list[dict[str, Any]], *, at: float = 0.0) -> None:
         self.columns = columns
+        #: What fetches the files of FILE cells.
+        self.host = FileHost()
         self._store = ResultStore(columns, key=[columns[0].name], rows=self._table(rows), next_row_id=1, at=at)
 
     def load(self, rows: list[dict[str, Any]], *, at: float, healed: bool = False) -> None:
@@ -34,6 +38,9 @@ class KeptLive:
         steps, is_whole = self._store.steps(-1)
         table = change_table(steps, self._store.schema, last=last, row_id=row_id)
         return LiveChanges(self._store.version, table, is_whole)
+
+    def file_of(self, cell: str | None) -> FileRef | str | None:
+        return file_cell(cell, None, self.host)
 
     @property
     def moments(self) -> tuple[float, ...]:

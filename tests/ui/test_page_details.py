@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 from kept_live import KeptLive
 from looks import contrast_of
+from PIL import Image
 from page_module import ORDERS, MountedTable, order
 from playwright.sync_api import Locator, Page, expect
 
+from kalam_notebook.errors import ConfigError, KalamError
+from kalam_notebook.wire.fileref import FileHost, FileRef
 from kalam_notebook.wire.types import Column
 
 pytestmark = pytest.mark.browser
@@ -79,6 +84,67 @@ def test_json_is_folded_and_opened_by_a_click_or_a_key(page: Page, details: Loca
     expect(value.locator("pre")).to_have_text('{ "n": 1 }')
     page.locator("tbody tr:not(.kl-space)").nth(1).locator("td").nth(1).dblclick()
     expect(value).to_have_text('"text"')
+
+
+PHOTOS = (ORDERS[0], Column("photo", "File"))
+
+
+class Photos:
+    """A server's files: a square of one colour for each, counted when it is fetched."""
+
+    def __init__(self) -> None:
+        self.fetched: list[str] = []
+        self.fault: KalamError | None = None
+
+    def open(self, ref: FileRef) -> IO[bytes]:
+        if self.fault is not None:
+            raise self.fault
+        self.fetched.append(ref.id)
+        drawn = io.BytesIO()
+        Image.new("RGB", (300, 300), "teal").save(drawn, "PNG")
+        drawn.seek(0)
+        return drawn
+
+    def exists(self, ref: FileRef) -> bool:
+        return True
+
+
+def photo(i: int, name: str = "a.png", mime: str = "image/png") -> dict:
+    return {"id": i, "photo": FileRef(f"70{i}", "f0001", name, 12_345, mime, "ab" * 32).to_json()}
+
+
+def test_an_image_is_shown_on_demand(page: Page, details: Locator, tmp_path: Path):
+    photos = Photos()
+    live = KeptLive(PHOTOS, [photo(1), photo(2, "<b>b</b>.png"), photo(3, "c.txt", "text/plain")])
+    live.host = FileHost(photos)
+    mount(page, live)
+    page.locator("td", has_text="a.png").click()
+    page.get_by_role("button", name="Details").click()
+    cell = details.locator("tr").nth(1).locator("td")
+    show = cell.get_by_role("button", name="Show the image")
+    expect(show).to_be_visible()
+    assert photos.fetched == []
+
+    # What fails is told in its place.
+    photos.fault = ConfigError("The file is <gone>.")
+    show.click()
+    expect(cell).to_contain_text("The file is <gone>.")
+
+    # The next time it is asked for again; images of the column are shown from then on.
+    photos.fault = None
+    page.locator(".kl-box td", has_text="<b>b</b>.png").dblclick()
+    image = cell.locator("img")
+    expect(image).to_have_attribute("alt", "<b>b</b>.png · 12.3 kB")
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 300
+    page.locator(".kl-box td", has_text="a.png").dblclick()
+    expect(image).to_have_attribute("alt", "a.png · 12.3 kB")
+    page.locator(".kl-box td", has_text="<b>b</b>.png").dblclick()
+    expect(image).to_have_attribute("alt", "<b>b</b>.png · 12.3 kB")
+    assert photos.fetched == ["702", "701"]
+    page.screenshot(path=Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path)) / "details-image.png")
+
+    page.locator(".kl-box td", has_text="c.txt").dblclick()
+    expect(cell).to_have_text("c.txt · 12.3 kB")
 
 
 def test_a_value_of_a_megabyte_is_no_trouble(page: Page, details: Locator):

@@ -22,7 +22,7 @@ MODULES = {
             "uplot": "Copyright (c) 2022 Leon Sorokin",
         },
     ),
-    "live_tools": (34_500, {}),
+    "live_tools": (36_000, {}),
     "live_arrow": (24_000, {"@uwdata/flechette": "Copyright (c) 2024, UW Interactive Data Lab"}),
 }
 

@@ -16,8 +16,10 @@ from kalam_notebook.live_queries.rows.changes import change_table
 from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.notebook.page.freeze import StaticCopy
 from kalam_notebook.notebook.page.live_view import LiveView, display_live
+from kalam_notebook.results.frames import file_cell
 from kalam_notebook.results.render import render_html, render_text
 from kalam_notebook.results.results import QueryResult
+from kalam_notebook.wire.fileref import FileHost, FileRef
 
 if TYPE_CHECKING:
     from kalam_notebook.live_queries.table import LiveTable
@@ -42,6 +44,8 @@ class _Frame:
 
     table: pa.Table
     columns: tuple[Column, ...] = ()
+    bind: tuple[str, str] | None = None
+    host: FileHost | None = None
     footer: tuple[str, ...] = ()
     notice: str | None = None
     sql: str = "Result"
@@ -64,6 +68,9 @@ class _Frame:
 
     def row_changes(self, row_id: int, *, last: int | None = None) -> LiveChanges:
         return LiveChanges(self.version, change_table([], self.table.schema), is_whole=True)
+
+    def file_of(self, cell: str | None) -> FileRef | str | None:
+        return file_cell(cell, self.bind, self.host)
 
     def on_change(self, callback: Callable[[LiveTable], object]) -> Callable[[], None]:
         return lambda: None
@@ -102,7 +109,10 @@ def browse(frame: object) -> None:
         ResultError: The statement of the result returns no rows.
     """
     if isinstance(frame, QueryResult):
-        shown = _Frame(frame.arrow(), frame.columns, frame.footer, "\n".join(frame.notices) or None)
+        files = {"bind": frame._bind, "host": frame._host}
+        shown = _Frame(
+            frame.arrow(), frame.columns, footer=frame.footer, notice="\n".join(frame.notices) or None, **files
+        )
     elif hasattr(frame, "__arrow_c_stream__"):
         shown = _Frame(pa.table(frame))
     else:

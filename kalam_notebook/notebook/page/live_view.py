@@ -14,6 +14,7 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -228,7 +229,10 @@ class LiveView:
             elif kind == "ack":
                 self._unseen_at = None
                 self._pace.acknowledged(int(content["frame"]), self._clock())
-        if kind == "question":
+        if kind == "question" and content.get("about") == "image":
+            # The server is asked, which must not keep the kernel from hearing other messages.
+            Worker(partial(self._answer, content), name="kalam-image").start()
+        elif kind == "question":
             self._answer(content)
         elif kind == "unseen":
             self._looked_away()

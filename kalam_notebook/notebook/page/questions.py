@@ -7,6 +7,7 @@ other end is ``js/src/session.ts``.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kalam_notebook.errors import ConfigError
+from kalam_notebook.errors import ConfigError, LiveError
 from kalam_notebook.notebook.page.grouping import grouped_rows
 from kalam_notebook.notebook.page.page_rows import TEXT_CHARS, PageRows, whole_rows
 from kalam_notebook.notebook.page.ranges import Ranges, check_column, with_columns
-from kalam_notebook.results.cells import cell_text, describe, plain
+from kalam_notebook.results.cells import CellColumn, cell_text, describe, plain
+from kalam_notebook.wire.fileref import FileRef, image_of, is_image, parse_file_ref
 
 if TYPE_CHECKING:
     from kalam_notebook.live_queries.table import LiveTable
@@ -69,6 +71,8 @@ def _answer(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer
             return Answer({"text": page_part(question["name"])})
         case "row":
             return _row(live, int(question["row"]), ranges)
+        case "image":
+            return _image(live, question, ranges)
         case "moments":
             return Answer({"moments": [round(moment * 1_000_000) for moment in live.moments]})
         case "groups":
@@ -114,12 +118,38 @@ def _row(live: LiveTable, row_id: int, ranges: Ranges) -> Answer:
     content = {
         "columns": [asdict(column) for column in columns],
         "held": present.num_rows == 1,
+        "images": dict(_images(present, columns)),
         "cut": happened.num_rows < changes.table.num_rows or happened.num_rows == _MAX_CHANGES,
         "effects": happened.column("_change").to_pylist(),
         "healed": happened.column("_healed").to_pylist(),
         "at": milliseconds.to_pylist(),
     }
     return Answer(content, tuple(whole_rows(table, columns) for table in (present, after, before)))
+
+
+def _images(row: pa.Table, columns: Sequence[CellColumn]) -> Iterator[tuple[int, str]]:
+    """The places of a row's cells that refer to images, and the ids of these files."""
+    for place, column in enumerate(columns):
+        if column.kind == "file":
+            for cell in row.column(place).to_pylist():
+                ref = parse_file_ref(cell)
+                if ref is not None and is_image(ref):
+                    yield place, ref.id
+
+
+def _image(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
+    """The image that a FILE cell refers to, fetched from the server."""
+    row, columns = ranges.row(int(question["row"]))
+    check_column(question, columns)
+    if row.num_rows == 0:
+        raise LiveError("The row is gone.")
+
+    ref = live.file_of(row.column(int(question["column"])).to_pylist()[0])
+    image = image_of(ref) if isinstance(ref, FileRef) and is_image(ref) else None
+    if image is None:
+        raise ConfigError("The file is not a PNG, JPEG, GIF or WebP image of up to 2 MB.")
+    kind, content = image
+    return Answer({"type": kind}, (content,))
 
 
 def _past(live: LiveTable, microseconds: int) -> Answer:

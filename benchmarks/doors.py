@@ -1,16 +1,19 @@
-"""E1–E5: what other libraries make of results, and tables that one process does not hold."""
+"""E1–E6: what other libraries make of results, tables that one process does not hold, and many questions at once."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import httpx
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -76,6 +79,9 @@ def figures(*, small: bool) -> Iterator[Figure]:
                 yield from export_figures(url, rows)
             if wanted("E5"):
                 yield from dask_figures(url, rows)
+    if wanted("E6"):
+        with table(1) as client:
+            yield from at_once_figures(client, 3 if small else 9)
 
 
 def read_sql_figure(client: kalam.Client, rounds: int) -> Figure:
@@ -221,6 +227,49 @@ def spent() -> tuple[float, int]:
 
 def summed(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"count": [len(frame)], "n": [int(frame["n"].sum())]})
+
+
+_LOOK_UP = "SELECT id, name FROM b.warm WHERE id = $1"
+_LOOK_UPS = 200
+_THREADS = 32
+
+
+def at_once_figures(client: kalam.Client, rounds: int) -> Iterator[Figure]:
+    """Look-ups at once, in the same loop: by an AsyncClient, by threads, and by httpx alone, which gives JSON."""
+    user, password = "root", os.environ["KALAMDB_ROOT_PASSWORD"]
+    token = client.login(user, password).access_token
+
+    async def gathered(look_up: Callable[[int], Awaitable[object]]) -> None:
+        found = await asyncio.gather(*map(look_up, range(_LOOK_UPS)))
+        assert all(found)
+
+    with (
+        asyncio.Runner() as runner,
+        ThreadPoolExecutor(_THREADS) as pool,
+    ):
+        ours = kalam.AsyncClient(client.url, user=user, password=password)
+        theirs = httpx.AsyncClient(base_url=client.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+
+        async def by_client(number: int) -> object:
+            return await ours.query_arrow(_LOOK_UP, [number])
+
+        async def by_thread(number: int) -> object:
+            return await runner.get_loop().run_in_executor(pool, client.query_arrow, _LOOK_UP, [number])
+
+        async def by_httpx(number: int) -> object:
+            answer = await theirs.post("/v1/api/sql", json={"sql": _LOOK_UP, "params": [number]})
+            return answer.json()["results"]
+
+        try:
+            one, threads, alone = (
+                lambda look_up=look_up: runner.run(gathered(look_up)) for look_up in (by_client, by_thread, by_httpx)
+            )
+            measure = f"{_LOOK_UPS} look-ups at once by AsyncClient"
+            yield Figure("E6", f"{measure}: CPU against httpx.AsyncClient alone", ratio(one, alone, rounds=rounds), 1.0)
+            yield Figure("E6", f"{measure}: CPU against threads by hand", ratio(one, threads, rounds=rounds), 1.1)
+        finally:
+            runner.run(ours.close())
+            runner.run(theirs.aclose())
 
 
 if __name__ == "__main__":

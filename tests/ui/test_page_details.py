@@ -11,8 +11,8 @@ from typing import IO
 import pytest
 from kept_live import KeptLive
 from looks import contrast_of
-from PIL import Image
 from page_module import ORDERS, MountedTable, order
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from kalam_notebook.errors import ConfigError, KalamError

@@ -39,7 +39,15 @@ const styles = {
 
 /** Types of Arrow that `page_rows.py` never sends: what reads them stays out of the modules. */
 const UNSENT = [
-  "Date", "Timestamp", "Interval", "Map", "ListView", "LargeListView", "Struct", "RunEndEncoded", "Dictionary", "Union",
+  "Date", "Timestamp", "Interval", "LargeUtf8", "LargeBinary", "BinaryView", "Utf8View", "LargeList", "Map", "ListView",
+  "LargeListView", "Struct", "RunEndEncoded", "Dictionary", "Union",
+];
+/** What the options with which `frames.ts` reads leave no choice of. */
+const CHOSEN = [
+  ["useBigInt || bitWidth < 64 ? DirectBatch : Int64Batch", "DirectBatch"],
+  ["precision ? DirectBatch : Float16Batch", "DirectBatch"],
+  ["(useDecimalInt ? DirectBatch : Decimal32NumberBatch)", "DirectBatch"],
+  ["(useDecimalInt ? DecimalBigIntBatch : DecimalNumberBatch)", "DecimalBigIntBatch"],
 ];
 const arrow = {
   name: "arrow",
@@ -50,6 +58,10 @@ const arrow = {
         const without = contents.replace(new RegExp(`case Type\\.${type}:[^]*?;(?=\\s*(case|\\}))`), "");
         if (without === contents) throw new Error(`${path} has no ${type}.`);
         contents = without;
+      }
+      for (const [choice, chosen] of CHOSEN) {
+        if (!contents.includes(choice)) throw new Error(`${path} has no ${choice}.`);
+        contents = contents.replace(choice, chosen);
       }
       return { contents };
     });

@@ -3,6 +3,7 @@
 
 import { tableFromIPC } from "@uwdata/flechette";
 import type { Column, Value } from "./cells";
+import { listed } from "./listed";
 
 export interface Status {
   /** As the live table says it: "live", "reconnecting in 3 s", "stopped: …". */
@@ -126,21 +127,11 @@ function readRows(view: DataView): Rows {
   const lengths: ((number | null)[] | undefined)[] = [];
   let ids: number[] = [];
   table.schema.fields.forEach((field, index) => {
-    const column = listed(table.getChildAt(index).toArray() as ArrayLike<Value>);
+    const column = listed(table.getChildAt(index));
     const [position, suffix] = field.name.split(".");
     if (field.name === "id") ids = column as number[];
     else if (suffix) lengths[Number(position)] = column as (number | null)[];
     else values[Number(position)] = column;
   });
   return { ids, values, lengths };
-}
-
-/** The values as a list. A whole number that a double holds exactly takes a fraction of the room in one. */
-function listed(values: ArrayLike<Value>): Value[] {
-  const list: Value[] = [];
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index] as Value;
-    list.push(typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value);
-  }
-  return list;
 }

@@ -68,10 +68,11 @@ export class Grid {
   #top = 0;
   /** How many of them are left out of what the box scrolls; whole rows. */
   #leftOut = 0;
-  /** Pixels of the box, and of the header in it. */
+  /** Pixels of the box, and of the header and the table in it. */
   #height = 520;
   #width = 1_000;
   #headHeight = 52;
+  #tableWidth = 0;
   /** Among the slots, the first row that is drawn. */
   #first = 0;
   /** Whether the reader scrolled to the end. */
@@ -386,9 +387,13 @@ export class Grid {
         this.#lookAside();
         // A browser brings a box that was out of sight back to where it was then.
         this.#scrollTo(this.#top);
-      } else if (target === this.#table.tHead) this.#headHeight = contentRect.height;
-      else this.#keepWidth(target as HTMLElement, borderBoxSize[0]?.inlineSize ?? 0);
+      } else if (target === this.#table.tHead) {
+        this.#headHeight = contentRect.height;
+        this.#tableWidth = contentRect.width;
+      } else this.#keepWidth(target as HTMLElement, borderBoxSize[0]?.inlineSize ?? 0);
     }
+    // Cells that stay while others scroll cost a browser work for each change, so there are none where nothing scrolls.
+    this.box.classList.toggle("kl-wide", this.#tableWidth > this.#width);
   }
 
   #resize(column: number, width: number): void {

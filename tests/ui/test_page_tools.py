@@ -422,6 +422,18 @@ def widths(page: Page) -> list[float]:
     return page.eval_on_selector_all(".kalam-live th", "heads => heads.map((head) => head.offsetWidth)")
 
 
+def test_no_cell_is_pinned_where_nothing_scrolls(page: Page):
+    # A browser works for each of them whenever something changes.
+    table = MountedTable(page, (*ORDERS, Column("body", "Text")))
+    table.load([order(i) | {"body": "the words of a message, and more of them"} for i in range(1, 4)])
+    key = page.locator("tbody td").first
+    expect(key).to_have_css("position", "static")
+    page.set_viewport_size({"width": 500, "height": 640})
+    expect(key).to_have_css("position", "sticky")
+    page.set_viewport_size({"width": 1200, "height": 640})
+    expect(key).to_have_css("position", "static")
+
+
 def test_the_key_does_not_scroll_away(page: Page, tmp_path: Path):
     table = MountedTable(page, WIDE)
     table.load([wide_row(i) for i in range(1, 31)])

@@ -13,6 +13,7 @@ import pytest
 
 from kalam_notebook.notebook.page import page_rows
 from kalam_notebook.notebook.page.page_rows import Message, PageRows
+from kalam_notebook.results.cells import describe
 from kalam_notebook.wire.types import Column, arrow_schema
 
 COLUMNS = (Column("id", "BigInt", flags=("pk",)), Column("name", "Text"))
@@ -175,3 +176,15 @@ def one_value(column: Column, value: object) -> dict:
 )
 def test_values_go_exactly_and_long_ones_are_cut(column, value, sent):
     assert one_value(column, value) == sent | {"id": [9]}
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.large_binary(), pa.large_list(pa.float64()), pa.string_view()])
+def test_the_page_reads_offsets_of_one_width(kind):
+    value = {"large_binary": b"a"}.get(str(kind), [0.5] if pa.types.is_large_list(kind) else "a")
+    frame = pa.table({"v": pa.array([value, None], kind)})
+    delta = Delta(1, frame, (1, 2), 2, reset=True)
+    (message,) = PageRows().messages(delta, (), STATUS)
+    narrow = read([message]).schema.field("0").type
+    assert narrow in {pa.string(), pa.binary(), pa.list_(pa.float64())}
+    whole_stream = page_rows.whole_rows(frame, describe(frame.schema, ()))
+    assert pa.ipc.open_stream(whole_stream).read_all().schema.field("0").type == narrow

@@ -139,7 +139,7 @@ def page_stream(rows: pa.Table, ids: Sequence[int], columns: Sequence[CellColumn
 
 def whole_rows(rows: pa.Table, columns: Sequence[CellColumn]) -> bytes:
     """Rows in the page's form with nothing cut, numbered from 0."""
-    arrays = {str(index): plain(rows.column(index), column) for index, column in enumerate(columns)}
+    arrays = {str(index): _narrow(plain(rows.column(index), column)) for index, column in enumerate(columns)}
     return _stream(pa.table({**arrays, "id": pa.array(range(rows.num_rows), pa.int64())}))
 
 
@@ -147,8 +147,8 @@ def _page_table(rows: pa.Table, ids: Sequence[int], columns: Sequence[CellColumn
     """The columns in the page's form, named by position; long values cut, their length in a column beside them."""
     arrays: dict[str, pa.ChunkedArray] = {}
     for index, column in enumerate(columns):
-        values = plain(rows.column(index), column)
-        arrays[str(index)], lengths = _cut(values, column)
+        values, lengths = _cut(plain(rows.column(index), column), column)
+        arrays[str(index)] = _narrow(values)
         if lengths is not None:
             arrays[f"{index}.length"] = lengths
     arrays["id"] = pa.chunked_array([pa.array(ids, pa.int64())])
@@ -175,6 +175,16 @@ def _cut(values: pa.ChunkedArray, column: CellColumn) -> tuple[pa.ChunkedArray, 
         heads = [None if value is None else value[:limit] for value in values.to_pylist()]
         return pa.chunked_array([pa.array(heads, pa.binary())]), lengths
     return pc.list_slice(values, 0, limit, return_fixed_size_list=False), lengths
+
+
+def _narrow(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same values, those of different sizes with 32-bit offsets: the page reads no others."""
+    kind = values.type
+    if pa.types.is_large_string(kind):
+        return values.cast(pa.string())
+    if pa.types.is_large_binary(kind):
+        return values.cast(pa.binary())
+    return values.cast(pa.list_(kind.value_type)) if pa.types.is_large_list(kind) else values
 
 
 def _parts(table: pa.Table) -> list[tuple[int, bytes]]:

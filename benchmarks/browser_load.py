@@ -113,8 +113,8 @@ class Loaded:
     def change(self, ticks: int, rate: float, *, weighed: bool = False) -> Load:
         """Tell of so many ticks, so many a second, and wait until the page shows the last of them.
 
-        With ``weighed``, ``grown_mb`` tells then what the page's heap has grown by. JupyterLab's grows with each cell that
-        runs, so none runs between the two looks at it.
+        With ``weighed``, ``grown_mb`` tells then what the page's heap has grown by. JupyterLab's grows with each cell
+        that runs, so none runs between the two looks at it.
         """
         self._ticks += ticks
         self.run_text(_RUN.format(ticks=ticks, rate=rate))

@@ -114,6 +114,7 @@ class FedTable:
     sql = "SELECT * FROM chat.messages"
     status, form, is_replay, is_closed, error, notice = "live", "direct", False, False, None, None
     columns = COLUMNS
+    key = ("id",)
 
     def __init__(self, feed: Feed, ticks: list[np.ndarray[Any, Any]]) -> None:
         self._feed = feed

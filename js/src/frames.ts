@@ -16,6 +16,8 @@ export interface Status {
   readonly changes: number;
   /** Milliseconds since 1970 of the last change; null before the first. */
   readonly changed_at: number | null;
+  /** The columns by which rows are shown that nobody has sorted; none for the order of the table. */
+  readonly order?: readonly number[];
   /** How the table follows the server: "direct", "delta", "re-run". */
   readonly form: string;
   /** Milliseconds since 1970 when the table was last proved equal to the server; null before that. */

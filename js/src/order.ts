@@ -18,7 +18,10 @@ export function nextSort(sort: Sort | undefined, column: number): Sort | undefin
   return sort.descending ? undefined : { column, descending: true };
 }
 
-/** The slots of the rows that are shown, in order: equal ones as the table has them, NULL last in either direction. */
+/**
+ * The slots of the rows that are shown, in order: as the reader wants it, else by the columns of the key, else as the
+ * table has them; equal ones as the table has them, NULL last in either direction.
+ */
 export class Order {
   slots: Uint32Array = new Uint32Array(0);
   /** The store's ids when the order was made, in which rows that went since are -1. */
@@ -27,6 +30,8 @@ export class Order {
   #filter: Filter | undefined;
   #epoch = -1;
   #tick = -1;
+  /** The store's slots when the order was made. */
+  #known = 0;
   #store: Store;
 
   constructor(store: Store) {
@@ -73,22 +78,29 @@ export class Order {
       return false;
     }
     this.ids = store.ids;
+    this.#known = store.ids.length;
     this.#epoch = store.epoch;
     this.#tick = store.tick;
     return true;
   }
 
   #make(): void {
-    const { ids, window } = this.#store;
-    const sort = window ? undefined : this.#sort;
-    const values = sort && this.#store.column(sort.column);
+    const { ids } = this.#store;
+    const [first, ...others] = this.#columns;
+    const values = first === undefined || others.length > 0 ? undefined : this.#store.column(first);
     const slots: number[] = [];
     const nulls: number[] = [];
     for (let slot = 0; slot < ids.length; slot++) {
       if (this.#isShown(ids[slot] ?? -1, slot)) (values && (values[slot] ?? null) === null ? nulls : slots).push(slot);
     }
-    const order = sort && values ? sorted(slots, values, sort.descending, this.#comparison()).concat(nulls) : slots;
-    this.slots = Uint32Array.from(order);
+    this.slots = Uint32Array.from(this.#inOrder(slots, values).concat(nulls));
+  }
+
+  /** @param values Those of the one column that decides; undefined where there are none, or several. */
+  #inOrder(slots: number[], values: readonly Value[] | undefined): number[] {
+    const comparison = this.#comparison();
+    if (slots.every((slot, at) => at === 0 || comparison(slots[at - 1] ?? 0, slot) < 0)) return slots;
+    return values ? sorted(slots, values, this.#sort?.descending ?? false, comparison) : slots.sort(comparison);
   }
 
   /** Puts the rows that changed since the last time where they belong. @returns Whether there was something to do. */
@@ -96,12 +108,11 @@ export class Order {
     const { ids, touched } = this.#store;
     const { slots } = this;
     const before = this.#tick;
-    const last = slots.at(-1) ?? -1;
     const changed: number[] = [];
     let isSame = this.#sort === undefined && this.#filter === undefined;
     for (let slot = 0; slot < touched.length; slot++) {
       if ((touched[slot] ?? 0) <= before) continue;
-      isSame &&= ids[slot] !== -1 && slot <= last; // New rows have new slots.
+      isSame &&= ids[slot] !== -1 && slot < this.#known; // New rows have new slots, and a key stays.
       if (this.#isShown(ids[slot] ?? -1, slot)) changed.push(slot);
     }
     if (isSame) return false;
@@ -111,7 +122,7 @@ export class Order {
       const slot = slots[at] ?? 0;
       if ((touched[slot] ?? 0) <= before) rest[count++] = slot;
     }
-    this.slots = merged(rest.subarray(0, count), changed, this.#sort ? this.#comparison() : (one, two) => one - two);
+    this.slots = merged(rest.subarray(0, count), changed, this.#comparison());
     return true;
   }
 
@@ -119,15 +130,24 @@ export class Order {
     return id !== -1 && (this.#filter === undefined || !!this.#store.window || this.#filter(slot));
   }
 
+  /** The columns that decide; rows of the kernel's order are in it already. */
+  get #columns(): readonly number[] {
+    const { status, window } = this.#store;
+    if (window) return [];
+    return this.#sort ? [this.#sort.column] : (status?.order ?? []);
+  }
+
   #comparison(): (one: number, two: number) => number {
-    const { column, descending } = this.#sort ?? { column: 0, descending: false };
-    const values = this.#store.column(column);
-    const direction = descending ? -1 : 1;
+    const columns = this.#columns.map((column) => this.#store.column(column));
+    const direction = this.#sort?.descending ? -1 : 1;
     return (one, two) => {
-      const a = values[one] ?? null;
-      const b = values[two] ?? null;
-      if (a === null || b === null) return Number(a === null) - Number(b === null) || one - two;
-      return direction * compare(a, b) || one - two;
+      for (const values of columns) {
+        const a = values[one] ?? null;
+        const b = values[two] ?? null;
+        const order = a === null || b === null ? Number(a === null) - Number(b === null) : direction * compare(a, b);
+        if (order) return order;
+      }
+      return one - two;
     };
   }
 }

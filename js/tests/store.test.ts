@@ -174,3 +174,26 @@ test("clicks on a header: ascending, descending, as the table is", () => {
   assert.equal(nextSort(second, 1), undefined);
   assert.deepEqual(nextSort(second, 0), { column: 0, descending: false });
 });
+
+test("rows that nobody sorted are shown by their key, wherever they were put", () => {
+  const store = new Store();
+  const keyed = (start: Frame, order: number[]): Frame => ({ ...start, status: { ...status, order } });
+  assert.ok(store.apply(keyed(frame(-1, 1, [[1, "m", 5], [2, "b", 1], [3, "m", 2]]), [0])));
+  const [one, two, none] = [new Order(store), new Order(store), new Order(store)];
+  assert.deepEqual(ids(store, one), [2, 1, 3]);
+  assert.ok(store.apply(keyed(frame(1, 2, [[4, "c", 0], [1, "m", 9]]), [0])));
+  assert.deepEqual(ids(store, one), [2, 4, 1, 3]);
+  assert.ok(store.apply(keyed(frame(2, 3, [[5, "a", 0]], [2]), [0])));
+  assert.deepEqual(ids(store, one), [5, 4, 1, 3]);
+
+  // Several columns, one after the other; and none.
+  assert.ok(store.apply(keyed(frame(3, 4, []), [0, 1])));
+  two.sortBy(undefined);
+  assert.deepEqual(ids(store, two), [5, 4, 3, 1]);
+  assert.ok(store.apply(keyed(frame(4, 5, []), [])));
+  assert.deepEqual(ids(store, none), [1, 3, 4, 5]);
+
+  // What the reader wants comes first.
+  one.sortBy({ column: 1, descending: true });
+  assert.deepEqual(ids(store, one), [1, 3, 4, 5]);
+});

@@ -31,8 +31,7 @@ def rows_at(followed: Followed, moment: float, *, bind: tuple[str, str] | None, 
     delta, columns = delta_at(followed, moment)
     foot = (f"as of {_text(moment)}",)
     notices = followed.notices
-    files = {"_bind": bind, "_host": host}
-    return PastRows(columns, delta.num_rows, notices=notices, _table=delta.rows, _foot=foot, **files)
+    return PastRows(columns, delta.num_rows, notices=notices, _table=delta.rows, _bind=bind, _host=host, _foot=foot)
 
 
 def delta_at(followed: Followed, moment: float) -> tuple[LiveDelta, tuple[Column, ...]]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from kalam_notebook.wire.types import Column
 
-__all__ = ["in_stable_order", "sort_by_key"]
+__all__ = ["in_order", "in_stable_order", "is_in_order", "sort_by_key"]
 
 #: Rows up to which Python compares faster than it calls Arrow; both order text by its code points.
 _FEW = 200
@@ -29,7 +29,7 @@ def in_stable_order(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
     """Rows in order of all keys that are in the result, then of its other columns."""
     keys = [index for index, column in enumerate(columns) if column.is_primary_key]
     if len(keys) == 1 and _has_order(_storage(table.column(keys[0])).type):
-        if _rises(_storage(table.column(keys[0]))):
+        if is_in_order(table.column(keys[0])):
             return table
         table = _sorted(table, keys)
         key = _storage(table.column(keys[0])).combine_chunks()
@@ -37,6 +37,17 @@ def in_stable_order(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
             return table
     others = [index for index in range(table.num_columns) if index not in keys]
     return _sorted(table, [*keys, *others])
+
+
+def in_order(table: pa.Table, indexes: Sequence[int]) -> pa.Table:
+    """Rows in order of some columns."""
+    return table if len(indexes) == 1 and is_in_order(table.column(indexes[0])) else _sorted(table, indexes)
+
+
+def is_in_order(column: pa.ChunkedArray) -> bool:
+    """Whether each value of a column is greater than the one before."""
+    values = _storage(column)
+    return _has_order(values.type) and _rises(values)
 
 
 def _rises(column: pa.ChunkedArray) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 import kalam_notebook as kalam
 from kalam_notebook.live_queries.table import LiveTable
+from kalam_notebook.notebook.page.ordering import in_shown_order
 from kalam_notebook.notebook.page.ranges import Ranges
 
 pytestmark = pytest.mark.contract
@@ -50,3 +51,31 @@ def test_an_order_follows_the_server(client: kalam.Client, namespace: str, limit
         named = live.df().query("name == 'name 1'")["id"].tolist()
         hits, ids = asked(ranges, conditions=[wanted])
         assert (hits, ids) == (len(named), [row_id for row_id in in_order(live) if row_id in named])
+
+
+@pytest.mark.parametrize(
+    ("sql", "numbers"),
+    [
+        ("SELECT * FROM {t}", [1, 2, 3]),
+        ("SELECT note, nr FROM {t} WHERE upper(note) = 'A'", [1, 2, 3]),
+        ("SELECT * FROM {t} ORDER BY total DESC", [2, 1, 3]),
+    ],
+)
+def test_rows_are_shown_by_key_unless_the_query_has_an_order(client, namespace, sql, numbers):
+    table = f"{namespace}.orders"
+    client.execute_query(f"CREATE TABLE {table} (note TEXT, nr INT PRIMARY KEY, total INT) WITH (TYPE = 'SHARED')")
+    client.execute_query(f"INSERT INTO {table} (note, nr, total) VALUES ('a', 3, 1)")
+    client.execute_query(f"INSERT INTO {table} (note, nr, total) VALUES ('a', 1, 30), ('a', 2, 50)")
+    with client.live(sql.format(t=table)) as live:
+        live.verify()
+        assert in_shown_order(live, live.arrow())["nr"].to_pylist() == numbers
+
+
+def test_rows_of_a_stream_are_shown_as_they_were_written(client, namespace):
+    table = f"{namespace}.ticks"
+    client.execute_query(f"CREATE TABLE {table} (nr INT PRIMARY KEY, n INT) WITH (TYPE = 'STREAM', TTL_SECONDS = 600)")
+    for number in (3, 1, 2):
+        client.execute_query(f"INSERT INTO {table} (nr, n) VALUES ({number}, 0)")
+    with client.live(f"SELECT * FROM {table}") as live:
+        live.verify()
+        assert in_shown_order(live, live.arrow())["nr"].to_pylist() == [3, 1, 2]

@@ -42,6 +42,7 @@ class FakeLive:
     notice: str | None = None
     sql: str = "SELECT * FROM app.people"
     form: str = "direct"
+    key: tuple[str, ...] = ("id",)
     is_replay: bool = False
     version: int = 1
     columns: tuple[Column, ...] = (Column("id", "BigInt", flags=("pk",)), Column("name", "Text"))

@@ -18,8 +18,11 @@ from kalam_notebook.wire.types import Column, arrow_schema
 class KeptLive:
     """Rows as dictionaries, told apart by the first column."""
 
+    form = "direct"
+
     def __init__(self, columns: tuple[Column, ...], rows: list[dict[str, Any]], *, at: float = 0.0) -> None:
         self.columns = columns
+        self.key = (columns[0].name,)
         #: What fetches the files of FILE cells.
         self.host = FileHost()
         self._store = ResultStore(columns, key=[columns[0].name], rows=self._table(rows), next_row_id=1, at=at)

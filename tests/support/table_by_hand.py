@@ -18,6 +18,8 @@ class TableByHand:
     columns: tuple[Column, ...]
     rows: dict[int, dict[str, Any]]
     version: int = 1
+    form: str = "direct"
+    key: tuple[str, ...] = ("id",)
     steps: list[tuple[int, frozenset[int], frozenset[int]]] = field(default_factory=list)
 
     def table(self, ids: list[int]) -> pa.Table:

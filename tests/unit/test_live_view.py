@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import logging
+import re
 import threading
 import time
 import weakref
@@ -248,6 +249,18 @@ def test_a_page_that_speaks_while_a_frame_is_made_gets_the_rows_once(notebook, s
     live.put(2, "Grace")
     notebook.wait(lambda: notebook.names() == {1: "Ada", 2: "Grace"})
     assert [content["base"] for content, _, _ in notebook.frames].count(-1) == 1
+
+
+def test_rows_that_nobody_sorted_are_shown_by_their_key(notebook, show):
+    numbered = dict.fromkeys((3, 1, 2), "Ada")
+    live, ordered = FakeLive(dict(numbered)), FakeLive(dict(numbered), form="re-run")
+    show(live)
+    notebook.wait(lambda: notebook.frames)
+    assert notebook.frames[0][0]["status"]["order"] == [0]
+    assert re.findall(r"<td[^>]*>(\d)</td>", notebook.copy["text/html"]) == ["1", "2", "3"]
+    show(ordered)
+    notebook.wait(lambda: len(notebook.frames) == 2)
+    assert notebook.frames[1][0]["status"]["order"] == []
 
 
 def test_two_pages_show_one_table(notebook, show):

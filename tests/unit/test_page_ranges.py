@@ -145,6 +145,18 @@ def test_the_order_of_the_table_is_kept_too():
     assert (ids, told["hits"]) == (expected(table, None)[50:], 59)
 
 
+@pytest.mark.parametrize(("form", "key"), [("direct", ("id",)), ("re-run", ("id",)), ("direct", ("_seq",))])
+def test_rows_that_nobody_sorted_come_by_their_key(form, key):
+    numbers = [7, -3, 2**60, 5]
+    rows = {row_id: {"id": number, "name": "Ada"} for row_id, number in enumerate(numbers, 1)}
+    table = TableByHand(COLUMNS[:2], rows, form=form, key=key)
+    ranges = Ranges(table)
+    is_by_key = (form, key) == ("direct", ("id",))
+    assert ask(ranges)[1] == ([2, 4, 1, 3] if is_by_key else [1, 2, 3, 4])
+    table.change({5: {"id": 6, "name": "Grace"}})
+    assert ask(ranges)[1] == ([2, 4, 5, 1, 3] if is_by_key else [1, 2, 3, 4, 5])
+
+
 CONDITIONS = [
     (condition("name", "contains", text="ADA"), lambda row: "ada" in (row["name"] or "").lower()),
     (condition("name", "contains", text="Ö"), lambda row: "ö" in (row["name"] or "").lower()),

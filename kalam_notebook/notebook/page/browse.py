@@ -51,6 +51,7 @@ class _Frame:
     sql: str = "Result"
     status: str = "result"
     form: str = ""
+    key: tuple[str, ...] = ()
     version: int = 0
     is_replay: bool = False
     is_closed: bool = False
@@ -109,9 +110,13 @@ def browse(frame: object) -> None:
         ResultError: The statement of the result returns no rows.
     """
     if isinstance(frame, QueryResult):
-        files = {"bind": frame._bind, "host": frame._host}
         shown = _Frame(
-            frame.arrow(), frame.columns, footer=frame.footer, notice="\n".join(frame.notices) or None, **files
+            frame.arrow(),
+            frame.columns,
+            bind=frame._bind,
+            host=frame._host,
+            footer=frame.footer,
+            notice="\n".join(frame.notices) or None,
         )
     elif hasattr(frame, "__arrow_c_stream__"):
         shown = _Frame(pa.table(frame))

@@ -24,6 +24,7 @@ from kalam_notebook.errors import KalamError
 from kalam_notebook.notebook.page.execution import MadeByCell, forget, let_go
 from kalam_notebook.notebook.page.freeze import Outputs, StaticCopy, register, settle_all
 from kalam_notebook.notebook.page.marimo import is_marimo, when_closed
+from kalam_notebook.notebook.page.ordering import in_shown_order, key_places
 from kalam_notebook.notebook.page.pace import Pace, Turns
 from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.notebook.page.questions import answer, page_module
@@ -83,7 +84,7 @@ def _model(live: LiveTable, twin: str) -> LiveTableWidget:
 
 
 def _rendered(live: LiveTable, **looks: Any) -> StaticCopy:  # noqa: ANN401 - as of the render functions.
-    table, columns = with_columns(live, live.arrow)
+    table, columns = with_columns(live, lambda: in_shown_order(live, live.arrow()))
     return StaticCopy(
         html=render_html(table, columns=columns, **looks), text=render_text(table, columns=columns, **looks)
     )
@@ -372,6 +373,7 @@ class LiveView:
             "changes": self._changes,
             "changed_at": None if self._changed_at is None else int(self._changed_at * 1000),
             "form": self.live.form,
+            "order": key_places(self.live),
             "verified_at": None if verified is None else int(verified.timestamp() * 1000),
         }
 

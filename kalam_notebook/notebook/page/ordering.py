@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -17,10 +17,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalam_notebook.notebook.page.page_rows import TEXT_CHARS
+from kalam_notebook.reading.order import in_order
 from kalam_notebook.results.cells import CellColumn, cell_text, plain
 
-__all__ = ["Sort", "Wanted", "comes_before", "first_places", "sort_keys", "sorted_places"]
+if TYPE_CHECKING:
+    from kalam_notebook.live_queries.table import LiveTable
 
+__all__ = [
+    "Sort", "Wanted", "comes_before", "first_places", "in_shown_order", "key_places", "sort_keys", "sorted_places",
+]  # fmt: skip
+
+#: How tables follow the server whose rows are those of a table, told apart by its key.
+_KEYED = {"direct", "delta"}
+#: Rows of a static copy that are sorted at most; it is made anew every few seconds.
+_MOST_SORTED = 100_000
 _DIGITS = "0123456789"
 #: The small letters that texts of a kind are made of; a search for others need not look at them.
 _LETTERS: Mapping[str, str] = {
@@ -40,6 +50,22 @@ _UNITS = {1: "s", 1_000: "ms", 1_000_000: "us", 1_000_000_000: "ns"}
 #: Values that are looked at to tell which may be among the first, and how many more of them than are needed.
 _SAMPLE = 50_000
 _SPARE = 1_000
+
+
+def key_places(live: LiveTable) -> list[int]:
+    """The positions of the columns by which rows are shown that nobody has sorted: those of the key.
+
+    None where the query has an order, or rows have no key but the order of writing.
+    """
+    columns = live.columns
+    places = [place for place, column in enumerate(columns) if column.is_primary_key]
+    is_keyed = live.form in _KEYED and {columns[place].name for place in places} == set(live.key)
+    return places if is_keyed else []
+
+
+def in_shown_order(live: LiveTable, rows: pa.Table) -> pa.Table:
+    """Rows of a live table as a page shows them that has not sorted them, up to 100,000 of them."""
+    return in_order(rows, key_places(live)) if rows.num_rows <= _MOST_SORTED else rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.notebook.page.ordering import Sort, Wanted
+from kalam_notebook.notebook.page.ordering import Sort, Wanted, key_places
 from kalam_notebook.notebook.page.page_rows import MAX_ROWS, page_stream
 from kalam_notebook.notebook.page.row_view import HeldRows, RowView
+from kalam_notebook.reading.order import is_in_order
 from kalam_notebook.results.cells import CellColumn, describe
 from kalam_notebook.threads import Flag, Worker
 
@@ -38,11 +40,11 @@ _PATIENCE = 0.4
 class _Sorting:
     """An order that is being made on a thread of its own."""
 
-    def __init__(self, rows: HeldRows, sort: Sort | None, wanted: Wanted) -> None:
+    def __init__(self, rows: HeldRows, sort: Callable[[], Sort | None], wanted: Wanted) -> None:
         self.view: RowView | None = None
         self.fault: Exception | None = None
         self.has_first = Flag()
-        self._make = lambda: RowView(rows, sort, wanted)
+        self._make = lambda: RowView(rows, sort(), wanted)
         self._thread = Worker(self._work, name="kalam-page-order")
         self._thread.start()
 
@@ -125,13 +127,21 @@ class Ranges:
             key = repr((question["sort"], question["search"], question["conditions"]))
             making = self._views.pop(key, None)
             if making is None:
-                sort = question["sort"] and Sort(int(question["sort"]["column"]), bool(question["sort"]["descending"]))
                 wanted = Wanted(str(question["search"]).lower(), tuple(question["conditions"]))
-                making = _Sorting(rows, sort or None, wanted)
+                making = _Sorting(rows, partial(self._sort, question["sort"], rows), wanted)
             self._views[key] = making
             while len(self._views) > _MAX_VIEWS:
                 self._views.popitem(last=False)
             return making
+
+    def _sort(self, asked: Mapping[str, Any] | None, rows: HeldRows) -> Sort | None:
+        """What a reader asked for; else the first column of the key, where rows do not come in its order anyway."""
+        if asked is not None:
+            return Sort(int(asked["column"]), bool(asked["descending"]))
+        key = key_places(self._live)[:1]
+        if not key or is_in_order(rows.take(rows.living).column(key[0])):
+            return None
+        return Sort(key[0], descending=False)
 
     def _followed(self) -> HeldRows:
         """The rows, brought up to date with all orders, unless one of them is being prepared from them."""

@@ -1,4 +1,4 @@
-"""Fixtures of the unit tests: a live table without a server, whose rows are changed by hand."""
+"""Fixtures of the unit tests: a live table without a server, changed by hand, and a file for what is recorded of it."""
 
 import pytest
 from test_recording_replay import Kept
@@ -19,3 +19,9 @@ def live(kept):
     """The table."""
     with LiveTable(kept, sql="SELECT * FROM a.b") as live:
         yield live
+
+
+@pytest.fixture
+def path(tmp_path):
+    """The file."""
+    return tmp_path / "x.arrows"

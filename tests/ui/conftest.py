@@ -46,3 +46,18 @@ def page(browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def clipboard(page: Page):
+    """What was copied, once something was."""
+    page.evaluate(
+        "() => { window.copied = null; const writeText = (text) => { window.copied = text; return Promise.resolve(); };"
+        " Object.defineProperty(navigator, 'clipboard', {value: {writeText}}); }"
+    )
+
+    def copied() -> str:
+        page.wait_for_function("window.copied !== null")
+        return page.evaluate("() => { const text = window.copied; window.copied = null; return text; }")
+
+    return copied

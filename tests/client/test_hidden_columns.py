@@ -2,17 +2,9 @@
 
 import pytest
 from servers import ROW_VERSION
-
-import kalam_notebook as kalam
+from shared_client import shared_client  # noqa: F401
 
 pytestmark = pytest.mark.contract
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    """One for all of them: the process of its local engine is started once."""
-    with kalam.Client(server.url, token=server.token) as client:
-        yield client
 
 
 @pytest.fixture(

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from shared_client import shared_client  # noqa: F401
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ParameterError
@@ -17,13 +18,6 @@ from kalam_notebook.live_queries.events.messages import InitialBatch
 pytestmark = pytest.mark.contract
 
 MANY = list(range(2, 300))
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    """One for all of them: the process of its local engine is started once."""
-    with kalam.Client(server.url, token=server.token) as client:
-        yield client
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-
-import kalam_notebook as kalam
+from shared_client import shared_client  # noqa: F401
 
 pytestmark = pytest.mark.contract
 
@@ -77,12 +76,6 @@ TYPES = {
     "duration": ("arrow_cast(-5, 'Duration(Second)')", pa.duration("s"), dt.timedelta(seconds=-5)),
     "interval": ("INTERVAL '1 month 2 days'", pa.string(), "1 mons 2 days"),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    with kalam.Client(server.url, token=server.token) as client:
-        yield client
 
 
 def same(found, wanted):

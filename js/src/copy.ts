@@ -11,10 +11,10 @@ export interface Part {
   readonly columns: readonly number[];
 }
 
-/** How many of the cells are not whole in the page: it holds the start of long values only. */
-export function cutCells(store: Store, { slots, columns }: Part): number {
+/** Whether some of the cells are not whole in the page: it holds the start of long values only. */
+export function isCut(store: Store, { slots, columns }: Part): boolean {
   const cut = columns.filter((column) => store.hasCut(column));
-  return cut.reduce((sum, column) => sum + slots.filter((slot) => store.length(slot, column) !== undefined).length, 0);
+  return slots.some((slot) => cut.some((column) => store.length(slot, column) !== undefined));
 }
 
 /** Cells row by row, as a function writes each of them. */
@@ -46,7 +46,14 @@ export function csvText(store: Store, part: Part): string {
 export function exact(value: NonNullable<Value>, column: Column): string {
   if (isLong(column)) return String(value);
   if (value instanceof Uint8Array && column.kind === "bytes") return hexadecimal(value);
+  if (column.kind === "list" || column.kind === "list32") return elements(value as ArrayLike<number | null>, column);
   return cellText(value, column);
+}
+
+/** All elements of a list. */
+export function elements(list: ArrayLike<number | null>, column: Column): string {
+  const kind = column.kind === "list" ? "float" : "float32";
+  return `[${Array.from(list, (item) => cellText(item, { ...column, kind })).join(", ")}]`;
 }
 
 export function hexadecimal(bytes: Uint8Array): string {

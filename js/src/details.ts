@@ -2,6 +2,7 @@
 
 import { cellText, grouped, isLong, visible, type Column, type Value } from "./cells";
 import { moment } from "./clock";
+import { elements } from "./copy";
 import { ASKED, button, element, setText } from "./dom";
 import type { Rows } from "./frames";
 import { folded } from "./json";
@@ -202,13 +203,9 @@ function wholeText(value: Value, column: Column): string {
     return `${digits} (${grouped(value.length)} ${value.length === 1 ? "byte" : "bytes"})`;
   }
   if ((column.kind === "list" || column.kind === "list32") && value !== null) {
-    return `[${Array.from(value as ArrayLike<number | null>, (item) => elementText(item, column)).join(", ")}]`;
+    return elements(value as ArrayLike<number | null>, column);
   }
   if (value === null || !isLong(column)) return cellText(value, column);
   // Lines stay lines; everything else that nobody sees is shown as in the table.
   return String(value).split(/\r\n|\n/).map(visible).join("\n");
-}
-
-function elementText(value: number | null, { kind, ...column }: Column): string {
-  return cellText(value, { ...column, kind: kind === "list" ? "float" : "float32" });
 }

@@ -2,6 +2,7 @@
 
 export { chartFields } from "./charting";
 export { Details } from "./details";
+export { completed } from "./completed";
 export { columnChooser, copyButtons, filterEditor, looks, sqlField } from "./editors";
 export { Far } from "./far";
 export { more, type Place } from "./more";

@@ -2,7 +2,7 @@
 
 import { Bar } from "./bar";
 import { grouped, visible, type Column } from "./cells";
-import { csvText, cutCells, type Format } from "./copy";
+import { csvText, isCut, type Format } from "./copy";
 import { ASKED, element, setText, toClipboard } from "./dom";
 import { Wishes } from "./filter";
 import { usualShape } from "./drawn";
@@ -329,10 +329,10 @@ export class Panel {
       if (typeof store === "string") return this.#bar.tell(`Not copied: ${store}.`);
       part = { ...part, slots: [...store.ids.keys()] };
     }
-    const cut = cutCells(store, part);
-    if (cut > 0) {
-      this.#bar.tell(`Not copied: of ${counted(cut, "cell")} only the start is in the page; in Python, live.df() has all.`);
-      return;
+    if (isCut(store, part)) {
+      this.#bar.tell(ASKED);
+      store = (await (await this.#tools())?.completed(store, part, this.#kernel.question, readAnswered)) ?? "";
+      if (typeof store === "string") return this.#bar.tell(`Not copied: ${store}.`);
     }
     const text = isPlain ? csvText(store, part) : await tools?.textOf(format, store, part, this.#kernel.question);
     if (text === undefined) return;

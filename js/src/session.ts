@@ -18,6 +18,13 @@ export type Answer =
 export type Question =
   | { readonly about: "part"; readonly name: string }
   | { readonly about: "row"; readonly row: number }
+  | {
+      readonly about: "cells";
+      /** That the page shows; -1 where the kernel gave the rows one by one. */
+      readonly version: number;
+      readonly rows: readonly number[];
+      readonly columns: readonly { readonly column: number; readonly name: string }[];
+    }
   | { readonly about: "image"; readonly row: number; readonly column: number; readonly name: string }
   | { readonly about: "moments" }
   | { readonly about: "past"; readonly moment: number }

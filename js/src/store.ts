@@ -47,6 +47,12 @@ export class Store {
     return (this.#lengths[column]?.size ?? 0) > 0;
   }
 
+  /** Puts the whole value in the place of its start. */
+  complete(slot: number, column: number, value: Value): void {
+    this.#values[column]![slot] = value;
+    this.#lengths[column]?.delete(slot);
+  }
+
   /** The store as it is now, which does not change any more. */
   copy(): Store {
     const copy = Object.assign(new Store(), this) as this;

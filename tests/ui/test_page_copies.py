@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
+from kept_live import KeptLive
 from page_module import ORDERS, MountedTable, order
 from page_tools import shown, tool
 from playwright.sync_api import Page, expect
@@ -105,12 +106,41 @@ def test_cells_are_chosen_by_the_mouse(page: Page, clipboard):
     assert clipboard() == "id,customer\r\n6,name 6\r\n7,name 7\r\n"
 
 
-def test_what_the_page_does_not_hold_is_not_copied(page: Page, clipboard):
-    table = MountedTable(page, COPIED)
-    table.load([copied_row(1, "x" * 1_001), copied_row(2, "b", b"123456789")])
+def test_of_what_the_page_holds_the_start_the_kernel_gives_the_rest(page: Page, clipboard):
+    columns = (*COPIED, Column("many", "Embedding", size=9))
+    text, numbers = "👍x" * 600, [i / 8 for i in range(9)]
+    rows = [copied_row(1, text), copied_row(2, "b", b"123456789"), copied_row(3, None, None)]
+    live = KeptLive(columns, [row | {"many": numbers if row["customer"] else None} for row in rows])
+    table = MountedTable(page, columns)
+    table.answer_from(live)
+    table.follow(live)
     tool(page, "Copy").click()
+    page.get_by_role("button", name="CSV", exact=True).click()
+    expect(page.get_by_text("3 rows × 7 columns copied")).to_be_visible()
+    _, first, second, third = csv.reader(io.StringIO(clipboard(), newline=""))
+    assert (first[1], second[3], third[6]) == (text, "313233343536373839", "")
+    assert first[6] == second[6] == f"[{', '.join(map(str, numbers))}]"
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as Arrow file").click()
+    found = pa.ipc.open_file(saved.value.path()).read_all()
+    assert found.to_pylist() == live.arrow().to_pylist()
+
+
+def test_what_the_kernel_cannot_give_as_it_is_shown_is_not_copied(page: Page, clipboard):
+    rows = [copied_row(1, "x" * 1_001), copied_row(2, "b", b"123456789")]
+    live = KeptLive(COPIED, rows)
+    table = MountedTable(page, COPIED)
+    table.answer_from(live)
+    table.follow(live)
+    tool(page, "Copy").click()
+    for changed in ([copied_row(1, "x" * 1_002), rows[1]], [rows[0], copied_row(2, "b", b"123456780")], [rows[1]]):
+        live.load(changed, at=1.0)
+        page.get_by_role("button", name="VALUES").click()
+        expect(page.get_by_text("Not copied: what is shown has changed by now; try again.")).to_be_visible()
+        live.load(rows, at=2.0)
+    page.evaluate("window.emit('msg:custom', {kind: 'end', text: 'stopped: closed'}, [])")
     page.get_by_role("button", name="VALUES").click()
-    told = "Not copied: of 2 cells only the start is in the page; in Python, live.df() has all."
+    told = "Not copied: There is no kernel to ask any more (stopped: closed)."
     expect(page.get_by_text(told)).to_be_visible()
     assert page.evaluate("window.copied") is None
 

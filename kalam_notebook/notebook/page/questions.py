@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from kalam_notebook.errors import ConfigError, LiveError
 from kalam_notebook.notebook.page.grouping import grouped_rows
-from kalam_notebook.notebook.page.page_rows import TEXT_CHARS, PageRows, whole_rows
+from kalam_notebook.notebook.page.page_rows import MAX_BYTES, TEXT_CHARS, PageRows, whole_rows
 from kalam_notebook.notebook.page.ranges import Ranges, check_column, with_columns
 from kalam_notebook.results.cells import CellColumn, cell_text, describe, plain
 from kalam_notebook.wire.fileref import FileRef, image_of, is_image, parse_file_ref
@@ -71,6 +71,8 @@ def _answer(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer
             return Answer({"text": page_part(question["name"])})
         case "row":
             return _row(live, int(question["row"]), ranges)
+        case "cells":
+            return _cells(live, question, ranges)
         case "image":
             return _image(live, question, ranges)
         case "moments":
@@ -106,7 +108,7 @@ def page_module(name: str) -> str:
 
 def _row(live: LiveTable, row_id: int, ranges: Ranges) -> Answer:
     """A row as it is now, whole, and what happened to it lately."""
-    (present, columns), changes = ranges.row(row_id), live.row_changes(row_id, last=_MAX_CHANGES)
+    (present, columns), changes = ranges.numbered([row_id]), live.row_changes(row_id, last=_MAX_CHANGES)
     happened = changes.table.slice(changes.table.num_rows - _fitting(changes.table))
 
     # The cells after a change stand between what is told of it and, in one column, those before it.
@@ -127,6 +129,26 @@ def _row(live: LiveTable, row_id: int, ranges: Ranges) -> Answer:
     return Answer(content, tuple(whole_rows(table, columns) for table in (present, after, before)))
 
 
+def _cells(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
+    """Some columns of some rows, whole, for a copy of what a page holds the start of; nothing where they have changed."""
+    rows, described = ranges.numbered(question["rows"])
+    for column in question["columns"]:
+        check_column(column, described)
+    since, numbers = int(question["version"]), frozenset(question["rows"])
+    is_changed = rows.num_rows < len(numbers)
+    if since >= 0:
+        delta = live.delta(since)
+        is_changed |= delta.reset or not numbers.isdisjoint(delta.row_ids)
+    if is_changed:
+        return Answer({"held": False})
+
+    places = [int(column["column"]) for column in question["columns"]]
+    wanted = rows.select(places)
+    if wanted.nbytes > MAX_BYTES:
+        raise ConfigError("The values are more than a page takes at once. Choose fewer; in Python, live.df() has all.")
+    return Answer({"held": True}, (whole_rows(wanted, [described[place] for place in places]),))
+
+
 def _images(row: pa.Table, columns: Sequence[CellColumn]) -> Iterator[tuple[int, str]]:
     """The places of a row's cells that refer to images, and the ids of these files."""
     for place, column in enumerate(columns):
@@ -139,7 +161,7 @@ def _images(row: pa.Table, columns: Sequence[CellColumn]) -> Iterator[tuple[int,
 
 def _image(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
     """The image that a FILE cell refers to, fetched from the server."""
-    row, columns = ranges.row(int(question["row"]))
+    row, columns = ranges.numbered([int(question["row"])])
     check_column(question, columns)
     if row.num_rows == 0:
         raise LiveError("The row is gone.")

@@ -109,13 +109,13 @@ class Ranges:
         told = {"hits": view.count, "rows": held.num_rows, "version": held.version, "from": start, "names": names}
         return told, (page_stream(rows, row_ids, held.columns),)
 
-    def row(self, row_id: int) -> tuple[pa.Table, tuple[CellColumn, ...]]:
-        """The row with a number as it is now, with its columns; no row where it is gone."""
+    def numbered(self, row_ids: Sequence[int]) -> tuple[pa.Table, tuple[CellColumn, ...]]:
+        """The rows with these numbers as they are now, without those that are gone, with the columns."""
         for making in list(self._views.values()):  # Until then the rows stay as they are.
             making.has_first.wait()
         with self._lock:
             rows = self._followed()
-            return rows.row(row_id), rows.columns
+            return rows.numbered(row_ids), rows.columns
 
     def _making(self, question: Mapping[str, Any]) -> _Sorting:
         """The order that a question names, made or begun."""

@@ -75,11 +75,12 @@ class HeldRows:
         """The cells of rows that are there."""
         return self._chunks.take(self.places[slots])
 
-    def row(self, row_id: int) -> pa.Table:
-        """The cells of the row with a number; no row where it is gone."""
-        place = int(np.searchsorted(self.row_ids, row_id))
-        is_known = place < len(self.row_ids) and self.row_ids[place] == row_id
-        return self.take(self.there(np.array([place] if is_known else [], np.int64)))
+    def numbered(self, row_ids: Sequence[int]) -> pa.Table:
+        """The cells of the rows with these numbers, in their order, without those that are gone."""
+        numbers = _numbers(row_ids)
+        slots = np.searchsorted(self.row_ids, numbers)
+        slots, numbers = slots[slots < len(self.row_ids)], numbers[slots < len(self.row_ids)]
+        return self.take(self.there(slots[self.row_ids[slots] == numbers]))
 
     def all_places(self) -> pa.Table:
         """All cells that are kept, by their places: also those of rows that are gone."""

@@ -209,29 +209,16 @@ export class Grid {
     // Who stands at the end of a table stays there, to see what is appended; who stands at its start, to see what is
     // first; anybody else goes on reading the same rows.
     if (this.#atEnd) this.#scrollTo(END);
-    else if (this.#top > 0) this.#scrollTo(this.#place(before, ids) * this.#shape.height + (this.#top % this.#shape.height));
+    else if (this.#top > 0) {
+      const { height } = this.#shape;
+      const place = this.#order.placeOf(before, ids, Math.floor(this.#top / height), Math.ceil(this.#height / height));
+      this.#scrollTo(place * height + (this.#top % height));
+    }
   }
 
   dispose(): void {
     this.#sizes.disconnect();
     this.#flashes.dispose();
-  }
-
-  /** Where the first row in sight is now. All that were in sight are asked, as one may have moved on its own. */
-  #place(before: Uint32Array, ids: readonly number[]): number {
-    const stayed = new Map<number, number>();
-    const inSight = Math.ceil(this.#height / this.#shape.height);
-    for (let from = Math.floor(this.#top / this.#shape.height); from < before.length && stayed.size < inSight; from++) {
-      const slot = this.#store.slot(ids[before[from] ?? -1] ?? -1);
-      if (slot !== undefined) stayed.set(slot, stayed.size);
-    }
-    const places: number[] = [];
-    this.#order.slots.forEach((slot, place) => {
-      const index = stayed.get(slot);
-      if (index !== undefined) places.push(place - index);
-    });
-    places.sort((one, two) => one - two);
-    return places[places.length >> 1] ?? this.#order.slots.length;
   }
 
   #scrollTo(top: number): void {

@@ -84,6 +84,26 @@ export class Order {
     return true;
   }
 
+  /**
+   * Where rows are now that stood in sight. All of them are asked, as one may have moved on its own.
+   * @param before The slots of before, and what was `ids` then.
+   * @param first The place of the first of them then, and how many they were.
+   */
+  placeOf(before: Uint32Array, ids: readonly number[], first: number, count: number): number {
+    const stayed = new Map<number, number>();
+    for (let from = first; from < before.length && stayed.size < count; from++) {
+      const slot = this.#store.slot(ids[before[from] ?? -1] ?? -1);
+      if (slot !== undefined) stayed.set(slot, stayed.size);
+    }
+    const places: number[] = [];
+    this.slots.forEach((slot, place) => {
+      const index = stayed.get(slot);
+      if (index !== undefined) places.push(place - index);
+    });
+    places.sort((one, two) => one - two);
+    return places[places.length >> 1] ?? this.slots.length;
+  }
+
   #make(): void {
     const { ids } = this.#store;
     const [first, ...others] = this.#columns;

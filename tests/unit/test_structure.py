@@ -16,6 +16,7 @@ from kalam_notebook.client.async_client import AsyncClient
 from kalam_notebook.client.client import Client
 
 PACKAGE = Path(kalam_notebook.__file__).parent
+ROOT = Path(__file__).parents[2]
 SANDBOX = PACKAGE.parent / "kalam_sandbox"
 HEAVY = ("httpx", "websockets", "orjson", "pyarrow", "pandas", "IPython", "ipywidgets", "anywidget", "nest_asyncio")
 
@@ -260,12 +261,18 @@ def levels_of(node):
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
 def test_what_has_to_be_read_at_once_is_small(path):
     text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= 600
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ClassDef) and node.name not in INTERFACES:
             assert sum(isinstance(member, FUNCTIONS) for member in node.body) <= 25, node.name
         elif isinstance(node, FUNCTIONS):
             assert levels_of(node) <= 4, node.name
+
+
+@pytest.mark.parametrize("folder", ["kalam_notebook", "kalam_sandbox", "js/src", "js/tests", "tests", "benchmarks"])
+def test_no_module_is_long(folder):
+    paths = [path for suffix in ("py", "ts") for path in (ROOT / folder).rglob(f"*.{suffix}")]
+    assert paths
+    assert [str(path) for path in paths if path.read_text(encoding="utf-8").count("\n") > 600] == []
 
 
 def test_no_room_has_the_name_of_a_public_function():

@@ -130,7 +130,7 @@ def _row(live: LiveTable, row_id: int, ranges: Ranges) -> Answer:
 
 
 def _cells(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
-    """Some columns of some rows, whole, for a copy of what a page holds the start of; nothing where that has changed."""
+    """Some columns of some rows, whole, for a copy of what a page holds the start of; nothing where it has changed."""
     rows, described = ranges.numbered(question["rows"])
     for column in question["columns"]:
         check_column(column, described)

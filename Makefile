@@ -24,7 +24,7 @@ CARGO_PEERS := cargo build --quiet --ignore-rust-version --target-dir $(PEERS)
 # their own. LATER=0.8 has all of them on that one alone, as CI has it, and those of ON_BETWEEN on the others.
 LATER := 0.8 0.7 0.5
 ONCE := $(addprefix client/test_,notebooks short_errors interrupts secrets hostile_arguments bad_input magics cell_bodies \
-    rerun_cells live_outputs loops methods proxied_server damaged_answers later_servers later_live \
+    rerun_cells live_outputs loops methods proxied_server damaged_answers later_servers later_live later_pairs \
     replaced_servers columns_of_lists sqlalchemy_suite) \
     $(addprefix faults/test_,random_interrupts this_process soak)
 ON_LATER := tests/client tests/faults $(patsubst %,--ignore=tests/%.py,$(ONCE))

@@ -161,7 +161,7 @@ class ServerError(KalamError):
 
 
 class QueryError(ServerError):
-    """A statement was refused, or failed while it ran."""
+    """A statement was refused, or failed while it ran; whatever its code, where that is not known."""
 
 
 class NotFoundError(ServerError):
@@ -470,9 +470,12 @@ def server_error(code: str, message: str, status: int, sql: str | None = None) -
         sql: The statement that failed, if there is one.
 
     Returns:
-        The class that belongs to the code; ``ServerError`` for an unknown one.
+        The class that belongs to the code; of an unknown one that of the status, and ``QueryError`` for a statement.
     """
     kind = _CLASSES.get(code)
     if kind is None:
-        kind = {404: NotFoundError, 403: PermissionDeniedError, 429: RateLimitError}.get(status, ServerError)
+        # Codes are an open set (protocol/http.md#later-versions); what comes without one is not about the statement.
+        is_refused = sql is not None and 400 <= status < 500 and not code.startswith("HTTP_")
+        usual = QueryError if is_refused else ServerError
+        kind = {404: NotFoundError, 403: PermissionDeniedError, 429: RateLimitError}.get(status, usual)
     return kind(code, message, status, sql, _HINTS.get(code, ""))

@@ -63,8 +63,10 @@ class NotSupportedError(DatabaseError):
     """The server has nothing of the kind."""
 
 
-#: How the server words it when a key is taken or a value is missing (protocol/sql.md#insert).
-_INTEGRITY = re.compile(r"constraint violation|primary key violation|NOT_NULL_VIOLATION|NULL value", re.IGNORECASE)
+#: How the server words it when a key is taken or a value is missing (protocol/sql.md#insert), and the codes of it.
+_INTEGRITY = re.compile(
+    r"^(NOT_NULL_VIOLATION|MISSING_COLUMN): |constraint violation|primary key violation|NULL value", re.IGNORECASE
+)
 
 #: The first that fits.
 _KINDS: tuple[tuple[type[errors.KalamError], type[Error]], ...] = (
@@ -94,6 +96,6 @@ def translated() -> Iterator[None]:
 
 
 def _kind(error: errors.KalamError) -> type[Error]:
-    if isinstance(error, errors.QueryError) and _INTEGRITY.search(error.message):
+    if isinstance(error, errors.QueryError) and _INTEGRITY.search(f"{error.code}: {error.message}"):
         return IntegrityError
     return next(kind for source, kind in _KINDS if isinstance(error, source))

@@ -73,6 +73,9 @@ def sql_error(code, message="m", **more):
         (403, sql_error("PERMISSION_DENIED"), PermissionDeniedError, "PERMISSION_DENIED"),
         (503, sql_error("NOT_LEADER"), NotLeaderError, "NOT_LEADER"),
         (400, sql_error("FILE_TOO_LARGE"), FileRejectedError, "FILE_TOO_LARGE"),
+        (400, sql_error("BRAND_NEW_CODE"), QueryError, "BRAND_NEW_CODE"),
+        (422, sql_error("BRAND_NEW_CODE"), QueryError, "BRAND_NEW_CODE"),
+        (403, sql_error("BRAND_NEW_CODE"), PermissionDeniedError, "BRAND_NEW_CODE"),
         (500, sql_error("BRAND_NEW_CODE"), ServerError, "BRAND_NEW_CODE"),
         (401, sql_error("INVALID_CREDENTIALS"), AuthError, "INVALID_CREDENTIALS"),
         (401, {"error": "unauthorized", "message": "Invalid credentials"}, AuthError, "unauthorized"),
@@ -92,6 +95,7 @@ def test_every_error_shape_becomes_one_exception(status, body, kind, code):
     with pytest.raises(kind) as caught:
         Script(answer(status, body)).transport(max_retries=0).send(POST)
     error = caught.value
+    assert type(error) is kind
     assert error.code == code
     assert code.split("_")[0] in str(error)
     assert error.status == status

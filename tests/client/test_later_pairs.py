@@ -6,10 +6,11 @@ None of these servers was at hand; what each habit rests on is told in docs/sand
 import contextlib
 
 import pytest
-from later_servers import later_client, later_server, make_table, plain_later  # noqa: F401
+from later_servers import follows, insert, kind_of_table, later_client, later_server, make_table, plain_later  # noqa: F401
 
 from kalam_notebook import dbapi
 from kalam_notebook.errors import QueryError
+from kalam_notebook.live_queries.events.messages import InitialBatch, LiveNotice
 
 # Codes of errors ----------------------------------------------------------------------------------------------------
 
@@ -32,3 +33,31 @@ def test_a_refusal_has_a_code_of_its_own(later, plain, client, make, sql, code):
     assert refused.value.code == code
     with contextlib.closing(dbapi.connect(client=client)) as connection, pytest.raises(dbapi.IntegrityError):
         connection.cursor().execute(sql)
+
+
+# Going on behind a version ------------------------------------------------------------------------------------------
+
+
+def test_a_version_older_than_the_log_brings_rows_and_no_deletes(later, plain, client, make, kind):
+    """The log begins with the first live query that reads rows; who read them over HTTP before has an older version."""
+    table = make((1, 1), (2, 2), kind=kind)
+    sql = f"SELECT * FROM {table}"
+    held = {row[0] for row in plain.rows(f"SELECT id FROM {table}")}
+    seq = int(plain.rows(f"SELECT max(_version) FROM {table}")[0][0])
+    client.execute_query(f"DELETE FROM {table} WHERE id = 1")
+    insert(client, table, [(3, 3)])
+    with follows(later, sql, {"batch_size": 999}, version="_version") as first:
+        domain = {"version_domain": first.domain} if first.domain else {}
+        with follows(later, sql, {"from": str(seq), **domain}, version="_version") as deceived:
+            assert held | set(deceived.rows) == {"1", "2", "3"}
+            assert not deceived.deletes
+
+    with client.live_events(sql, from_seq=seq) as events:
+        taken = [events.next(timeout=20)]
+        while not isinstance(taken[-1], InitialBatch):
+            taken.append(events.next(timeout=20))
+    told = [event.code for event in taken if isinstance(event, LiveNotice)]
+    rows = [row["id"] for row in taken[-1].rows]
+    # Of a SHARED table a version is worth nothing without what it belongs to, which comes over the socket alone.
+    expected = (["DELETES_NOT_TOLD"], ["3"]) if kind == "USER" else (["CURSOR_EXPIRED"], ["2", "3"])
+    assert (told, rows) == expected

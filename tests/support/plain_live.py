@@ -36,6 +36,7 @@ class PlainLive:
         self.events = 0
         self.deletes: list[dict] = []
         self.last_seq = 0
+        self.domain = None
         self.subscribe("s1", sql, options)
         last = "subscription_ack" if options is None else "initial_data_batch"
         self._take_until(lambda message: message["type"] == last and not message["batch_control"]["has_more"])
@@ -83,6 +84,7 @@ class PlainLive:
         """Keep the rows of the first subscription, and ask for the next page of its snapshot."""
         if message.get("subscription_id") != "s1":
             return
+        self.domain = message.get("batch_control", {}).get("version_domain", self.domain)
         rows = [row for row in message.get("rows") or [] if row["id"] != MARK]
         for row in rows:
             self.rows[row["id"]] = row

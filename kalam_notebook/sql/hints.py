@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from kalam_notebook.sql.forms import form_hint
 from kalam_notebook.sql.statement import Statement, quote_text
 from kalam_notebook.sql.tables import table_names
 from kalam_notebook.sql.tokens import Kind, UnreadableSQL
@@ -51,6 +52,8 @@ def statement_hint(sql: str, message: str) -> str:
         if denied["what"] == "write":
             return "A user never writes into SHARED tables: log in as service or dba, or use a USER table."
         return f"Whoever may alter it shares it for reading with: ALTER TABLE {denied['table']} SET ACCESS LEVEL PUBLIC"
+    if form := form_hint(statement, message):
+        return form
     failed, count = _FAILED.search(message), len(statement.statements)
     if failed and count > 1 and not {"BEGIN", "START"} & {one.first_word for one in statement.statements}:
         return f"This was statement {failed['number']} of {count}; those before it have taken effect."

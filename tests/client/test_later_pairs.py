@@ -35,6 +35,29 @@ def test_a_refusal_has_a_code_of_its_own(later, plain, client, make, sql, code):
         connection.cursor().execute(sql)
 
 
+def hint_of(client, sql):
+    with pytest.raises(QueryError) as refused:
+        client.execute_query(sql)
+    return refused.value.hint
+
+
+def test_a_form_of_before_is_refused_with_the_one_to_write(plain, client):
+    """Refused from 0.8 on."""
+    sql = "CREATE USER TABLE app.old (id INT PRIMARY KEY)"
+    if plain.http.post("/v1/api/sql", json={"sql": sql}).json()["status"] == "error":
+        form = hint_of(client, sql).partition(": ")[2].rstrip(".")
+        assert form == "CREATE TABLE app.old (…) WITH (TYPE = 'USER')"
+        client.execute_query(form.replace("…", "id INT PRIMARY KEY"))
+    client.execute_query("DROP TABLE app.old")
+
+
+def test_an_access_level_is_refused_with_the_policy_to_write(client, make):
+    table = make()
+    policy = hint_of(client, f"ALTER TABLE {table} SET ACCESS LEVEL PUBLIC").partition(": ")[2].rstrip(".")
+    assert policy == f"CREATE POLICY everybody ON {table} FOR SELECT USING (true)"
+    client.execute_query(policy)
+
+
 # Going on behind a version ------------------------------------------------------------------------------------------
 
 

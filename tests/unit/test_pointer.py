@@ -68,6 +68,33 @@ def test_lines_are_numbered_and_cut():
             "log in as service or dba",
         ),
         ("SELECT 1; SELECT nope; SELECT 2", "Statement 2 failed: No field named nope.", "statement 2 of 3"),
+        (
+            "CREATE NAMESPACE a; CREATE USER TABLE IF NOT EXISTS a.t (id INT PRIMARY KEY)",
+            "sql parser error: Expected: an object type after CREATE, found: USER at Line: 1, Column: 8",
+            "CREATE TABLE IF NOT EXISTS a.t (…) WITH (TYPE = 'USER').",
+        ),
+        (
+            "create stream table t (id INT) with (TTL_SECONDS = 5)",
+            "CREATE STREAM TABLE is not supported",
+            "CREATE TABLE t (…) WITH (TYPE = 'STREAM', …).",
+        ),
+        ("CREATE SHARED TABLE t (id INT)", "SQL statement is invalid or not allowed", "WITH (TYPE = 'SHARED')."),
+        ("CREATE SHARED TABLE", "Use WITH (TYPE = …)", "CREATE TABLE … (…) WITH (TYPE = 'SHARED')."),
+        (
+            "CREATE TABLE IF NOT EXISTS a.t (id INT) WITH (ACCESS_LEVEL = 'PUBLIC')",
+            "Unknown table option 'ACCESS_LEVEL'",
+            "CREATE POLICY everybody ON a.t FOR SELECT",
+        ),
+        (
+            "ALTER TABLE a.t SET ACCESS LEVEL PUBLIC",
+            "ACCESS LEVEL is gone",
+            "CREATE POLICY everybody ON a.t FOR SELECT",
+        ),
+        (
+            "EXECUTE AS 'ada' (SELECT 1)",
+            "Expected: end of statement, found: ( at Line: 1",
+            "EXECUTE AS USER 'ada' (…).",
+        ),
     ],
 )
 def test_what_to_write_instead(sql, message, words):
@@ -78,6 +105,19 @@ def test_no_advice_where_none_fits():
     assert statement_hint("SELECT nope", "No field named nope.") == ""
     assert statement_hint("BEGIN; SELECT nope; COMMIT", "Statement 2 failed: x") == ""
     assert statement_hint("SELECT 'open", "x") == ""
+    # What KalamDB 0.4.3 says of other mistakes in these forms.
+    for sql, message in (
+        ("CREATE USER TABLE t (id INT)", "Invalid operation: User tables require a PRIMARY KEY column"),
+        ("CREATE USER TABLE t (a user)", "Unsupported custom data type 'user'"),
+        (
+            "CREATE USER TABLE t (id INT) WITH (TYPE = 'STREAM')",
+            "Conflicting table type: CREATE User TABLE vs TYPE option",
+        ),
+        ("ALTER TABLE t SET ACCESS LEVEL PUBLIC", "ACCESS LEVEL can only be set on SHARED tables"),
+        ("CREATE TABLE t (id INT) WITH (ACCESS_LEVEL = 'x')", "Invalid ACCESS_LEVEL 'x'. Supported: PUBLIC, PRIVATE"),
+        ("EXECUTE AS USER 'ada' (SELEC 1)", "Expected: end of statement, found: ( at Line: 1"),
+    ):
+        assert statement_hint(sql, message) == ""
 
 
 def test_a_missing_table_is_told_with_those_that_there_are():

@@ -189,7 +189,7 @@ class ClientBase:
                 exc.hint = statement_hint(sql, exc.message) or column_hint(exc.message)
             if not exc.hint:
                 is_refused = isinstance(exc, PermissionDeniedError)
-                exc.hint = rights_hint(sql) if is_refused else table_hint(sql, self._known_tables())
+                exc.hint = rights_hint(sql, exc.message) if is_refused else table_hint(sql, self._known_tables())
             raise
 
     @contextmanager

@@ -58,16 +58,17 @@ class HiddenRows:
         hidden = self.notice(endpoint, tables) if has_policies else ()
         if hidden or shape.clauses is None or shape.clauses.where or len(tables) != 1:
             return hidden
-        return self.of_others(endpoint, tables[0])
+        # Newer servers document EXECUTE AS without USER alone (protocol/sql.md#later-versions).
+        return self._of_others(endpoint, tables[0], "EXECUTE AS" if has_policies else "EXECUTE AS USER")
 
-    def of_others(self, endpoint: Endpoint, table: str) -> tuple[str, ...]:
+    def _of_others(self, endpoint: Endpoint, table: str, execute_as: str) -> tuple[str, ...]:
         """A sentence where a table without a row may have rows of other users."""
         listed = self._look_up(endpoint, table)
         if listed is None or listed.kind != "user":
             return ()
         return (
             f"No rows of yours: {table} is a USER table, and everybody sees their own. Whoever may reads another's by "
-            f"EXECUTE AS USER 'name' (SELECT * FROM {table}).",
+            f"{execute_as} 'name' (SELECT * FROM {table}).",
         )
 
     def _look_up(self, endpoint: Endpoint, table: str) -> Listed | None:

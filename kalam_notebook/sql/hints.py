@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from kalam_notebook.sql.forms import form_hint
 from kalam_notebook.sql.statement import Statement, quote_text
 from kalam_notebook.sql.tables import table_names
-from kalam_notebook.sql.tokens import Kind, UnreadableSQL
+from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 from kalam_notebook.texts import did_you_mean
 
 __all__ = ["column_hint", "rights_hint", "statement_hint", "table_hint"]
 
-_RIGHTS = (
-    "Tables are made and changed by the roles service, dba and system; up to KalamDB 0.4 a user may make some as well."
-)
+#: Who makes, changes and drops what.
+_RIGHTS = {
+    "TABLE": "Tables are made and changed by the roles service, dba and system; up to KalamDB 0.4 users may make some.",
+    "POLICY": "Row policies are made and changed by the roles service, dba and system. Connect as one of them.",
+} | {
+    what: f"{whom} are made and changed by the roles dba and system. Connect as one of them."
+    for what, whom in {
+        "NAMESPACE": "Namespaces",
+        "USER": "Users",
+        "TOPIC": "Topics",
+        "STORAGE": "Storages",
+        "VIEW": "Views",
+    }.items()
+}
 
 #: The server's words for an unknown column. Only advice depends on them.
 _UNKNOWN_COLUMN = re.compile(r"No field named (?P<name>.+?)\.(?: Valid fields are (?P<known>.+?)\.?)?$")
@@ -78,11 +89,32 @@ def column_hint(message: str) -> str:
     return did_you_mean(name, plain, write=plain.__getitem__).strip()
 
 
-def rights_hint(sql: str) -> str:
-    """Say who may change tables, where a statement that does was refused; empty for any other."""
+def rights_hint(sql: str, message: str = "") -> str:
+    """Say who may do what was refused, where that is to make, change or drop something.
+
+    Args:
+        sql: The text.
+        message: The server's text; of several statements it may say which one it was.
+
+    Returns:
+        A sentence; empty where a role is not all that it takes.
+    """
     statement = Statement.of(sql)
-    words = {token.word for token in statement.tokens[:1]} if statement.is_readable else set()
-    return _RIGHTS if words & {"CREATE", "ALTER", "DROP"} else ""
+    if not statement.is_readable:
+        return ""
+    statements = statement.statements
+    if (failed := _FAILED.search(message)) and int(failed["number"]) <= len(statements):
+        statements = statements[int(failed["number"]) - 1 :][:1]
+    said = {_RIGHTS.get(what, "") for one in statements if (what := _defined(one.tokens))}
+    return said.pop() if len(said) == 1 else ""
+
+
+def _defined(tokens: Sequence[Token]) -> str:
+    """What a statement makes, changes or drops; empty for any other."""
+    words = [token.word for token in tokens[:5]]
+    if words[:1] not in (["CREATE"], ["ALTER"], ["DROP"]):
+        return ""
+    return next((word for word in words[1:] if word in _RIGHTS and (word != "USER" or "TABLE" not in words)), "OTHER")
 
 
 def table_hint(sql: str, known: Collection[tuple[str, str]]) -> str:

@@ -419,6 +419,8 @@ def test_rows_of_each_users_own_are_not_taken_for_none(client, namespace):
     client.execute_query(f"CREATE TABLE {namespace}.own (id BIGINT PRIMARY KEY) WITH (TYPE = 'USER')")
     (notice,) = client.query_result(f"SELECT * FROM {namespace}.own").notices
     assert notice.startswith(f"No rows of yours: {namespace}.own is a USER table")
+    form = notice.partition(" by ")[2].rstrip(".").replace("'name'", "'root'")
+    assert client.query_result(form).row_count == 0
     assert client.query_result(f"SELECT * FROM {namespace}.own WHERE id = 1").notices == ()
     client.execute_query(f"INSERT INTO {namespace}.own (id) VALUES (1)")
     assert client.query_result(f"SELECT * FROM {namespace}.own").notices == ()

@@ -4,12 +4,14 @@ None of these servers was at hand; what each habit rests on is told in docs/sand
 """
 
 import contextlib
+import uuid
 
 import pytest
 from later_servers import follows, insert, kind_of_table, later_client, later_server, make_table, plain_later  # noqa: F401
 
+import kalam_notebook as kalam
 from kalam_notebook import dbapi
-from kalam_notebook.errors import QueryError
+from kalam_notebook.errors import PermissionDeniedError, QueryError
 from kalam_notebook.live_queries.events.messages import InitialBatch, LiveNotice
 
 # Codes of errors ----------------------------------------------------------------------------------------------------
@@ -56,6 +58,21 @@ def test_an_access_level_is_refused_with_the_policy_to_write(client, make):
     policy = hint_of(client, f"ALTER TABLE {table} SET ACCESS LEVEL PUBLIC").partition(": ")[2].rstrip(".")
     assert policy == f"CREATE POLICY everybody ON {table} FOR SELECT USING (true)"
     client.execute_query(policy)
+
+
+def test_rows_of_others_are_read_in_the_short_form(later, client, make):
+    table = make(kind="USER")
+    name = f"u{uuid.uuid4().hex[:8]}"
+    client.execute_query(f"CREATE USER '{name}' WITH PASSWORD 'Passw0rd!{name}' ROLE 'user'")
+    with kalam.Client(later[0].url, user=name, password=f"Passw0rd!{name}") as other:
+        insert(other, table, [(1, 1)])
+        with pytest.raises(PermissionDeniedError) as refused:
+            other.execute_query("DROP USER 'root'")
+        assert "Users are made and changed by the roles dba and system" in refused.value.hint
+    (notice,) = client.query_result(f"SELECT * FROM {table}").notices
+    form = notice.partition(" by ")[2].rstrip(".")
+    assert form == f"EXECUTE AS 'name' (SELECT * FROM {table})"
+    assert client.query_result(form.replace("'name'", f"'{name}'")).row_count == 1
 
 
 # Going on behind a version ------------------------------------------------------------------------------------------

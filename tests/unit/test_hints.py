@@ -44,14 +44,34 @@ def test_hints_for_columns(message, hint):
 
 
 @pytest.mark.parametrize(
-    ("sql", "is_of_tables"),
+    ("sql", "message", "who"),
     [
-        ("CREATE TABLE a.t (id INT)", True),
-        ("drop table a.t", True),
-        ("SELECT 1", False),
-        ("", False),
-        ("SELECT 'x", False),
+        ("CREATE TABLE a.t (id INT)", "", "Tables are made and changed by the roles service, dba and system"),
+        ("CREATE USER TABLE a.t (id INT)", "", "Tables "),
+        ("drop table a.t", "", "Tables "),
+        ("ALTER TABLE a.t RENAME COLUMN user TO topic", "", "Tables "),
+        (
+            "CREATE USER 'bob' WITH PASSWORD 'x' ROLE 'user'",
+            "",
+            "Users are made and changed by the roles dba and system.",
+        ),
+        ("ALTER USER 'bob' SET ROLE 'dba'", "", "Users "),
+        ("DROP NAMESPACE IF EXISTS a", "", "Namespaces "),
+        ("CREATE OR REPLACE VIEW a.v AS SELECT 1", "", "Views "),
+        ("CREATE POLICY p ON a.t USING (true)", "", "Row policies are made and changed by the roles service, dba"),
+        ("DROP TOPIC a.t", "", "Topics "),
+        ("CREATE STORAGE s TYPE filesystem", "", "Storages "),
+        ("CREATE PROCEDURE p() AS 1", "", ""),
+        ("SELECT 1", "", ""),
+        ("INSERT INTO table_of_users VALUES (1)", "", ""),
+        ("", "", ""),
+        ("SELECT 'x", "", ""),
+        ("CREATE NAMESPACE a; CREATE TABLE a.t (id INT)", "Statement 2 failed: no", "Tables "),
+        ("CREATE NAMESPACE a; CREATE TABLE a.t (id INT)", "Admin privileges required", ""),
+        ("SELECT 1; DROP USER 'bob'", "Admin privileges required", "Users "),
     ],
 )
-def test_who_may_change_tables(sql, is_of_tables):
-    assert ("roles service, dba and system" in rights_hint(sql)) == is_of_tables
+def test_who_may_do_what_was_refused(sql, message, who):
+    hint = rights_hint(sql, message)
+    assert hint.startswith(who)
+    assert bool(hint) is bool(who)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kalam_notebook.callers import short_failures
 from kalam_notebook.live_queries.threads import call_in_thread
-from kalam_notebook.results.frames import to_pandas
+from kalam_notebook.results.frames import to_pandas, unsliced
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,13 @@ class LiveChanges:
     def df(self) -> pd.DataFrame:
         """Return the changes as a DataFrame."""
         return to_pandas(self.table)
+
+    def __arrow_c_schema__(self) -> object:
+        return self.table.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Give ``table`` to any library that takes Arrow streams, for example ``polars.DataFrame(changes)``."""
+        return unsliced(self.table).__arrow_c_stream__(requested_schema)
 
 
 @short_failures

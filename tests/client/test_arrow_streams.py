@@ -1,6 +1,8 @@
 """What other libraries make of live tables, results and batches that are handed to them as they are."""
 
 import altair
+import datafusion
+import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -30,20 +32,60 @@ def live(client, table):
         yield live
 
 
+def of_duckdb(source):
+    return duckdb.sql("FROM source").to_arrow_table().to_pylist()
+
+
+def of_pandas(source):
+    frame = pd.DataFrame.from_arrow(source)
+    return pa.Table.from_pandas(frame, schema=pa.schema(source), preserve_index=False).to_pylist()
+
+
 @pytest.mark.parametrize(
     "rows_of",
     [
         lambda source: pa.table(source).to_pylist(),
         lambda source: pl.DataFrame(source).to_dicts(),
         lambda source: pa.RecordBatchReader.from_stream(source).read_all().to_pylist(),
+        lambda source: datafusion.SessionContext().from_arrow(source).to_arrow_table().to_pylist(),
+        pytest.param(
+            of_pandas,
+            marks=pytest.mark.skipif(not hasattr(pd.DataFrame, "from_arrow"), reason="pandas has it from 3.0 on"),
+        ),
+        of_duckdb,
     ],
-    ids=["table", "polars", "reader"],
+    ids=["table", "polars", "reader", "datafusion", "pandas", "duckdb"],
 )
 def test_whoever_takes_streams_gets_all_rows(rows_of, live, client, table):
     sql = f"SELECT id, d, t, at, e FROM {table}"
     whole = client.query_arrow(sql).sort_by("id").to_pylist()
     for source in (live, client.query_result(sql), client.query_batches(sql, batch_rows=25)):
         assert sorted(rows_of(source), key=lambda row: row["id"]) == whole
+
+
+def test_streams_are_written_into_tables(live, client, table):
+    sql = f"SELECT id, d, t, at, e FROM {table}"
+    whole = client.query_arrow(sql)
+    sources = [live, client.query_result(sql), client.query_batches(sql, batch_rows=25), *client.query_batches(sql)]
+    for number, source in enumerate(sources):
+        copy = f"{table}_{number}"
+        columns = "(id INT PRIMARY KEY, d DECIMAL(6, 2), t TEXT, at TIMESTAMP, e EMBEDDING(2))"
+        client.execute_query(f"CREATE TABLE {copy} {columns} WITH (TYPE = 'SHARED')")
+        assert client.write(source, copy).inserted == ROWS
+        assert pa.table(client.query_result(f"SELECT * FROM {copy}")).equals(whole)
+
+
+def test_changes_are_a_stream(client, table):
+    with client.live(f"SELECT id, d, e FROM {table}") as live:
+        batches = live.batches()
+        client.execute_query(f"UPDATE {table} SET d = -0.5 WHERE id = 3; DELETE FROM {table} WHERE id = 4")
+        changes = next(batches)
+        if changes.table.num_rows == 1:
+            changes = next(batches)
+        assert pa.schema(changes) == changes.table.schema
+        for rows in (pa.table(changes), duckdb.sql("FROM changes").to_arrow_table(), pl.DataFrame(changes).to_arrow()):
+            assert rows["id"].to_pylist() == changes.table["id"].to_pylist()
+            assert rows.column_names == changes.table.column_names
 
 
 def test_a_stream_of_a_live_table_is_one_point_in_time(live, client, table):

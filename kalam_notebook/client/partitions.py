@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -70,7 +70,7 @@ class Partition:
         return self._part.rows
 
     def batches(self, client: Any = None, *, batch_rows: int = DEFAULT_BATCH_ROWS) -> QueryBatches:  # noqa: ANN401
-        """Read the rows in record batches, in the memory of one.
+        """Read the rows in record batches, in the memory of one; in that of all, with ``strict=True``.
 
         Args:
             client: Asks the server; None for a client of this process that finds its login itself, and is kept for
@@ -92,12 +92,13 @@ class Partition:
         """Read all rows, as they were when the partitions were made.
 
         A row that was changed after that and before it was read is as it is now, and one that was deleted is missing;
-        ``completeness`` tells how many.
+        ``completeness`` tells how many. With ``strict=True`` all rows are then as they were at one later moment.
 
         Args:
             client: As for ``batches``.
 
         Raises:
+            ResultError: Rows of a strict partition changed each time that it was read.
             KalamError: As ``query_batches``.
         """
         batches = self.batches(client)
@@ -200,7 +201,9 @@ class PartitionCalls(ExportCalls):
             n: How many partitions.
             by: ``version`` for rows that were written one after the other, which costs the server least; ``key`` for
                 rows whose keys lie beside each other.
-            strict: Raise when it cannot be made sure that the partitions are complete, instead of warning.
+            strict: Raise when it cannot be made sure that the partitions are complete, instead of warning; and read a
+                partition again whose rows changed before they were read, up to three times, so that all of it is of
+                one moment.
             token_provider: A function of a module that gives access tokens in the process that reads; None where a
                 process finds its login as ``kalam.connect`` does.
 
@@ -235,7 +238,7 @@ class PartitionCalls(ExportCalls):
 
         user, bind = self.user, bound_table(qualified)
         found = [
-            Partition(self.url, user, provider, columns, number, len(parts), part, bind)
+            Partition(self.url, user, provider, columns, number, len(parts), replace(part, is_strict=strict), bind)
             for number, part in enumerate(parts)
         ]
         return Partitions(found, completeness)

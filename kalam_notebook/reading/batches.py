@@ -39,7 +39,7 @@ class BatchPager:
         ends: So far one scan reaches, from the end before.
         keys: The keys of all rows, those that do not match and are deleted among them.
         seqs: The newest version of each, ascending.
-        changed: Rows that were replaced before they were read, and came in their newer version.
+        changed: Rows that were replaced or deleted before they were read: they came in their newer version, or not.
     """
 
     plan: PagerPlan
@@ -50,6 +50,8 @@ class BatchPager:
     seqs: np.ndarray | None = None
     changed: int = 0
     _given: np.ndarray | None = None  # Which rows have been given away.
+    _later: Pager | None = None  # What was written after the moment at which rows are told.
+    _later_ends: list[int] = field(default_factory=list)
 
     @property
     def reach(self) -> str:
@@ -87,6 +89,21 @@ class BatchPager:
         """Take keys and the newest version of each, ascending, as those of the rows to read."""
         self.keys, self.seqs = keys, seqs
         self._given = np.zeros(len(seqs), bool)
+
+    def renewed(self) -> BatchPager:
+        """The same rows at the moment at which they were read to the end, to be read again."""
+        assert self.keys is not None
+        assert self.seqs is not None
+        assert self._later is not None
+        place, newest = self._newest_of(self._later)
+        seqs = self.seqs.copy()
+        seqs[place] = newest
+        order = np.argsort(seqs)
+
+        upto = self._later.after
+        found = BatchPager(self.plan, self.batch_rows, upto, sorted({*self.ends, *self._later_ends, upto}))
+        found.know(self.keys.take(pa.array(order)), seqs[order])
+        return found
 
     def rows(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
         """Read the rows whose keys are known."""
@@ -145,9 +162,11 @@ class BatchPager:
         """Rows that were there at first and whose version was replaced before it was read."""
         if self.keys is None or self._given is None or self._given.all():
             return
-        pager = Pager(self.plan, after=max(0, self.upto - self.plan.version.overlap))
-        pager.run(endpoint)
+        pager = self._later = Pager(self.plan, after=max(0, self.upto - self.plan.version.overlap))
+        pager.run(endpoint, on_page=lambda page: self._later_ends.append(page.after))
         pager.compact()
+        place, _ = self._newest_of(pager)
+        self.changed = int((~self._given[place]).sum())
         if not pager.rows:
             return
         rows = pager.rows[0]
@@ -157,9 +176,21 @@ class BatchPager:
         known = place.is_valid().to_numpy(zero_copy_only=False)
         given = self._given[pc.fill_null(place, 0).to_numpy()]
         chosen = np.flatnonzero(known & ~given)
-        self.changed = len(chosen)
         if len(chosen):
             yield from self._batches([column.combine_chunks() for column in rows.columns[:-2]], chosen)
+
+    def _newest_of(self, later: Pager) -> tuple[np.ndarray, np.ndarray]:
+        """Rows that have a newer version there than the one that is known: their places, and these versions."""
+        assert self.keys is not None
+        assert self.seqs is not None
+        if not later.keys:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        keys, seqs = (later.keys[0].column(name).combine_chunks() for name in ("key", "seq"))
+        place = pc.index_in(keys, value_set=self.keys.combine_chunks())
+        known = place.is_valid()
+        places, versions = place.filter(known).to_numpy(), seqs.filter(known).to_numpy()
+        is_newer = versions > self.seqs[places]
+        return places[is_newer], versions[is_newer]
 
     def _batches(self, columns: list[pa.Array | None], chosen: np.ndarray) -> Iterator[pa.RecordBatch]:
         taken = [column.take(pa.array(chosen)) for column in columns if column is not None]

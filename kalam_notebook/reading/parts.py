@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kalam_notebook.errors import ConfigError
+from kalam_notebook.errors import ConfigError, ResultError
 from kalam_notebook.reading.batches import BatchPager
 from kalam_notebook.reading.endpoint import CountingEndpoint
 from kalam_notebook.reading.pager import PagerPlan
@@ -22,6 +22,9 @@ from kalam_notebook.results.results import Completeness
 from kalam_notebook.sql.params import literal
 
 __all__ = ["Part", "cut_by_key", "cut_by_version"]
+
+#: How often a strict part is read while its rows change.
+_READS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Part:
         packed: Their keys and versions.
         first_key: The least key of them; None without rows.
         last_key: The greatest.
+        is_strict: Whether all rows are told at one moment, if only a later one.
     """
 
     plan: PagerPlan
@@ -49,22 +53,45 @@ class Part:
     packed: bytes
     first_key: int | str | None = None
     last_key: int | str | None = None
+    is_strict: bool = False
 
     def read(self, endpoint: CountingEndpoint, batch_rows: int) -> Generator[pa.RecordBatch, None, Completeness]:
         """Read the rows in batches; what is known of them is returned in the end.
 
         Raises:
             ServerError: The server refuses.
+            ResultError: Rows changed each time that a strict part was read.
         """
         pager = BatchPager(self.plan, batch_rows, self.upto, list(self.ends))
+        reason = f"a part of a table, {self.rows:,} of its rows were looked through"
         if self.rows:
             pager.know(*_unpacked(self.packed))
-            yield from (batch.select(list(self.shown)) for batch in pager.rows(endpoint))
-        reason = f"a part of a table, {self.rows:,} of its rows were looked through"
+            batches = pager.rows(endpoint)
+            if self.is_strict:
+                pager, held, times = self._at_one_moment(pager, endpoint)
+                batches = iter(held)
+                if times > 1:
+                    reason += f", {times} times, since some changed"
+            yield from (batch.select(list(self.shown)) for batch in batches)
         if pager.changed:
             reason += f", {pager.changed:,} changed meanwhile and are as they are now"
         text = f"complete (read in pages by {pager.reach}: {reason})"
         return Completeness(True, text, endpoint.requests, "pages", reason)
+
+    def _at_one_moment(
+        self, pager: BatchPager, endpoint: CountingEndpoint
+    ) -> tuple[BatchPager, list[pa.RecordBatch], int]:
+        """Read the rows again until none of them changes before it is read; how often tells the last number."""
+        for times in range(1, _READS + 1):
+            held = list(pager.rows(endpoint))
+            if not pager.changed:
+                return pager, held, times
+            changed, pager = pager.changed, pager.renewed()
+        raise ResultError(
+            f"Rows of the partition changed each of the {_READS} times that it was read, {changed:,} of {self.rows:,} "
+            "the last time.\nSmaller partitions are read sooner: rows=…; without strict=True rows that change come as they "
+            "are then."
+        )
 
 
 def cut_by_version(pager: BatchPager, shown: list[int], user: str | None, rows: int) -> Iterator[Part]:

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 
 import dask
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from dask.distributed import Client as DaskClient
 from dask.distributed import LocalCluster, get_worker
@@ -17,6 +18,7 @@ from servers import ROW_VERSION, sandbox
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, MissingDependencyError, ResultError
+from kalam_notebook.reading.batches import BatchPager
 
 ROWS = 900
 
@@ -112,6 +114,66 @@ def test_what_changes_before_it_is_read_comes_once_and_is_told(client):
         client.execute_query(f"DELETE FROM p.busy WHERE id = {new}")
         client.execute_query("UPDATE p.busy SET n = 0 WHERE id IN (5, 250)")
     client.execute_query("DROP TABLE p.busy")
+
+
+@pytest.fixture
+def busy(client_of_server, namespace):
+    """A table of 90 rows."""
+    table = f"{namespace}.busy"
+    client_of_server.execute_query(f"CREATE TABLE {table} (id INT PRIMARY KEY, n INT) WITH (TYPE = 'SHARED')")
+    numbers = pa.array([0] * 90, pa.int32())
+    client_of_server.write(pa.table({"id": pa.array(range(90), pa.int32()), "n": numbers}), table)
+    return table
+
+
+def cut(client, table, **options):
+    return client.partitions(f"SELECT id, n FROM {table} WHERE n < 7", n=3, token_provider=a_token, **options)
+
+
+@pytest.mark.contract
+def test_what_goes_before_it_is_read_is_told(client_of_server, busy):
+    client = client_of_server
+    first, second, third = cut(client, busy)
+    client.execute_query(f"DELETE FROM {busy} WHERE id = 5")
+    client.execute_query(f"UPDATE {busy} SET n = 7 WHERE id = 40")
+    assert "1 changed meanwhile" in first.read(client).completeness.text
+    assert "1 changed meanwhile" in second.read(client).completeness.text
+    assert "changed" not in third.read(client).completeness.text
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("by", ["version", "key"])
+def test_a_strict_partition_whose_rows_changed_is_read_again(client_of_server, busy, by):
+    client = client_of_server
+    first, second, third = cut(client, busy, strict=True, by=by)
+    plain = third.read(client)
+    client.execute_query(f"DELETE FROM {busy} WHERE id = 5")
+    client.execute_query(f"UPDATE {busy} SET n = 1 WHERE id IN (6, 8)")
+    client.execute_query(f"UPDATE {busy} SET n = 7 WHERE id = 7; UPDATE {busy} SET n = 2 WHERE id = 40")
+
+    again = first.read(client)
+    rows = {row["id"]: row["n"] for row in again.arrow().to_pylist()}
+    assert rows == {id: int(id in (6, 8)) for id in range(30) if id not in (5, 7)}
+    assert "2 times, since some changed" in again.completeness.text
+    assert "meanwhile" not in again.completeness.text
+    assert again.completeness.text.split(":")[0] != plain.completeness.text.split(":")[0]
+    assert pc.sum(second.read(client).arrow()["n"]).as_py() == 2
+    assert third.read(client).completeness == plain.completeness
+
+
+def test_a_strict_partition_of_rows_that_change_all_the_time_is_refused(client_of_server, busy, monkeypatch):
+    client = client_of_server
+    read = BatchPager.rows
+
+    def while_others_write(pager, endpoint):
+        client.execute_query(f"UPDATE {busy} SET n = n + 1 WHERE id = 3")
+        return read(pager, endpoint)
+
+    first, second, _ = cut(client, busy, strict=True)
+    monkeypatch.setattr(BatchPager, "rows", while_others_write)
+    with pytest.raises(ResultError, match="changed each of the 3 times that it was read, 1 of 30 the last time"):
+        first.read(client)
+    assert second.read(client).row_count == 30
 
 
 @pytest.mark.slow

@@ -89,8 +89,8 @@ class Part:
             changed, pager = pager.changed, pager.renewed()
         raise ResultError(
             f"Rows of the partition changed each of the {_READS} times that it was read, {changed:,} of {self.rows:,} "
-            "the last time.\nSmaller partitions are read sooner: rows=…; without strict=True rows that change come as they "
-            "are then."
+            "the last time.\nSmaller partitions are read sooner: rows=…; without strict=True rows that change come as "
+            "they are then."
         )
 
 

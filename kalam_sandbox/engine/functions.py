@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datafusion import ScalarUDF, SessionContext, udf
 
+from kalam_sandbox.engine import documents
 from kalam_sandbox.engine.growth import items_function
 from kalam_sandbox.engine.wording import one_row_only
 from kalam_sandbox.ids import Snowflakes, ulid, uuid7
@@ -43,79 +44,15 @@ def register_functions(context: SessionContext, *, memory_bytes: int, unicode_fu
         context.deregister_udf(name)
 
 
-_MISSING = object()
-_Doc = str | None
-
-
-def _parse(text: _Doc) -> object:
-    if text is None:
-        return _MISSING
-    try:
-        # Of two equal keys the first counts.
-        return json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
-    except ValueError:
-        return _MISSING
-
-
-def _step(value: object, step: str | None) -> object:
-    if isinstance(value, dict) and step in value:
-        return value[step]
-    if isinstance(value, list) and step is not None and step.isdigit() and int(step) < len(value):
-        return value[int(step)]
-    return _MISSING
-
-
-def _dump(value: object) -> str | None:
-    return None if value is _MISSING or value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _as_text(value: object) -> str | None:
-    return value if isinstance(value, str) else _dump(value)
-
-
-def _as_str(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _as_int(value: object) -> int | None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if -(2**63) <= value < 2**63 else None
-
-
-def _as_float(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _as_bool(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _exists(value: object) -> bool:
-    return value is not _MISSING
-
-
-def _length(value: object) -> int | None:
-    return len(value) if isinstance(value, dict | list) else None
-
-
-def _keys(value: object) -> list[str] | None:
-    return list(reversed(value)) if isinstance(value, dict) else None
-
-
-def _items(value: object) -> list[str | None] | None:
-    return [_dump(item) for item in value] if isinstance(value, list) else None
-
-
-def _path_function(name: str, read: Callable[[object], object], kind: pa.DataType) -> list[ScalarUDF]:
+def _path_function(name: str, read: Callable[[str | None], object], kind: pa.DataType) -> list[ScalarUDF]:
     """Return ``name(doc, step)`` and ``name_of(doc)``."""
 
     def stepped(docs: pa.Array, steps: pa.Array) -> pa.Array:
         pairs = zip(docs.to_pylist(), steps.to_pylist(), strict=True)
-        return pa.array([read(_step(_parse(doc), step)) for doc, step in pairs], kind)
+        return pa.array([read(documents.part(documents.whole(doc), step)) for doc, step in pairs], kind)
 
     def whole(docs: pa.Array) -> pa.Array:
-        return pa.array([read(_parse(doc)) for doc in docs.to_pylist()], kind)
+        return pa.array([read(documents.whole(doc)) for doc in docs.to_pylist()], kind)
 
     return [
         udf(stepped, [pa.string(), pa.string()], kind, "immutable", name),
@@ -181,18 +118,18 @@ def now_us() -> int:
 
 _TEXT_LIST = pa.list_(pa.string())
 _FUNCTIONS: list[ScalarUDF] = [
-    *_path_function("json_as_text", _as_text, pa.string()),
-    *_path_function("json_get_str", _as_str, pa.string()),
-    *_path_function("json_get_int", _as_int, pa.int64()),
-    *_path_function("json_get_float", _as_float, pa.float64()),
-    *_path_function("json_get_bool", _as_bool, pa.bool_()),
-    *_path_function("json_get_json", _dump, pa.string()),
+    *_path_function("json_as_text", documents.as_text, pa.string()),
+    *_path_function("json_get_str", documents.as_str, pa.string()),
+    *_path_function("json_get_int", documents.as_int, pa.int64()),
+    *_path_function("json_get_float", documents.as_float, pa.float64()),
+    *_path_function("json_get_bool", documents.as_bool, pa.bool_()),
+    *_path_function("json_get_json", documents.as_json, pa.string()),
     # The server's is a union: like a text view it can be cast and compared, but not be sent (protocol/sql.md#json).
-    *_path_function("json_get", _as_text, pa.string_view()),
-    *_path_function("json_contains", _exists, pa.bool_()),
-    *_path_function("json_length", _length, pa.uint64()),
-    *_path_function("json_object_keys", _keys, _TEXT_LIST),
-    *_path_function("json_get_array", _items, _TEXT_LIST),
+    *_path_function("json_get", documents.as_text, pa.string_view()),
+    *_path_function("json_contains", documents.exists, pa.bool_()),
+    *_path_function("json_length", documents.length, pa.uint64()),
+    *_path_function("json_object_keys", documents.keys, _TEXT_LIST),
+    *_path_function("json_get_array", documents.items, _TEXT_LIST),
     udf(_cosine_distance, [pa.list_(pa.float32()), pa.string()], pa.float32(), "immutable", "cosine_distance"),
     udf(_same, [pa.string()], pa.string(), "immutable", "kdb_current_user"),
     udf(_same, [pa.string()], pa.string(), "immutable", "kdb_current_role"),

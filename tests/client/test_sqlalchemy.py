@@ -121,7 +121,7 @@ def test_uuids_are_compared(engine, orders):
 @pytest.mark.contract
 def test_elements_of_documents(engine, orders):
     note = orders.c.note
-    document = {"n": 1, "text": "it's", "list": [1, {"deep": 2.5}, True, None]}
+    document = {"n": 1, "text": "it's", "list": [1, {"deep": 2.5}, True, None], "long": 12345678901234567890}
     with engine.begin() as connection:
         connection.execute(sa.update(orders).where(orders.c.id == 7).values(note=document))
         for element, expected in (
@@ -131,6 +131,7 @@ def test_elements_of_documents(engine, orders):
             (note["n"].as_integer(), 1),
             (note[("list", 1, "deep")].as_float(), 2.5),
             (note["list"][1]["deep"].as_numeric(4, 1), Decimal("2.5")),
+            (note["long"].as_numeric(20, 0), 12345678901234567890),
             (note[("list", 2)].as_boolean(), True),
             (note[("list", 3)].as_boolean(), None),
         ):

@@ -245,10 +245,30 @@ def test_json_functions_and_own_functions(big):
     sql = f"""SELECT doc->'a' AS a, doc->'a'->'b'->>1 AS x, json_get_int(doc, 'n') AS n, json_get_float(doc, 'f') AS f,
         json_get_bool(doc, 't') AS t, doc ? 'q' AS q, json_length(doc) AS l, json_object_keys(doc) AS k,
         json_get_str(doc, 'n') AS s FROM (SELECT {doc} AS doc) AS d"""
-    assert big.rows(sql) == [['{"b":[1,"x"]}', "x", "5", 1.5, True, False, "4", ["a", "n", "f", "t"], None]]
+    assert big.rows(sql) == [['{"b": [1, "x"]}', "x", "5", 1.5, True, False, "4", ["a", "n", "f", "t"], None]]
     assert big.rows("SELECT json_as_text('no json', 'a') AS x") == [[None]]
     assert big.rows("SELECT CURRENT_USER() AS u, CURRENT_ROLE AS r") == [["root", "system"]]
     assert len(big.rows("SELECT ULID() AS u")[0][0]) == 26
+
+
+@pytest.mark.parametrize(
+    ("step", "as_text", "as_json", "items"),
+    [
+        ("a", "1.50", "1.50", None),
+        ("b", '[1E2,  {"z" :"\\u00e9"}]', '[1E2,  {"z" :"\\u00e9"}]', ["1E2", '{"z" :"\\u00e9"}']),
+        ("c", "1234567890123456789.012", "1234567890123456789.012", None),
+        ("d", "q", '"q"', None),
+        ("e", None, "null", None),
+        ("f", "{ }", "{ }", None),
+        ("g", None, None, None),
+    ],
+)
+def test_parts_of_documents_come_as_they_are_written(big, step, as_text, as_json, items):
+    doc = (
+        """'{"a": 1.50, "b": [1E2,  {"z" :"\\u00e9"}] ,"c":1234567890123456789.012, "d":"q", "e":null,"f":{ },"a":2}'"""
+    )
+    parts = f"doc->>'{step}' AS x, doc->'{step}' AS y, json_get_array(doc, '{step}') AS z"
+    assert big.rows(f"SELECT {parts} FROM (SELECT {doc} AS doc) AS d") == [[as_text, as_json, items]]
 
 
 def test_own_functions_keep_the_names_of_the_server(big):

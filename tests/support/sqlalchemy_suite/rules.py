@@ -17,8 +17,8 @@ from sqlalchemy.testing.requirements import SuiteRequirements
 OPEN = [
     "boolean_col_expressions", "ctes", "ctes_with_values", "date_historic", "datetime_historic", "datetime_literals",
     "datetime_timezone", "datetime_timezone_historic", "except_", "expression_server_defaults",
-    "float_or_double_precision_behaves_generically", "intersect", "json_type", "nullsordering",
-    "order_by_label_with_expression", "precision_numerics_enotation_small",
+    "float_or_double_precision_behaves_generically", "intersect", "json_type", "legacy_unconditional_json_extract",
+    "nullsordering", "order_by_label_with_expression", "precision_numerics_enotation_small",
     "precision_numerics_many_significant_digits", "precision_numerics_retains_significant_digits", "regexp_match",
     "regexp_replace", "sane_multi_rowcount", "sane_rowcount", "schemas", "server_defaults", "supports_bitwise_and",
     "supports_bitwise_or", "supports_bitwise_shift", "supports_bitwise_xor", "supports_distinct_on",
@@ -31,7 +31,6 @@ _KEYS = "A table has one key column and no other constraint (protocol/sql.md#cre
 _INDEXES = "There are no indexes."
 _COMMENTS = "Comments are not written."
 _FETCH = "There is no FETCH FIRST (protocol/sql.md#select)."
-_JSON = "Elements of JSON are tested in test_sqlalchemy.py; these tests of them have not been looked at yet."
 
 #: What the server cannot do, of all that the tests ask for.
 CLOSED: dict[str, str] = {
@@ -65,7 +64,6 @@ CLOSED: dict[str, str] = {
     "indexes_with_expressions": _INDEXES,
     "infinity_floats": "An infinity cannot be read again (truth L8).",
     "inline_check_constraint_reflection": _KEYS,
-    "legacy_unconditional_json_extract": _JSON,
     "like_escapes": "LIKE … ESCAPE takes the backslash alone.",
     "order_by_collation": "There are no collations.",
     "percent_schema_names": _NAMES,
@@ -101,7 +99,6 @@ LEFT_OUT: dict[str, str] = {
     "HasIndexTest": _INDEXES,
     "HasTableTest": "It makes views, which cannot be dropped (protocol/sql.md#views); see test_sqlalchemy.py.",
     "JSONTest.test_eval_none_flag_orm": CLOSED["autoincrement_insert"],
-    "JSONTest.test_index_cross_casts": _JSON,
     "LongNameBlowoutTest": _KEYS,
     "NameDenormalizeTest": "Names are stored in small letters (protocol/sql.md#names).",
     "NativeUUIDTest.test_literal_text": _UUIDS,

@@ -143,3 +143,24 @@ def test_a_live_table_follows_the_server(opened: Callable[[list[str]], Notebook]
     for index in range(3):
         notebook.run(index)
     expect(notebook.cell(1).get_by_text("Ada", exact=True)).to_be_visible(timeout=20_000)
+
+
+def test_the_viewer_of_perspective_follows_a_live_table(server: LabServer, page: Page):
+    show = """
+from perspective.widget import PerspectiveWidget
+kalam.execute_query("INSERT INTO shop.orders (id, customer) VALUES (1, 'Ada'), (2, 'Bo')")
+live = kalam.live("SELECT id, customer FROM shop.orders")
+PerspectiveWidget(live.perspective(), sort=[["id", "desc"]], settings=False)
+"""
+    change = """
+kalam.execute_query("INSERT INTO shop.orders (id, customer) VALUES (3, 'Cy')")
+kalam.execute_query("DELETE FROM shop.orders WHERE id = 1")
+"""
+    write_notebook(server.folder / "perspective.ipynb", [SETUP.strip(), show.strip(), change.strip()])
+    notebook = Notebook(server, page, "perspective.ipynb")
+    notebook.run(0)
+    notebook.run(1)
+    cells = page.locator("perspective-viewer-datagrid regular-table tbody td")
+    expect(cells).to_contain_text(["Bo", "Ada"], timeout=30_000)
+    notebook.run(2)
+    expect(cells).to_contain_text(["Cy", "Bo"])

@@ -7,6 +7,7 @@ import time
 import pytest
 from IPython.core.completer import provisionalcompleter
 from jupyter_client.manager import start_new_kernel
+from servers import sandbox
 
 import kalam_notebook as kalam
 from kalam_notebook.client import default
@@ -66,6 +67,27 @@ def test_python_has_no_word_in_sql_and_sql_none_in_python(shell):
     assert "print" in offered(shell, "pri|")
     assert "selection" in offered(shell, "selec|")
     assert "SELECT" not in offered(shell, "SEL|")
+
+
+def test_a_cell_on_another_connection_is_offered_what_that_one_has(tables, shell):
+    with sandbox() as server:
+        here = default.current()
+        with kalam.connect(server.url, user="root", password=server.root_password, name="other") as other:
+            other.execute_query("CREATE NAMESPACE elsewhere")
+            other.execute_query("CREATE TABLE elsewhere.boats (id BIGINT PRIMARY KEY, mast TEXT)")
+            kalam.use(next(name for name, client in kalam.connections().items() if client is here))
+            offered(shell, "%%kalam --connection other\nSEL|")  # Begins to read.
+            magics._schemas.wait(other, 30)
+
+            assert offered(shell, "%%kalam --connection other\nSELECT mas| FROM elsewhere.boats") == ["mast"]
+            assert offered(shell, "%%kalam --connection='other' --namespace elsewhere\nSELECT mas| FROM boats") == [
+                "mast"
+            ]
+            assert offered(shell, "%%kalam --connection other --namespace else|") == ["elsewhere"]
+            assert offered(shell, "%kalam --connection other --namespace else|") == ["elsewhere"]
+            assert offered(shell, f"%%kalam --connection other\nSELECT * FROM {tables}.|") == []
+            assert offered(shell, f"%%kalam\nSELECT * FROM {tables}.|") == ["orders"]
+            assert offered(shell, "%%kalam --connection none\nSELECT * FROM elsewhere.|") == []
 
 
 def test_a_new_table_is_known_after_the_cell_that_makes_it(client, namespace, shell):

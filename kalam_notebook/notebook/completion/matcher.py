@@ -27,7 +27,7 @@ __all__ = ["register_completion", "unregister_completion"]
 _IDENTIFIER = "kalam_notebook"
 
 _MAGIC_LINE = re.compile(r"\s*(?:[^\W\d]\w*\s*=\s*)?%kalam\s+")
-_NAMESPACE = re.compile(r"--namespace\s*=?\s*(\w+)")
+_NAMED = re.compile(r"""--(namespace|connection)(?:\s*=\s*|\s+)(?:"([^"]*)"|'([^']*)'|([^\s"']\S*))""")
 #: Values that can be sent as they are; of variables that hold others the names are not offered.
 _PLAIN = (str, int, float, type(None), decimal.Decimal, dt.date, dt.time, uuid.UUID, list, tuple)
 
@@ -96,22 +96,33 @@ class _Typing:
         if not re.match(r"%%kalam(?:\s|$)", lines[first]):
             magic = _MAGIC_LINE.match(before)
             return self._command(lines[number][magic.end() :], column - magic.end()) if magic else None
+        self._read_options(lines[first])
         if number > first:
             cursor = sum(len(line) + 1 for line in lines[first + 1 : number]) + column
-            named = _NAMESPACE.search(lines[first])
-            return self._sql("\n".join(lines[first + 1 :]), cursor, named[1] if named else self._namespace)
+            return self._sql("\n".join(lines[first + 1 :]), cursor)
         rest = before[len("%%kalam") :]
         return self._line(rest, CELL_OPTIONS) if number == first and rest else None
 
+    def _read_options(self, line: str) -> None:
+        """Take the connection and the namespace that a magic's line names for its SQL."""
+        given = {name: next(filter(None, values), "") for name, *values in _NAMED.findall(line)}
+        if "connection" in given:
+            self._client = default.connections().get(given["connection"])
+            self._namespace = self._client.namespace if self._client is not None else None
+        self._namespace = given.get("namespace", self._namespace)
+
     def _command(self, line: str, column: int) -> Offer | None:
-        """What fits on the line of ``%kalam``: a command and what it takes, or SQL."""
+        """What fits on the line of ``%kalam``: a command and what it takes, options of a cell, or SQL."""
+        if line.startswith("--"):
+            self._read_options(line)
+            return self._line(line[:column], CELL_OPTIONS)
         name, blank, rest = line[:column].partition(" ")
         if not blank:
             words = [Candidate(word, "command") for word in COMMANDS]
-            offered = self._sql(line, column, self._namespace).candidates
+            offered = self._sql(line, column).candidates
             return Offer(name, (*(word for word in words if word.text.startswith(name)), *offered))
         if name not in COMMANDS or COMMANDS[name].takes == "sql":
-            return self._sql(line, column, self._namespace)
+            return self._sql(line, column)
         return self._line(rest, COMMANDS[name].options, self._words(COMMANDS[name].takes))
 
     def _words(self, kind: str) -> list[tuple[str, str]]:
@@ -128,8 +139,8 @@ class _Typing:
         }
         return [(kind, name) for name in names.get(kind, ())]
 
-    def _sql(self, text: str, cursor: int, namespace: str | None) -> Offer:
-        return sql_offer(text, cursor, self._schemas.of(self._client), namespace, self._variables())
+    def _sql(self, text: str, cursor: int) -> Offer:
+        return sql_offer(text, cursor, self._schemas.of(self._client), self._namespace, self._variables())
 
     def _line(self, line: str, options: Mapping[str, str], words: Collection[tuple[str, str]] = ()) -> Offer:
         return line_offer(line, LineNames(options, self._named(), words))

@@ -239,14 +239,14 @@ class Commands:
         told = [f"{at:%H:%M:%S} {line}".rstrip() for at, line in sorted(lines)]
         return Note("\n".join(_cut(line, readers_width()) for line in told) or "Nothing was sent yet.", aligned=True)
 
-    def _live(self, rest: str) -> pd.DataFrame | Note:
+    def _live(self, rest: str) -> pd.DataFrame:
         import pandas as pd
 
         rows = [
             {"name": name, "rows": live.num_rows, "status": live.status, "sql": live.sql}
             for name, live in self._live_tables().items()
         ]
-        return pd.DataFrame(rows) if rows else Note("No table is live.")
+        return pd.DataFrame(rows, columns=["name", "rows", "status", "sql"])
 
     def _stop(self, rest: str) -> Note:
         return self._end(rest, "stop", LiveTable.close, "Stopped")

@@ -24,6 +24,7 @@ from kalam_notebook.errors import ConfigError, KalamError, ParameterError, Query
 from kalam_notebook.http.deadlines import within
 from kalam_notebook.live_queries.chart import LiveChart
 from kalam_notebook.live_queries.table import LiveTable
+from kalam_notebook.notebook.assigned import is_taken
 from kalam_notebook.notebook.commands import Commands
 from kalam_notebook.notebook.completion.matcher import register_completion, unregister_completion
 from kalam_notebook.notebook.completion.schema import Schemas
@@ -63,6 +64,10 @@ _CHANGE_SCHEMA = {"CREATE", "ALTER", "DROP"}
 _NOT_UNDERSTOOD = {"INVALID_SQL", "INVALID_INPUT"}
 #: What the server says of the only statement that it was sent.
 _FIRST_FAILED = "Statement 1 failed: "
+#: What commands show in the place of a frame without rows.
+_NOTHING = {
+    "connections": "There is no connection.", "history": "The magics ran nothing yet.", "live": "No table is live.",
+}  # fmt: skip
 _SQL_WORDS = {phrase.split()[0] for phrase in STATEMENTS}
 
 
@@ -106,7 +111,10 @@ def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401
     if name == "explain":
         return _run_cell(shell, "--explain", rest)
     if not name or name in COMMANDS:
-        _show(Commands(shell, _history, _logged, _schemas.of).run(name or "help", rest.strip()))
+        value = Commands(shell, _history, _logged, _schemas.of).run(name or "help", rest.strip())
+        if is_taken():
+            return value.df() if isinstance(value, QueryResult) else value
+        _show(value, _NOTHING.get(name))
         return None
     if name.upper() in _SQL_WORDS:
         return _run_cell(shell, "", line)
@@ -123,12 +131,14 @@ def _meant(name: str) -> str:
     return nearest(name.lower(), COMMANDS) or nearest(name.upper(), _SQL_WORDS)
 
 
-def _show(value: object) -> None:
+def _show(value: object, nothing: str | None) -> None:
     """Show the answer of a command; a frame with all its columns, on more lines where a terminal is narrow."""
     import pandas as pd
 
     if value is None:
         return
+    if nothing and isinstance(value, pd.DataFrame) and value.empty:
+        value = Note(nothing)
     width = readers_width()
     with pd.option_context("display.max_columns", None, "display.max_colwidth", None, "display.width", width):
         display(value)

@@ -83,6 +83,34 @@ def test_what_the_server_has(shell, orders):
     assert "physical_plan" in run(shell, f"%kalam explain SELECT id FROM {orders}")
 
 
+def test_what_a_command_gives_can_be_taken(shell, orders, tmp_path):
+    """A frame, which is not shown; typed alone it is shown once, and the last result stays what it was."""
+    namespace = orders.split(".")[0]
+    (tmp_path / "note.txt").write_text("a")
+    files = f"CREATE TABLE {namespace}.files (name TEXT PRIMARY KEY, body FILE) WITH (TYPE = 'SHARED')"
+    kalam.execute_query(files)
+    first = {
+        f"tables {namespace}": ["namespace", "table", "columns"],
+        f"describe {orders}": ["column_name", "data_type"],
+        "namespaces": ["name"],
+        "connections": ["name", "url"],
+        "history": ["started", "sql"],
+        "live": ["name", "rows"],
+        f"upload {tmp_path / 'note.txt'} {namespace}.files": ["key"],
+    }
+    for line, columns in first.items():
+        assert run(shell, f"taken = %kalam {line}") == ""
+        taken = shell.user_ns["taken"]
+        assert isinstance(taken, pd.DataFrame), line
+        assert list(taken.columns)[: len(columns)] == columns
+
+    shell.run_cell("1 + 1", store_history=True)
+    assert run(shell, f"%kalam tables {namespace}").count("files") == 1
+    assert run(shell, f"%kalam tables {namespace}\n%kalam connections").count("files") == 1
+    assert shell.user_ns["_"] == 2
+    assert run(shell, "%kalam live") == "No table is live."
+
+
 def test_a_table_is_shown_in_the_page(shell, orders):
     told = run(shell, f"%kalam show {orders}")
     assert re.search(r"2\s+Grace", told)

@@ -46,7 +46,7 @@ INSIDE = {
         {"opening", "replay"},
     ],
     "notebook": [
-        {"page", "nested", "note", "values"},
+        {"assigned", "page", "nested", "note", "values"},
         {"options", "session", "statements"},
         {"completion", "commands"},
         {"terminal"},

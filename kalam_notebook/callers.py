@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType, FunctionType, MethodType, TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+from kalam_notebook.advice import for_reader
 from kalam_notebook.texts import shown
 
 __all__ = [
@@ -49,7 +50,7 @@ def warn_caller(text: str, category: type[Warning]) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and _is_ours(frame):
         level, frame = level + 1, frame.f_back
-    warnings.warn(shown(text), category, stacklevel=level)
+    warnings.warn(shown(for_reader(text)), category, stacklevel=level)
 
 
 def short_traceback(error: BaseException) -> list[str]:

@@ -35,8 +35,9 @@ is in ``%tb`` of IPython, and in scripts with ``KALAM_TRACEBACK=whole``.
 
 from __future__ import annotations
 
+from kalam_notebook.advice import for_magic
 from kalam_notebook.callers import short_traceback
-from kalam_notebook.texts import for_magic, shown, without_secrets
+from kalam_notebook.texts import shown, without_secrets
 
 __all__ = [
     "AuthError",

@@ -19,7 +19,6 @@ __all__ = [
     "MAX_CHARACTERS",
     "did_you_mean",
     "first_line",
-    "for_magic",
     "hide_in_messages",
     "in_line",
     "shown",
@@ -44,17 +43,6 @@ _IN_MESSAGES = _VISIBLE | {
                  *range(0xFFF9, 0xFFFC), *range(0xD800, 0xE000), *range(0xE0000, 0xE0080))
 }  # fmt: skip
 _LINES = {code: sign for code, sign in _IN_MESSAGES.items() if code not in (0x09, 0x0A)}
-
-#: What advice writes for Python, and what that is on the line of a magic.
-_FOR_MAGIC = {
-    "query(..., engine='local')": "--engine local",
-    "engine='local'": "--engine local",
-    "pass max_rows=None": "write --limit all",
-    "allow_unsafe=True": "--allow-unsafe",
-    "pass namespace=…": "pass --namespace …",
-    "Pass params=[": "Write --params [",
-    "kalam.connect('sandbox')": "%kalam connect sandbox",
-}
 
 
 # A shorter secret may be a word of the message itself; of a long one the beginning tells, since messages are cut.
@@ -85,13 +73,6 @@ def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6, write:
     """
     close = difflib.get_close_matches(name, list(known), 1, cutoff)
     return f" Did you mean {write(close[0])}?" if close else ""
-
-
-def for_magic(text: str) -> str:
-    """Advice as it is typed on the line of a magic."""
-    for python, magic in _FOR_MAGIC.items():
-        text = text.replace(python, magic)
-    return text
 
 
 def without_secrets(text: str) -> str:

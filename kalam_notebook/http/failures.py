@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from kalam_notebook.errors import ConnectError, RequestTimeoutError, ServerError, TransportError
-from kalam_notebook.http.deadlines import Overdue, allowed
+from kalam_notebook.http.deadlines import Overdue
 from kalam_notebook.http.proxies import Proxy, through
 
 __all__ = ["NoAnswerError", "describe_failure", "is_exhausted"]
@@ -49,11 +49,14 @@ def describe_failure(
         case httpx.TimeoutException():
             running = "The statement may still be running. " if is_sql else ""
             what = f"nothing came for {seconds:g} s" if isinstance(exc, httpx.ReadTimeout) else "the request got stuck"
-            more = "timeouts=kalam.Timeouts(auth=30)" if is_login else "timeout=120"
+            how = (
+                "kalam.connect(url, timeouts=kalam.Timeouts(auth=30))"
+                if is_login
+                else "kalam.connect(url, timeout=120)"
+            )
             if isinstance(exc.__cause__, Overdue):
                 what = str(exc.__cause__)
-                more = "timeouts=kalam.Timeouts(total=600)" if exc.__cause__.is_total else more
-            how = "--timeout 600" if allowed() else f"kalam.connect(url, {more})"
+                how = "kalam.connect(url, timeouts=kalam.Timeouts(total=600))" if exc.__cause__.is_total else how
             return RequestTimeoutError(f"{server} did not answer in time: {what}.\n{running}Allow more: {how}.")
         case httpx.RemoteProtocolError() if "without sending a response" in str(exc):
             what = f"{server} closed the connection without an answer.\n"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import pyarrow as pa
 
+from kalam_notebook.advice import for_magic, is_below_magic
 from kalam_notebook.callers import short_failures, told_when_interrupted
 from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterableError, RequestTimeoutError
 from kalam_notebook.live_queries.batches import LiveBatches, LiveChanges
@@ -115,6 +116,7 @@ class LiveTable:
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
         self._pipes: weakref.WeakSet[LiveTable] = weakref.WeakSet()
         self._is_closed = False
+        self._is_of_magic = is_below_magic.get()
 
     def __repr__(self) -> str:
         return f"<LiveTable {self._follower.table_name}, {self._told()}>"
@@ -181,7 +183,10 @@ class LiveTable:
     @property
     def error(self) -> KalamError | None:
         """Why it stopped; None while it follows, and when it was closed."""
-        return self._follower.error
+        error = self._follower.error
+        if error is not None and self._is_of_magic:
+            error.is_of_magic = True
+        return error
 
     @property
     def is_closed(self) -> bool:
@@ -191,7 +196,8 @@ class LiveTable:
     @property
     def notice(self) -> str | None:
         """What the table may not show rightly, why, and what to do; None when nothing is known."""
-        return "\n".join(self._follower.notices) or None
+        text = "\n".join(self._follower.notices)
+        return (for_magic(text) if self._is_of_magic else text) or None
 
     # What it holds.
 

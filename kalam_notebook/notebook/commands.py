@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kalam_notebook.advice import for_magic
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError
@@ -305,9 +306,10 @@ class Commands:
         raise ConfigError(f"{what}{nearest(name, self._variables)} Put a result into one: %%kalam name <<.")
 
     def _upload(self, rest: str) -> pd.DataFrame:
-        paths, table, column = parse_upload_line(rest)
+        paths, table, column, is_replacing = parse_upload_line(rest)
         # A folder is one place of many files; several paths are files.
-        return default.current().upload(paths[0] if len(paths) == 1 else paths, table, column=column)
+        files = paths[0] if len(paths) == 1 else paths
+        return _advised(default.current().upload(files, table, column=column, replace=is_replacing))
 
     def _download(self, rest: str) -> pd.DataFrame:
         name, column, folder = (*rest.split(), "", "", "")[:3]
@@ -319,7 +321,7 @@ class Commands:
             cells: Iterable[object] = frame[column]
         except (KeyError, TypeError):
             raise ConfigError(f"{name} has no column {column!r}.") from None
-        return default.current().download(cells, to=unpasted(folder) if folder else ".")
+        return _advised(default.current().download(cells, to=unpasted(folder) if folder else "."))
 
     def _help(self, command: str) -> Note:
         if command and command not in COMMANDS:
@@ -331,6 +333,11 @@ def _told(client: Client) -> Note:
     version = client.health_check().version
     server = f"KalamDB {in_line(version, 40)}" if version else "KalamDB"
     return Note(f"Connected to {server} at {client.url}" + (f" as {client.user}." if client.user else "."))
+
+
+def _advised(report: pd.DataFrame) -> pd.DataFrame:
+    """A report of files with the advice of a magic."""
+    return report.assign(error=report["error"].map(for_magic, na_action="ignore"))
 
 
 def _as_arrow(value: object, name: str) -> pa.Table:

@@ -17,6 +17,7 @@ from typing import Any
 from IPython.core.magic import no_var_expand
 from IPython.display import display
 
+from kalam_notebook.advice import for_magic, is_below_magic
 from kalam_notebook.callers import shorten
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
@@ -48,7 +49,6 @@ from kalam_notebook.results.results import IncompleteResultWarning, QueryResult,
 from kalam_notebook.settings import live_is_static
 from kalam_notebook.sql.shape import returns_rows
 from kalam_notebook.sql.statement import Statement
-from kalam_notebook.texts import for_magic
 
 __all__ = ["register", "unregister"]
 
@@ -78,9 +78,7 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
     def kalam(line: str, cell: str | None = None) -> object:
         """SQL on KalamDB; ``%kalam`` alone tells how it is used."""
         try:
-            if cell is None:
-                return copy_context().run(_run_line, shell, line)
-            return copy_context().run(_run_cell, shell, line, _typed.body(shell, "kalam", line, cell))
+            return copy_context().run(_run_magic, shell, line, cell)
         except KalamError as exc:
             exc.is_of_magic = True
             raise
@@ -104,6 +102,13 @@ def unregister(shell: Any) -> None:  # noqa: ANN401
         shell.magics_manager.magics[kind].pop("kalam", None)
     with suppress(ValueError):  # It was not registered.
         shell.events.unregister("pre_run_cell", _typed.note)
+
+
+def _run_magic(shell: Any, line: str, cell: str | None) -> object:  # noqa: ANN401
+    is_below_magic.set(True)
+    if cell is None:
+        return _run_line(shell, line)
+    return _run_cell(shell, line, _typed.body(shell, "kalam", line, cell))
 
 
 def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401

@@ -131,8 +131,8 @@ CONNECT_OPTIONS = {
 }
 #: Options without a value, and the values that others choose from.
 FLAGS = {
-    "--allow-unsafe", "--browse", "--changes", "--explain", "--live", "--no-progress", "--save", "--strict",
-    "--template",
+    "--allow-unsafe", "--browse", "--changes", "--explain", "--live", "--no-progress", "--replace", "--save",
+    "--strict", "--template",
 }  # fmt: skip
 CHOICES = {"--format": ("pandas", "arrow", "polars"), "--engine": ("server", "local"), "--limit": ("all",)}
 #: Options that only a live table has, and those that it has not.
@@ -191,8 +191,8 @@ COMMANDS = {
         {"--overwrite": "also where the file exists"},
     ),
     "upload": Command(
-        "send files into the rows of a table", "FILE|FOLDER … TABLE [--column NAME]", "table", None,
-        {"--column": "the FILE column, where the table has several"},
+        "send files into the rows of a table", "FILE|FOLDER … TABLE [--column NAME] [--replace]", "table", None,
+        {"--column": "the FILE column, where the table has several", "--replace": "also where a row has another file"},
     ),
     "download": Command("fetch the files of a column", "VARIABLE COLUMN [FOLDER]", "variable", 3),
     "help": Command("how the magics, or one command, are used", "[COMMAND]", "command", 1),
@@ -321,8 +321,8 @@ def parse_connect_line(line: str) -> ConnectOptions:
     return ConnectOptions(**{**texts, "url": words[0] if words else None}, save="--save" in given)
 
 
-def parse_upload_line(line: str) -> tuple[list[str], str, str | None]:
-    """Read what follows ``%kalam upload``: the files, the table, and the column or None.
+def parse_upload_line(line: str) -> tuple[list[str], str, str | None, bool]:
+    """Read what follows ``%kalam upload``: the files, the table, the column or None, and whether files are replaced.
 
     Raises:
         ConfigError: An unknown option, or no files or no table.
@@ -330,7 +330,7 @@ def parse_upload_line(line: str) -> tuple[list[str], str, str | None]:
     words, given, _ = _scan(line, "%kalam upload", COMMANDS["upload"].options)
     if len(words) < 2:
         raise ConfigError("%kalam upload takes files and a table: %kalam upload photos/ app.photos")
-    return words[:-1], words[-1], given.get("--column")
+    return words[:-1], words[-1], given.get("--column"), "--replace" in given
 
 
 def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], dict[str, str], Values | None]:
@@ -395,6 +395,6 @@ def unpasted(text: str) -> str:
     if re.fullmatch(r"\$\w+|\{.*\}", text):
         raise ConfigError(
             f"{text} is not pasted here: what a variable holds could be read as options.\n"
-            "Write it out, or call kalam.connect(...) or kalam.query(...) with the variable."
+            "Write it out, or do it in Python, with the variable."
         )
     return text

@@ -293,6 +293,10 @@ def test_files_go_up_and_down(shell, client, namespace, tmp_path):
     run(shell, f"%%kalam photos <<\nSELECT name, photo FROM {namespace}.photos")
     assert "downloaded" in run(shell, f"%kalam download photos photo {tmp_path}/back/")
     assert (tmp_path / "back" / "b.png").read_bytes() == b"b.png"
+    (folder / "a.png").write_bytes(b"another")
+    with pytest.warns(kalam.FilesWarning, match="--replace puts this one in its place"):
+        assert "--replace puts this one in its place" in run(shell, f"%kalam upload {folder} {namespace}.photos")
+    assert "uploaded" in run(shell, f"%kalam upload {folder} {namespace}.photos --replace")
     assert "takes files and a table" in fails(shell, "%kalam upload photos")
     assert "Did you mean --column?" in fails(shell, "%kalam upload a b --colum c")
     assert "takes a variable and its column" in fails(shell, "%kalam download photos")
@@ -369,6 +373,28 @@ def test_the_doctor_tells_whether_the_page_is_answered(magic_shell, client, monk
     (page,) = [finding for finding in examine(client) if finding.subject == "page"]
     assert found in page.found
     assert bool(page.advice) is advised
+
+
+def test_advice_is_typed_where_it_is_read(magic_shell, orders, server, monkeypatch, tmp_path):
+    monkeypatch.setenv("KALAMDB_CREDENTIALS_PATH", str(tmp_path / "none.toml"))
+    monkeypatch.delenv("KALAMDB_SERVER_URL", raising=False)
+    assert "Type %kalam connect http://localhost:2900 --user root, set" in fails(magic_shell, "%kalam tables")
+    with pytest.raises(ConfigError, match=r"Type kalam\.connect\('http"):
+        kalam.query("SELECT 1")
+
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", "not-the-password")
+    with capture_output():
+        refused = magic_shell.run_cell(f"%kalam connect {server.url}").error_in_exec
+    assert "Check user and password: %kalam connect URL --user USER." in str(refused)
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", server.root_password)
+
+    run(magic_shell, f"%kalam connect {server.url}")
+    kalam.execute_query(f"INSERT INTO {orders} (id, customer) VALUES (3, 'Ada')")
+    sql = f"SELECT customer, customer AS again FROM {orders} ORDER BY 1"
+    run(magic_shell, f"%%kalam twins << --live --key customer\n{sql}")
+    with kalam.live(sql, key=["customer"]) as live:
+        assert "name the key with key=[…]" in live.notice
+    assert "name the key with --key …" in magic_shell.user_ns["twins"].notice
 
 
 def test_help_and_mistakes(shell):

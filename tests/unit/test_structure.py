@@ -22,7 +22,7 @@ HEAVY = ("httpx", "websockets", "orjson", "pyarrow", "pandas", "IPython", "ipywi
 
 #: The rooms from the ground up; one may import what stands below it. Those in one entry stand side by side.
 LEVELS = [
-    {"_version", "chance", "partfiles", "texts", "threads"},
+    {"_version", "advice", "chance", "partfiles", "texts", "threads"},
     {"callers"},
     {"errors"},
     {"settings", "wire"},

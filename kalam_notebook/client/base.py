@@ -103,6 +103,8 @@ class ClientBase:
         self._window = WindowCheck()
         self._reader = Reader(self._endpoint, self._window, role=lambda: self._session.role, epoch=self._http.epoch)
         self._namespace = namespace
+        #: Its name, where it has to be told from other connections; whoever gave the names knows.
+        self._name_beside_others: Callable[[], str | None] = lambda: None
 
         self._lock = threading.Lock()
         self._closed = False

@@ -10,7 +10,9 @@ import atexit
 import functools
 import inspect
 import threading
+import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -113,9 +115,11 @@ def connect(
     except BaseException:
         client.close()
         raise
+    chosen = name or urlsplit(client.url).netloc
+    client._name_beside_others = partial(_name_of, weakref.ref(client), chosen)
     with _lock:
         _client = client
-        _connections[name or urlsplit(client.url).netloc] = client
+        _connections[chosen] = client
     atexit.unregister(close)
     atexit.register(close)
     return client
@@ -125,6 +129,12 @@ _SET_UP = """\
 The server at {url} is new: root has no password yet.
 In a notebook %kalam setup {url} asks for the passwords and sets it up. In Python:
 kalam.Client('{url}', user='root', password=ROOT_PASSWORD).server_setup('admin', ADMIN_PASSWORD, ROOT_PASSWORD)"""
+
+
+def _name_of(client: weakref.ref[Client], name: str) -> str | None:
+    """The name of a connection, where there are others."""
+    known = connections()
+    return name if len(known) > 1 and known.get(name) is client() else None
 
 
 def _waits_for_setup(client: Client) -> bool:

@@ -292,11 +292,21 @@ class ReadingCalls(ClientBase):
         _check_reading(max_rows, engine)
         qualified, values = self._bound(sql, params, namespace, allow_unsafe=allow_unsafe)
         read = self._reader.read_locally if engine == "local" else self._reader.read
+        began = time.monotonic()
         with self._running(qualified), metered(shows=progress) as meter:
             result = read(qualified, values, max_rows=max_rows, meter=meter)
         assert result.completeness is not None
         tell(result.completeness, strict=strict)
-        return replace(result, _host=self._file_host)
+        return replace(result, _host=self._file_host, _foot=self._facts(result, time.monotonic() - began))
+
+    def _facts(self, result: QueryResult, seconds: float) -> tuple[str, ...]:
+        """How long it took, as whom and where."""
+        facts = [f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"]
+        if who := result.as_user or self.user:
+            facts.append(f"as {who}")
+        if name := self._name_beside_others():
+            facts.append(f"on {name}")
+        return tuple(facts)
 
     def _response(self, answer: Answer) -> QueryResponse:
         """An answer as it came. Where the server cuts results is not asked for the sake of a single row."""

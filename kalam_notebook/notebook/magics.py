@@ -5,7 +5,6 @@ The line is read by ``options``; here statements are run and shown.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
@@ -303,7 +302,6 @@ def _run_one(client: Client, bound: Bound, options: CellOptions) -> list[QueryRe
 
 
 def _send(client: Client, statement: str, bound: Bound, options: CellOptions) -> list[QueryResult]:
-    began = time.monotonic()
     if returns_rows(statement):
         with warnings.catch_warnings():
             # The preview shows it.
@@ -317,29 +315,23 @@ def _send(client: Client, statement: str, bound: Bound, options: CellOptions) ->
                 strict=options.strict,
                 allow_unsafe=options.allow_unsafe,
             )
-        return [_for_reader(result, _footer(client, bound, result, time.monotonic() - began))]
+        return [_for_reader(result, _sources(bound))]
     done = client.execute_query(statement, bound.values, namespace=options.namespace, allow_unsafe=options.allow_unsafe)
     if Statement.of(statement).first_word in _CHANGE_SCHEMA:
         _schemas.outdate(client)
     return list(done)
 
 
-def _for_reader(result: QueryResult, footer: tuple[str, ...]) -> QueryResult:
-    """A result whose advice is that for a magic, and whose foot tells how it came about."""
+def _for_reader(result: QueryResult, sources: tuple[str, ...]) -> QueryResult:
+    """A result whose advice is that for a magic, and whose foot tells what was put into the SQL."""
     known, notices = result.completeness, tuple(map(for_magic, result.notices))
     known = known and replace(known, text=for_magic(known.text))
-    return replace(result, completeness=known, notices=notices, _foot=footer)
+    return replace(result, completeness=known, notices=notices, _foot=(*result._foot, *sources))
 
 
-def _footer(client: Client, bound: Bound, result: QueryResult, seconds: float) -> tuple[str, ...]:
-    """How long it took, as whom and where, and which values came from where nobody wrote it."""
-    took = f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"
-    facts = [took]
-    if who := result.as_user or client.user:
-        facts.append(f"as {who}")
-    connections = default.connections()
-    if len(connections) > 1:
-        facts += [f"on {name}" for name, other in connections.items() if other is client]
+def _sources(bound: Bound) -> tuple[str, ...]:
+    """Which values came from where nobody wrote it."""
+    facts = []
     if bound.is_from_variables:
         facts.append(", ".join(f"${name}" for name in bound.names) + " from variables")
     if bound.pasted:

@@ -154,6 +154,11 @@ def test_connections_by_name(shell, server, orders):
         there = shell.run_cell("%%kalam --connection second\nSELECT id FROM orders").result
         assert (there.row_count, there.footer[-1]) == (2, "on second")
         assert shell.run_cell("%kalam SELECT id FROM orders").error_in_exec is not None
+    shell.user_ns["kalam"] = kalam
+    plain = f"kalam.query_result('SELECT id FROM {orders}')"
+    assert re.search(
+        r"complete.* · \d+ requests? · [\d.,]+ m?s · as root · on first$", run(shell, plain).splitlines()[-1]
+    )
     assert "Did you mean 'first'?" in fails(shell, "%kalam use frist")
     assert "Did you mean 'second'?" in fails(shell, "%%kalam --connection secnd\nSELECT 1")
     run(shell, "%kalam close")

@@ -157,8 +157,9 @@ def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
 
     with within(options.timeout), nullcontext() if options.progress else silent():
         if options.live:
-            return _run_live(shell, client, sql, params, options)
+            return _run_live(shell, client, sql, params, names, options)
         statements = [replace(bound, pasted=names) for bound in bound_statements(sql, params, shell.user_ns)]
+        sources = list(dict.fromkeys(fact for statement in statements for fact in _sources(statement)))
         results = _run_statements(client, statements, options)
         if options.explain:
             return Note("\n\n".join(_plan(result) for result in results), aligned=True)
@@ -174,7 +175,7 @@ def _run_cell(shell: Any, line: str, cell: str) -> object:  # noqa: ANN401
         result.browse()
     if not options.variable:
         return None
-    shown = None if options.browse else Note(_summary(options.variable, result))
+    shown = None if options.browse else Note(_summary(options.variable, result, sources))
     return _keep(shell, options, _converted(result, options.format), shown)
 
 
@@ -190,7 +191,14 @@ def _body(cell: str, path: str | None) -> str:
         raise ConfigError(f"--file {path}: {getattr(exc, 'strerror', None) or 'it is no text in UTF-8'}.") from None
 
 
-def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOptions) -> object:  # noqa: ANN401
+def _run_live(
+    shell: Any,  # noqa: ANN401
+    client: Client,
+    sql: str,
+    params: Any,  # noqa: ANN401
+    names: tuple[str, ...],
+    options: CellOptions,
+) -> object:
     """A live table in place of the one that this cell made before, which nobody sees any more."""
     for former in _live_tables.former(shell):
         former.close()
@@ -202,6 +210,8 @@ def _run_live(shell: Any, client: Client, sql: str, params: Any, options: CellOp
         bound.sql, bound.values, namespace=options.namespace, key=options.key or None, max_rows=options.last
     )
     _live_tables.add(shell, live)
+    if sources := _sources(replace(bound, pasted=names)):
+        display(Note(" · ".join(sources)))
     shown = _chart(live, options.chart) if options.chart else live
     if options.seconds is None:
         return _keep(shell, options, live, shown)
@@ -256,9 +266,10 @@ def _converted(result: QueryResult, form: str) -> object:
     return {"pandas": result.df, "arrow": result.arrow, "polars": result.polars}[form]()
 
 
-def _summary(variable: str, result: QueryResult) -> str:
+def _summary(variable: str, result: QueryResult, sources: Sequence[str]) -> str:
     shape = f"{result.row_count:,} rows × {len(result.columns)} columns"
-    return f"{variable}: {shape} · {result.completeness or 'as the server sent it'}"
+    facts = (str(result.completeness or "as the server sent it"), *sources)
+    return f"{variable}: {shape} · {' · '.join(facts)}"
 
 
 def _run_statements(client: Client, statements: Sequence[Bound], options: CellOptions) -> Iterator[QueryResult]:
@@ -319,7 +330,7 @@ def _send(client: Client, statement: str, bound: Bound, options: CellOptions) ->
     done = client.execute_query(statement, bound.values, namespace=options.namespace, allow_unsafe=options.allow_unsafe)
     if Statement.of(statement).first_word in _CHANGE_SCHEMA:
         _schemas.outdate(client)
-    return list(done)
+    return [replace(result, _foot=_sources(bound)) for result in done]
 
 
 def _for_reader(result: QueryResult, sources: tuple[str, ...]) -> QueryResult:

@@ -148,9 +148,13 @@ class QueryResult:
         text = self.completeness.text.partition(":")[0] if self.notices else self.completeness.text
         return (text, "1 request" if requests == 1 else f"{requests} requests", *self._foot)
 
+    def _told(self) -> str:
+        """What there is to say of a statement without rows."""
+        return " · ".join((self.message or f"{self.row_count} row(s)", *self._foot))
+
     def _repr_html_(self) -> str:
         if self._table is None:
-            return render_message_html(self.message or f"{self.row_count} row(s)", notices=self.notices)
+            return render_message_html(self._told(), notices=self.notices)
         return render_html(self._table, columns=self.columns, footer=self.footer, notices=self.notices)
 
     def __repr__(self) -> str:
@@ -163,7 +167,7 @@ class QueryResult:
 
     def _text(self, width: int | None) -> str:
         if self._table is None:
-            return shown(self.message or f"{self.row_count} row(s)")
+            return shown(self._told())
         return render_text(self._table, columns=self.columns, footer=self.footer, notices=self.notices, max_width=width)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401 - IPython's printer has no types.

@@ -389,6 +389,21 @@ def test_pasting_is_asked_for_and_told(shell, people):
     assert "Write $nothing" in str(shell.error("%%kalam --template\nSELECT {{nothing}}"))
 
 
+def test_variables_in_the_sql_are_told_whatever_the_cell_shows(shell, people):
+    shell.ip.user_ns.update(who="Ada", number=9)
+    query = f"SELECT id FROM {people} WHERE name = $who"
+    shell.value(f"%%kalam found <<\n{query}")
+    assert shell.text.rstrip().endswith("· $who from variables")
+    done = shell.value(f"%%kalam\nINSERT INTO {people} (id, name) VALUES ($number, $who)")
+    assert str(done).endswith(" · $number, $who from variables")
+    assert done._repr_html_().count("$number, $who from variables") == 1
+    shell.value(f"%%kalam seen << --live\n{query}")
+    assert "$who from variables" in shell.text + shell.shown
+    shell.ip.user_ns["seen"].close()
+    shell.value(f'%%kalam found << --params {{"who": "Ada"}}\n{query}')
+    assert "from variables" not in shell.text + shell.shown
+
+
 def test_a_live_table_for_a_while(shell, people):
     line = "%%kalam happened << --live --for 2 --changes --last 2 --where \"name LIKE 'A%'\""
     client = default.current()

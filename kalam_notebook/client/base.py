@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,7 @@ __all__ = ["ClientBase"]
 
 #: More only makes a server that is down look like one that is slow.
 _MOST_RETRIES = 1_000
+_CHANGES_SCHEMA = re.compile(r"\b(CREATE|ALTER|DROP)\b", re.IGNORECASE)
 
 
 @short_failures
@@ -103,6 +105,8 @@ class ClientBase:
         self._window = WindowCheck()
         self._reader = Reader(self._endpoint, self._window, role=lambda: self._session.role, epoch=self._http.epoch)
         self._namespace = namespace
+        #: Statements so far after which the server may have other tables or columns.
+        self._schema_changes = 0
         #: Its name, where it has to be told from other connections; whoever gave the names knows.
         self._name_beside_others: Callable[[], str | None] = lambda: None
 
@@ -203,6 +207,7 @@ class ClientBase:
         finally:
             if not sql.is_repeatable:
                 self._reader.forget()
+                self._schema_changes += _CHANGES_SCHEMA.search(sql) is not None
 
     def _known_tables(self) -> set[tuple[str, str]]:
         sql = "SELECT array_agg(table_schema) AS s, array_agg(table_name) AS t FROM information_schema.tables"

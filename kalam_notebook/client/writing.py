@@ -163,6 +163,7 @@ class WritingCalls(ReadingCalls):
             raise
         finally:
             self._reader.forget()
+            self._schema_changes += create
 
     def download_file(
         self,

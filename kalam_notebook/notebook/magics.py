@@ -6,7 +6,7 @@ The line is read by ``options``; here statements are run and shown.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import replace
@@ -47,7 +47,6 @@ from kalam_notebook.results.progress import silent
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult, readers_width
 from kalam_notebook.settings import live_is_static
 from kalam_notebook.sql.shape import returns_rows
-from kalam_notebook.sql.statement import Statement
 
 __all__ = ["register", "unregister"]
 
@@ -57,8 +56,6 @@ _typed = TypedCell()
 _schemas = Schemas()
 _history = History()
 _logged = Logged()
-#: Statements after which the server has other tables or columns.
-_CHANGE_SCHEMA = {"CREATE", "ALTER", "DROP"}
 #: Codes of a server that does not know a form of a statement.
 _NOT_UNDERSTOOD = {"INVALID_SQL", "INVALID_INPUT"}
 #: What the server says of the only statement that it was sent.
@@ -89,7 +86,8 @@ def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types
     register_completion(shell, _schemas)
     colour_cells(shell)
     _logged.attach()
-    shell.events.register("pre_run_cell", _typed.note)  # Once: IPython knows it the second time.
+    for moment, call in _hooks():
+        shell.events.register(moment, call)  # Once: IPython knows it the second time.
 
 
 def unregister(shell: Any) -> None:  # noqa: ANN401
@@ -99,8 +97,13 @@ def unregister(shell: Any) -> None:  # noqa: ANN401
     _logged.detach()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("kalam", None)
-    with suppress(ValueError):  # It was not registered.
-        shell.events.unregister("pre_run_cell", _typed.note)
+    for moment, call in _hooks():
+        with suppress(ValueError):  # It was not registered.
+            shell.events.unregister(moment, call)
+
+
+def _hooks() -> tuple[tuple[str, Callable[..., None]], ...]:
+    return ("pre_run_cell", _typed.note), ("post_run_cell", _schemas.look)
 
 
 def _run_magic(shell: Any, line: str, cell: str | None) -> object:  # noqa: ANN401
@@ -328,8 +331,6 @@ def _send(client: Client, statement: str, bound: Bound, options: CellOptions) ->
             )
         return [_for_reader(result, _sources(bound))]
     done = client.execute_query(statement, bound.values, namespace=options.namespace, allow_unsafe=options.allow_unsafe)
-    if Statement.of(statement).first_word in _CHANGE_SCHEMA:
-        _schemas.outdate(client)
     return [replace(result, _foot=_sources(bound)) for result in done]
 
 

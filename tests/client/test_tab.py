@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 
+import pandas as pd
 import pytest
 from IPython.core.completer import provisionalcompleter
 from jupyter_client.manager import start_new_kernel
@@ -90,8 +91,18 @@ def test_a_cell_on_another_connection_is_offered_what_that_one_has(tables, shell
             assert offered(shell, "%%kalam --connection none\nSELECT * FROM elsewhere.|") == []
 
 
-def test_a_new_table_is_known_after_the_cell_that_makes_it(client, namespace, shell):
-    shell.run_cell_magic("kalam", "", f"CREATE TABLE {namespace}.fresh (id BIGINT PRIMARY KEY, brand TEXT)")
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%kalam\nCREATE TABLE {space}.fresh (id BIGINT PRIMARY KEY, brand TEXT)",
+        "kalam.execute_query('CREATE TABLE {space}.fresh (id BIGINT PRIMARY KEY, brand TEXT)')",
+        "kalam.write(pd.DataFrame({{'id': [1], 'brand': ['a']}}), '{space}.fresh', create=True, key='id')",
+    ],
+)
+def test_a_new_table_is_known_after_the_cell_that_makes_it(client, namespace, shell, cell):
+    assert offered(shell, f"%%kalam\nSELECT bra| FROM {namespace}.fresh") == []
+    shell.user_ns.update(kalam=kalam, pd=pd)
+    shell.run_cell(cell.format(space=namespace)).raise_error()
     magics._schemas.wait(default.current(), 30)
     assert offered(shell, f"%%kalam\nSELECT bra| FROM {namespace}.fresh") == ["brand"]
 

@@ -66,11 +66,11 @@ class Schemas:
         known.refresh(client)
         return known.schema
 
-    def outdate(self, client: Client) -> None:
-        """Have it read again: a statement has changed it."""
-        if client in self._known:
-            self._known[client].read_at = 0.0
-            self._known[client].refresh(client)
+    def look(self, _: object = None) -> None:
+        """Have read again what statements have changed; to be registered for ``post_run_cell``."""
+        for client, known in list(self._known.items()):
+            if known.changes != client._schema_changes:
+                known.refresh(client)
 
     def wait(self, client: Client, timeout: float) -> None:
         """Wait until the background has nothing to read, at most so many seconds."""
@@ -85,16 +85,19 @@ class _Known:
     def __init__(self) -> None:
         self.schema = Schema()
         self.read_at = 0.0
+        self.changes = 0
         self.worker: Worker | None = None
 
     def refresh(self, client: Client) -> None:
         """Begin to read it, when it is old and nobody reads it yet."""
-        is_old = not self.read_at or time.monotonic() - self.read_at > _FRESH
+        is_changed = self.changes != client._schema_changes
+        is_old = is_changed or not self.read_at or time.monotonic() - self.read_at > _FRESH
         if is_old and (self.worker is None or not self.worker.is_alive()):
             self.worker = Worker(lambda: self._read(client), name="kalam-schema")
             self.worker.start()
 
     def _read(self, client: Client) -> None:
+        self.changes = client._schema_changes
         self.read_at = time.monotonic()  # Also where it fails: a server that is down is not asked at every key.
         try:
             self.schema = _read_schema(client)

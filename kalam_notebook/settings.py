@@ -221,30 +221,46 @@ def logins_path(environ: Mapping[str, str]) -> Path:
 
 
 def read_saved_logins(path: Path) -> dict[str, SavedLogin]:
-    """Read the CLI's login file; no file is no logins.
+    """Read the CLI's login file; no file is no logins, and an entry that cannot be used is left out.
 
     Raises:
         ConfigError: The file cannot be read, or is not what the CLI writes.
     """
+    return _read_logins(path)[0]
+
+
+def _read_logins(path: Path) -> tuple[dict[str, SavedLogin], dict[str, str]]:
+    """The logins of a file by name, and what is wrong with its other entries."""
     try:
-        return _parse_logins(path.read_text(encoding="utf-8"))
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("instances", {}).items()
     except FileNotFoundError:
-        return {}
+        return {}, {}
     except (OSError, UnicodeDecodeError) as exc:
         reason = getattr(exc, "strerror", None) or "it is not text"
         raise ConfigError(f"Cannot read the saved logins in {path}: {reason}.\n{_ADVICE}") from None
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
+    except (tomllib.TOMLDecodeError, AttributeError):
         # The cause could quote a line that holds a token, and its frames hold them all.
         raise ConfigError(
             f"The saved logins in {path} are damaged. Log in again with: kalam login\n{_ADVICE}"
         ) from None
+    faults = {name: fault for name, entry in entries if (fault := _fault(entry))}
+    return {name: _saved_login(name, entry) for name, entry in entries if name not in faults}, faults
 
 
 _ADVICE = "Or name the server: kalam.connect('http://localhost:2900', user='root', password=...)."
 
 
-def _parse_logins(text: str) -> dict[str, SavedLogin]:
-    return {name: _saved_login(name, entry) for name, entry in tomllib.loads(text).get("instances", {}).items()}
+def _fault(entry: object) -> str:
+    """What keeps an entry of the file from being a login; empty for nothing."""
+    if not isinstance(entry, dict):
+        return "it is no table of names and values"
+    if "jwt_token" not in entry:
+        return "it has no jwt_token"
+    wrong = [name for name in _OF_LOGIN if not isinstance(entry.get(name, ""), str)]
+    return f"{wrong[0]} is no text" if wrong else ""
+
+
+_OF_LOGIN = ("jwt_token", "server_url", "user", "username", "refresh_token")
 
 
 def _saved_login(name: str, entry: Mapping[str, str]) -> SavedLogin:
@@ -287,8 +303,9 @@ def resolve(
     environment, environ = _read_environment(os.environ if environ is None else environ), None
     if sum(given is not None for given in (password, token, token_provider)) > 1:
         raise ConfigError("Give one of password, token and token_provider, not several.")
-    saved = _saved(profile, environment, wanted=url is None or (user, password, token, token_provider) == (None,) * 4)
-    named_url, source = _find_url(url, profile, saved, environment)
+    is_wanted = url is None or (user, password, token, token_provider) == (None,) * 4
+    saved, faults = _saved(profile, environment, wanted=is_wanted)
+    named_url, source = _find_url(url, profile, saved, faults, environment)
     clean = check_url(named_url)
     if password is None and token is None and token_provider is None:
         credentials = _find_credentials(clean, user, profile, saved, environment, prompt)
@@ -298,22 +315,36 @@ def resolve(
     return Settings(clean, credentials, source)
 
 
-def _saved(profile: str | None, environment: _Environment, *, wanted: bool) -> dict[str, SavedLogin]:
+def _saved(
+    profile: str | None, environment: _Environment, *, wanted: bool
+) -> tuple[dict[str, SavedLogin], dict[str, str]]:
     """The saved logins, if they can matter: a damaged file must not stop a call that names everything."""
     if profile is None and not wanted:
-        return {}
+        return {}, {}
     path = environment.logins
-    logins = read_saved_logins(path)
+    logins, faults = _read_logins(path)
+    if profile in faults:
+        raise _unusable(profile, faults[profile], path)
     if profile is not None and profile not in logins:
         found = ", ".join(sorted(logins)) or "none"
         raise ConfigError(
             f"Login {profile!r} is not in {path} (found: {found}).\nSave it with: kalam login --instance {profile}"
         )
-    return logins
+    return logins, faults
+
+
+def _unusable(name: str, fault: str, path: Path) -> ConfigError:
+    return ConfigError(
+        f"The saved login {name!r} in {path} cannot be used: {fault}.\nSave it anew: kalam login --instance {name}"
+    )
 
 
 def _find_url(
-    url: str | None, profile: str | None, saved: Mapping[str, SavedLogin], environment: _Environment
+    url: str | None,
+    profile: str | None,
+    saved: Mapping[str, SavedLogin],
+    faults: Mapping[str, str],
+    environment: _Environment,
 ) -> tuple[str, str]:
     if url is not None:
         return url, "the argument"
@@ -322,6 +353,9 @@ def _find_url(
     login = saved.get(profile or DEFAULT_PROFILE) or (next(iter(saved.values())) if len(saved) == 1 else None)
     if login is not None and login.url:
         return login.url, f"the saved login {login.name!r}"
+    if faults:
+        name = DEFAULT_PROFILE if DEFAULT_PROFILE in faults else next(iter(faults))
+        raise _unusable(name, faults[name], environment.logins)
     raise ConfigError(
         "No KalamDB server is named.\n"
         f"Type kalam.connect('http://localhost:2900', user='root', password=...), set {URL_VARIABLE}, "

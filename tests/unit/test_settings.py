@@ -9,7 +9,7 @@ import pytest
 from frames_of_errors import frames_that_show
 
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.settings import Secret, check_url, live_is_static, resolve
+from kalam_notebook.settings import Secret, check_url, live_is_static, read_saved_logins, resolve
 
 LOGINS = """
 [instances.local]
@@ -147,7 +147,7 @@ def test_nobody_to_ask(tmp_path, monkeypatch):
         resolve("http://h:1", environ=environ)
 
 
-@pytest.mark.parametrize("text", ["not [ toml token-local", "[instances.local]\nuser = 'x'", "instances = 5"])
+@pytest.mark.parametrize("text", ["not [ toml token-local", "instances = 5"])
 def test_a_damaged_login_file_is_said_without_its_content(tmp_path, text):
     path = tmp_path / "credentials.toml"
     path.write_text(text)
@@ -157,6 +157,31 @@ def test_a_damaged_login_file_is_said_without_its_content(tmp_path, text):
     assert caught.value.__cause__ is None
     # A call that names everything does not even look.
     assert resolve("http://h:1", token=Secret("t"), environ={"KALAMDB_CREDENTIALS_PATH": str(path)}).url == "http://h:1"
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        ("[instances.bad]\nuser = 'token-bad'", "it has no jwt_token"),
+        ("[instances.bad]\njwt_token = 5\nuser = 'token-bad'", "jwt_token is no text"),
+        ("[instances.bad]\njwt_token = 'token-bad'\nserver_url = ['http://h']", "server_url is no text"),
+        ("[instances]\nbad = 'token-bad'", "it is no table of names and values"),
+    ],
+)
+def test_an_entry_that_cannot_be_used_leaves_the_others(tmp_path, entry, fault):
+    path = tmp_path / "credentials.toml"
+    path.write_text(entry)
+    environ = {"KALAMDB_CREDENTIALS_PATH": str(path)}
+    for profile in ("bad", None):  # Also where it is the only one.
+        with pytest.raises(ConfigError, match=rf"'bad' in .* cannot be used: {fault}\.\n.*--instance bad$") as caught:
+            resolve(profile=profile, environ=environ)
+        assert "token-bad" not in str(caught.value)
+
+    path.write_text(f"{entry}\n[instances.good]\njwt_token = 'token'\nserver_url = 'http://h:2'\nusername = 'carol'\n")
+    assert list(read_saved_logins(path)) == ["good"]
+    for profile in ("good", None):
+        settings = resolve(profile=profile, environ=environ)
+        assert (settings.url, settings.credentials.user) == ("http://h:2", "carol")
 
 
 def test_an_unreadable_login_file(tmp_path):

@@ -12,6 +12,7 @@ from kalam_notebook.reading.listing import LISTED, find_listed
 from kalam_notebook.sql.statement import quote_name, quote_text
 from kalam_notebook.sql.tables import table_names
 from kalam_notebook.sql.tokens import UnreadableSQL
+from kalam_notebook.texts import did_you_mean
 from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.types import Column
 
@@ -140,7 +141,7 @@ def match_columns(target: Target, names: Sequence[str], *, mode: str, key: str |
     filled = set(target.defaults) - ({own.name} if own is not None and mode != "insert" else set())
     missing = [name for name in wanted if name not in names and name not in filled]
     if extra or missing:
-        raise FrameError(_differences(target, extra, missing))
+        raise FrameError(_differences(target, extra, missing, [name for name in known if name not in names]))
     if mode == "delete" and own is not None:
         return (own,)
     columns = tuple(column for column in target.columns if column.name in names)
@@ -181,7 +182,8 @@ def _check_columns(target: Target, columns: Sequence[Column], mode: str) -> None
             )
 
 
-def _differences(target: Target, extra: Sequence[str], missing: Sequence[str]) -> str:
+def _differences(target: Target, extra: Sequence[str], missing: Sequence[str], free: Sequence[str]) -> str:
+    """What the frame lacks, what the table lacks, and which of its free columns were probably meant."""
     parts = []
     if missing:
         parts.append(f"The frame lacks {_listed(missing)} of {target.name}; add them, with None for NULL.")
@@ -190,7 +192,10 @@ def _differences(target: Target, extra: Sequence[str], missing: Sequence[str]) -
     lower = {column.name for column in target.columns} & {name.lower() for name in extra}
     if lower:
         parts.append("The server's names are in lower case: frame.rename(columns=str.lower).")
-    return " ".join(parts)
+        return " ".join(parts)
+
+    meant = (did_you_mean(name, free) for name in extra[:3])
+    return " ".join(parts) + "".join(meant)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -230,6 +230,12 @@ def test_categories_of_polars(client, table):
         (pa.table({"id": [20]}), {}, "lacks columns n, t"),
         (rows([20]).append_column("x", pa.array([1])), {}, "has no column x; drop or rename"),
         (rows([20]).rename_columns(["ID", "n", "t"]), {}, "names are in lower case"),
+        (
+            rows([20]).rename_columns(["idd", "n", "t"]),
+            {},
+            r"has no column idd; drop or rename them\. Did you mean id\?$",
+        ),
+        (pa.table({"id": [20], "t": ["a"], "x": [1]}), {}, "rename them.$"),
         (pa.table({"id": [20], "N": [1]}), {"mode": "update"}, "has no column N"),
         (pa.table({"n": [20]}), {"mode": "delete"}, "lacks column id"),
         (pa.table({"id": [3]}), {"mode": "update"}, "nothing to update"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import time
 from collections.abc import Callable
@@ -40,6 +39,7 @@ class Derived(Refreshed):
         ConfigError: The function returns something else.
     """
 
+    form = Form.RERUN
     ends_with_another = True
     forked = "This live table belongs to the process that forked this one. Call pipe here."
 
@@ -74,11 +74,6 @@ class Derived(Refreshed):
         return self._rows
 
     @property
-    def form(self) -> Form:
-        """How the rows are followed."""
-        return Form.RERUN
-
-    @property
     def table_name(self) -> str:
         """The tables, for people."""
         return f"{self._name} of {self._source.table_name}"
@@ -94,12 +89,7 @@ class Derived(Refreshed):
         return self._source.is_replay
 
     @property
-    def status(self) -> str:
-        """Where it is, for people."""
-        if self.is_over:
-            return self._stopped
-        if self._is_paused:
-            return "paused"
+    def _progress(self) -> str:
         # The source has ended, and this is about to.
         return "catching up" if self._source.is_over else self._source.status
 
@@ -110,9 +100,7 @@ class Derived(Refreshed):
 
     def verify(self, *, timeout: float, reread: bool = False) -> Proof:
         """Say that nothing can be proved: no server has these rows."""
-        self._check_process()
-        how = f"these rows are made by {self._name}; verify the live table that they are made of"
-        return Proof(False, how, rows=self.num_rows, seq=0, at=dt.datetime.now(dt.UTC), healed=0)
+        return self._unproved(f"these rows are made by {self._name}; verify the live table that they are made of")
 
     def retry(self) -> None:
         """Try a lost connection of the source again now."""

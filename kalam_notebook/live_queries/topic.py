@@ -6,7 +6,6 @@ message, so it is asked where the log ends, which reads nothing of it, and then 
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -30,9 +29,6 @@ _PAUSE_S, _LONGEST_PAUSE_S = 0.2, 1.0
 
 #: Messages of one answer.
 _BATCH = 500
-
-#: Seconds that ``close`` waits for a question that is under way.
-_JOIN_TIMEOUT = 0.5
 
 _KEY = ("partition", "offset")
 _SCHEMA = pa.schema(
@@ -74,6 +70,8 @@ class TopicTail(Refreshed):
         KalamError: The topic cannot be read.
     """
 
+    form = Form.DIRECT
+    key = _KEY
     forked = "This live table belongs to the process that forked this one. Call live_topic here."
 
     def __init__(self, log: TopicLog, *, partitions: int, max_rows: int) -> None:
@@ -87,14 +85,6 @@ class TopicTail(Refreshed):
         self._rows = ResultStore((), key=_KEY, rows=_table(self._messages), at=time.time())
         self._begin("kalam-live-topic")
 
-    def close(self) -> None:
-        """End it; the rows stay. May be called twice."""
-        if self.is_forked:
-            return
-        self._end(None)
-        self._awake()
-        self._thread.join(_JOIN_TIMEOUT)
-
     # What anybody may ask.
 
     @property
@@ -103,27 +93,12 @@ class TopicTail(Refreshed):
         return self._rows
 
     @property
-    def form(self) -> Form:
-        """How the rows are followed: each message is shown as it came."""
-        return Form.DIRECT
-
-    @property
     def table_name(self) -> str:
         """The topic, for people."""
         return self._log.topic_id
 
     @property
-    def key(self) -> tuple[str, ...]:
-        """The columns that tell messages apart."""
-        return _KEY
-
-    @property
-    def status(self) -> str:
-        """Where it is, for people."""
-        if self.is_over:
-            return self._stopped
-        if self._is_paused:
-            return "paused"
+    def _progress(self) -> str:
         return f"trying again: {self._fault}" if self._fault else "live"
 
     @property
@@ -135,9 +110,7 @@ class TopicTail(Refreshed):
 
     def verify(self, *, timeout: float, reread: bool = False) -> Proof:
         """Say that nothing is proved: a topic has no aggregate to compare with."""
-        self._check_process()
-        how = "messages of a topic are shown as they came, each with its offset"
-        return Proof(False, how, rows=self.num_rows, seq=0, at=dt.datetime.now(dt.UTC), healed=0)
+        return self._unproved("messages of a topic are shown as they came, each with its offset")
 
     def retry(self) -> None:
         """Ask now."""

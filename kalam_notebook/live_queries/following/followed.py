@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -65,9 +66,16 @@ class Followed(Lifetime, ABC):
         """Whether the rows are kept as they are."""
 
     @property
-    @abstractmethod
     def status(self) -> str:
         """Where it is, for people."""
+        if self.is_over:
+            return self._stopped
+        return "paused" if self.is_paused else self._progress
+
+    @property
+    @abstractmethod
+    def _progress(self) -> str:
+        """Where it is while it goes on."""
 
     @property
     @abstractmethod
@@ -109,6 +117,13 @@ class Followed(Lifetime, ABC):
     @abstractmethod
     def verify(self, *, timeout: float, reread: bool = False) -> Proof:
         """Find out whether the rows are the server's."""
+
+    def _unproved(self, why: str) -> Proof:
+        """What ``verify`` returns where there is nothing to compare with."""
+        self._check_process()
+        with self._lock:
+            seq = self._counters.last_seq
+            return Proof(False, why, rows=self.num_rows, seq=seq, at=dt.datetime.now(dt.UTC), healed=0)
 
     @abstractmethod
     def retry(self) -> None:

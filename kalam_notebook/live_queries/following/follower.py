@@ -145,12 +145,7 @@ class Follower(Followed):
         return self._hearing.phase is Phase.PAUSED
 
     @property
-    def status(self) -> str:
-        """Where the live query is, for people."""
-        if self.is_over:
-            return self._stopped
-        if self.is_paused:
-            return "paused"
+    def _progress(self) -> str:
         connection = self._hearing.connection
         if connection.state is not State.OPEN or connection.is_silent:
             return connection.text(time.monotonic())

@@ -1,4 +1,4 @@
-"""Rows that a thread of their own makes anew again and again, in place of a ``Follower``."""
+"""Rows that a thread of their own changes or makes anew, in place of a ``Follower``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ from kalam_notebook.threads import Flag, Worker
 
 __all__ = ["Refreshed"]
 
+#: Seconds that ``close`` waits for what the thread is about.
+_JOIN_TIMEOUT = 0.5
+
 
 class Refreshed(Followed):
-    """Rows that can be paused, and the thread that makes them anew when it is woken or it is time."""
+    """Rows that can be paused, and the thread that changes them when it is woken or it is time.
 
+    No column of a server holds versions of them.
+    """
+
+    row_version = ""
     _thread: Worker
 
     def __init__(self) -> None:
@@ -22,14 +29,17 @@ class Refreshed(Followed):
         self._wake = Flag()
 
     @property
-    def row_version(self) -> str:
-        """No column of a server holds versions of these rows."""
-        return ""
-
-    @property
     def is_paused(self) -> bool:
         """Whether the rows are kept as they are."""
         return self._is_paused
+
+    def close(self) -> None:
+        """End it; the rows stay. May be called twice, and from any thread."""
+        if self.is_forked:
+            return
+        self._end(None)
+        self._awake()
+        self._thread.join(_JOIN_TIMEOUT)
 
     def pause(self) -> None:
         """Let the rows stay as they are."""
@@ -55,7 +65,7 @@ class Refreshed(Followed):
 
     @abstractmethod
     def _work(self) -> None:
-        """Make the rows anew until it is over; on the thread."""
+        """Change the rows until it is over; on the thread."""
 
     def _awake(self) -> None:
         """Have the thread look now."""

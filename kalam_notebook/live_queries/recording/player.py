@@ -6,34 +6,26 @@ in the file and what it means is decided in ``recording``, when it comes in ``re
 
 from __future__ import annotations
 
-import atexit
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Generator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Protocol, TypeAlias
+from typing import IO, Protocol
 
 from kalam_notebook.errors import KalamError, LiveError, RecordingError
-from kalam_notebook.live_queries.following.followed import Followed
 from kalam_notebook.live_queries.following.plan import Form
+from kalam_notebook.live_queries.following.refreshed import Refreshed
 from kalam_notebook.live_queries.recording.format import Changes, End, RecordedStep, Snapshot
 from kalam_notebook.live_queries.recording.playhead import Playhead
 from kalam_notebook.live_queries.recording.reader import read_recording
 from kalam_notebook.live_queries.recording.rows import ReplayedRows
 from kalam_notebook.live_queries.rows.fingerprint import Proof
-from kalam_notebook.threads import Flag, Worker
+from kalam_notebook.threads import Flag
 
 __all__ = ["Clock", "Player"]
 
 _LOG = logging.getLogger("kalam_notebook.live")
-
-#: What stands in a file.
-Records: TypeAlias = Generator[Snapshot | Changes | End, None, None]
-
-#: Seconds that ``close`` waits for the thread.
-_JOIN_TIMEOUT = 0.5
 
 #: Seconds of one wait at most: recorded clocks may have jumped by years, which threads cannot wait for.
 _LONGEST_WAIT = 3600.0
@@ -61,7 +53,7 @@ class _SystemClock:
         wake.wait(seconds)
 
 
-class Player(Followed):
+class Player(Refreshed):
     """The rows of a recording and the thread that changes them.
 
     Args:
@@ -83,12 +75,11 @@ class Player(Followed):
         super().__init__()
         self._path = str(path)
         self._clock = clock or _SystemClock()
-        self._wake = Flag()
         self._gaps: list[float] = []
-        file = _open(path)
+        self._file = file = _open(path)
         try:
-            records = read_recording(file, self._path)
-            first = self._next(records)
+            self._records = read_recording(file, self._path)
+            first = self._next()
             if not isinstance(first, Snapshot):
                 raise RecordingError(self._path, "It is damaged: it does not begin with rows.")
         except BaseException:
@@ -98,18 +89,7 @@ class Player(Followed):
         self._rows = ReplayedRows(first)
         self._reached = first.at
         self._playhead = Playhead(speed, at=first.at, now=self._clock.now())
-        self._thread = Worker(partial(self._work, file, records), name="kalam-live-replay")
-        self._thread.start()
-        # A thread that is inside of Arrow when the interpreter ends takes the process down.
-        atexit.register(self.close)
-
-    def close(self) -> None:
-        """End the replay and its thread; the rows stay. May be called twice, and from any thread."""
-        if self.is_forked:
-            return
-        self._end(None)
-        self._wake.set()
-        self._thread.join(_JOIN_TIMEOUT)
+        self._begin("kalam-live-replay")
 
     # What anybody may ask.
 
@@ -124,7 +104,7 @@ class Player(Followed):
         return self.origin.table_name
 
     @property
-    def row_version(self) -> str:
+    def row_version(self) -> str:  # type: ignore[override]  # That of the recorded table.
         """The server's column that held the version of a row; empty where there was none."""
         return self.origin.row_version
 
@@ -144,16 +124,8 @@ class Player(Followed):
         return self._reached
 
     @property
-    def is_paused(self) -> bool:
-        """Whether the recording stands still."""
-        return self._playhead.is_paused
-
-    @property
-    def status(self) -> str:
-        """Where the replay is, for people."""
-        if self.is_over:
-            return self._stopped
-        return "paused" if self.is_paused else "replaying"
+    def _progress(self) -> str:
+        return "replaying"
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -170,33 +142,23 @@ class Player(Followed):
 
     def verify(self, *, timeout: float, reread: bool = False) -> Proof:
         """Say that nothing can be proved: there is no server."""
-        self._check_process()
-        with self._lock:
-            return Proof(
-                False,
-                "this is a replay of a recording, there is no server to compare with",
-                rows=self.num_rows,
-                seq=self._counters.last_seq,
-                at=dt.datetime.now(dt.UTC),
-                healed=0,
-            )
+        return self._unproved("this is a replay of a recording, there is no server to compare with")
 
     def retry(self) -> None:
         """A recording has no connection."""
 
     def pause(self) -> None:
         """Stop the recording where it is."""
-        self._move(self._playhead.pause)
+        with self._lock:
+            self._playhead.pause(self._clock.now())
+        self._awake()
+        super().pause()
 
     def resume(self) -> None:
         """Let the recording go on from where it is."""
-        self._move(self._playhead.resume)
-
-    def _move(self, move: Callable[[float], None]) -> None:
         with self._lock:
-            move(self._clock.now())
-        self._wake.set()
-        self.bell.ring()
+            self._playhead.resume(self._clock.now())
+        super().resume()
 
     @property
     def _end_text(self) -> str:
@@ -204,13 +166,13 @@ class Player(Followed):
 
     # The thread.
 
-    def _work(self, file: IO[bytes], records: Records) -> None:
+    def _work(self) -> None:
         error: KalamError | None = None
         end = "closed"
         try:
-            with file:
+            with self._file:
                 while not self.is_over:
-                    record = self._next(records)
+                    record = self._next()
                     if isinstance(record, End):
                         end = self._play_end(record)
                         break
@@ -224,14 +186,13 @@ class Player(Followed):
             error = LiveError(f"The replay broke in an unexpected way: {type(exc).__name__}: {exc}")
             error.__cause__ = exc
 
-        records.close()
-        atexit.unregister(self.close)
+        self._records.close()
         if self._end(error, end) and error is not None:
             _LOG.warning("replay of %s stopped: %s", self._path, error)
 
-    def _next(self, records: Records) -> Snapshot | Changes | End:
+    def _next(self) -> Snapshot | Changes | End:
         try:
-            return next(records)
+            return next(self._records)
         except OSError as exc:
             raise RecordingError(self._path, f"It cannot be read: {exc.strerror or exc}.") from None
 

@@ -20,11 +20,6 @@ class Playhead:
         self._started = now
         self._paused: float | None = None
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether it stands still."""
-        return self._paused is not None
-
     def seconds_until(self, at: float, *, now: float) -> float | None:
         """Seconds of the clock until a moment, 0 when it has come; None while paused."""
         if self._paused is not None:

@@ -97,6 +97,7 @@ class Pager:
         enough: Matching rows after which only keys are read on; None to read all rows.
         rows: Pages of rows: the output's columns, then the key and the version.
         keys: Pages of the keys of every version met and the version, tombstones included.
+        reads_rows: Whether rows are read, up to here, and not only keys.
     """
 
     plan: PagerPlan
@@ -105,7 +106,7 @@ class Pager:
     enough: int | None = None
     rows: list[pa.Table] = field(default_factory=list)
     keys: list[pa.Table] = field(default_factory=list)
-    _reads_rows: bool = True
+    reads_rows: bool = True
     _span: int | None = None  # Width of a page in versions; None reads without an upper bound.
     _last: int = 0  # Greater than every version when the width was set.
     _end: int | None = None  # A version that none had reached since the pager began; None as long as it is not known.
@@ -115,11 +116,6 @@ class Pager:
     def reach(self) -> str:
         """In words up to which version was read."""
         return f"{self.plan.version.name} up to {self.after}"
-
-    @property
-    def has_all_rows(self) -> bool:
-        """Whether rows were read to the end."""
-        return self._reads_rows
 
     def run(self, endpoint: Endpoint, *, on_page: Callable[[Pager], None] | None = None) -> None:
         """Read until everything is read that was there at the beginning.
@@ -131,7 +127,7 @@ class Pager:
         Raises:
             ServerError: The server refuses.
         """
-        self._reads_rows = self.enough is None or self.enough > 0
+        self.reads_rows = self.enough is None or self.enough > 0
         self._end = self._now(endpoint)
         while self._page(endpoint):
             self._stop_reading_rows()
@@ -194,10 +190,10 @@ class Pager:
             ]
 
     def _stop_reading_rows(self) -> None:
-        if self.enough is None or not self._reads_rows or sum(page.num_rows for page in self.rows) < self.enough:
+        if self.enough is None or not self.reads_rows or sum(page.num_rows for page in self.rows) < self.enough:
             return
         self.compact()
-        self._reads_rows = self.rows[0].num_rows < self.enough
+        self.reads_rows = self.rows[0].num_rows < self.enough
 
     def _page(self, endpoint: Endpoint) -> bool:
         """Read one page; whether more may follow."""
@@ -271,13 +267,13 @@ class Pager:
         window = self._window(upper)
         rows_types, pair, _ = self.types()
         rows, *keys = self._statements(window)
-        if self._reads_rows and not self.plan.params and self.plan.in_transaction:
+        if self.reads_rows and not self.plan.params and self.plan.in_transaction:
             return endpoint.execute_lists(in_transaction([rows, *keys]), (), self.types())
         # A batch takes no parameters. The keys come first: what is written between them and the rows is newer than the
         # page, so that the next one finds it again.
         asked = in_transaction(keys) if self.plan.in_transaction else ";\n".join(keys)
         found = endpoint.execute_lists(asked, (), [pair, pair])
-        if not self._reads_rows:
+        if not self.reads_rows:
             return [[None] * len(rows_types), *found]
         return [*endpoint.execute_lists(rows, self.plan.params, [rows_types]), *found]
 

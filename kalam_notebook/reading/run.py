@@ -258,7 +258,7 @@ class Run:
         pager = Pager(self.pager_plan(shape, columns), enough=self.limit)
         pager.run(self.endpoint, on_page=self._told)
         table = pager.result()
-        if not pager.has_all_rows and self.limit is not None and table.num_rows < self.limit:
+        if not pager.reads_rows and self.limit is not None and table.num_rows < self.limit:
             # Rows that were enough at first have been replaced by newer versions.
             pager = Pager(pager.plan)
             pager.run(self.endpoint, on_page=self._told)

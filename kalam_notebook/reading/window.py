@@ -60,11 +60,12 @@ class WindowCheck:
         self._proved: dict[tuple[str | None, str, RowVersion], int] = {}  # The newest of a table that was within.
         self._doubted: set[tuple[str | None, str, RowVersion]] = set()  # Of these, whether it is still there.
         self._columns: dict[tuple[str | None, str], tuple[float, tuple[Column, ...]]] = {}
-        self._writes = 0
+        #: How often something was written, so that what was asked before can be told from what was asked after.
+        self.writes = 0
 
     def forget(self) -> None:
         """Trust no table any more, because something was written."""
-        self._writes += 1
+        self.writes += 1
         self._within.clear()
         self._columns.clear()
 
@@ -72,11 +73,6 @@ class WindowCheck:
         """As ``forget``, and other tables may stand under the names, whose versions are lower."""
         self.forget()
         self._doubted = {known for known in self._proved if not known[2].has_time}
-
-    @property
-    def writes(self) -> int:
-        """How often something was written, so that what was asked before can be told from what was asked after."""
-        return self._writes
 
     def trusted(self, table: str, user: str | None = None) -> Scan | None:
         """What is known of a table that was within the window a short while ago."""
@@ -121,7 +117,7 @@ class WindowCheck:
         """
         if (known := self.trusted(table, user)) is not None:
             return known
-        writes = self._writes
+        writes = self.writes
         columns = endpoint.execute(f"SELECT * FROM {table} LIMIT 0").columns()
         version = _version_of(table, columns)
         proved = self._proved.get((user, table, version))
@@ -165,7 +161,7 @@ class WindowCheck:
     def _kept(self, found: Scan, table: str, user: str | None, writes: int) -> Scan:
         if found.is_beyond:
             self._proved.pop((user, table, found.version), None)
-        elif writes == self._writes:
+        elif writes == self.writes:
             self._within[user, table] = (self._now(), found)
             self._proved[user, table, found.version] = found.newest
         return found

@@ -60,6 +60,7 @@ class Partition:
 
     Attributes:
         number: Which partition.
+        start: The offset with which it began to read this log.
         acknowledged: The last offset that the group has acknowledged, as far as this consumer did it or came to know.
         logs: How many logs it has read: the topic may be made anew.
 
@@ -80,13 +81,13 @@ class Partition:
         # The same, had it acknowledged nothing: an offset below was acknowledged, or skipped by "latest".
         self._acknowledged_below = source.next_offset(number, 0)
         end = source.end_offset(number)
-        if self._start > end:
-            raise TopicError(_beyond_the_end(number, self._start, end, is_start=self._acknowledged_below <= end))
+        if self.start > end:
+            raise TopicError(_beyond_the_end(number, self.start, end, is_start=self._acknowledged_below <= end))
 
     def _begin(self, offset: int) -> None:
         self.logs += 1
-        # Where it began, and the first offset that is not acknowledged.
-        self._start = self._committed = offset
+        self.start = offset
+        self._committed = offset  # The first that is not acknowledged.
         self._acknowledged_below = 0
         self._handed_out = Offsets(offset)
         # Messages from before the start that a group without an acknowledgement gets after all.
@@ -111,11 +112,6 @@ class Partition:
     def held_back(self) -> int:
         """Messages that were handed out and cannot be acknowledged, because one before them is missing."""
         return self._handed_out.beyond
-
-    @property
-    def start(self) -> int:
-        """The offset with which it began to read this log."""
-        return self._start
 
     @property
     def position(self) -> int:
@@ -149,7 +145,7 @@ class Partition:
         offsets = sorted(self._waiting)[:limit]
         found = [self._waiting[offset] for offset in offsets]
         waiting = {offset: self._waiting[offset] for offset in self._waiting.keys() - set(offsets)}
-        early = self._early.union(offset for offset in offsets if offset < self._start)
+        early = self._early.union(offset for offset in offsets if offset < self.start)
         # At once, in the end: an interrupt finds a message either here or with the reader.
         self._handed_out, self._early, self._waiting = self._handed_out.plus(offsets), early, waiting
         return found
@@ -216,7 +212,7 @@ class Partition:
             self._committed, self.acknowledged = target, target - 1
 
     def _has(self, offset: int) -> bool:
-        if offset < self._start:
+        if offset < self.start:
             return offset < self._acknowledged_below or offset in self._early or offset in self._waiting
         return offset in self._handed_out or offset in self._waiting
 
@@ -225,7 +221,7 @@ class Partition:
         self._lost_answers += 1
         try:
             # A server that was started again knows only what was acknowledged. "latest" would be another place then.
-            consumed = self._source.consume(self.number, self._start, self._limit)
+            consumed = self._source.consume(self.number, self.start, self._limit)
         except KalamError as exc:
             if _did_nothing(exc):
                 self._lost_answers -= 1

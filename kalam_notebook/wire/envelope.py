@@ -15,7 +15,7 @@ import orjson
 
 from kalam_notebook.errors import AuthError, KalamError, RateLimitError, ServerError, server_error
 
-__all__ = ["error_code", "one_line", "raise_for_answer", "sql_body"]
+__all__ = ["one_line", "raise_for_answer", "sql_body"]
 
 #: Longer texts of a server are cut in messages.
 _MESSAGE_CHARS = 2000
@@ -32,11 +32,6 @@ def sql_body(sql: str, params: list[Any]) -> bytes:
     if params:
         body["params"] = params
     return orjson.dumps(body)
-
-
-def error_code(body: bytes) -> str:
-    """The code of an error answer, or empty."""
-    return _code_and_message(body)[0]
 
 
 def raise_for_answer(

@@ -35,7 +35,6 @@ __all__ = [
     "greatest_seq",
     "next_batch_message",
     "parse_message",
-    "ping_message",
     "row_seq",
     "subscribe_message",
     "unpack_frame",
@@ -303,11 +302,6 @@ def next_batch_message(subscription_id: str, last_seq_id: int | str | None) -> s
 def unsubscribe_message(subscription_id: str) -> str:
     """End a live query; the server does not answer."""
     return _dump({"type": "unsubscribe", "subscription_id": subscription_id})
-
-
-def ping_message() -> str:
-    """Show life on the level of messages; unlike a WebSocket ping it gets no answer."""
-    return _dump({"type": "ping"})
 
 
 def _dump(message: Mapping[str, object]) -> str:

@@ -386,8 +386,8 @@ def test_dead_rows_are_dropped(monkeypatch):
             store.apply([delete(step // 3, 10 * step + 3)])
         view = check_delta(store, view, version)
         version = store.version
-        assert len(store._slots.chunks) <= 2 * store.num_rows + 5
-        assert store._slots.chunks.num_batches <= 5
+        assert len(store.slots.chunks) <= 2 * store.num_rows + 5
+        assert store.slots.chunks.num_batches <= 5
 
 
 # Any order.

@@ -190,7 +190,6 @@ def test_outgoing_messages():
     next_batch = wire.next_batch_message("q1", 383403877923131392)
     assert next_batch == '{"type":"next_batch","subscription_id":"q1","last_seq_id":383403877923131392}'
     assert json.loads(wire.unsubscribe_message("q1")) == {"type": "unsubscribe", "subscription_id": "q1"}
-    assert json.loads(wire.ping_message()) == {"type": "ping"}
 
 
 JSON = st.recursive(

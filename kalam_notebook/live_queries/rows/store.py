@@ -61,6 +61,9 @@ class KeyedStore(Rows):
         doubts: Which cells of events may not be what is stored.
         version: Version of the empty store.
         next_row_id: Number of the first row.
+
+    Attributes:
+        slots: Which versions are held, and where their cells lie; for reading only.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class KeyedStore(Rows):
         self._schema = arrow_schema(self.columns)
         self._visible = list(visible)
         self._limit = RowLimit(max_rows)
-        self._slots = Slots(
+        self.slots = Slots(
             self._schema,
             visible=visible,
             next_row_id=next_row_id,
@@ -106,12 +109,12 @@ class KeyedStore(Rows):
     @property
     def next_row_id(self) -> int:
         """The number of the next row."""
-        return self._slots.next_row_id
+        return self.slots.next_row_id
 
     @property
     def num_rows(self) -> int:
         """How many rows there are."""
-        return len(self._slots)
+        return len(self.slots)
 
     @property
     def has_doubtful_cells(self) -> bool:
@@ -133,7 +136,7 @@ class KeyedStore(Rows):
 
     def arrow(self) -> pa.Table:
         """Return the visible columns of all rows, in the order of their numbers; the table never changes afterwards."""
-        return self._slots.table()
+        return self.slots.table()
 
     def delta(self, since: int) -> LiveDelta:
         """Return what changed after a version; the whole table when that is not known (any more)."""
@@ -141,25 +144,20 @@ class KeyedStore(Rows):
         if changed is None:
             return self._all()
         wanted = sorted(changed)
-        found = zip(wanted, self._slots.find_numbers(wanted), strict=True)
-        places = {row_id: self._slots.places[slot] for row_id, slot in found if slot >= 0}
+        found = zip(wanted, self.slots.find_numbers(wanted), strict=True)
+        places = {row_id: self.slots.places[slot] for row_id, slot in found if slot >= 0}
         return changes(self.version, changed, places, self._visible_at, self.num_rows)
 
     def _all(self) -> LiveDelta:
-        return whole(self.version, self.arrow(), self._slots.living(self._slots.row_ids).tolist())
+        return whole(self.version, self.arrow(), self.slots.living(self.slots.row_ids).tolist())
 
     def _visible_at(self, places: Sequence[int]) -> pa.Table:
-        return self._slots.chunks.take(places).select(self._visible)
+        return self.slots.chunks.take(places).select(self._visible)
 
     def fingerprint(self, after: int = 0) -> Fingerprint:
         """The fingerprint of the rows with a greater version (truth R5)."""
-        seqs = self._slots.living(self._slots.seqs)
+        seqs = self.slots.living(self.slots.seqs)
         return fingerprint_of(seqs[seqs > after] if after else seqs)
-
-    @property
-    def slots(self) -> Slots:
-        """Which versions are held, and where their cells lie; for reading only."""
-        return self._slots
 
     # Events.
 
@@ -175,7 +173,7 @@ class KeyedStore(Rows):
             ProtocolError: A row has no version, or a delete names no row.
         """
         decoded = decode_events(changes, self.columns, self.key, self.doubts)
-        start = self._slots.chunks.append(decoded.rows)
+        start = self.slots.chunks.append(decoded.rows)
         for key, seq, offset in zip(decoded.keys, decoded.seqs, decoded.offsets, strict=True):
             if offset is None:
                 self._delete(key, seq, Effect.DELETED)
@@ -215,9 +213,9 @@ class KeyedStore(Rows):
             # delete (truth L27). No event since contradicts the server.
             if not self._comparison.is_touched(key):
                 self._tombstones.pop(key, None)
-        held = self._comparison.compare(versions, self._slots.seq_of, after)
+        held = self._comparison.compare(versions, self.slots.seq_of, after)
 
-        start = self._slots.chunks.extend(conformed(delta.rows, self._schema))
+        start = self.slots.chunks.extend(conformed(delta.rows, self._schema))
         # The server tells them in no order; new rows get their numbers in the order of writing.
         for key, seq in sorted(versions.newest.items(), key=itemgetter(1)):
             offset = versions.offsets.get(seq)
@@ -238,7 +236,7 @@ class KeyedStore(Rows):
         versions = Versions.of(delta)
         late = ((key, seq) for key, seq in versions.newest.items() if self.floor < seq < before)
         for key, seq in late:
-            held, is_delete = self._slots.seq_of(key), seq in versions.deleted
+            held, is_delete = self.slots.seq_of(key), seq in versions.deleted
             if held is not None and (held < seq or (held == seq and is_delete)):
                 return True
             if held is None and not is_delete and self._tombstones.get(key, -1) < seq:
@@ -251,21 +249,21 @@ class KeyedStore(Rows):
 
     def _mend(self, key: Hashable, seq: int, position: int) -> None:
         """Replace the cells of a version that an event may have brought with a decimal without its sign."""
-        slot = self._slots.find(key)
-        if slot is None or key not in self._doubtful or self._slots.seqs[slot] != seq:
+        slot = self.slots.find(key)
+        if slot is None or key not in self._doubtful or self.slots.seqs[slot] != seq:
             return
         self._doubtful.discard(key)
-        old = self._slots.places[slot]
-        both = self._slots.chunks.take([old, position])
+        old = self.slots.places[slot]
+        both = self.slots.chunks.take([old, position])
         if any(before != after for before, after in map(comparable, both.columns)):
-            self._slots.replace(slot, seq, position)
-            self._happened.add(self._slots.row_ids[slot], Effect.UPDATED, seq, position, old)
+            self.slots.replace(slot, seq, position)
+            self._happened.add(self.slots.row_ids[slot], Effect.UPDATED, seq, position, old)
 
     def expire(self, before: int, *, at: float = 0.0) -> Applied:
         """Drop the rows of a STREAM table whose version is smaller: their time is over."""
-        for key, slot in list(self._slots):
-            if self._slots.seqs[slot] < before:
-                self._delete(key, self._slots.seqs[slot], Effect.EXPIRED)
+        for key, slot in list(self.slots):
+            if self.slots.seqs[slot] < before:
+                self._delete(key, self.slots.seqs[slot], Effect.EXPIRED)
         return self._commit(at=at, healed=False)
 
     # A complete reading.
@@ -286,8 +284,8 @@ class KeyedStore(Rows):
         conform = conformed(table, self._schema)
         rows, self._limit.floor = newest_of_each(conform, self.key, self._limit.max_rows)
         keys, seqs = rows.column(self.key).to_pylist(), rows.column(version_name(self._schema.names)).to_pylist()
-        before = Replaced.of(self._slots)
-        self._slots.load(rows, keys, seqs)
+        before = Replaced.of(self.slots)
+        self.slots.load(rows, keys, seqs)
         self._limit.load(seqs, keys)
         # A server that was set up anew begins with low versions.
         self.last_seq = max([min(self.last_seq, newest), *seqs[-1:]])
@@ -297,7 +295,7 @@ class KeyedStore(Rows):
 
         if before.rows:
             happened, chunks = before.compare(
-                self._slots, doubtful=self._doubtful, schema=self._schema, max_cells=_MAX_CELLS
+                self.slots, doubtful=self._doubtful, schema=self._schema, max_cells=_MAX_CELLS
             )
             self._history.settle(self._schema)
             if happened:
@@ -317,7 +315,7 @@ class KeyedStore(Rows):
 
     def _upsert(self, key: Hashable, seq: int, position: int) -> bool:
         """Take a row; return whether it is newer than what is held."""
-        rows = self._slots
+        rows = self.slots
         slot = rows.find(key)
         if slot is None:
             if seq <= max(self.floor, self._tombstones.get(key, -1)):
@@ -339,7 +337,7 @@ class KeyedStore(Rows):
         return True
 
     def _delete(self, key: Hashable, seq: int | None, effect: Effect) -> None:
-        held = self._slots.seq_of(key)
+        held = self.slots.seq_of(key)
         tombstone = (-1 if held is None else held) if seq is None else seq
         if tombstone < max(-1 if held is None else held, self._tombstones.get(key, 0)):
             return
@@ -352,10 +350,10 @@ class KeyedStore(Rows):
             self._remove(key, tombstone, effect)
 
     def _remove(self, key: Hashable, seq: int, effect: Effect) -> None:
-        slot = self._slots.find(key)
+        slot = self.slots.find(key)
         assert slot is not None
-        self._happened.add(self._slots.row_ids[slot], effect, seq, -1, self._slots.places[slot])
-        self._slots.remove(key)
+        self._happened.add(self.slots.row_ids[slot], effect, seq, -1, self.slots.places[slot])
+        self.slots.remove(key)
         self._doubtful.discard(key)
 
     # Housekeeping.
@@ -364,14 +362,14 @@ class KeyedStore(Rows):
         """Make one version of what happened."""
         applied = Applied()
         if self._happened:
-            for seq, key in self._limit.too_many(self._slots):
+            for seq, key in self._limit.too_many(self.slots):
                 self._comparison.touch(key, seq)
                 self._remove(key, seq, Effect.EXPIRED)
             happened, self._happened = self._happened, Entries()
             self.version += 1
-            self._history.add(Step(self.version, at, healed, happened, self._slots.chunks))
+            self._history.add(Step(self.version, at, healed, happened, self.slots.chunks))
             applied = happened.counted()
 
-        self._slots.gather_if_scattered()
-        self._limit.tidy(self._slots)
+        self.slots.gather_if_scattered()
+        self._limit.tidy(self.slots)
         return applied

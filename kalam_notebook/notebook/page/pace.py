@@ -76,29 +76,22 @@ class Pace:
 
     Args:
         turns: Shared by the tables of a kernel.
+
+    Attributes:
+        credit: Frames that the page may leave unanswered.
     """
 
     def __init__(self, turns: Turns | None = None) -> None:
         self._turns = turns or Turns()
         self._waiting: deque[_Sent] = deque()
         self._bytes = 0
-        self._credit = _CREDIT
+        self.credit = _CREDIT
         self._last = float("-inf")
         self._rest = INTERVAL  # Seconds after the last frame.
         self._silence = _FIRST_SILENCE
         self._repeats = 0
         self._repeated_bytes = 0
         self._repeat_at: float | None = None
-
-    @property
-    def unacknowledged(self) -> int:
-        """Frames that the page has not acknowledged."""
-        return len(self._waiting)
-
-    @property
-    def credit(self) -> int:
-        """Frames that the page may leave unanswered."""
-        return self._credit
 
     def interval(self, now: float, *, is_heard: bool) -> float:
         """Seconds between two frames as things stand; infinite when the page has to answer first.
@@ -111,7 +104,7 @@ class Pace:
             return self._rest
         silence = now - self._waiting[0].at
         if is_heard:
-            if len(self._waiting) <= self._credit:
+            if len(self._waiting) <= self.credit:
                 return self._rest
             return max(self._rest, _LATE_INTERVAL) if silence < _LATE else float("inf")
         for longest, most, seconds in _UNHEARD:
@@ -160,14 +153,14 @@ class Pace:
         while self._waiting and self._waiting[0].frame <= frame:
             shown = self._waiting.popleft()
             self._bytes -= shown.nbytes
-            self._credit = _PROMPT_CREDIT if now - shown.at <= _PROMPT else _CREDIT
+            self.credit = _PROMPT_CREDIT if now - shown.at <= _PROMPT else _CREDIT
         self._answered()
 
     def greeted(self) -> None:
         """Note that a page is new: what was sent before is lost to it, so nothing is on its way any more."""
         self._waiting.clear()
         self._bytes = 0
-        self._credit = _CREDIT
+        self.credit = _CREDIT
         self._answered()
 
     def _answered(self) -> None:

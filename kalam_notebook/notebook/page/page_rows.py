@@ -56,14 +56,10 @@ class PageRows:
         self._ids: set[int] = set()
         self._limit = MAX_ROWS
         self._rows = 0
-        self._frame = 0
+        #: Number of the last frame that was made.
+        self.frame = 0
         #: The version that the page has once it has taken all frames; -1 before the first.
         self.version = -1
-
-    @property
-    def frame(self) -> int:
-        """Number of the last frame that was made."""
-        return self._frame
 
     @property
     def has_room(self) -> bool:
@@ -81,7 +77,7 @@ class PageRows:
         Returns:
             The messages of the frame, in order.
         """
-        self._frame += 1
+        self.frame += 1
         described = describe(delta.rows.schema, columns)
         base = -1 if delta.reset else self.version
         rows, ids = (delta.rows.slice(0, MAX_ROWS), delta.row_ids[:MAX_ROWS]) if delta.reset else self._held(delta)
@@ -97,7 +93,7 @@ class PageRows:
         self._rows = delta.num_rows
         self.version = delta.version
         parts = _parts(table)
-        content = {"kind": "frame", "frame": self._frame, "parts": len(parts), "base": base, "version": self.version}
+        content = {"kind": "frame", "frame": self.frame, "parts": len(parts), "base": base, "version": self.version}
         content["status"] = {**status, "rows": delta.num_rows}
         content["columns"] = [asdict(column) for column in described] if delta.reset else None
         gone = [array("q", removed).tobytes(), *[b""] * (len(parts) - 1)]

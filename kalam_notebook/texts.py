@@ -17,10 +17,12 @@ from typing import Protocol
 
 __all__ = [
     "MAX_CHARACTERS",
+    "cut",
     "did_you_mean",
     "first_line",
     "hide_in_messages",
     "in_line",
+    "one_line",
     "shown",
     "visible",
     "without_secrets",
@@ -109,6 +111,16 @@ def shown(text: str, limit: int = MAX_CHARACTERS, *, lines: bool = True) -> str:
     if text.isprintable():
         return text
     return text.replace("\r\n", "\n").translate(_LINES if lines else _IN_MESSAGES)
+
+
+def cut(text: str, limit: int) -> str:
+    """The start of a text, with a sign where there is more than so many characters."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def one_line(text: str) -> str:
+    """A text whole and in one line, as it can stand on a page."""
+    return shown(" ".join(text.split("\n")), lines=False)
 
 
 def in_line(text: str, limit: int = 200) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.errors import DownloadError, KalamError
 from kalam_notebook.files.outcome import OF_ALL, Outcome, failed, report
-from kalam_notebook.files.parallel import in_parallel
+from kalam_notebook.files.parallel import each_reported
 from kalam_notebook.http.client import HttpTransport
 from kalam_notebook.http.downloads import Downloads
 from kalam_notebook.http.endpoint import SqlEndpoint
@@ -59,17 +60,8 @@ def download_many(
         raise DownloadError(f"to cannot be looked at: {exc.strerror}. Give a folder: to='folder/'.") from None
     if is_file:
         raise DownloadError(f"{folder} is a file; many files need a folder. Give one: to='folder/'.")
-    downloads, inside = Downloads(http, endpoint), f"{folder}{os.sep}"
-
-    def fetch(cell: object) -> Outcome:
-        outcome = _fetch(downloads, cell, inside)
-        if outcome.result == "downloaded":
-            meter.received(outcome.bytes or 0, 0)
-        meter.add(outcome.result != "failed")
-        return outcome
-
-    meter.expect(len(refs))
-    outcomes = in_parallel(fetch, refs, parallel=parallel, give_up=http.close)
+    fetch = partial(_fetch, Downloads(http, endpoint), folder=f"{folder}{os.sep}")
+    outcomes = each_reported(fetch, refs, done="downloaded", meter=meter, parallel=parallel, give_up=http.close)
     return report(outcomes, index, columns=("name", "bytes", "result", "path", "error"), verb="downloaded")
 
 

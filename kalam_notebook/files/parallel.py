@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
+from kalam_notebook.files.outcome import Outcome
 from kalam_notebook.http.pacing import Bucket
+from kalam_notebook.results.progress import Meter
 from kalam_notebook.threads import Flag, Worker
 
-__all__ = ["in_parallel"]
+__all__ = ["each_reported"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -21,23 +23,47 @@ _R = TypeVar("_R")
 _LONGEST_END_S = 5.0
 
 
-def in_parallel(
-    work: Callable[[_T], _R], items: Sequence[_T], *, parallel: int, give_up: Callable[[], object]
-) -> list[_R]:
-    """Do work for each item, in threads, no faster than the server's rate limit allows.
+def each_reported(
+    work: Callable[[_T], Outcome],
+    items: Sequence[_T],
+    *,
+    done: str,
+    meter: Meter,
+    parallel: int,
+    give_up: Callable[[], object],
+) -> list[Outcome]:
+    """Do work for each of many files, and tell the reader how far it is.
 
     Args:
         work: Done for each; what it raises ends all.
         items: What it is done for.
+        done: The result of a file whose bytes have travelled.
+        meter: Where the reader is told.
         parallel: Threads, at most.
         give_up: Called after an interrupt or error, so that what is still being done ends at once.
 
     Returns:
-        What it gave for each item, in their order.
+        What came of each, in their order.
 
     Raises:
         BaseException: The first that ``work`` raised.
     """
+
+    def reported(item: _T) -> Outcome:
+        outcome = work(item)
+        if outcome.result == done:
+            meter.received(outcome.bytes or 0, 0)
+        meter.add(outcome.result != "failed")
+        return outcome
+
+    meter.expect(len(items))
+    return _in_parallel(reported, items, parallel=parallel, give_up=give_up)
+
+
+def _in_parallel(
+    work: Callable[[_T], _R], items: Sequence[_T], *, parallel: int, give_up: Callable[[], object]
+) -> list[_R]:
+    """Do work for each item, in threads, no faster than the server's rate limit allows."""
     crew = _Crew(work, items)
     # A time for several requests together holds in the threads, too.
     contexts = [contextvars.copy_context() for _ in range(min(parallel, len(items)))]

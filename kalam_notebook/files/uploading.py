@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError, FrameError, KalamError, TransportError
 from kalam_notebook.files.outcome import OF_ALL, Outcome, failed, report
-from kalam_notebook.files.parallel import in_parallel
+from kalam_notebook.files.parallel import each_reported
 from kalam_notebook.http.client import HttpTransport
 from kalam_notebook.http.endpoint import SqlEndpoint
 from kalam_notebook.http.uploads import FileSource, named_source, open_source, upload
@@ -170,15 +171,8 @@ def upload_many(
         raise FrameError(f"Two of the files would have the key {twice[0]!r}. Give each its own: upload({{key: file}}).")
     there = rows.files([key for key in keys if key is not None])
 
-    def send(item: Item) -> Outcome:
-        outcome = _send(endpoint, rows, item, there, replace=replace)
-        if outcome.result == "uploaded":
-            meter.received(outcome.bytes or 0, 0)
-        meter.add(outcome.result != "failed")
-        return outcome
-
-    meter.expect(len(items))
-    outcomes = in_parallel(send, items, parallel=parallel, give_up=http.close)
+    send = partial(_send, endpoint, rows, there=there, replace=replace)
+    outcomes = each_reported(send, items, done="uploaded", meter=meter, parallel=parallel, give_up=http.close)
     return report(outcomes, index, columns=_REPORT, verb="uploaded")
 
 

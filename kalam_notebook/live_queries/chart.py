@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kalam_notebook.callers import short_failures
-from kalam_notebook.live_queries.display import display, shown_by_host
+from kalam_notebook.live_queries.display import Displayed
 from kalam_notebook.results.chart import Drawn
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["LiveChart"]
 
 
 @short_failures
-class LiveChart:
+class LiveChart(Displayed):
     """A chart of a live table. It shows itself as the last expression of a cell, and ends with its table.
 
     Args:
@@ -41,12 +41,6 @@ class LiveChart:
 
     def __repr__(self) -> str:
         return f"<LiveChart {self.drawn.kind} of {', '.join(self.drawn.y)} by {self.drawn.x}, {self.table!r}>"
-
-    def _ipython_display_(self) -> None:
-        display(self)
-
-    def _display_(self) -> object:  # Of marimo.
-        return shown_by_host(self)
 
     def freeze(self) -> None:
         """Turn what cells show of it into a static picture of the rows as of now; the live table itself goes on."""

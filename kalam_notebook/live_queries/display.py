@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["display", "register_display", "register_host", "shown_by_host"]
+__all__ = ["Displayed", "register_display", "register_host"]
 
 _shows: list[Callable[[Any], object]] = []
 _hosts: list[Callable[[Any], object]] = []
@@ -29,12 +29,12 @@ def register_host(shown: Callable[[Any], object]) -> None:
     _hosts[:] = [shown]
 
 
-def shown_by_host(live: Any) -> object:  # noqa: ANN401
-    """What a host such as marimo shows in the place of a live table."""
-    return next((shown(live) for shown in _hosts), repr(live))
+class Displayed:
+    """What shows itself as the last expression of a cell."""
 
+    def _ipython_display_(self) -> None:
+        for show in _shows:
+            show(self)
 
-def display(live: Any) -> None:  # noqa: ANN401 - a live table; its type stands above this module.
-    """Show a live table in the cell that runs."""
-    for show in _shows:
-        show(live)
+    def _display_(self) -> object:  # Of marimo.
+        return next((shown(self) for shown in _hosts), repr(self))

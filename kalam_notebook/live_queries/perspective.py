@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from kalam_notebook.errors import ConfigError, LiveError, MissingDependencyError
 from kalam_notebook.results.cells import CellColumn, cell_text, describe, plain
+from kalam_notebook.results.frames import ipc_stream
 
 if TYPE_CHECKING:
     from kalam_notebook.live_queries.rows.delta import LiveDelta
@@ -89,12 +90,9 @@ class _Feed:
         }
         if self._index == _ROW:
             columns[_ROW] = pa.chunked_array([pa.array(delta.row_ids, pa.int64())])
-        table = pa.table(columns).combine_chunks()
+        table = pa.table(columns)
         self._keys.update(zip(delta.row_ids, table.column(self._index).to_pylist(), strict=True))
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-        return bytes(sink.getvalue())
+        return ipc_stream(table)
 
 
 def _taken(values: pa.ChunkedArray, column: CellColumn) -> pa.ChunkedArray:

@@ -25,7 +25,7 @@ from kalam_notebook.errors import ConfigError, KalamError, LiveError, NotIterabl
 from kalam_notebook.live_queries.batches import LiveBatches, LiveChanges
 from kalam_notebook.live_queries.chart import LiveChart
 from kalam_notebook.live_queries.derived import Derived
-from kalam_notebook.live_queries.display import display, shown_by_host
+from kalam_notebook.live_queries.display import Displayed
 from kalam_notebook.live_queries.following.callbacks import Callbacks
 from kalam_notebook.live_queries.following.counters import LiveStats
 from kalam_notebook.live_queries.following.followed import Followed
@@ -73,7 +73,7 @@ class View(Protocol):
 
 
 @short_failures
-class LiveTable:
+class LiveTable(Displayed):
     """The result of a query, kept equal to the server's while your cell computes.
 
     Made by ``kalam.live(sql)`` and complete when that returns. Changes come in two ways: as events, within
@@ -133,12 +133,6 @@ class LiveTable:
             self.close()
             if not self._follower.ends_with_another:
                 warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
-
-    def _ipython_display_(self) -> None:
-        display(self)
-
-    def _display_(self) -> object:  # Of marimo.
-        return shown_by_host(self)
 
     # What it is.
 

@@ -26,7 +26,7 @@ from kalam_notebook.sql.hidden import HIDDEN_COLUMNS, HIDDEN_LIST
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.sql.tables import table_names
 from kalam_notebook.sql.tokens import UnreadableSQL
-from kalam_notebook.texts import in_line
+from kalam_notebook.texts import cut, in_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,7 +226,7 @@ class Commands:
         return frame.assign(
             started=frame["started"].map(lambda time: f"{time:%H:%M:%S}"),
             seconds=frame["seconds"].round(3),
-            sql=frame["sql"].map(lambda sql: _cut(in_line(sql, 300), max(readers_width() - _HISTORY_BESIDE, 30))),
+            sql=frame["sql"].map(lambda sql: cut(in_line(sql, 300), max(readers_width() - _HISTORY_BESIDE, 30))),
         )
 
     def _log(self, rest: str) -> Note:
@@ -238,7 +238,7 @@ class Commands:
         ]
         lines += [(at, f"{level}: {in_line(text, 300)}") for at, level, text in self._logged.last()]
         told = [f"{at:%H:%M:%S} {line}".rstrip() for at, line in sorted(lines)]
-        return Note("\n".join(_cut(line, readers_width()) for line in told) or "Nothing was sent yet.", aligned=True)
+        return Note("\n".join(cut(line, readers_width()) for line in told) or "Nothing was sent yet.", aligned=True)
 
     def _live(self, rest: str) -> pd.DataFrame:
         import pandas as pd
@@ -354,10 +354,6 @@ def _new_password(user: str) -> Secret:
     if ask_password("The same once more: ") != chosen.reveal():
         raise ConfigError("These were two passwords. Nothing was set up; type it again: %kalam setup")
     return chosen
-
-
-def _cut(line: str, width: int) -> str:
-    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def _named_table(command: str, table: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from kalam_notebook.errors import ConfigError, ParameterError
 from kalam_notebook.sql.named import names_in, numbered
-from kalam_notebook.texts import did_you_mean
+from kalam_notebook.texts import cut, did_you_mean
 
 __all__ = ["Bound", "Values", "Variable", "bind_names", "check_used", "look_up", "nearest", "read_values"]
 
@@ -226,7 +226,7 @@ def _unreadable(text: str, at: int) -> ConfigError:
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:39]}…")
+    return repr(cut(text, 40))
 
 
 def _behind_blanks(text: str, at: int) -> int:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.results.cells import CellColumn, cell_text, describe, plain
 from kalam_notebook.results.render import render_block_html
-from kalam_notebook.texts import did_you_mean, shown
+from kalam_notebook.texts import cut, did_you_mean, one_line
 from kalam_notebook.wire.types import Column
 
 __all__ = ["COLOURS", "ChartKind", "Drawn", "render_chart_html"]
@@ -145,7 +145,7 @@ def render_chart_html(
         drawing, told = _bars(table.column(0), described[0], series)
     else:
         drawing, told = _plotted(_numbers(table.column(0), described[0]), described[0], series, kind)
-    names = [_one_line(column.name) for column in described]
+    names = [one_line(column.name) for column in described]
     picture = (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(" and ".join(names[1:]))} by '
         f'{escape(names[0])}" style="display:block;width:100%;min-width:560px;max-width:{_WIDTH}px;height:auto;'
@@ -271,8 +271,8 @@ def _bars(values: pa.ChunkedArray, column: CellColumn, series: Sequence[np.ndarr
                 )
     every = max(1, math.ceil(_NAME_CHARS * _CHAR / step))
     for index in range(0, len(names), every):
-        name = _one_line(names[index])
-        text = name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…"
+        name = one_line(names[index])
+        text = cut(name, _NAME_CHARS)
         parts.append(_text(_LEFT + (index + 0.5) * step, _HEIGHT - 9, text, "middle", title=name))
     return "".join(parts), told
 
@@ -364,7 +364,3 @@ def _empty() -> str:
 
 def _counted(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
-def _one_line(text: str) -> str:
-    return shown(" ".join(text.split("\n")), lines=False)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["file_cell", "to_pandas", "to_polars", "unsliced"]
+__all__ = ["file_cell", "ipc_stream", "to_pandas", "to_polars", "unsliced"]
 
 _Rows = TypeVar("_Rows", "pa.Table", "pa.RecordBatch")
 
@@ -144,6 +144,16 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
     frame = pl.from_arrow(plain)
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def ipc_stream(table: pa.Table) -> bytes:
+    """The table as an Arrow IPC stream."""
+    # One batch: a slice of many small chunks would repeat the batch's header for each of them.
+    table = table.combine_chunks()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
 
 
 def unsliced(rows: _Rows) -> _Rows:

@@ -15,7 +15,7 @@ from itertools import accumulate
 import pyarrow as pa
 
 from kalam_notebook.results.cells import CellColumn, cell_text, describe, plain
-from kalam_notebook.texts import shown
+from kalam_notebook.texts import one_line, shown
 from kalam_notebook.wire.types import Column
 
 __all__ = ["render_block_html", "render_html", "render_message_html", "render_text"]
@@ -145,9 +145,9 @@ def render_block_html(content: str, *, title: str | None, foot: str, notices: Se
     """
     parts = [_OPEN, *map(_note_html, notices)]
     if title:
-        parts.append(f'<div class="kalam-title" title="{_attribute(title)}">{escape(_one_line(title))}</div>')
+        parts.append(f'<div class="kalam-title" title="{_attribute(title)}">{escape(one_line(title))}</div>')
     parts.append(content)
-    parts.append(f'<div class="kalam-foot">{escape(_one_line(foot))}</div></div>')
+    parts.append(f'<div class="kalam-foot">{escape(one_line(foot))}</div></div>')
     return "".join(parts)
 
 
@@ -159,7 +159,7 @@ def render_message_html(message: str, *, notices: Sequence[str] = (), aligned: b
         notices: Warnings, shown above it.
         aligned: Whether words stand below each other by their number of characters, as in a help text.
     """
-    text = escape("\n".join(_one_line(line) for line in shown(message, _MESSAGE_CHARS).split("\n")))
+    text = escape("\n".join(one_line(line) for line in shown(message, _MESSAGE_CHARS).split("\n")))
     notes = "".join(map(_note_html, notices))
     name = "kalam-foot kalam-aligned" if aligned else "kalam-foot"
     return f'{_OPEN}{notes}<div class="{name}" style="white-space: pre-wrap">{text}</div></div>'
@@ -190,11 +190,11 @@ def render_text(
         columns: As the server announced them.
     """
     preview = _preview(table, total_rows, max_rows, columns)
-    lines = [f"Warning: {_one_line(notice)}" for notice in notices]
+    lines = [f"Warning: {one_line(notice)}" for notice in notices]
     if title:
-        lines.append(_cut(_one_line(title), 2 * CELL_CHARS))
+        lines.append(_cut(one_line(title), 2 * CELL_CHARS))
     types = tuple(_type_text(column) + (" PK" if column.key else "") for column in preview.columns)
-    names = tuple(_cut(_one_line(column.name), CELL_CHARS) for column in preview.columns)
+    names = tuple(_cut(one_line(column.name), CELL_CHARS) for column in preview.columns)
     for chars in (TEXT_CHARS, TEXT_CHARS // 2):
         rows = [tuple(_plain_cells(row, preview.columns, chars)) for row in (*preview.head, *preview.tail)]
         widths = [max(map(_width, cells)) for cells in zip(names, types, *rows, strict=True)]
@@ -207,7 +207,7 @@ def render_text(
     if preview.hidden:
         printed.insert(3 + len(preview.head), preview.gap_line)
     lines += printed if preview.columns else []
-    lines.append(" · ".join((preview.count_line, *map(_one_line, footer))))
+    lines.append(" · ".join((preview.count_line, *map(one_line, footer))))
     return "\n".join(lines)
 
 
@@ -242,7 +242,7 @@ def _texts(table: pa.Table, columns: Sequence[CellColumn]) -> list[tuple[str | N
 
 def _head_html(preview: _Preview) -> str:
     return "".join(
-        f'<th{_aligned(column)} title="{_attribute(column.name)}">{escape(_cut(_one_line(column.name), CELL_CHARS))}'
+        f'<th{_aligned(column)} title="{_attribute(column.name)}">{escape(_cut(one_line(column.name), CELL_CHARS))}'
         f"<br><small{_title(column.sql_type)}>{escape(_type_text(column))}"
         f"{' <b>PK</b>' if column.key else ''}</small></th>"
         for column in preview.columns
@@ -250,7 +250,7 @@ def _head_html(preview: _Preview) -> str:
 
 
 def _type_text(column: CellColumn) -> str:
-    return _cut(_one_line(column.sql_type), CELL_CHARS)
+    return _cut(one_line(column.sql_type), CELL_CHARS)
 
 
 def _row_html(row: Sequence[str | None], columns: Sequence[CellColumn]) -> str:
@@ -287,15 +287,11 @@ def _aligned(column: CellColumn) -> str:
 
 
 def _note_html(notice: str) -> str:
-    return f'<div class="kalam-note" role="note"><strong>Warning:</strong> {escape(_one_line(notice))}</div>'
+    return f'<div class="kalam-note" role="note"><strong>Warning:</strong> {escape(one_line(notice))}</div>'
 
 
 def _attribute(text: str) -> str:
-    return escape(_one_line(_cut(text, WHOLE_CHARS)))
-
-
-def _one_line(text: str) -> str:
-    return shown(" ".join(text.split("\n")), lines=False)
+    return escape(one_line(_cut(text, WHOLE_CHARS)))
 
 
 def _cut(text: str, limit: int) -> str:

@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 
 from kalam_notebook.errors import ProtocolError
+from kalam_notebook.texts import cut
 
 __all__ = ["json_object", "number_in", "one_number", "shortened", "table_of", "text_in", "texts_in", "whole_number"]
 
@@ -20,7 +21,7 @@ __all__ = ["json_object", "number_in", "one_number", "shortened", "table_of", "t
 def shortened(content: bytes | str, chars: int = 80) -> str:
     """The start of an answer, for messages."""
     text = content if isinstance(content, str) else content[: 4 * chars].decode("utf-8", "replace")
-    return text if len(text) <= chars else f"{text[: chars - 1]}…"
+    return cut(text, chars)
 
 
 def json_object(content: bytes) -> dict[str, Any]:

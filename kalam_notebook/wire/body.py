@@ -219,7 +219,7 @@ class BodyDecoder:
             end = self._guess_end()
             if end < 0:
                 return end, None
-            rows = self._parse(end + 1)
+            rows = _list_at_start(self._buffer, end + 1)
             if rows is not None:
                 return end, rows
             self._brackets = Brackets()  # The mark stands in a cell: a nested object with these members.
@@ -229,7 +229,7 @@ class BodyDecoder:
             return -1, None
         if not self._buffer.startswith(_ROWS_END, end):
             raise ProtocolError(_NO_ROWS)
-        rows = self._parse(end + 1)
+        rows = _list_at_start(self._buffer, end + 1)
         if rows is None:
             raise ProtocolError(_NO_ROWS)
         return end, rows
@@ -268,17 +268,8 @@ class BodyDecoder:
     def _parse_until(self, comma: int) -> list[list[Any]] | None:
         """The rows before a comma, which is overwritten by the bracket that makes them a list."""
         self._buffer[comma] = _CLOSE
-        rows = self._parse(comma + 1)
+        rows = _list_at_start(self._buffer, comma + 1)
         self._buffer[comma] = _COMMA
-        return rows
-
-    def _parse(self, end: int) -> list[list[Any]] | None:
-        """The list at the start of the buffer, or None when it does not end there."""
-        with memoryview(self._buffer) as view, view[:end] as text:
-            try:
-                rows: list[list[Any]] = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                return None
         return rows
 
     def _decode(self, rows: list[list[Any]], end: int) -> pa.RecordBatch | None:
@@ -421,24 +412,16 @@ class ListsDecoder:
                 self._scanned = max(0, len(self._buffer) - 1)
                 return None, 0
             end = match.start() + 1
-            cells = self._parse(end)
+            cells = _list_at_start(self._buffer, end)
             if cells is not None:
                 return cells, end
             self._brackets = Brackets()  # A bracket in text, or a list of lists.
         self._brackets.read(self._buffer)
         end = self._brackets.end
-        cells = self._parse(end) if end else None
+        cells = _list_at_start(self._buffer, end) if end else None
         if end and cells is None:
             raise ProtocolError(_NO_ROWS)
         return cells, end
-
-    def _parse(self, end: int) -> list[Any] | None:
-        with memoryview(self._buffer) as view, view[:end] as cell, _collector_paused():
-            try:
-                parsed: list[Any] = orjson.loads(cell)
-            except orjson.JSONDecodeError:
-                return None
-        return parsed
 
 
 def parse_row(body: bytes) -> list[Any]:
@@ -476,6 +459,16 @@ def _transposed(rows: list[list[Any]], width: int) -> list[tuple[Any, ...]]:
     if len(columns) != width:
         raise ProtocolError(f"The server announced {width} columns and sent a row of another length.")
     return columns
+
+
+def _list_at_start(buffer: bytearray, end: int) -> list[Any] | None:
+    """The list at the start of a buffer, or None when it does not end there."""
+    with memoryview(buffer) as view, view[:end] as text, _collector_paused():
+        try:
+            found: list[Any] = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return None
+    return found
 
 
 @contextmanager

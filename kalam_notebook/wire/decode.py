@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from kalam_notebook.errors import DecodeError
+from kalam_notebook.texts import cut
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 
 __all__ = ["CELL_ERRORS", "decode_array", "decode_columns"]
@@ -54,7 +55,7 @@ def _decode_column(column: Column, convert: Callable[[Sequence[Any]], pa.Array],
         return convert(cells)
     except CELL_ERRORS as exc:
         row, value, reason = _find_culprit(cells, arrow_type(column), exc)
-        raise DecodeError(column.name, column.sql_type, row, _shorten(value), reason) from None
+        raise DecodeError(column.name, column.sql_type, row, cut(repr(value), 80), reason) from None
 
 
 #: What a cell that does not fit raises. Arrow's errors derive from these; a list where a number is wanted is a cast
@@ -73,11 +74,6 @@ def _find_culprit(cells: Sequence[Any], target: pa.DataType, exc: Exception) -> 
 
 def _first_line(exc: Exception) -> str:
     return next(iter(str(exc).splitlines()), type(exc).__name__)
-
-
-def _shorten(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def decode_array(cells: Sequence[Any], target: pa.DataType) -> pa.Array:

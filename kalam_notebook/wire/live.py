@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from kalam_notebook.errors import ProtocolError
+from kalam_notebook.wire.answered import shortened
 from kalam_notebook.wire.row_version import SEQ, VERSION, WRITTEN_AT, version_name
 from kalam_notebook.wire.types import Column, parse_schema
 
@@ -224,10 +225,10 @@ def parse_message(text: str | bytes) -> Message:
     try:
         raw = orjson.loads(text)
     except orjson.JSONDecodeError as exc:
-        raise ProtocolError(f"The server sent a message that is not JSON ({exc}): {_shorten(text)}") from None
+        raise ProtocolError(f"The server sent a message that is not JSON ({exc}): {shortened(text, 200)}") from None
     kind = raw.get("type") if type(raw) is dict else None
     if type(kind) is not str:
-        raise ProtocolError(f"The server sent a message without a type: {_shorten(text)}")
+        raise ProtocolError(f"The server sent a message without a type: {shortened(text, 200)}")
     parser = _PARSERS.get(kind)
     if parser is None:
         return Unknown(raw)
@@ -235,7 +236,7 @@ def parse_message(text: str | bytes) -> Message:
         return parser(raw)
     except (KeyError, TypeError, ValueError) as exc:
         reason = f"missing field {exc}" if isinstance(exc, KeyError) else str(exc)
-        raise ProtocolError(f"The server sent a bad {kind} message ({reason}): {_shorten(text)}") from None
+        raise ProtocolError(f"The server sent a bad {kind} message ({reason}): {shortened(text, 200)}") from None
 
 
 def row_seq(row: Row) -> int | None:
@@ -254,7 +255,8 @@ def row_seq(row: Row) -> int | None:
         value = int(value)
     if type(value) is int and 0 <= value < 2**63:
         return value
-    raise ProtocolError(f"The server sent a row whose {version_name(row)} is not an integer: {_shorten(repr(value))}")
+    told = shortened(repr(value), 200)
+    raise ProtocolError(f"The server sent a row whose {version_name(row)} is not an integer: {told}")
 
 
 def greatest_seq(rows: Iterable[Row]) -> int | None:
@@ -306,11 +308,6 @@ def unsubscribe_message(subscription_id: str) -> str:
 
 def _dump(message: Mapping[str, object]) -> str:
     return orjson.dumps(message).decode()
-
-
-def _shorten(text: str | bytes) -> str:
-    shown = text if isinstance(text, str) else text[:800].decode(errors="backslashreplace")
-    return shown if len(shown) <= 200 else f"{shown[:197]}..."
 
 
 def _auth_success(raw: dict[str, Any]) -> AuthSuccess:

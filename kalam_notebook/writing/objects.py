@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from kalam_notebook.errors import FrameError
+from kalam_notebook.texts import cut
 from kalam_notebook.wire.fileref import FileRef
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ def _has(kinds: set[type], *wanted: type) -> bool:
 
 
 def _error(reason: str, name: str, row: int, value: object) -> FrameError:
-    text = repr(value)
-    return FrameError(reason, column=name, row=row, value=text if len(text) <= 60 else f"{text[:57]}...")
+    return FrameError(reason, column=name, row=row, value=cut(repr(value), 60))
 
 
 def _is_missing(value: Any) -> bool:  # noqa: ANN401 - Any object of a column.

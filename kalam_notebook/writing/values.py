@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from kalam_notebook.errors import FrameError
+from kalam_notebook.texts import cut
 from kalam_notebook.wire.types import Column, arrow_type
 from kalam_notebook.writing.objects import json_text
 
@@ -135,7 +136,7 @@ def _shown(value: pa.Scalar) -> str:
         text = repr(value.as_py())
     except (ValueError, OverflowError):  # Times beyond what Python knows; Arrow's own text for them fails as well.
         text = f"{value.value} ({value.type})"
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return cut(text, 60)
 
 
 def _mismatch(array: pa.Array, column: Column) -> FrameError:

@@ -34,7 +34,7 @@ from kalam_notebook.errors import (
 )
 from kalam_notebook.http.proxies import Proxy, through, unusable_proxy, without_socks
 from kalam_notebook.live_queries.connection.states import Failure, Refused
-from kalam_notebook.texts import first_line, in_line
+from kalam_notebook.texts import cut, first_line, in_line
 
 __all__ = ["describe_failure", "subscription_error"]
 
@@ -97,7 +97,7 @@ def subscription_error(refused: Refused) -> SubscriptionError:
     hint = _HINTS.get(refused.code, "")
     if refused.code == "SUBSCRIPTION_LIMIT_EXCEEDED" and refused.held:
         counted = Counter(refused.held).items()
-        named = "; ".join(f"{count} x {sql if len(sql) <= 80 else f'{sql[:79]}…'}" for sql, count in counted)
+        named = "; ".join(f"{count} x {cut(sql, 80)}" for sql, count in counted)
         hint = f"{hint} This client holds {named}."
     return SubscriptionError(refused.code, refused.message, refused.sql, hint)
 

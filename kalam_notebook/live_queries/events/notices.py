@@ -15,7 +15,9 @@ from kalam_notebook.wire.row_version import VERSION_COLUMNS, row_version_of, ver
 from kalam_notebook.wire.types import Column
 
 __all__ = [
-    "changes_not_told",
+    "CHANGES_NOT_TOLD",
+    "ROWS_COME_AGAIN",
+    "SNAPSHOT_MAY_MISS_ROWS",
     "columns_changed",
     "connection_lost",
     "deletes_not_told",
@@ -23,12 +25,28 @@ __all__ = [
     "last_rows_may_be_wrong",
     "query_notices",
     "reading_held_up",
-    "rows_come_again",
-    "snapshot_may_miss_rows",
     "unknown_message",
 ]
 
 _TRUTH = "kalam.live(sql) keeps a table that stays true, kalam.query(sql) reads it once."
+
+#: The stream goes on without a place.
+CHANGES_NOT_TOLD = LiveNotice(
+    "CHANGES_NOT_TOLD",
+    f"What changed while the connection was lost is never told: no row had come to go on from. {_TRUTH}",
+)
+#: The rows are sent from the beginning.
+ROWS_COME_AGAIN = LiveNotice(
+    "ROWS_COME_AGAIN",
+    "The connection was lost before the last batch of rows, so they begin anew and some come again. Rows that were "
+    f"deleted since are never told. {_TRUTH}",
+)
+#: There is more than one batch.
+SNAPSHOT_MAY_MISS_ROWS = LiveNotice(
+    "SNAPSHOT_MAY_MISS_ROWS",
+    "The rows do not fit into one batch. Between batches the server may leave rows out and send others twice, and "
+    f"of changes made meanwhile it keeps 128 at most. {_TRUTH}",
+)
 
 
 def query_notices(query: LiveQuery, columns: Sequence[Column], kind: str) -> tuple[LiveNotice, ...]:
@@ -121,30 +139,6 @@ def deletes_not_told(seq: int) -> LiveNotice:
         f"since, or left the filter, are never told. {_TRUTH}"
     )
     return LiveNotice("DELETES_NOT_TOLD", text)
-
-
-def changes_not_told() -> LiveNotice:
-    """The stream goes on without a place."""
-    text = f"What changed while the connection was lost is never told: no row had come to go on from. {_TRUTH}"
-    return LiveNotice("CHANGES_NOT_TOLD", text)
-
-
-def rows_come_again() -> LiveNotice:
-    """The rows are sent from the beginning."""
-    text = (
-        "The connection was lost before the last batch of rows, so they begin anew and some come again. Rows that were "
-        f"deleted since are never told. {_TRUTH}"
-    )
-    return LiveNotice("ROWS_COME_AGAIN", text)
-
-
-def snapshot_may_miss_rows() -> LiveNotice:
-    """There is more than one batch."""
-    text = (
-        "The rows do not fit into one batch. Between batches the server may leave rows out and send others twice, and "
-        f"of changes made meanwhile it keeps 128 at most. {_TRUTH}"
-    )
-    return LiveNotice("SNAPSHOT_MAY_MISS_ROWS", text)
 
 
 def last_rows_may_be_wrong(last_rows: int) -> LiveNotice:

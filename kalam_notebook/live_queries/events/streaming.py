@@ -24,6 +24,7 @@ from kalam_notebook.live_queries.connection.states import (
 )
 from kalam_notebook.live_queries.events import notices
 from kalam_notebook.live_queries.events.messages import Ack, Delete, InitialBatch, Insert, LiveEvent, LiveNotice, Update
+from kalam_notebook.texts import cut
 from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.live import MAX_BATCH_SIZE, Change, InitialDataBatch, SubscribeOptions, Unknown, greatest_seq
 
@@ -122,7 +123,7 @@ class EventStream:
             if not event.options.is_text:
                 yield notices.deletes_not_told(event.options.from_seq)
         elif self.reconnects > 0:
-            yield notices.changes_not_told() if event.options is None else notices.rows_come_again()
+            yield notices.CHANGES_NOT_TOLD if event.options is None else notices.ROWS_COME_AGAIN
 
     def _loaded(self, batch: InitialDataBatch) -> Iterator[LiveEvent]:
         options, self._options = self._options, None
@@ -130,7 +131,7 @@ class EventStream:
             if options.from_seq is not None and options.is_text and not _is_replay(batch, options.from_seq):
                 yield notices.deletes_not_told(options.from_seq)
             if batch.batch_control.has_more:
-                yield notices.snapshot_may_miss_rows()
+                yield notices.SNAPSHOT_MAY_MISS_ROWS
             # Without the key in the answer it is right (protocol/live.md#client-messages).
             if options.last_rows is not None and len(batch.rows) >= options.last_rows and self._has_key:
                 yield notices.last_rows_may_be_wrong(options.last_rows)
@@ -164,4 +165,4 @@ def _is_replay(batch: InitialDataBatch, from_seq: int) -> bool:
 
 def _unknown(message: Unknown) -> LiveNotice:
     text = orjson.dumps(message.raw).decode()
-    return notices.unknown_message(message.raw.get("type"), text if len(text) <= 500 else f"{text[:497]}...")
+    return notices.unknown_message(message.raw.get("type"), cut(text, 500))

@@ -97,8 +97,7 @@ class ReplayedRows(Rows):
             snapshot: Rows of the same columns.
         """
         self._chunks = RowChunks(self._schema)
-        for batch in snapshot.rows.to_batches():
-            self._chunks.append(batch)
+        self._chunks.append_all(snapshot.rows.to_batches())
         self._places = dict(zip(snapshot.row_ids, range(len(snapshot.row_ids)), strict=True))
         self._coming, self._table = (), None
         self.version = snapshot.version
@@ -153,15 +152,12 @@ class ReplayedRows(Rows):
         """Copy the living rows into one batch."""
         rows = self._chunks.take(self._living_places().tolist())
         self._history.settle(self._schema)
-        self._chunks = RowChunks(self._schema)
-        self._chunks.extend(rows)
+        self._chunks = RowChunks.of(rows)
         self._places = dict(zip(self._places, range(len(self._places)), strict=True))
         self._append_coming()
 
     def _append_coming(self) -> None:
-        self._base = len(self._chunks)
-        for batch in self._coming:
-            self._chunks.append(batch)
+        self._base = self._chunks.append_all(self._coming)
 
 
 def _rearranged(order: Sequence[int], places: Mapping[int, int]) -> list[int]:

@@ -7,7 +7,7 @@ Which version counts is the store's business.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,13 @@ class RowChunks:
         # Position of each batch's first row, and at the end the number of all rows.
         self._starts = [0]
 
+    @classmethod
+    def of(cls, rows: pa.Table) -> RowChunks:
+        """The rows of a table, in few batches."""
+        chunks = cls(rows.schema)
+        chunks.extend(rows)
+        return chunks
+
     def __len__(self) -> int:
         return self._starts[-1]
 
@@ -53,12 +60,16 @@ class RowChunks:
             self._starts.append(start + batch.num_rows)
         return start
 
-    def extend(self, table: pa.Table) -> int:
-        """Add rows in few batches, and return the position of the first."""
+    def append_all(self, batches: Iterable[pa.RecordBatch]) -> int:
+        """Add rows as they lie, lent and not copied, and return the position of the first."""
         start = len(self)
-        for batch in table.combine_chunks().to_batches():
+        for batch in batches:
             self.append(batch)
         return start
+
+    def extend(self, table: pa.Table) -> int:
+        """Add rows in few batches, and return the position of the first."""
+        return self.append_all(table.combine_chunks().to_batches())
 
     def slices(self, firsts: np.ndarray, lengths: np.ndarray) -> pa.Table:
         """Return runs of rows one after the other, without a copy."""

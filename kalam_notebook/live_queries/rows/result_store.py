@@ -116,8 +116,7 @@ class ResultStore(Rows):
         for key, old in places.items():
             entries.add(self._ids[key], Effect.DELETED, 0, -1, old)
 
-        chunks = RowChunks(rows.schema)
-        chunks.extend(self._rows)
+        chunks = RowChunks.of(self._rows)
         chunks.extend(rows)
         self.version += 1
         self._history.settle(rows.schema)

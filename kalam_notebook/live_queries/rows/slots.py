@@ -138,8 +138,7 @@ class Slots:
         # The slots are in the order of the numbers.
         order = np.argsort(np.array(numbers, np.int64), kind="stable")
         positions = order.tolist()
-        self.chunks = RowChunks(self._schema)
-        self.chunks.extend(rows if _is_ascending(order) else rows.take(pa.array(order)))
+        self.chunks = RowChunks.of(rows if _is_ascending(order) else rows.take(pa.array(order)))
         self._by_key = {keys[position]: slot for slot, position in enumerate(positions)}
         self.seqs = array("q", [seqs[position] for position in positions])
         self.row_ids = array("q", [numbers[position] for position in positions])
@@ -156,9 +155,7 @@ class Slots:
     def gather(self) -> None:
         """Copy the living rows into one batch, and forget the slots of those that are gone when they are many."""
         self._on_gather()
-        rows = self.chunks.take(self.living(self.places))
-        self.chunks = RowChunks(self._schema)
-        self.chunks.extend(rows)
+        self.chunks = RowChunks.of(self.chunks.take(self.living(self.places)))
         if len(self.seqs) > len(self) * (1 + _DEAD_SLOTS_PER_ROW):
             self.seqs = array("q", self.living(self.seqs).tobytes())
             self.row_ids = array("q", self.living(self.row_ids).tobytes())

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalam_notebook.results.cells import BYTES_HEAD, LIST_WHOLE, CellColumn, describe, plain
+from kalam_notebook.results.frames import ipc_stream
 
 if TYPE_CHECKING:
     from kalam_notebook.live_queries.rows.delta import LiveDelta
@@ -130,13 +131,13 @@ def page_stream(rows: pa.Table, ids: Sequence[int], columns: Sequence[CellColumn
     table = _page_table(rows, ids, columns)
     if table.nbytes > MAX_BYTES:
         table = table.slice(0, max(1, table.num_rows * MAX_BYTES // table.nbytes))
-    return _stream(table)
+    return ipc_stream(table)
 
 
 def whole_rows(rows: pa.Table, columns: Sequence[CellColumn]) -> bytes:
     """Rows in the page's form with nothing cut, numbered from 0."""
     arrays = {str(index): _narrow(plain(rows.column(index), column)) for index, column in enumerate(columns)}
-    return _stream(pa.table({**arrays, "id": pa.array(range(rows.num_rows), pa.int64())}))
+    return ipc_stream(pa.table({**arrays, "id": pa.array(range(rows.num_rows), pa.int64())}))
 
 
 def _page_table(rows: pa.Table, ids: Sequence[int], columns: Sequence[CellColumn]) -> pa.Table:
@@ -188,13 +189,4 @@ def _parts(table: pa.Table) -> list[tuple[int, bytes]]:
     count = max(1, -(-table.nbytes // PART_BYTES))
     size = max(1, -(-table.num_rows // count))
     slices = [table.slice(start, size) for start in range(0, max(1, table.num_rows), size)]
-    return [(part.num_rows, _stream(part)) for part in slices]
-
-
-def _stream(table: pa.Table) -> bytes:
-    # One batch: a slice of many small chunks would repeat the batch's header for each of them.
-    table = table.combine_chunks()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
+    return [(part.num_rows, ipc_stream(part)) for part in slices]

@@ -51,8 +51,7 @@ class HeldRows:
         self.num_rows = delta.num_rows
         self.row_ids = _numbers(delta.row_ids)
         self._chunks = RowChunks(delta.rows.schema)
-        for batch in delta.rows.to_batches():  # Lent, not copied.
-            self._chunks.append(batch)
+        self._chunks.append_all(delta.rows.to_batches())
         #: By slot: where the cells lie; -1 for a row that is gone.
         self.places = np.arange(len(self.row_ids))
 
@@ -145,8 +144,7 @@ class RowView:
         if self._sort is None:
             return None
         keys = self._key_table(table)
-        self._keys = RowChunks(keys.schema)
-        self._keys.extend(keys)
+        self._keys = RowChunks.of(keys)
         if self.count == len(keys):
             return keys.column(0)
         return self._keys.take(self.rows.places[self._slots]).column(0)
@@ -237,9 +235,7 @@ class RowView:
         if self._keys is None:
             return pa.nulls(len(slots))
         if self._keys.num_batches > _MAX_BATCHES:
-            gathered = self._keys.take(np.arange(len(self._keys)))
-            self._keys = RowChunks(gathered.schema)
-            self._keys.extend(gathered)
+            self._keys = RowChunks.of(self._keys.take(np.arange(len(self._keys))))
         found = self._keys.take(self.rows.places[slots]).column(0)
         return found.combine_chunks() if found.num_chunks != 1 else found.chunk(0)
 

@@ -68,8 +68,9 @@ def _with_entry(text: str, name: str, entry: dict[str, Secret], path: Path) -> s
     lines = text.splitlines(keepends=True)
     start = next((number for number, line in enumerate(lines) if header.match(line)), None)
     if start is None:
-        gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-        changed = f"{text}{gap}{written}"
+        if text:
+            text += "\n" if text.endswith("\n") else "\n\n"
+        changed = f"{text}{written}"
     else:
         after = range(start + 1, len(lines))
         end = next((number for number in after if lines[number].lstrip().startswith("[")), len(lines))

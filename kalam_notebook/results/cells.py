@@ -207,7 +207,9 @@ def _float_text(value: float) -> str:
     """The shortest digits that give the same double, as Python writes them."""
     if math.isfinite(value):
         return repr(value)
-    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
 
 
 def _float32_text(value: float) -> str:
@@ -251,8 +253,9 @@ def _date_text(days: int) -> str:
     day_of_month = day_of_year - (153 * month + 2) // 5 + 1
     month = month + 3 if month < 10 else month - 9
     year += era * 400 + (month <= 2)
-    sign = "" if 0 <= year <= 9_999 else ("-" if year < 0 else "+")
-    return f"{sign}{abs(year):0{6 if sign else 4}}-{month:02}-{day_of_month:02}"
+    if 0 <= year <= 9_999:
+        return f"{year:04}-{month:02}-{day_of_month:02}"
+    return f"{year:+07}-{month:02}-{day_of_month:02}"
 
 
 def _file_text(cell: str | None) -> str | None:

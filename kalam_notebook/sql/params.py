@@ -272,6 +272,8 @@ def _encode_json(name: str, value: object) -> str:
 def _refuse_non_finite(name: str, value: object) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise ParameterError(name, f"{value} inside a list or dictionary is not JSON. Use None.")
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    for item in items:
-        _refuse_non_finite(name, item)
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _refuse_non_finite(name, item)

@@ -158,10 +158,8 @@ def _by_values(endpoint: Endpoint, rows: Rows, start: int, keys: Sequence[str]) 
     for column in rows.columns:
         given = rows.arrays[column.name][start : start + len(keys)]
         same = pc.and_(same, _equal(given, _stored(held[column.name]).take(place), column))
-    return [
-        State.NEW if at is None else State.SAME if is_same else State.CHANGED
-        for at, is_same in zip(place.to_pylist(), same.to_pylist(), strict=True)
-    ]
+    of_present = [State.SAME if is_same else State.CHANGED for is_same in same.to_pylist()]
+    return [State.NEW if at is None else state for at, state in zip(place.to_pylist(), of_present, strict=True)]
 
 
 def _stored(array: pa.Array) -> pa.Array:

@@ -63,8 +63,11 @@ def _plain(array: pa.Array) -> list[str]:
     return ["NULL" if value is None else str(value) for value in array.to_pylist()]
 
 
+_BOOLEANS = {None: "NULL", True: "TRUE", False: "FALSE"}
+
+
 def _booleans(array: pa.Array) -> list[str]:
-    return ["NULL" if value is None else "TRUE" if value else "FALSE" for value in array.to_pylist()]
+    return [_BOOLEANS[value] for value in array.to_pylist()]
 
 
 def _floats(array: pa.Array) -> list[str]:

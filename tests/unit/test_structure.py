@@ -275,6 +275,17 @@ def test_no_module_is_long(folder):
     assert [str(path) for path in paths if path.read_text(encoding="utf-8").count("\n") > 600] == []
 
 
+def test_no_condition_is_asked_inside_of_another():
+    nested = [
+        f"{path}:{node.lineno}"
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.IfExp)
+        and any(isinstance(inner, ast.IfExp) for inner in ast.walk(node) if inner is not node)
+    ]
+    assert nested == []
+
+
 def test_no_room_has_the_name_of_a_public_function():
     rooms = {module_of(path)[0] for path, _ in modules()}
     assert not rooms & set(kalam_notebook._METHODS)

@@ -338,8 +338,9 @@ class KeyedStore(Rows):
 
     def _delete(self, key: Hashable, seq: int | None, effect: Effect) -> None:
         held = self.slots.seq_of(key)
-        tombstone = (-1 if held is None else held) if seq is None else seq
-        if tombstone < max(-1 if held is None else held, self._tombstones.get(key, 0)):
+        newest = -1 if held is None else held
+        tombstone = newest if seq is None else seq
+        if tombstone < max(newest, self._tombstones.get(key, 0)):
             return
 
         self._tombstones[key] = tombstone

@@ -403,7 +403,9 @@ class LiveView:
         at = self._as_of()
         ended = is_last or _stopped(self.live)
         changes = _changes(self.live)
-        word = "replayed" if self.live.is_replay else "live" if ended else _word(self.live)
+        word = "live" if ended else _word(self.live)
+        if self.live.is_replay:
+            word = "replayed"
         footer = [
             f"{word} until {at}" if ended else f"{word}, as of {at}",
             f"{changes:,} {'change' if changes == 1 else 'changes'}",

@@ -8,7 +8,7 @@ from kalam_notebook.errors import ConnectError, RequestTimeoutError, ServerError
 from kalam_notebook.http.deadlines import Overdue
 from kalam_notebook.http.proxies import Proxy, through
 
-__all__ = ["NoAnswerError", "describe_failure", "is_exhausted"]
+__all__ = ["NoAnswerError", "describe_failure", "is_confused_by_columns", "is_exhausted"]
 
 
 class NoAnswerError(TransportError):
@@ -79,6 +79,11 @@ def describe_failure(
 def is_exhausted(error: Exception) -> bool:
     """Whether a query needs more memory than the server gives it, which has no code of its own (truth R1)."""
     return isinstance(error, ServerError) and "Resources exhausted" in error.message
+
+
+def is_confused_by_columns(error: ServerError) -> bool:
+    """Whether the engine tripped over what it knows of the columns of a sub-query, and not over their values."""
+    return "Physical input schema" in error.message
 
 
 def _reason(exc: Exception) -> str:

@@ -47,6 +47,7 @@ from kalam_notebook.results.progress import silent
 from kalam_notebook.results.results import IncompleteResultWarning, QueryResult, readers_width
 from kalam_notebook.settings import live_is_static
 from kalam_notebook.sql.shape import returns_rows
+from kalam_notebook.wire.failed import failed_statement, told_as
 
 __all__ = ["register", "unregister"]
 
@@ -58,8 +59,6 @@ _history = History()
 _logged = Logged()
 #: Codes of a server that does not know a form of a statement.
 _NOT_UNDERSTOOD = {"INVALID_SQL", "INVALID_INPUT"}
-#: What the server says of the only statement that it was sent.
-_FIRST_FAILED = "Statement 1 failed: "
 #: What commands show in the place of a frame without rows.
 _NOTHING = {
     "connections": "There is no connection.", "history": "The magics ran nothing yet.", "live": "No table is live.",
@@ -294,8 +293,8 @@ def _run_statements(client: Client, statements: Sequence[Bound], options: CellOp
 
 def _tell_place(error: KalamError, number: int, total: int) -> None:
     """Say which statement of the cell it was; the server has counted the one that it was sent."""
-    if isinstance(error, ServerError) and error.message.startswith(_FIRST_FAILED):
-        error.message = f"Statement {number} of {total} failed: {error.message.removeprefix(_FIRST_FAILED)}"
+    if isinstance(error, ServerError) and failed_statement(error.message) == 1:
+        error.message = told_as(f"{number} of {total}", error.message)
         error.add_note("Those before it have taken effect.")
     else:
         error.add_note(f"This was statement {number} of {total}; those before it have taken effect.")

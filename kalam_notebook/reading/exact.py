@@ -14,11 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalam_notebook.errors import ProtocolError, ServerError
+from kalam_notebook.http.failures import is_confused_by_columns
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_text, is_found, true_type
 from kalam_notebook.reading.window import EVERY_VERSION
 from kalam_notebook.sql.shape import Clauses, Shape, bare_branches, rename_duplicates
 from kalam_notebook.sql.sorts import NO_LIMIT
+from kalam_notebook.sql.statement import enclosed
 from kalam_notebook.sql.tables import is_one_scan
 from kalam_notebook.wire.answered import number_in, table_of
 from kalam_notebook.wire.arrow_names import column_of, parse_arrow_type
@@ -63,7 +65,7 @@ class ExactReader:
 
             def ask(text: str) -> list[Any]:
                 # Without rows nothing is scanned.
-                inner = f"SELECT * FROM (\n{text}\n) AS kalam_all LIMIT 0"
+                inner = f"SELECT * FROM {enclosed(text)} AS kalam_all LIMIT 0"
                 return endpoint.execute_row(f"SELECT {asked} FROM ({inner}) AS q({', '.join(names)})", params)
 
             row = _in_either_form(_typed_text(shape, columns), names, ask)
@@ -115,7 +117,7 @@ class ExactReader:
         first = f"ORDER BY {key} " if is_sorted else ""
 
         def ask(text: str) -> list[pa.Array | None]:
-            inner = f"(\n{text}\n) AS q({', '.join(names)})"
+            inner = f"{enclosed(text)} AS q({', '.join(names)})"
             if limit is not None:
                 inner = f"(SELECT * FROM {inner} {first}LIMIT {limit}) AS l"
             sql = f"SELECT array_agg(rn) AS rn, {lists} FROM (SELECT *, row_number() OVER () AS rn FROM {inner}) AS r"
@@ -169,7 +171,7 @@ class ExactReader:
             f"FROM {clauses.table} WHERE {EVERY_VERSION}"
         )
         # Without row numbers, which only a sort would need: they cost the server a quarter of the scan.
-        sql = f"SELECT {lists}, [max(s)] AS s FROM (\n{inner}\n) AS q({', '.join([*names, 's', 'm'])})"
+        sql = f"SELECT {lists}, [max(s)] AS s FROM {enclosed(inner)} AS q({', '.join([*names, 's', 'm'])})"
         found_types = [*(column.type for column in true), pa.int64()]
         ((*arrays, newest),) = endpoint.execute_lists(sql, params, [found_types])
         schema = pa.schema([_field(column, found) for column, found in zip(columns, true, strict=True)])
@@ -185,10 +187,10 @@ def _in_either_form(text: str, names: Sequence[str], ask: Callable[[str], list[A
     try:
         return ask(text)
     except ServerError as exc:
-        if "Physical input schema" not in exc.message:
+        if not is_confused_by_columns(exc):
             raise
     bare = ", ".join(f"[{name}][1] AS {name}" for name in names)
-    return ask(f"SELECT {bare} FROM (\n{text}\n) AS kalam_bare({', '.join(names)})")
+    return ask(f"SELECT {bare} FROM {enclosed(text)} AS kalam_bare({', '.join(names)})")
 
 
 def _wrappable(shape: Shape, columns: Sequence[Column]) -> Shape:

@@ -18,6 +18,7 @@ from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.http.failures import is_exhausted
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.sql.params import write_parameters_in
+from kalam_notebook.wire.failed import failed_statement, told_as
 
 __all__ = ["OneStateEndpoint"]
 
@@ -91,6 +92,7 @@ def _as_first(sql: str) -> Iterator[None]:
     try:
         yield
     except ServerError as exc:
-        exc.message = exc.message.replace("Statement 2 failed", "Statement 1 failed", 1)
+        if failed_statement(exc.message) == 2:
+            exc.message = told_as("1", exc.message)
         exc.sql = sql
         raise

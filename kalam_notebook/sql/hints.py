@@ -10,6 +10,7 @@ from kalam_notebook.sql.statement import Statement, quote_text
 from kalam_notebook.sql.tables import table_names
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 from kalam_notebook.texts import did_you_mean
+from kalam_notebook.wire.failed import failed_statement
 
 __all__ = ["column_hint", "rights_hint", "statement_hint", "table_hint"]
 
@@ -35,7 +36,6 @@ _WRONG_LENGTH = re.compile(r"Inconsistent data length across values list")
 _NOT_SHARED = re.compile(
     r"Role 'User' cannot access table '(?P<table>[\w.]+)'\. Shared table (?P<what>access|write) denied"
 )
-_FAILED = re.compile(r"Statement (?P<number>\d+) failed")
 #: Tables that are named where none is similar.
 _MOST_NAMED = 6
 
@@ -65,9 +65,9 @@ def statement_hint(sql: str, message: str) -> str:
         return f"Whoever may alter it shares it for reading with: ALTER TABLE {denied['table']} SET ACCESS LEVEL PUBLIC"
     if form := form_hint(statement, message):
         return form
-    failed, count = _FAILED.search(message), len(statement.statements)
+    failed, count = failed_statement(message), len(statement.statements)
     if failed and count > 1 and not {"BEGIN", "START"} & {one.first_word for one in statement.statements}:
-        return f"This was statement {failed['number']} of {count}; those before it have taken effect."
+        return f"This was statement {failed} of {count}; those before it have taken effect."
     return ""
 
 
@@ -103,8 +103,8 @@ def rights_hint(sql: str, message: str = "") -> str:
     if not statement.is_readable:
         return ""
     statements = statement.statements
-    if (failed := _FAILED.search(message)) and int(failed["number"]) <= len(statements):
-        statements = statements[int(failed["number"]) - 1 :][:1]
+    if (failed := failed_statement(message)) and failed <= len(statements):
+        statements = statements[failed - 1 :][:1]
     said = {_RIGHTS.get(what, "") for one in statements if (what := _defined(one.tokens))}
     return said.pop() if len(said) == 1 else ""
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from kalam_notebook.errors import ConfigError
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL, first_token, tokenize
 
-__all__ = ["Statement", "quote_name", "quote_text"]
+__all__ = ["Statement", "enclosed", "quote_name", "quote_text"]
 
 _T = TypeVar("_T")
 
@@ -186,6 +186,11 @@ _kept = lru_cache(maxsize=64)(Statement)
 
 def _only_reads(statement: Statement) -> bool:
     return statement.first_word in _READS and not any(token.word in _WRITES for token in statement.tokens)
+
+
+def enclosed(sql: str) -> str:
+    """A query or condition in parentheses, on lines of its own: a comment may end it."""
+    return f"(\n{sql}\n)"
 
 
 #: Reserved as names, though ALTER TABLE lets them through; accepted as names, and read as something else without quotes

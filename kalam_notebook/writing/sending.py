@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -15,6 +14,7 @@ from kalam_notebook.callers import told_when_interrupted
 from kalam_notebook.errors import FrameError, KalamError, ServerError, WriteError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.threads import Worker
+from kalam_notebook.wire.failed import failed_statement
 from kalam_notebook.writing.inserts import Inserts
 from kalam_notebook.writing.report import ChunkReport
 
@@ -24,10 +24,6 @@ T = TypeVar("T")
 
 #: Seconds that the end of a write waits for what is made in vain.
 _JOIN_TIMEOUT = 0.1
-
-#: How the server begins its words about a statement of several; those before it were carried out
-#: (protocol/sql.md#statements). Errors of a request as a whole have no such words.
-_FAILED = re.compile(r"Statement (\d+) failed")
 
 _DONE = {"Inserted": "inserted", "Updated": "updated", "Deleted": "deleted"}
 
@@ -191,7 +187,7 @@ class Sender:
 
 def _is_lost(error: KalamError) -> bool:
     """Whether the server may have carried out what it was sent: no answer came, or one of a proxy before it."""
-    return not isinstance(error, ServerError) or (error.status >= 500 and not _FAILED.match(error.message))
+    return not isinstance(error, ServerError) or (error.status >= 500 and failed_statement(error.message) is None)
 
 
 def _carried_out(error: KalamError) -> int | None:
@@ -199,8 +195,7 @@ def _carried_out(error: KalamError) -> int | None:
     if _is_lost(error):
         return None
     assert isinstance(error, ServerError)
-    found = _FAILED.match(error.message)
-    return int(found.group(1)) - 1 if found else 0
+    return (failed_statement(error.message) or 1) - 1
 
 
 def ahead(items: Iterator[T]) -> Generator[T, None, None]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kalam_notebook.errors import ConfigError, SubscriptionError
 from kalam_notebook.live_queries.following.query import parse_live_query
 from kalam_notebook.sql.shape import SET_OPERATIONS, top_level
-from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.statement import Statement, enclosed
 from kalam_notebook.sql.tokens import Kind, Token, UnreadableSQL
 from kalam_notebook.wire.arguments import check_text
 
@@ -90,7 +90,7 @@ def with_condition(sql: str, condition: str, *, is_plain: bool) -> str:
     tokens = statement.single
     inner = statement.part(tokens[0].start, tokens[-1].end)
     if not is_plain:
-        return f"SELECT *\nFROM (\n{inner}\n) AS t\nWHERE {condition}"
+        return f"SELECT *\nFROM {enclosed(inner)} AS t\nWHERE {condition}"
 
     where = next((token for token in top_level(inner.tokens) if token.word == "WHERE"), None)
     if where is None:

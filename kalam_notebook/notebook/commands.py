@@ -24,8 +24,7 @@ from kalam_notebook.results.results import Completeness, IncompleteResultWarning
 from kalam_notebook.settings import DEFAULT_PROFILE, Secret, ask_password
 from kalam_notebook.sql.hidden import HIDDEN_COLUMNS, HIDDEN_LIST
 from kalam_notebook.sql.statement import quote_name
-from kalam_notebook.sql.tables import table_names
-from kalam_notebook.sql.tokens import UnreadableSQL
+from kalam_notebook.sql.tables import table_named
 from kalam_notebook.texts import cut, in_line
 
 if TYPE_CHECKING:
@@ -360,10 +359,9 @@ def _named_table(command: str, table: str) -> tuple[str, str]:
     """The namespace and the name of a table."""
     if not table:
         raise ConfigError(f"%kalam {command} takes a table: %kalam {command} app.orders. %kalam tables has all.")
-    try:
-        (name,) = table_names(f"SELECT * FROM {unpasted(table)}")
-    except (UnreadableSQL, ValueError):
-        raise ConfigError(f"{table!r} is no table's name. Write namespace.table: %kalam tables has all.") from None
+    name = table_named(unpasted(table))
+    if name is None:
+        raise ConfigError(f"{table!r} is no table's name. Write namespace.table: %kalam tables has all.")
     return name.namespace or default.current().namespace or "default", name.table
 
 

@@ -11,7 +11,7 @@ from kalam_notebook.live_queries.narrowing import with_condition
 from kalam_notebook.notebook.values import Bound, bind_names, check_used, nearest
 from kalam_notebook.sql.pointer import line_at
 from kalam_notebook.sql.shape import shape_of
-from kalam_notebook.sql.statement import Statement, quote_text
+from kalam_notebook.sql.statement import Statement, enclosed, quote_text
 from kalam_notebook.sql.tokens import UnreadableSQL
 
 __all__ = ["as_user", "bound_statement", "bound_statements", "explained", "pasted", "with_where"]
@@ -72,7 +72,7 @@ def as_user(statement: str, user: str, *, is_later: bool = False) -> str:
     """
     if len(Statement.of(statement).statements) > 1:
         raise ConfigError("--as runs single statements as another user, and no transaction. Log in as that user.")
-    return f"EXECUTE AS {'' if is_later else 'USER '}{quote_text(user)} (\n{statement}\n)"
+    return f"EXECUTE AS {'' if is_later else 'USER '}{quote_text(user)} {enclosed(statement)}"
 
 
 def with_where(sql: str, condition: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from kalam_notebook.http.endpoint import Answer
-from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.statement import Statement, enclosed
 
 __all__ = ["CountingEndpoint", "Endpoint", "ImpersonatingEndpoint", "WatchableEndpoint"]
 
@@ -63,8 +63,10 @@ class ImpersonatingEndpoint:
         return self._endpoint.execute_lists(self._wrapped(sql), params, types)
 
     def _wrapped(self, sql: str) -> str:
-        statements = Statement.of(sql).statements
-        return ";\n".join(one if one in {"BEGIN", "COMMIT"} else f"{self._envelope} (\n{one}\n)" for one in statements)
+        return ";\n".join(
+            one if one in {"BEGIN", "COMMIT"} else f"{self._envelope} {enclosed(one)}"
+            for one in Statement.of(sql).statements
+        )
 
 
 class CountingEndpoint:

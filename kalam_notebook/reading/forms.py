@@ -10,6 +10,7 @@ import re
 
 import pyarrow as pa
 
+from kalam_notebook.sql.statement import enclosed
 from kalam_notebook.wire.arrow_names import DICTIONARY, FIXED_LIST, LIST, parse_arrow_type
 from kalam_notebook.wire.types import Column, arrow_type
 
@@ -54,7 +55,7 @@ def is_found(filter_sql: str) -> str:
 
     Nobody asks the filter about what a deleted row held. The engine trips over ``NOT column``, not over numbers.
     """
-    wanted = f"WHEN (\n{filter_sql}\n) THEN 1 ELSE 0" if filter_sql else "ELSE 1"
+    wanted = f"WHEN {enclosed(filter_sql)} THEN 1 ELSE 0" if filter_sql else "ELSE 1"
     return f"CASE WHEN _deleted THEN 0 {wanted} END"
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from kalam_notebook.errors import PermissionDeniedError
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.sql.tables import table_names
+from kalam_notebook.sql.tables import table_named
 from kalam_notebook.wire.answered import json_object, whole_number
 
 __all__ = ["LISTED", "Listed", "find_listed", "listed_table"]
@@ -36,7 +36,8 @@ class Listed:
 
 def listed_table(endpoint: Endpoint, table: str) -> Listed | None:
     """Ask for a table, named as it can stand in SQL; None when it is not listed, or this user may not list tables."""
-    (name,) = table_names(f"SELECT * FROM {table}")
+    name = table_named(table)
+    assert name is not None
     try:
         rows = endpoint.execute("SHOW TABLES").table(0, LISTED)
     except PermissionDeniedError:

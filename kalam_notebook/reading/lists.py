@@ -9,6 +9,7 @@ from typing import Any
 from kalam_notebook.errors import ProtocolError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import true_type
+from kalam_notebook.sql.statement import enclosed
 from kalam_notebook.wire.arrow_names import LIST
 from kalam_notebook.wire.row_version import RowVersion
 from kalam_notebook.wire.types import Column
@@ -37,7 +38,7 @@ def with_lists(
     """
     names = [f"c{index}" for index in range(len(columns))]
     asked = ", ".join(f"arrow_typeof(first_value({name})) AS {name}" for name in names)
-    rows = f"SELECT * FROM (\n{sql}\n) AS kalam_all LIMIT 0"
+    rows = f"SELECT * FROM {enclosed(sql)} AS kalam_all LIMIT 0"
     told = endpoint.execute_row(f"SELECT {asked} FROM ({rows}) AS q({', '.join(names)})", params)
     if len(told) != len(columns):
         raise ProtocolError(f"The answer has {len(told)} cells, where {len(columns)} types were expected.")

@@ -27,7 +27,7 @@ from kalam_notebook.reading.lists import may_hold_lists, with_lists
 from kalam_notebook.reading.trust import is_too_much
 from kalam_notebook.reading.window import NOW_MS, newer_version
 from kalam_notebook.sql.shape import Clauses, Shape
-from kalam_notebook.sql.statement import quote_name
+from kalam_notebook.sql.statement import enclosed, quote_name
 from kalam_notebook.wire.answered import number_in, one_number, table_of, whole_number
 from kalam_notebook.wire.row_version import COMMIT, GREATEST_VERSION, ROW_ID, WRITTEN_AT, RowVersion, row_version_of
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
@@ -375,7 +375,7 @@ def rows_statement(plan: PagerPlan, window: str, page: str = "") -> str:
     lists = [f"array_agg({exact_column(name, c)}) AS {name}" for name, c in zip(names, plan.columns, strict=True)]
     pair = f"array_agg({exact_text('k', plan.key_type)}) AS k, array_agg(s) AS s"
     clauses = plan.clauses
-    where = f"{window} AND (\n{clauses.where}\n)" if clauses.where else window
+    where = f"{window} AND {enclosed(clauses.where)}" if clauses.where else window
     # A comment may end the columns as they were written.
     inner = (
         f"SELECT {clauses.columns}\n, {plan.key} AS kalam_key, {plan.version.name} AS kalam_seq "

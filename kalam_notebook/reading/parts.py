@@ -20,6 +20,7 @@ from kalam_notebook.reading.endpoint import CountingEndpoint
 from kalam_notebook.reading.pager import PagerPlan
 from kalam_notebook.results.results import Completeness
 from kalam_notebook.sql.params import literal
+from kalam_notebook.sql.statement import enclosed
 
 __all__ = ["Part", "cut_by_key", "cut_by_version"]
 
@@ -156,7 +157,7 @@ def _between(plan: PagerPlan, first: int | str | None, last: int | str | None) -
     where = f"{plan.key} >= {literal('key', first)} AND {plan.key} <= {literal('key', last)}"
     clauses = plan.clauses
     if clauses.where:
-        where = f"(\n{clauses.where}\n) AND {where}"
+        where = f"{enclosed(clauses.where)} AND {where}"
     return replace(plan, clauses=replace(clauses, where=where))
 
 

@@ -28,6 +28,7 @@ from kalam_notebook.reading.trust import (
 from kalam_notebook.results.results import Method
 from kalam_notebook.sql.shape import Shape, rename_duplicates, shape_of
 from kalam_notebook.sql.stars import expand_stars, star_sources
+from kalam_notebook.sql.statement import enclosed
 from kalam_notebook.sql.tables import is_one_scan, reads_system_tables, scanned_tables
 from kalam_notebook.wire.arrow_names import column_of
 from kalam_notebook.wire.row_version import row_version_of
@@ -190,7 +191,7 @@ class Run:
 
     def announced(self, shape: Shape) -> tuple[Column, ...]:
         """The columns of the result as the server announces them."""
-        return self.columns_of(f"(\n{shape.text}\n) AS q", self.params)
+        return self.columns_of(f"{enclosed(shape.text)} AS q", self.params)
 
     def columns_of(self, source: str, params: Sequence[Any] = ()) -> tuple[Column, ...]:
         """The columns of a table or sub-query, perhaps with an alias; nothing is scanned for that."""

@@ -6,9 +6,11 @@ The server tells a line and a column of the text that it read, which may not be 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from unicodedata import east_asian_width
 
-from kalam_notebook.sql.tokens import Token, UnreadableSQL, tokenize
+from kalam_notebook.sql.statement import Statement
+from kalam_notebook.sql.tokens import Token, UnreadableSQL
 
 __all__ = ["line_at", "pointed"]
 
@@ -35,7 +37,7 @@ def pointed(sql: str, message: str) -> str:
         Two lines; empty where the place is not known for sure.
     """
     try:
-        tokens = list(tokenize(sql))
+        tokens = Statement.of(sql).tokens
     except UnreadableSQL as exc:
         return "" if exc.position is None else line_at(sql, exc.position)
     if _UNCLOSED.search(message):
@@ -64,7 +66,7 @@ def line_at(text: str, at: int) -> str:
     return f"{number}{line}\n{' ' * (len(number) + width)}^"
 
 
-def _told(sql: str, tokens: list[Token], place: re.Match[str]) -> int | None:
+def _told(sql: str, tokens: Sequence[Token], place: re.Match[str]) -> int | None:
     """The place that the server tells, if the word that it found stands there; else where that word stands alone."""
     lines = sql.split("\n")
     number, column, found = int(place["line"]) - 1, int(place["column"]) - 1, place["found"]
@@ -75,13 +77,13 @@ def _told(sql: str, tokens: list[Token], place: re.Match[str]) -> int | None:
     return _only(tokens, found or "")
 
 
-def _only(tokens: list[Token], word: str) -> int | None:
+def _only(tokens: Sequence[Token], word: str) -> int | None:
     """Where a word stands, if it does so once."""
     places = [token.start for token in tokens if word and word in {token.text, token.identifier}]
     return places[0] if len(places) == 1 else None
 
 
-def _open_parenthesis(tokens: list[Token]) -> int | None:
+def _open_parenthesis(tokens: Sequence[Token]) -> int | None:
     """The last parenthesis that is not closed."""
     is_open: list[int] = []
     for token in tokens:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kalam_notebook.sql.statement import Statement, quote_name
+from kalam_notebook.sql.statement import Statement, enclosed, quote_name
 from kalam_notebook.sql.tokens import Kind, Token
 from kalam_notebook.wire.row_version import DELETED, VERSION_COLUMNS
 
@@ -193,7 +193,8 @@ def bare_branches(sql: str, names: Sequence[str]) -> Statement:
     edits = []
     for begin, end in zip([start, *(_behind(top, cut) for cut in cuts)], [*cuts, tail], strict=True):
         first, stop = top[begin].start, top[end - 1].end
-        edits.append((first, stop, f"SELECT {columns} FROM (\n{sql[first:stop]}\n) AS kalam_side({', '.join(quoted)})"))
+        side = f"{enclosed(sql[first:stop])} AS kalam_side({', '.join(quoted)})"
+        edits.append((first, stop, f"SELECT {columns} FROM {side}"))
     return statement.replaced(edits)
 
 

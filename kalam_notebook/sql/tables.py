@@ -17,6 +17,7 @@ __all__ = [
     "qualify",
     "reads_system_tables",
     "scanned_tables",
+    "table_named",
     "table_names",
 ]
 
@@ -86,6 +87,15 @@ class _Frame:
 
     def expect(self, index: int, *, may_call: bool = False) -> None:
         self.table_at, self.may_call = index, may_call
+
+
+def table_named(text: str) -> TableName | None:
+    """The table that a text is the name of; None where it is anything else, and where it cannot be read."""
+    try:
+        names = table_names(f"SELECT * FROM {text}")
+    except UnreadableSQL:
+        return None
+    return names[0] if len(names) == 1 else None
 
 
 def table_names(sql: str) -> list[TableName]:

@@ -21,7 +21,7 @@ from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_column, exact_text, is_found
 from kalam_notebook.reading.pager import in_transaction
 from kalam_notebook.reading.window import EVERY_VERSION, NOW_MS
-from kalam_notebook.sql.statement import quote_name
+from kalam_notebook.sql.statement import enclosed, quote_name
 from kalam_notebook.wire.answered import number_in, table_of
 from kalam_notebook.wire.row_version import GREATEST_VERSION
 from kalam_notebook.wire.types import arrow_schema
@@ -129,11 +129,10 @@ def _delta(plan: TablePlan, ask: DeltaQuestion, answers: list[list[pa.Array | No
 
 def _fingerprint_sql(plan: TablePlan, floor: int) -> str:
     name = plan.version.name
-    compared = " AND ".join(
-        filter(
-            None, [plan.version.behind(floor) if floor else "", f"(\n{plan.filter_sql}\n)" if plan.filter_sql else ""]
-        )
-    )
+    conditions = [plan.version.behind(floor)] if floor else []
+    if plan.filter_sql:
+        conditions.append(enclosed(plan.filter_sql))
+    compared = " AND ".join(conditions)
     return (
         "SELECT array_agg(n) AS n, array_agg(s) AS s, array_agg(x) AS x, array_agg(m) AS m FROM (SELECT count(*) AS n, "
         f"max({name}) AS s, bit_xor({name}) AS x, sum({name} % {MODULUS}) AS m FROM {plan.source}"

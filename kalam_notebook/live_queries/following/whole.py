@@ -19,7 +19,7 @@ from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.forms import exact_column, is_found
 from kalam_notebook.reading.window import EVERY_VERSION, NOW_MS
 from kalam_notebook.sql.shape import shape_of
-from kalam_notebook.sql.statement import quote_name
+from kalam_notebook.sql.statement import enclosed, quote_name
 from kalam_notebook.wire.answered import number_in, one_number, table_of
 from kalam_notebook.wire.row_version import GREATEST_VERSION
 from kalam_notebook.wire.types import arrow_schema
@@ -84,7 +84,7 @@ def _statement(plan: TablePlan, schema: pa.Schema, *, is_look_up: bool) -> str:
     # The newest version that the scan sees may be that of a row that does not match, or a tombstone, so the scan is not
     # filtered. A look-up by key is no scan, and finds its row in any case (truth L3).
     if is_look_up:
-        only, found, where = "", "1", f"(\n{plan.filter_sql}\n)"
+        only, found, where = "", "1", enclosed(plan.filter_sql)
     else:
         only, found, where = " FILTER (WHERE f = 1)", is_found(plan.filter_sql), EVERY_VERSION
     lists = [f"array_agg({exact_column(name, c)}){only} AS {name}" for name, c in zip(names, plan.columns, strict=True)]

@@ -36,13 +36,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.add_argument("notebook", type=Path, nargs="?", default=_quickstart(), help="without one the quickstart")
     demo.add_argument("--out", type=Path, default=Path("build"), help="folder for the executed notebook and its html")
     commands.add_parser("sandbox", help="start the sandbox server; options as for python -m kalam_sandbox")
+
     doctor = commands.add_parser("doctor", help="check the installation and the connection")
     doctor.add_argument("url", nargs="?", help="server; without it as for kalam.connect()")
     doctor.add_argument("--user", help="user id; its password is asked for")
     doctor.add_argument("--profile", help="login saved by the KalamDB CLI")
+
     given = list(sys.argv[1:] if argv is None else argv)
     # What stands behind it belongs to the sandbox.
     chosen = parser.parse_args(given[:1] if given[:1] == ["sandbox"] else given)
+
     try:
         if chosen.command == "demo":
             return _demo(chosen.notebook, chosen.out)
@@ -77,10 +80,12 @@ def _demo(path: Path, out: Path) -> int:
         ) from None
     if not path.is_file():
         raise ConfigError(f"There is no notebook {path}. Without a name it is the quickstart: kalam-notebook demo")
+
     started = time.monotonic()
     notebook = nbformat.read(path, as_version=4)
     out.mkdir(parents=True, exist_ok=True)
     _say(f"Running {path} in a kernel …")
+
     failure = None
     try:
         NotebookClient(
@@ -93,10 +98,12 @@ def _demo(path: Path, out: Path) -> int:
         ).execute()
     except CellExecutionError as exc:
         failure = str(exc)
+
     executed = out / path.name
     nbformat.write(notebook, executed)
     html, _ = HTMLExporter().from_notebook_node(notebook)
     executed.with_suffix(".html").write_text(html, encoding="utf-8")
+
     if failure is not None:
         _say(failure, to_error=True)
         return 1

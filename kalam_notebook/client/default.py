@@ -86,9 +86,11 @@ def connect(
         check_text("name", name)
     elif url == "sandbox" or profile is not None:
         name = url if url == "sandbox" else profile
+
     if url == "sandbox":
         server = _start_sandbox()
         url, user, password = server.url, user or "root", password or server.root_password
+
     secrets = [None if value is None else Secret(value) for value in (password, token)]
     password = token = None  # A verbose traceback shows the locals of this frame.
     client = Client(
@@ -104,6 +106,7 @@ def connect(
         timeouts=timeouts,
         max_result_bytes=max_result_bytes,
     )
+
     try:
         client.check_login()
     except AuthError as exc:
@@ -117,6 +120,7 @@ def connect(
         raise
     chosen = name or urlsplit(client.url).netloc
     client._name_beside_others = partial(_name_of, weakref.ref(client), chosen)
+
     with _lock:
         _client = client
         _connections[chosen] = client

@@ -68,6 +68,7 @@ def _in_parallel(
     # A time for several requests together holds in the threads, too.
     contexts = [contextvars.copy_context() for _ in range(min(parallel, len(items)))]
     workers = [Worker(partial(context.run, crew.work), name="kalam-files") for context in contexts]
+
     try:
         for worker in workers:
             worker.start()

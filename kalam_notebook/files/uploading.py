@@ -223,6 +223,7 @@ def _send(
     more = {"key": key}
     if is_no_file(item.source):
         return Outcome(None, None, "no file", more=more)
+
     name, size = named_source("file", item.source)[0], None
     try:
         with ExitStack() as stack:
@@ -230,12 +231,14 @@ def _send(
             content: IO[bytes] = io.BytesIO(opened) if isinstance(opened, bytes) else opened
             size = content.seek(0, os.SEEK_END)
             content.seek(0)
+
             old = there.get(key) if key is not None else None
             if old is not None and _is_the_same(content, size, old):
                 return Outcome(name, size, "already there", more=more)
             if old is not None and not replace:
                 what = f"The row has another file: {old.name!r}, {old.size:,} bytes."
                 return Outcome(name, size, "failed", f"{what} replace=True puts this one in its place.", more)
+
             sql, values = rows.statement(item, is_there=key is not None and key in there)
             _upload(endpoint, rows, sql, values, name, content, size, key)
             return Outcome(name, size, "uploaded", more=more)

@@ -224,6 +224,7 @@ class HttpTransport:
             raise
         finally:
             self.sent.note(f"{request.method} {request.path}", request.sql or "", answer, time.monotonic() - began)
+
         try:
             is_error = response.status_code >= 300
             limit = MAX_SMALL_BYTES if is_error else request.max_bytes
@@ -235,6 +236,7 @@ class HttpTransport:
         except KalamError:
             response.close()
             raise
+
         return response
 
     def _until(self, request: Request) -> float | None:

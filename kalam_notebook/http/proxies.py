@@ -63,12 +63,14 @@ def proxy_for(url: str) -> Proxy | None:
     server = httpx.URL(url)
     if _is_this_machine(server.host):
         return None
+
     # Without variables in the environment, macOS and Windows tell those of the system.
     named = getproxies()
     scheme = _HTTP_SCHEMES.get(server.scheme, server.scheme)
     address = named.get(scheme) or named.get("all")
     if not address or any(_leaves_out(entry.strip(), scheme, server) for entry in named.get("no", "").split(",")):
         return None
+
     if "://" not in address:
         address = f"http://{address}"
     try:
@@ -140,6 +142,7 @@ def _leaves_out(entry: str, scheme: str, server: httpx.URL) -> bool:
     """Whether an entry of ``NO_PROXY`` means the server."""
     if not entry or entry == "*":
         return bool(entry)
+
     wanted, separator, place = entry.rpartition("://")
     if wanted not in {"", "all", scheme}:
         return False
@@ -147,6 +150,7 @@ def _leaves_out(entry: str, scheme: str, server: httpx.URL) -> bool:
         network = ipaddress.ip_network(place.strip("[]"), strict=False)
         address = _ip(server.host)
         return address is not None and address in network
+
     host, _, port = place.lower().partition(":")
     if port and port != str(server.port):
         return False

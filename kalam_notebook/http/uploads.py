@@ -56,6 +56,7 @@ def upload(
     """
     if not isinstance(files, Mapping) or not all(isinstance(name, str) for name in files):
         raise ParameterError("files", "it names a file for each placeholder: files={'name': 'path/to/file'}.")
+
     wanted = placeholders(sql)
     missing, extra = wanted - set(files), set(files) - wanted
     if missing:
@@ -64,6 +65,7 @@ def upload(
     if extra:
         name = sorted(extra)[0]
         raise ParameterError(f"file {name!r}", f'the statement has no FILE("{name}"). Write it where the file belongs.')
+
     with ExitStack() as stack:
         parts: list[tuple[str, Any]] = [("sql", (None, sql.encode()))]
         if params:

@@ -160,6 +160,7 @@ class TopicTail(Refreshed):
                 found = self._log.peek(number, self._next[number], min(_BATCH, self._max_rows)).messages
                 came += found
                 self._next[number] = found[-1].offset + 1 if found else end
+
         if came:
             messages = sorted([*self._messages, *came], key=_moment)
             self._messages = messages[-self._max_rows :]

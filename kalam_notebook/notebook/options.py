@@ -345,6 +345,7 @@ def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], d
             word, rest = _next_word(rest)
             words.append(unpasted(word))
             continue
+
         name, rest = _SYNONYMS.get(option[1], option[1]), rest[option.end() :]
         if name not in known:
             raise ConfigError(_unknown(name, magic, known))
@@ -359,6 +360,7 @@ def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], d
         else:
             value, rest = _next_value(rest)
             given[name] = unpasted(value)
+
     return words, given, params
 
 

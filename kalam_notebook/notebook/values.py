@@ -83,6 +83,7 @@ def read_values(text: str) -> tuple[Values, str]:
     if not text.startswith("["):
         value, end = _item(text, 0)
         return value if isinstance(value, Variable) else (value,), text[end:].lstrip()
+
     items: list[object] = []
     at = _behind_blanks(text, 1)
     while text[at : at + 1] != "]":
@@ -94,6 +95,7 @@ def read_values(text: str) -> tuple[Values, str]:
         if text[at : at + 1] != ",":
             raise _unreadable(text, at)
         at = _behind_blanks(text, at + 1)
+
     return tuple(items), text[at + 1 :].lstrip()
 
 
@@ -114,6 +116,7 @@ def _read_named(text: str) -> tuple[Values, str]:
         if text[at : at + 1] != ",":
             raise _unreadable(text, at)
         at = _behind_blanks(text, at + 1)
+
     return items, text[at + 1 :].lstrip()
 
 

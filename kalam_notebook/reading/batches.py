@@ -133,6 +133,7 @@ class BatchPager:
         assert self._given is not None
         window = self.plan.version.behind(self.seqs[first] - 1, self.seqs[last - 1])
         types = [*self.plan.fields.types, self.plan.key_type, pa.int64()]
+
         try:
             (lists,) = endpoint.execute_lists(rows_statement(self.plan, window), self.plan.params, [types])
         except (ServerError, TooLargeError) as exc:
@@ -142,16 +143,19 @@ class BatchPager:
             yield from self._rows(endpoint, first, middle)
             yield from self._rows(endpoint, middle, last)
             return
+
         labels = [*(f"c{index}" for index in range(len(types) - 2)), "key", "seq"]
         page = table_of(lists, pa.schema(list(zip(labels, types, strict=True))))
         if page.num_rows == 0:
             return
+
         *columns, _, seqs = lists
         if seqs is None or seqs.null_count:
             raise ProtocolError("The answer has versions without a number.")
         found = seqs.to_numpy()
         place = np.searchsorted(self.seqs[first:last], found)
         place = np.minimum(place, last - first - 1) + first
+
         # Behind the scan window a version may be shown that is not the newest.
         chosen = np.flatnonzero(self.seqs[place] == found)
         chosen = chosen[np.argsort(found[chosen])]
@@ -169,9 +173,11 @@ class BatchPager:
         self.changed = int((~self._given[place]).sum())
         if not pager.rows:
             return
+
         rows = pager.rows[0]
         first = pa.table({"seq": rows.column("seq"), "row": pa.arange(0, len(rows))})
         rows = rows.take(first.group_by("seq").aggregate([("row", "min")]).column("row_min"))
+
         place = pc.index_in(rows.column("key"), value_set=self.keys.combine_chunks()).combine_chunks()
         known = place.is_valid().to_numpy(zero_copy_only=False)
         given = self._given[pc.fill_null(place, 0).to_numpy()]

@@ -113,6 +113,7 @@ def _damaged_embedding(endpoint: Endpoint, table: str, columns: Sequence[Column]
     if len(keys) != 1:
         count = one_number(endpoint.execute_row(f"SELECT count(*) AS n FROM {table} WHERE {name} IS NULL"))
         return _unchecked_text(column.name, table) if count else None
+
     key, kind = quote_name(keys[0].name), arrow_type(keys[0])
     version = row_version_of(columns)
     order = f"ORDER BY {version.name} " if version else ""
@@ -124,9 +125,11 @@ def _damaged_embedding(endpoint: Endpoint, table: str, columns: Sequence[Column]
     )
     if found is None:
         return None
+
     literals = [_literal(value) for value in found.to_pylist()[:_LOOK_UPS]]
     if any(literal is None for literal in literals):
         return _unchecked_text(column.name, table)
+
     looks = (f"SELECT {name} FROM {table} WHERE {key} = {literal}" for literal in literals)
     answer = endpoint.execute(";\n".join(looks))
     if any(cells is not None and cells.column(0).null_count < cells.num_rows for cells in answer.tables):

@@ -107,11 +107,14 @@ class LocalEngine:
         for namespace, table in named:
             if namespace in SYSTEM_NAMESPACES:
                 raise ResultError(f"engine='local' cannot read {namespace}.{table}; ask the server itself.")
+
         names = [f"{quote_name(namespace)}.{quote_name(table)}" for namespace, table in named]
         if refused := refusal(shape.text):
             raise QueryError("LOCAL_ENGINE", refused, 0, shape.text, "Split it, or leave engine='local' out.")
+
         self._process.start()  # Its start takes a second, and so does reading.
         tables, copies, read = self._fresh(endpoint, names, user)
+
         values = {str(number): value for number, value in enumerate(params, 1)}
         try:
             rows = self._process.query(shape.text, values, dict(zip(named, copies, strict=True)))
@@ -141,14 +144,17 @@ class LocalEngine:
                 f"{name} is a view, and engine='local' copies tables by their row versions, which a view lacks. "
                 "Write the SELECT of the view in its place, or ask the server: engine='server'."
             )
+
         shape = shape_of(f"SELECT * FROM {name}")
         assert shape is not None
         if may_hold_lists(version):
             columns = with_lists(endpoint, shape.text, columns)
+
         if copy is not None and (copy.columns != columns or not _is_still_there(endpoint, copy)):
             copy = None
         if copy is None:
             copy = self._copies[user, name] = _Copy(columns, Pager(plan_pager(endpoint, shape, columns, ())))
+
         copy.pager.after = max(0, copy.pager.after - copy.pager.plan.version.overlap)
         copy.pager.run(endpoint)
         return copy
@@ -174,11 +180,13 @@ def _bring_to_one_state(endpoint: Endpoint, copies: Sequence[_Copy]) -> None:
     ]
     if not outdated:
         return
+
     # A flush has removed tombstones (truth R4): read those tables anew, once.
     known = [copy.pager.keys for copy in outdated]
     for copy in outdated:
         copy.pager = Pager(copy.pager.plan)
         copy.pager.run(endpoint)
+
     _read_on(endpoint, copies)
     for copy, keys in zip(outdated, known, strict=True):
         found = copy.pager.result().num_rows

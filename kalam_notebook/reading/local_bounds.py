@@ -87,7 +87,9 @@ def _levels(tokens: Sequence[Token]) -> int:
             parts += 1
         elif word in _OPERATORS or (token.kind is Kind.SYMBOL and token.text not in _FLAT):
             present.operators += 1
+
         if word == "FROM" or word in _BEHIND_FROM:
             present.is_from = word == "FROM"
+
     lists[0].end_item()
     return lists[0].deepest + parts

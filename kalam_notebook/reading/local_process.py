@@ -206,10 +206,12 @@ def _ask(
             with pa.ipc.new_stream(questions, rows.schema) as stream:
                 stream.write_table(rows)
         questions.flush()
+
         line = answers.readline()
         if not line:
             raise EOFError
         told: dict[str, str] = json.loads(line)
+
         if told:
             return told, None
         with pa.ipc.open_stream(answers) as stream:

@@ -73,6 +73,7 @@ def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
         for namespace, table in asked["tables"]:
             with pa.ipc.open_stream(questions) as stream:
                 tables[namespace, table] = stream.read_all()
+
         try:
             rows = _rows(asked["sql"], asked["values"], tables)
         except ResultError as exc:
@@ -84,6 +85,7 @@ def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
             told, rows = {"error": "query", "message": f"The engine failed: {exc}"}, None
         else:
             told = {}
+
         answers.write(json.dumps(told).encode() + b"\n")
         if rows is not None:
             with pa.ipc.new_stream(answers, rows.schema) as stream:

@@ -221,6 +221,7 @@ class Pager:
         if not found:
             return 0, False
         self.keys += found
+
         reached = max(int(pc.max(page.column("seq")).as_py()) for page in found)
         if rows[0] is not None:
             labels = [*(f"c{i}" for i in range(len(self.plan.fields))), "key", "seq"]
@@ -230,6 +231,7 @@ class Pager:
             found.append(page.select(["key", "seq"]))
             if self.plan.params or not self.plan.in_transaction:
                 self.keys.append(found[-1])  # They may be newer than the keys, which were asked before.
+
         # A full page ends before the window does; what lies between comes with the next one.
         full = [int(pc.max(page.column("seq")).as_py()) for page in found if page.num_rows >= self.page_rows]
         self.after = min([reached, *full])
@@ -347,9 +349,11 @@ def read_at_one_state(endpoint: Endpoint, pagers: Sequence[Pager], overlap_ms: i
         statements += pager.page_statements(overlap_ms)
         statements.append(f"SELECT array_agg(n) AS n FROM (SELECT count(*) AS n FROM {pager.plan.clauses.table}) AS c")
         types += [*pager.types(), [pa.int64()]]
+
     begun = [in_transaction(together)] if together else []
     answers = iter(endpoint.execute_lists(";\n".join([*begun, *apart]), (), types))
     counts, is_whole = {}, True
+
     for pager in ordered:
         _, is_full = pager.take([next(answers) for _ in range(3)])
         is_whole = is_whole and not is_full
@@ -425,6 +429,7 @@ def _key_of(endpoint: Endpoint, table: str, columns: Sequence[Column], version: 
     # A STREAM table has no tombstones, its deleted rows just go; its key is optional, and not unique.
     if WRITTEN_AT in named or (version.has_time and len(keys) != 1):
         return named[version.name]
+
     listed = listed_table(endpoint, table) if version.has_time else None
     if listed is not None and listed.kind == "stream":
         return named[version.name]

@@ -228,13 +228,16 @@ class Reader:
                 "Partitions are for SELECT columns FROM table [WHERE …]. Read the tables so, and sort, join and sum up "
                 "what comes of them; or let the server do it: kalam.query(sql)."
             )
+
         columns = run.announced(shape)
         pager = BatchPager(run.pager_plan(shape, columns), PAGE_ROWS)
         pager.read_keys(run.endpoint)
+
         shown = shown_places(shape.text, [column.name for column in columns])
         found = 0 if pager.seqs is None else len(pager.seqs)
         size = max(1, -(-found // count)) if count is not None else rows or found
         parts = list((cut_by_key if by_key else cut_by_version)(pager, list(shown), user, size))
+
         (table,) = scanned_tables(shape.text) or ("",)
         tables = {table: run.columns_of(table)}
         damage = damaged_columns(run.endpoint, shape, tables, None, damages=self.limits.damages)
@@ -263,6 +266,7 @@ class Reader:
         columns = run.announced(shape)
         pager = BatchPager(run.pager_plan(shape, columns), batch_rows)
         shown = shown_places(shape.text, [column.name for column in columns])
+
         left = run.max_rows
         for batch in (found.select(shown) for found in pager.run(run.endpoint)):
             if left is not None and batch.num_rows > left:
@@ -272,11 +276,13 @@ class Reader:
                 return Completeness(False, f"cut at max_rows: {reason}", run.requests, "pages", reason)
             left = None if left is None else left - batch.num_rows
             yield batch
+
         (table,) = scanned_tables(shape.text) or ("",)
         announced = run.columns_of(table)
         damage = damaged_columns(run.endpoint, shape, {table: announced}, None, damages=self.limits.damages)
         if damage is not None:
             return Completeness(False, f"not certain: {damage}", run.requests, "pages", damage)
+
         reason = "the result is read in batches"
         text = f"complete (read in pages by {pager.reach}: {reason})"
         return Completeness(True, text, run.requests, "pages", reason)
@@ -406,9 +412,11 @@ class Reader:
         if found.failure is not None:
             text = f"{found.reason}; reading it exactly failed: {found.failure}"
             return _not_certain(run, shape.text, found, text)
+
         tables = scanned_tables(shape.text)
         if tables is None:
             return _not_certain(run, shape.text, found, _UNTOLD)
+
         if self._window is None or shape.is_count:
             tables = []
         columns: dict[str, tuple[Column, ...]] = {}
@@ -429,6 +437,7 @@ class Reader:
                 return _not_certain(
                     run, shape.text, found, f"{table} cannot be checked for unread rows, it may be a view"
                 )
+
             columns[table] = scan.columns
             may_have_lists = may_have_lists or may_hold_lists(scan.version)
             if scan.is_beyond and found.method != "pages":
@@ -438,6 +447,7 @@ class Reader:
                     found = replace(run.pages(shape, found.columns), reason=_unread(table))
                 except UnpageableError as exc:
                     return _not_certain(run, shape.text, found, f"{_unread(table)}, and {exc}")
+
         if not run.is_of_one_state(shape.text):
             return _not_certain(run, shape.text, found, _SEVERAL_STATES)
         if may_have_lists and has_only_nulls(found.table):
@@ -445,6 +455,7 @@ class Reader:
         if found.table.num_rows == 0 and user is None:
             unseen = self._hidden_rows.unseen(self._endpoint, shape, tables, has_policies=may_have_lists)
             found = replace(found, notices=(*found.notices, *unseen))
+
         damage = damaged_columns(run.endpoint, shape, columns, found.table, damages=self.limits.damages)
         if damage is not None:
             return _not_certain(run, shape.text, found, damage)

@@ -141,9 +141,11 @@ class Run:
             found = self.plain(shape.text)
         except (NoAnswerError, ServerError, DecodeError) as exc:
             return self._after_failure(shape, exc)
+
         reason = self._reason_to_doubt(shape, found) or self._mislabelled(shape, found)
         if reason is None:
             return self._ordered(shape, found)
+
         try:
             return replace(self._exact_again(shape, found), reason=reason)
         except TooLargeError:
@@ -232,6 +234,7 @@ class Run:
         columns = tuple(source) if shape.clauses.columns == "*" else self.announced(shape)
         if not columns or len({column.name for column in columns}) < len(columns):
             return None
+
         try:
             types = self._exact.true_types(self.endpoint, shape, self.params, columns)
             table, newest = self._exact.read_versions(
@@ -241,10 +244,12 @@ class Run:
             if _may_pass(exc):
                 raise
             return (replace(self.pages(shape, columns), reason=_TOO_LARGE), 0) if is_exhausted(exc) else None
+
         shown = tuple(
             column if agrees(column, text) else column_of(column.name, text)
             for column, text in zip(columns, types, strict=True)
         )
+
         reason = self._cut(table.num_rows)
         found = Found(shown, table, self._as_user, unknown_types(columns), method="exact", reason=reason)
         return self._ordered(shape, found), newest

@@ -80,15 +80,18 @@ class Drawn:
             raise ConfigError(f"kind is line, bar or points, not {self.kind!r}.")
         if not 1 <= len(self.y) <= len(COLOURS):
             raise ConfigError(f"y names one column to {len(COLOURS)}, not {len(self.y)}.")
+
         described = describe(schema, columns)
         x, *series = (_column(name, described) for name in (self.x, *self.y))
         numbers = [column.name for column in described if column.is_number]
+
         for column in series:
             if not column.is_number:
                 raise ConfigError(
                     f"{column.name!r} is {column.sql_type}, and y takes numbers."
                     f"{did_you_mean(column.name, numbers)} Numbers are: {', '.join(numbers) or 'none'}."
                 )
+
         if self.kind != "bar" and not (x.is_number or x.kind in _TIMES):
             able = [column.name for column in described if column.is_number or column.kind in _TIMES]
             raise ConfigError(

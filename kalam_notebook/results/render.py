@@ -193,6 +193,7 @@ def render_text(
     lines = [f"Warning: {one_line(notice)}" for notice in notices]
     if title:
         lines.append(_cut(one_line(title), 2 * CELL_CHARS))
+
     types = tuple(_type_text(column) + (" PK" if column.key else "") for column in preview.columns)
     names = tuple(_cut(one_line(column.name), CELL_CHARS) for column in preview.columns)
     for chars in (TEXT_CHARS, TEXT_CHARS // 2):
@@ -201,11 +202,13 @@ def render_text(
         fitting = widths if max_width is None else _fitting(widths, max_width)
         if len(fitting) == len(widths):
             break
+
     preview = replace(preview, columns=preview.columns[: len(fitting)])
     printed = [_line(row[: len(fitting)], fitting, preview.columns) for row in (names, types, *rows)]
     printed.insert(2, "  ".join("─" * width for width in fitting))
     if preview.hidden:
         printed.insert(3 + len(preview.head), preview.gap_line)
+
     lines += printed if preview.columns else []
     lines.append(" · ".join((preview.count_line, *map(one_line, footer))))
     return "\n".join(lines)

@@ -162,9 +162,11 @@ def _common_tables(
             index = _closes(tokens, index) + 1
         while tokens[index].word in {"AS", "NOT", "MATERIALIZED"}:
             index += 1
+
         end = _closes(tokens, index)
         known[name] = ()  # For a table that names itself.
         known[name] = _query(tokens[index + 1 : end], known) if columns is None else _renamed(columns)
+
         if tokens[end + 1].text != ",":
             return tokens[end + 1 :], known
         index = end + 2
@@ -194,8 +196,10 @@ def _item(item: Sequence[Token], sources: Sequence[tuple[str, _Outputs]]) -> _Ou
         is_part = len(item) > 1 and item[-2].kind is Kind.SYMBOL and item[-2].text not in {")", "]", "."}
         name = "" if is_part else item[-1].identifier
         return (_Named(name),) if name.startswith("_") else ()
+
     owner = item[star - 2].identifier if star else ""
     outputs = tuple(output for name, outputs in sources if not owner or name == owner for output in outputs)
+
     # EXCLUDE, EXCEPT and REPLACE name columns.
     words = {token.word for token in item}
     named = frozenset(token.identifier for token in item[star + 1 :])
@@ -241,6 +245,7 @@ def _source(piece: Sequence[Token], common: Mapping[str, _Outputs]) -> list[tupl
             return [(name, ())]
         is_table = len(names) > 1 or name not in common
         outputs = (_OfTable(),) if is_table else common[name]
+
     if after and after[0].word == "AS":
         del after[0]
     if after and after[0].identifier and after[0].word not in {"ON", "USING", *_BEFORE_JOIN}:

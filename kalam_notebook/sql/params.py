@@ -238,6 +238,7 @@ def _encode_scalar(name: str, value: object) -> object:
         raise ParameterError(name, "bytes cannot be sent exactly. Use a FILE column, or base64 text in a TEXT column.")
     if isinstance(value, (list, tuple, dict)):
         return _encode_json(name, value)
+
     kind = type(value).__name__
     article = "an" if kind[0] in "aeiouAEIOU" else "a"
     raise ParameterError(name, f"{article} {kind} cannot be sent. Convert it to a number, text, time or JSON value.")

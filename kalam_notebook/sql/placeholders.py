@@ -156,6 +156,7 @@ def _spelled(values: Sequence[Any], lists: Mapping[int, Sequence[object]]) -> tu
     room = MAX_PARAMETERS - (len(values) - len(lists))
     spelled: dict[int, str] = {}
     sent: list[Any] = []
+
     for number, value in enumerate(values, 1):
         name = f"${number}"
         items = [encode(name, value)] if number not in lists else lists[number]
@@ -166,9 +167,11 @@ def _spelled(values: Sequence[Any], lists: Mapping[int, Sequence[object]]) -> tu
                     name, f"its {len(items):,} values make a text of more than 1 MiB, which the server does not take."
                 )
             continue
+
         spelled[number] = ", ".join(f"${place}" for place in range(len(sent) + 1, len(sent) + len(items) + 1))
         sent += items
         room -= len(items) if number in lists else 0
+
     if len(sent) > MAX_PARAMETERS:
         raise ParameterError(f"${MAX_PARAMETERS + 1}", f"the server takes at most {MAX_PARAMETERS} parameters.")
     return spelled, sent

@@ -213,10 +213,12 @@ def _clauses(sql: Statement, tokens: Sequence[Token], top: Sequence[Token]) -> C
     allowed = all(token.identifier or token.text == "." for token in source)
     if not allowed or set(words[start + 1 :]) & {"JOIN", "ON", *_AFTER_FROM - {"WHERE"}}:
         return None
+
     rest = top[start + 1 + len(source) :]
     condition = [token for token in tokens if rest and token.start >= rest[0].end]
     if any(token.word in _BEGINS_QUERY for token in tokens[tokens.index(top[start]) + 1 :]):
         return None  # A sub-query in the condition reads tables of its own.
+
     return Clauses(
         sql[top[0].end : top[start].start].strip(),
         sql[source[0].start : source[-1].end],

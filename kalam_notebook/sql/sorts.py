@@ -70,12 +70,14 @@ def _edits(sql: str, tokens: Sequence[Token], *, is_grouped: bool) -> Iterator[t
     # Window functions and aggregates have an order of their own in their parentheses.
     if "ORDER" not in words or not {"SELECT", *SET_OPERATIONS} & set(words[: words.index("ORDER")]):
         return
+
     start = len(words) - 1 - words[::-1].index("ORDER")
     keys = until(top[start + 2 :], _AFTER_ORDER)
     rest = top[start + 2 + len(keys) :]
     items = split_items(keys)
     if is_grouped and len(items) == 1 and (key := _key(sql, tokens, items[0])):
         yield items[0][-1].end, items[0][-1].end, f", ({key}) IS NULL"
+
     limits = [token.word for token in rest]
     if "LIMIT" in limits:
         value = rest[limits.index("LIMIT") + 1] if limits[-1] != "LIMIT" else None

@@ -210,6 +210,7 @@ def _enter_common_table(frame: _Frame, tokens: Sequence[Token], index: int) -> b
         # CREATE TABLE … WITH (…) begins options.
         frame.part = "" if tokens[index + 1].text == "(" else "name"
         return True
+
     if frame.part == "name":
         if word == "RECURSIVE":
             frame.is_recursive = True
@@ -218,12 +219,14 @@ def _enter_common_table(frame: _Frame, tokens: Sequence[Token], index: int) -> b
             if frame.is_recursive:
                 frame.ctes.add(frame.cte)
         return True
+
     if frame.part == "as":
         if word == "AS":
             frame.part = "body"
         return True
     if frame.part == "body":
         return True  # [NOT] MATERIALIZED
+
     if frame.part == "next":
         frame.part = ""
     return False

@@ -105,6 +105,7 @@ def tokenize(sql: str) -> Iterator[Token]:
                 what = "text" if start[0] == "'" else "name"
                 raise UnreadableSQL(f"The {what} that begins with {start[:10]!r} does not end.", position)
             raise UnreadableSQL(f"Cannot read the SQL at character {position + 1}: {start!r}", position)
+
         end, group = match.end(), str(match.lastgroup)
         if group == "comment":
             end = _comment_end(sql, position)
@@ -116,6 +117,7 @@ def tokenize(sql: str) -> Iterator[Token]:
             yield Token(Kind.STRING, sql[position:end], position, end)
         elif group != "skip":
             yield Token(_KINDS[group], match.group(), position, end)
+
         position = end
 
 

@@ -358,6 +358,7 @@ class Consumer:
                 failure = _ask_all(self._partitions, self._watch)
                 if self._is_ready:
                     return
+
             now = time.monotonic()
             reached = reached if failure else now
             end = reached + _PATIENCE_S if deadline is None else deadline
@@ -365,6 +366,7 @@ class Consumer:
                 if failure:
                     raise failure
                 return
+
             yield min(pause, end - now)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 

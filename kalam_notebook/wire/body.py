@@ -131,6 +131,7 @@ class BodyDecoder:
                 "The server could not encode a value (NaN, infinity, a struct), or the connection broke.\n"
                 "Nothing of it was used. Read the doubtful columns as text: arrow_cast(column, 'Utf8')."
             )
+
         self._skeleton += self._buffer
         self._buffer.clear()
         try:
@@ -196,12 +197,15 @@ class BodyDecoder:
             self._columns = None
             self._drop(end)
             return batch
+
         if len(self._buffer) < self._wanted:
             return None
+
         cut, rows = self._cut_group()
         if rows is None:
             self._wanted = 2 * len(self._buffer)
             return None
+
         self._wanted = self._group_bytes
         batch = self._decode(rows, cut)
         self._buffer[cut] = _OPEN
@@ -223,12 +227,14 @@ class BodyDecoder:
             if rows is not None:
                 return end, rows
             self._brackets = Brackets()  # The mark stands in a cell: a nested object with these members.
+
         self._brackets.read(self._buffer)
         end = self._brackets.end - 1
         if end < 0 or len(self._buffer) < end + len(_ROWS_END):
             return -1, None
         if not self._buffer.startswith(_ROWS_END, end):
             raise ProtocolError(_NO_ROWS)
+
         rows = _list_at_start(self._buffer, end + 1)
         if rows is None:
             raise ProtocolError(_NO_ROWS)
@@ -363,8 +369,10 @@ class ListsDecoder:
             self._drop(begin + len(mark))
             self._results.append([])
             self._in_row = True
+
         if len(self._results[-1]) < len(self._expected[len(self._results) - 1]):
             return self._take_cell()
+
         end = b"]" + _ROWS_END
         if len(self._buffer) < len(end):
             return False
@@ -377,21 +385,25 @@ class ListsDecoder:
         """Decode the cell at the start of the buffer, if it is there whole."""
         if self._buffer[:1] == b",":
             del self._buffer[:1]
+
         first = bytes(self._buffer[:1])
         if first == b"]":
             raise ProtocolError("The server sent fewer columns than were asked for.")
         if first not in (b"", b"[", b"n"):
             raise ProtocolError(_NO_ROWS)
+
         done = self._results[-1]
         if self._buffer[:4] == b"null":
             done.append(None)
             self._drop(4)
             return True
+
         cells, end = self._whole_list()
         if cells is None:
             return False
         # The text goes before the values are made, so that they do not stand in the memory together.
         self._drop(end)
+
         kind = self._expected[len(self._results) - 1][len(done)]
         try:
             with _collector_paused():
@@ -416,6 +428,7 @@ class ListsDecoder:
             if cells is not None:
                 return cells, end
             self._brackets = Brackets()  # A bracket in text, or a list of lists.
+
         self._brackets.read(self._buffer)
         end = self._brackets.end
         cells = _list_at_start(self._buffer, end) if end else None

@@ -79,6 +79,7 @@ def parse_column(raw: Mapping[str, Any]) -> Column:
         flags = tuple(str(flag) for flag in raw.get("flags") or ())
         if isinstance(data_type, str):
             return Column(str(name), data_type, flags=flags)
+
         ((type_name, detail),) = data_type.items()
         if type_name == "Decimal":
             precision, scale = int(detail["precision"]), int(detail["scale"])
@@ -92,6 +93,7 @@ def parse_column(raw: Mapping[str, Any]) -> Column:
             return Column(str(name), type_name, size=size, flags=flags)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise ProtocolError(f"The server announced a column that cannot be understood: {str(raw)[:200]}") from None
+
     # Unknown parameterised types are passed on as text under their own name (protocol/http.md#types).
     return Column(str(name), str(type_name), flags=flags)
 

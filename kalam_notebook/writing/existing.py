@@ -151,6 +151,7 @@ def _by_values(endpoint: Endpoint, rows: Rows, start: int, keys: Sequence[str]) 
     (found,) = endpoint.execute_lists(sql, [], [kinds])
     if table_of(found, arrow_schema(tuple(rows.columns))).num_rows == 0:
         return [State.NEW] * len(keys)
+
     held = dict(zip((column.name for column in rows.columns), found, strict=True))
     theirs = held[target.key.name]
     place = pc.index_in(rows.keys[start : start + len(keys)], value_set=theirs)
@@ -158,6 +159,7 @@ def _by_values(endpoint: Endpoint, rows: Rows, start: int, keys: Sequence[str]) 
     for column in rows.columns:
         given = rows.arrays[column.name][start : start + len(keys)]
         same = pc.and_(same, _equal(given, _stored(held[column.name]).take(place), column))
+
     of_present = [State.SAME if is_same else State.CHANGED for is_same in same.to_pylist()]
     return [State.NEW if at is None else state for at, state in zip(place.to_pylist(), of_present, strict=True)]
 

@@ -87,6 +87,7 @@ def to_arrow(
             f"A {type(frame).__name__} is no frame. Give a pandas or polars DataFrame or an Arrow table, for example "
             "pyarrow.Table.from_pylist(rows)."
         )
+
     if problems is None:
         found.raise_found()
     _refuse_twins(table.column_names)

@@ -147,10 +147,12 @@ def checked_rows(
             if rounded := rounded_count(array, stored, column):
                 notices.append(f"Column {column.name} is FLOAT (32 bit): {rounded:,} values were rounded to that.")
             arrays[column.name] = stored
+
     rows = Rows(target, columns, arrays, tuple(notices))
     if target.key is not None and target.key.name in arrays and not (target.kind == "stream" and mode == "insert"):
         with problems.noted():
             _refuse_equal_keys(rows.keys, target.key.name)
+
     problems.raise_found()
     if mode in {"update", "upsert"}:
         _refuse_null_embeddings(rows)

@@ -130,6 +130,7 @@ def match_columns(target: Target, names: Sequence[str], *, mode: str, key: str |
     own = target.key
     if key is not None and (own is None or own.name != key):
         raise FrameError(f"The key of {target.name} is {own.name if own else 'not set'}, not {key}. Leave key out.")
+
     known = [column.name for column in target.columns]
     extra = [name for name in names if name not in known]
     wanted = [own.name] if own is not None and mode in {"update", "delete"} else known
@@ -138,6 +139,7 @@ def match_columns(target: Target, names: Sequence[str], *, mode: str, key: str |
     missing = [name for name in wanted if name not in names and name not in filled]
     if extra or missing:
         raise FrameError(_differences(target, extra, missing, [name for name in known if name not in names]))
+
     if mode == "delete" and own is not None:
         return (own,)
     columns = tuple(column for column in target.columns if column.name in names)

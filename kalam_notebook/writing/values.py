@@ -92,6 +92,7 @@ def _plain(array: pa.Array) -> pa.Array:
     # Others stay as they are, and are refused: what pandas stores for a period is a bare number.
     if isinstance(array.type, (pa.UuidType, pa.JsonType, pa.FixedShapeTensorType)):
         array = array.storage
+
     if types.is_string_view(array.type) or types.is_large_string(array.type):
         return array.cast(pa.string())
     if types.is_binary_view(array.type) or types.is_large_binary(array.type):
@@ -313,11 +314,13 @@ def _embeddings(array: pa.Array, column: Column) -> pa.Array:
         raise _mismatch(array, column)
     lengths = pc.list_value_length(array)
     _refuse(pc.not_equal(lengths, column.size), array, column, f"has not the {column.size} elements of the column.")
+
     elements = array.flatten()
     rows = pc.list_parent_indices(array)
     if elements.null_count:
         row = rows[pc.index(elements.is_valid(), False).as_py()].as_py()
         raise _error(array, row, column, "holds NULL, which no embedding can.")
+
     stored = elements.cast(pa.float32(), safe=False)
     bad = pc.index(pc.is_finite(stored), False).as_py()
     if bad >= 0:

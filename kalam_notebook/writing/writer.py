@@ -109,6 +109,7 @@ class Writer:
         namespace, name = table_parts(table)
         is_new = create and not exists(self._endpoint, namespace, name)
         nan_is_null, create_sql, problems = nan == "null", None, Problems()
+
         if is_new:
             frame, left_out = with_index(frame, [] if key is None else [key])
             given, hidden = _without_hidden(to_arrow(frame, nan_is_null=nan_is_null, problems=problems))
@@ -125,13 +126,16 @@ class Writer:
             given, hidden = _without_hidden(table_given)
             matched = match_columns(target, [*given.column_names, *problems.columns], mode=mode, key=key)
             columns = tuple(column for column in matched if column.name not in problems.columns)
+
         rows = checked_rows(given, target, columns, mode=mode, nan=nan, problems=problems)
         if hidden:
             hidden = f"Left out, for the server sets them itself: {hidden}."
         rows = replace(rows, notices=(*rows.notices, *filter(None, (hidden, left_out))))
+
         pace = self._pace(rows, chunk_rows)
         plan = Plan(rows, mode, chunk_rows or pace.best.rows, atomic)
         plan.check_atomic()
+
         if create_sql is not None:
             self._create(create_sql)
         return self._carry_out(plan, pace, create_sql, count, on_progress, on_sent)

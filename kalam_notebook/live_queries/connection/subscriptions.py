@@ -248,6 +248,7 @@ class Subscriptions:
         if error.code == _EXPIRED_CODE and subscription.expired < _MAX_EXPIRED:
             yield from self._begin_anew(subscription, error, now)
             return
+
         if subscription.phase is _Phase.ACTIVE:
             # Whatever it says, rows may be missing from here on (protocol/live.md#other-versions).
             subscription.lost_at = now
@@ -258,6 +259,7 @@ class Subscriptions:
             held = tuple(other.sql for other in self._by_key.values() if other.phase is _Phase.ACTIVE)
             yield Refused(subscription.key, subscription.sql, error.code, error.message, held)
             return
+
         subscription.phase = _Phase.RETRYING
         subscription.deadline = now + self._timing.retry_delay
 
@@ -289,6 +291,7 @@ class Subscriptions:
         for subscription in self._by_key.values():
             if subscription.phase is _Phase.RETRYING and now >= subscription.deadline:
                 self._enqueue(subscription)
+
         while self._queue and now >= self._next_turn():
             item = self._queue.popleft()
             if isinstance(item, str):

@@ -112,11 +112,13 @@ class EventStream:
         columns = event.ack.columns
         self._has_key = any(column.is_primary_key for column in columns)
         self._names = frozenset(column.name for column in columns) if self._is_whole_row else None
+
         yield Ack(columns, event.ack.subscription_id, self.reconnects)
         if self.reconnects == 0:
             yield from self._remarks
             if (decimals := notices.doubtful_decimals(columns)) is not None:
                 yield decimals
+
         self.domain = event.ack.batch_control.version_domain or self.domain
         if event.options is not None and event.options.from_seq is not None:
             # Servers that read versions as text may tell all that was missed; the first batch shows it.

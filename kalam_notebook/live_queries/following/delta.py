@@ -74,6 +74,7 @@ def _read_together(endpoint: Endpoint, questions: Sequence[tuple[TablePlan, Delt
     asked = {sql: types for part in parts for sql, types in part.items()}
     # Where the server does not read the table in transactions, a proof that something comes between is repeated.
     sql = in_transaction([*asked]) if questions[0][0].in_transaction else ";\n".join(asked)
+
     begun = time.monotonic()
     try:
         answers = endpoint.execute_lists(sql, (), list(asked.values()))
@@ -81,6 +82,7 @@ def _read_together(endpoint: Endpoint, questions: Sequence[tuple[TablePlan, Delt
         if not is_exhausted(exc):
             raise
         return [None] * len(questions)
+
     took = time.monotonic() - begun
     told = dict(zip(asked, answers, strict=True))
     return [

@@ -264,6 +264,7 @@ class Follower(Followed):
         self.engine.told.miss()
         with self._lock:
             self.engine.belongs_to(established.domain)
+
         if established.is_gap:
             # The connection stands, and what was dropped is all that is missing. A delta brings it but for deletes that
             # leave no trace: of STREAM rows, and of rows that have been flushed since.
@@ -271,6 +272,7 @@ class Follower(Followed):
             self._rounds.schedule.wish(now, Question.DELTA)
             self._rounds.schedule.suspect(now)
             return
+
         self._counters.acknowledgements += 1
         if self.engine.rows is None:
             self._rounds.schedule.wish(now)

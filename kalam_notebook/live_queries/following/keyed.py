@@ -351,17 +351,20 @@ class KeyedEngine(Engine):
         if self._is_beyond and counted is None:
             how = "a filtered table beyond the server's scan window cannot be compared; call refresh()"
             return replace(told, how=how)
+
         if self._is_beyond and told.held is not None and counted == told.held.count:
             self._agreement.reach()
             name = self._plan.version.name
             how = f"read whole by {name}, and the same number of rows since (beyond the server's scan window)"
             return replace(told, is_true=True, how=how, server=None, held=None)
+
         self._agreement.miss()
         if self._agreement.mismatches == 1:
             return replace(told, is_final=False, how="the fingerprints differ", again=Question.PROOF)
         self._must_read = True
         if self._agreement.mismatches == 2:
             return replace(told, is_final=False, how="the fingerprints differ", again=Question.PROOF)
+
         # The whole reading did not help either: not more often than the server can bear.
         how = "the fingerprints differ, and did so after reading the table whole"
         return replace(told, how=how, again=Question.PROOF, again_in=self._agreement.next_pause())

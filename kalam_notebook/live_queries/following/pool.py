@@ -83,6 +83,7 @@ class Pool:
                 if self._work and now >= self._next_start:
                     self._next_start = now + self._interval
                     return self._work.popleft()
+
                 until = self._next_start if self._work else idle_until
                 if not self._work and now >= idle_until:
                     break

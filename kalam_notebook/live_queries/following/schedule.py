@@ -230,6 +230,7 @@ class TruthSchedule:
         self._delays = self._new_delays()
         self._not_before = -math.inf
         self._delta_ended = now
+
         if Question.DELTA in asked:
             self._delta_took = took
         if Question.PROOF in asked:
@@ -237,6 +238,7 @@ class TruthSchedule:
             self._is_unproved = self._is_unproved and self._last_event > started
         if self._question is Question.PROOF:
             self._budget.spend(now, took)
+
         if again is not None:
             rest = max(again_in, _LOSS_REST * took) if again_in else 0.0
             self._wished[again] = min(self._wished[again], now + rest)

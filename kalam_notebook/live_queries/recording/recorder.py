@@ -65,6 +65,7 @@ class LiveRecorder:
         self._file = _create(path, overwrite=overwrite)
         self._writer = RecordingWriter(self._file, is_ordered=followed.form is Form.RERUN)
         self._seen = followed.bell.count
+
         try:
             self._write()
         except BaseException as exc:
@@ -73,6 +74,7 @@ class LiveRecorder:
             if isinstance(exc, OSError):
                 raise _disk_error(path, exc) from None
             raise
+
         self._thread = Worker(self._work, name="kalam-live-recorder")
         self._thread.start()
         # Daemon threads are stopped before the last batch is written.

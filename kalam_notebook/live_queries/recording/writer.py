@@ -141,6 +141,7 @@ class RecordingWriter:
         codes = [CODES[entry.effect.value] for entry in entries]
         seqs, row_ids = [entry.seq for entry in entries], [entry.row_id for entry in entries]
         moments = [_Moment(step.version, step.at, step.healed, len(step.entries)) for step in glance.steps]
+
         places, moved = self._new_places(glance)
         if moved:
             assert glance.whole is not None
@@ -150,10 +151,12 @@ class RecordingWriter:
             row_ids += moved
             indexes = pa.array([places[row_id] for row_id in moved], pa.int64())
             cells = pa.concat_tables([cells, glance.whole.rows.combine_chunks().take(indexes)])
+
         told: list[int | None] = [None] * len(row_ids)
         if places:
             last = sum(moment.num_rows for moment in moments if moment.version < glance.version)
             told[last:] = [places.get(row_id) for row_id in row_ids[last:]]
+
         if row_ids:
             self._write_rows(_control(moments, codes, seqs, row_ids, told), cells.columns)
             self.changes += len(row_ids)
@@ -162,6 +165,7 @@ class RecordingWriter:
         """The places that have to be told, and the rows among them of which the last version tells nothing else."""
         if glance.whole is None:
             return {}, []
+
         expected = dict.fromkeys(self._order)
         for step in glance.steps:
             for entry in step.entries:
@@ -169,9 +173,11 @@ class RecordingWriter:
                     del expected[entry.row_id]
                 else:
                     expected[entry.row_id] = None
+
         self._order = list(glance.whole.row_ids)
         if list(expected) == self._order:
             return {}, []
+
         last = [entry for step in glance.steps if step.version == glance.version for entry in step.entries]
         added = {entry.row_id for entry in last if entry.old < 0}
         place_of = {row_id: place for place, row_id in enumerate(self._order)}

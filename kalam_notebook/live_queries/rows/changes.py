@@ -30,6 +30,7 @@ def change_table(
     """
     pairs = [(step, entry) for step in steps for entry in step.entries if row_id in (None, entry.row_id)]
     pairs = pairs if last is None else pairs[max(0, len(pairs) - last) :]
+
     old = cells_at(pairs, schema, [entry.old for _, entry in pairs])
     new = cells_at(pairs, schema, [entry.new if entry.new >= 0 else entry.old for _, entry in pairs])
     updated = [entry.new >= 0 and entry.old >= 0 for _, entry in pairs]
@@ -37,11 +38,13 @@ def change_table(
         [name for name, is_other in zip(schema.names, others, strict=True) if is_other] if is_update else None
         for is_update, others in zip(updated, _differences(old, new), strict=True)
     ]
+
     before = pa.StructArray.from_arrays(
         [column.combine_chunks() for column in old.columns],
         fields=list(schema),
         mask=pa.array([entry.old < 0 for _, entry in pairs], pa.bool_()),
     )
+
     at = [microseconds(step.at) for step, _ in pairs]
     columns = {
         "_change": pa.array([entry.effect.value for _, entry in pairs], pa.string()),
@@ -50,6 +53,7 @@ def change_table(
         "_seq": pa.array([entry.seq for _, entry in pairs], pa.int64()),
         "_changed": pa.array(names, pa.list_(pa.string())),
     }
+
     fields = [pa.field(name, array.type) for name, array in columns.items()]
     return pa.Table.from_arrays(
         [*columns.values(), *new.columns, before],
@@ -71,6 +75,7 @@ def cells_at(pairs: Sequence[tuple[Step, Entry]], schema: pa.Schema, places: Seq
     for index, (step, _) in enumerate(pairs):
         if places[index] >= 0:
             by_chunks.setdefault(id(step.chunks), []).append(index)
+
     count = 0
     for indexes in by_chunks.values():
         chunks = pairs[indexes[0]][0].chunks
@@ -80,6 +85,7 @@ def cells_at(pairs: Sequence[tuple[Step, Entry]], schema: pa.Schema, places: Seq
         pieces.append(rows if rows.schema.names == schema.names else rows.select(schema.names))
         for index in indexes:
             order[index], count = count, count + 1
+
     found = pa.concat_tables(pieces) if pieces else schema.empty_table()
     return found.combine_chunks().take(pa.array(order, pa.int64()))
 

@@ -75,11 +75,13 @@ def sql_offer(text: str, cursor: int, schema: Schema, namespace: str | None, var
         fitting = _behind_point(place, _Names(schema, namespace or "default"))
     else:
         fitting = _words(place, _Names(schema, namespace or "default"))
+
     typed = place.fragment.lstrip('"').lower()
     found: dict[str, Candidate] = {}
     for candidate in fitting:
         if candidate.text.lstrip('"').lower().startswith(typed):
             found.setdefault(candidate.text, candidate)
+
     if not place.fragment.startswith('"'):
         return Offer(place.fragment, tuple(found.values()))
     end = "" if text[cursor:].startswith('"') else '"'

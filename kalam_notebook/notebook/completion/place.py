@@ -200,6 +200,7 @@ def sources_of(query: Query, index: int = 0) -> Iterator[Source]:
     items = _part(query, index)
     common = _common_tables(query)
     at, expects, in_from = 0, False, False
+
     while at < len(items):
         item, word = items[at], _word(items[at])
         if word in _BEFORE_TABLES:
@@ -244,6 +245,7 @@ def _source(items: Sequence[Token | Query], at: int, common: dict[str, Query]) -
         return Source((), alias, first), at
     if not first.identifier:
         return None, at + 1
+
     name = [first.identifier]
     at += 1
     while at + 1 < len(items) and _text(items[at]) == ".":
@@ -252,6 +254,7 @@ def _source(items: Sequence[Token | Query], at: int, common: dict[str, Query]) -
             break
         name.append(following.identifier)
         at += 2
+
     alias, at = _alias(items, at)
     query = common.get(name[0]) if len(name) == 1 else None
     return Source(tuple(name), alias or name[-1], query), at

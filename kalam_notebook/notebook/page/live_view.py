@@ -128,14 +128,17 @@ class LiveView:
         self._clock = clock
         self._hears = hears
         self._is_heard_aside = False  # The last message was heard while a cell ran, on a subshell's thread.
+
         self._pace = Pace(turns)
         self._rows = PageRows()
         self._ranges = Ranges(live)
+
         self._lock = threading.Lock()  # Guards the pace, which acknowledgements reach on the kernel's thread.
         # Held while anything is written, so that nothing comes behind the last state. Taken before the other.
         self._writing = threading.Lock()
         self._wake = Flag()
         self._ended = Flag()
+
         self._dirty = True  # Something is to be told that the last frame did not hold.
         self._whole = True  # The next frame holds the whole table.
         self._whole_at = float("-inf")
@@ -145,6 +148,7 @@ class LiveView:
         self._changed_at: float | None = None
         self._failure: str | None = None
         self._is_frozen = False
+
         self._pages: list[str] = []  # Those that have spoken, in order. A page that is loaded anew is another.
         # When a page first said that it shows the table no longer; None once a page shows it.
         self._unseen_at: float | None = None
@@ -181,11 +185,13 @@ class LiveView:
         self._ranges = Ranges(self.live)  # What they held goes.
         self._outputs.freeze(self._copy(is_last=True))
         self._is_frozen = True
+
         if self._widget.comm is None or (self._outputs.are_kept and len(self._pages) < 2):
             self._widget.close()
             return
         # A page that was loaded anew since the cell ran is out of the outputs' reach. It goes on to show its rows, so
         # the model stays open for it, and it has to be told that they are the last, and not in the notebook.
+
         if self._failure is None:
             self._send()
         end = f"{self._end_text()} · {_NOT_KEPT}" if self._outputs.are_kept else self._end_text()
@@ -220,6 +226,7 @@ class LiveView:
         kind = content.get("kind")
         # Front ends use subshells as they like: that one heard the last message tells nothing of the next cell.
         self._is_heard_aside = not self._hears()
+
         with self._lock:
             if kind == "hello":
                 if content["page"] not in self._pages:
@@ -230,6 +237,7 @@ class LiveView:
             elif kind == "ack":
                 self._unseen_at = None
                 self._pace.acknowledged(int(content["frame"]), self._clock())
+
         if kind == "question" and content.get("about") == "image":
             # The server is asked, which must not keep the kernel from hearing other messages.
             Worker(partial(self._answer, content), name="kalam-image").start()
@@ -243,6 +251,7 @@ class LiveView:
             self.live.close()
         elif kind == "retry":
             _retry(self.live)
+
         self._wake.set()
 
     def _answer(self, question: dict[str, Any]) -> None:
@@ -330,16 +339,19 @@ class LiveView:
         with self._lock:
             self._dirty = False
             since = -1 if self._whole else self._rows.version
+
         delta, columns = with_columns(self.live, lambda: self.live.delta(since))
         messages = self._rows.messages(delta, columns, self._status())
         if delta.reset:
             self._whole = False  # Whoever asked while the frame was made hears all of it.
+
         with self._lock:
             credit = self._pace.credit
         for message in messages:
             self._widget.send(message.content | {"credit": credit}, list(message.buffers))
         if delta.reset:
             self._whole_at = began
+
         with self._lock:
             self._pace.sent(
                 self._rows.frame,
@@ -406,14 +418,17 @@ class LiveView:
         word = "live" if ended else _word(self.live)
         if self.live.is_replay:
             word = "replayed"
+
         footer = [
             f"{word} until {at}" if ended else f"{word}, as of {at}",
             f"{changes:,} {'change' if changes == 1 else 'changes'}",
             self.live.form,
         ]
+
         verified = self.live.stats.verified_at
         if verified is not None:
             footer.append(f"verified {verified:%H:%M:%S} UTC")
+
         notices = [*self._notices(), *([self._failure] if self._failure else [])]
         if self.live.error is not None:
             footer.append("stopped")

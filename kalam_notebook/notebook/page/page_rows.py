@@ -82,10 +82,12 @@ class PageRows:
         described = describe(delta.rows.schema, columns)
         base = -1 if delta.reset else self.version
         rows, ids = (delta.rows.slice(0, MAX_ROWS), delta.row_ids[:MAX_ROWS]) if delta.reset else self._held(delta)
+
         table = _page_table(rows, ids, described)
         if delta.reset:
             table = self._fitting(table)
             ids = ids[: table.num_rows]
+
         removed = () if delta.reset else tuple(row_id for row_id in delta.removed if row_id in self._ids)
         if delta.reset:
             self._ids = set()
@@ -93,11 +95,13 @@ class PageRows:
         self._ids.update(ids)
         self._rows = delta.num_rows
         self.version = delta.version
+
         parts = _parts(table)
         content = {"kind": "frame", "frame": self.frame, "parts": len(parts), "base": base, "version": self.version}
         content["status"] = {**status, "rows": delta.num_rows}
         content["columns"] = [asdict(column) for column in described] if delta.reset else None
         gone = [array("q", removed).tobytes(), *[b""] * (len(parts) - 1)]
+
         return [
             Message({**content, "part": number, "count": count}, (rows_part, gone_part))
             for number, ((count, rows_part), gone_part) in enumerate(zip(parts, gone, strict=True))
@@ -162,10 +166,12 @@ def _cut(values: pa.ChunkedArray, column: CellColumn) -> tuple[pa.ChunkedArray, 
         limit, lengths = LIST_WHOLE, pc.list_value_length(values)
     else:
         return values, None
+
     too_long = pc.greater(lengths, limit)
     if not pc.any(too_long).as_py():
         return values, None
     lengths = pc.if_else(too_long, lengths, None).cast(pa.int32())
+
     if column.is_long:
         return pc.utf8_slice_codeunits(values, 0, limit), lengths
     if column.kind == "bytes":

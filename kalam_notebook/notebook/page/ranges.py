@@ -124,11 +124,13 @@ class Ranges:
             for asked in (question["sort"], *question["conditions"]):
                 if asked is not None:
                     check_column(asked, rows.columns)
+
             key = repr((question["sort"], question["search"], question["conditions"]))
             making = self._views.pop(key, None)
             if making is None:
                 wanted = Wanted(str(question["search"]).lower(), tuple(question["conditions"]))
                 making = _Sorting(rows, partial(self._sort, question["sort"], rows), wanted)
+
             self._views[key] = making
             while len(self._views) > _MAX_VIEWS:
                 self._views.popitem(last=False)
@@ -148,8 +150,10 @@ class Ranges:
         rows = self._rows
         if rows is not None and any(not making.has_first.is_set() for making in self._views.values()):
             return rows
+
         since = -1 if rows is None or rows.is_worn else rows.version
         delta, columns = with_columns(self._live, lambda: self._live.delta(since))
+
         if rows is None or delta.reset:
             self._views.clear()
             self._rows = rows = HeldRows(delta, describe(delta.rows.schema, columns))

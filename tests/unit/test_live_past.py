@@ -22,6 +22,7 @@ from kalam_notebook.live_queries.rows import store as store_module
 from kalam_notebook.live_queries.rows.held import Rows
 from kalam_notebook.live_queries.rows.result_store import ResultStore
 from kalam_notebook.live_queries.table import LiveTable
+from kalam_notebook.wire.arguments import check_moment
 
 
 def was(rows: Rows, at: float) -> tuple:
@@ -148,6 +149,13 @@ def test_times_between_microseconds_are_those_that_are_told(kept, live):
     for quarter in range(8):
         kept.store.apply([update(1, 10 + quarter, n=quarter)], at=1_000_000_025 + quarter * 2.4e-7)
         assert live.at(live.changes()["_at"].iloc[-1]).arrow() == live.arrow()
+
+
+def test_a_moment_that_is_given_back_is_the_same_to_the_microsecond():
+    """``live.at(live.moments[-1])``: every step of a double between two microseconds, and ties above all."""
+    for step in range(4096):
+        moment = 1_795_907_728 + step * 2**-22
+        assert history_module.microseconds(check_moment("moment", moment)) == history_module.microseconds(moment)
 
 
 @pytest.mark.parametrize("moment", ["10:00", None, True, math.nan, 1e300, 10**400, pd.NaT, dt.date(2020, 1, 1)])

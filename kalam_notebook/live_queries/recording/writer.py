@@ -28,7 +28,7 @@ from kalam_notebook.live_queries.recording.format import (
 from kalam_notebook.live_queries.rows.changes import cells_at
 from kalam_notebook.live_queries.rows.delta import LiveDelta
 from kalam_notebook.live_queries.rows.held import Rows
-from kalam_notebook.live_queries.rows.history import Step
+from kalam_notebook.live_queries.rows.history import Step, microseconds
 from kalam_notebook.wire.types import Column
 
 __all__ = ["Glance", "RecordingWriter"]
@@ -232,7 +232,7 @@ def _control(
         np.repeat(np.array(values), counts)
         for values in (
             [moment.healed for moment in moments],
-            [round(moment.at * 1_000_000) for moment in moments],
+            [microseconds(moment.at) for moment in moments],
             [moment.version for moment in moments],
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,8 +24,9 @@ _MAX_ORDERED = 1_000_000
 
 
 def microseconds(seconds: float) -> int:
-    """A time as it is told. Doubles hold times of our days to a quarter of a microsecond."""
-    return round(seconds * 1_000_000)
+    """A time as it is told, rounded as ``datetime`` does it. Doubles hold times of our days to a quarter of one."""
+    fraction, whole = math.modf(seconds)
+    return int(whole) * 1_000_000 + round(fraction * 1_000_000)
 
 
 class Effect(Enum):

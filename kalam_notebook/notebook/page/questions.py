@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kalam_notebook.errors import ConfigError, LiveError
+from kalam_notebook.live_queries.rows.history import microseconds
 from kalam_notebook.notebook.page.grouping import grouped_rows
 from kalam_notebook.notebook.page.page_rows import MAX_BYTES, TEXT_CHARS, PageRows, whole_rows
 from kalam_notebook.notebook.page.ranges import Ranges, check_column, with_columns
@@ -76,7 +77,7 @@ def _answer(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer
         case "image":
             return _image(live, question, ranges)
         case "moments":
-            return Answer({"moments": [round(moment * 1_000_000) for moment in live.moments]})
+            return Answer({"moments": [microseconds(moment) for moment in live.moments]})
         case "groups":
             return _groups(live, question)
         case "frequent":

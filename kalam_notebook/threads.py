@@ -112,7 +112,8 @@ class Worker(threading.Thread):
         self._work = work
         self._is_wanted = self._is_launched = False
         self._launching = threading.Lock()
-        self._running, self._done = Flag(), Flag()
+        self._running = Flag()
+        self._done = Flag()
 
     def start(self) -> None:
         """Start it, and wait until it runs; nothing happens the second time."""

@@ -111,7 +111,8 @@ def parse_cluster(raw: Mapping[str, Any]) -> ClusterHealth:
     """
     try:
         nodes = tuple(_node(node) for node in raw["nodes"])
-        node_id, is_leader = whole_number(raw["node_id"]), bool(raw["is_leader"])
+        node_id = whole_number(raw["node_id"])
+        is_leader = bool(raw["is_leader"])
     except (KeyError, TypeError, AttributeError):
         raise ProtocolError("The answer is not that of a cluster.") from None
     return ClusterHealth(text_in(raw, "status"), text_in(raw, "version"), node_id, is_leader, nodes)

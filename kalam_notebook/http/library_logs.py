@@ -19,7 +19,8 @@ _COOKIE = re.compile(r"""(?i)(\(b'set-cookie', b(["'])[^=;"']*=?)(?:\\.|(?!\2).)
 
 class _WithoutCookies(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = _COOKIE.sub(r"\1…", record.getMessage()), None
+        record.msg = _COOKIE.sub(r"\1…", record.getMessage())
+        record.args = None
         return True
 
 

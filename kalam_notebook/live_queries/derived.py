@@ -129,7 +129,8 @@ class Derived(Refreshed):
     def _call(self) -> None:
         if self.is_over:
             return
-        self._began, self._seen = time.monotonic(), self._version_of_source()
+        self._began = time.monotonic()
+        self._seen = self._version_of_source()
         try:
             self._load(self._made())
             self._fault = ""

@@ -48,8 +48,10 @@ class _Feed:
     """Brings changes of a live table into a table of Perspective."""
 
     def __init__(self, live: LiveTable, make: Callable[..., Any]) -> None:
-        first, self._columns = live.delta(-1), live.columns
-        self._schema, self._version = first.rows.schema, first.version
+        first = live.delta(-1)
+        self._columns = live.columns
+        self._schema = first.rows.schema
+        self._version = first.version
         self._described = describe(self._schema, self._columns)
         self._index = self._indexed(live.key)
         # Perspective removes rows by their index.

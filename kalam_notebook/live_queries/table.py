@@ -458,7 +458,8 @@ class LiveTable(Displayed):
         if not callable(condition) and not isinstance(condition, Integral):
             raise ConfigError(f"wait_for takes a number of rows or a function of the table, not {condition!r}.")
         # Asked before the rows are looked at: what came until the end counts.
-        seen, is_over = self._follower.bell.count, self._follower.is_over or self._follower.is_forked
+        seen = self._follower.bell.count
+        is_over = self._follower.is_over or self._follower.is_forked
         if condition(self) if callable(condition) else self.num_rows >= condition:
             return None
         if is_over:

@@ -132,9 +132,11 @@ class TopicTail(Refreshed):
         """Ask once, and show what came; tell whether something did."""
         before = self._fault
         try:
-            came, self._fault = self._read(), ""
+            came = self._read()
+            self._fault = ""
         except TransportError as exc:
-            came, self._fault = False, first_line(exc)
+            came = False
+            self._fault = first_line(exc)
         except KalamError as exc:
             self._end(exc)
             return False

@@ -87,7 +87,8 @@ class BatchPager:
 
     def know(self, keys: pa.ChunkedArray, seqs: np.ndarray) -> None:
         """Take keys and the newest version of each, ascending, as those of the rows to read."""
-        self.keys, self.seqs = keys, seqs
+        self.keys = keys
+        self.seqs = seqs
         self._given = np.zeros(len(seqs), bool)
 
     def renewed(self) -> BatchPager:

@@ -77,9 +77,11 @@ def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
         try:
             rows = _rows(asked["sql"], asked["values"], tables)
         except ResultError as exc:
-            told, rows = {"error": "result", "message": str(exc)}, None
+            told = {"error": "result", "message": str(exc)}
+            rows = None
         except Exception as exc:  # The package raises plain exceptions for every failure of the engine.
-            told, rows = {"error": "query", "message": str(exc).removeprefix("DataFusion error: ")}, None
+            told = {"error": "query", "message": str(exc).removeprefix("DataFusion error: ")}
+            rows = None
         except BaseException as exc:
             # A fault inside the engine comes as no ordinary exception.
             told, rows = {"error": "query", "message": f"The engine failed: {exc}"}, None

@@ -43,7 +43,8 @@ class NewestVersions:
         if not self._keys:
             return None
         keys, seqs = pa.chunked_array(self._keys), self._seqs
-        self._keys, self._seqs = [], np.empty(0, np.int64)
+        self._keys = []
+        self._seqs = np.empty(0, np.int64)
         is_newest = _last_of_numbers(keys) if pa.types.is_integer(keys.type) else _last_of_each(keys)
         if is_newest.all():
             return keys, seqs

@@ -89,7 +89,8 @@ class Reader:
         # Queries whose plain answer was not enough, and why.
         self._reread: dict[tuple[str | None, str], str] = {}
         self._system_columns: dict[str, tuple[Column, ...]] = {}  # Of the server's own tables, which stay as they are.
-        self._epoch, self._known_in = epoch, epoch()
+        self._epoch = epoch
+        self._known_in = epoch()
 
     def close(self) -> None:
         """End what runs beside this process; may be called twice."""

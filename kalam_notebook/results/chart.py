@@ -287,11 +287,14 @@ class _Scale:
     """From values to pixels."""
 
     def __init__(self, values: np.ndarray, start: float, end: float) -> None:
-        self.low, self.high = float(np.nanmin(values)), float(np.nanmax(values))
+        self.low = float(np.nanmin(values))
+        self.high = float(np.nanmax(values))
         if self.high / 5 - self.low / 5 < _LEAST_SPAN:
             room = abs(self.low) * 0.1 or 1.0
-            self.low, self.high = self.low - room, self.high + room
-        self._start, self._end = start, end
+            self.low = self.low - room
+            self.high = self.high + room
+        self._start = start
+        self._end = end
 
     def place(self, values: np.ndarray) -> np.ndarray:
         # Halves: the whole span of doubles is no double.

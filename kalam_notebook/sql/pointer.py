@@ -69,7 +69,9 @@ def line_at(text: str, at: int) -> str:
 def _told(sql: str, tokens: Sequence[Token], place: re.Match[str]) -> int | None:
     """The place that the server tells, if the word that it found stands there; else where that word stands alone."""
     lines = sql.split("\n")
-    number, column, found = int(place["line"]) - 1, int(place["column"]) - 1, place["found"]
+    number = int(place["line"]) - 1
+    column = int(place["column"]) - 1
+    found = place["found"]
     if number < len(lines) and column < len(lines[number]):
         at = sum(len(line) + 1 for line in lines[:number]) + column
         if found is None or sql.startswith(found, at):

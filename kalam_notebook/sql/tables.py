@@ -86,7 +86,8 @@ class _Frame:
     is_recursive: bool = False
 
     def expect(self, index: int, *, may_call: bool = False) -> None:
-        self.table_at, self.may_call = index, may_call
+        self.table_at = index
+        self.may_call = may_call
 
 
 def table_named(text: str) -> TableName | None:
@@ -168,7 +169,8 @@ def _enter_word(frame: _Frame, tokens: Sequence[Token], index: int, *, outermost
         frame.is_on_table = False
         frame.expect(index + 1)
     elif word in {"SELECT", "DELETE", "CONSUME", "COLUMNS"}:  # SHOW COLUMNS FROM t; SHOW TABLES FROM names no table.
-        frame.has_from, frame.in_from = True, False
+        frame.has_from = True
+        frame.in_from = False
     elif word in _END_OF_FROM:
         frame.in_from = False
 
@@ -186,7 +188,9 @@ def _begins_list(frame: _Frame, tokens: Sequence[Token], index: int, *, is_first
 
 def _precedes_table(frame: _Frame, tokens: Sequence[Token], index: int, *, is_first: bool, outermost: str) -> bool:
     """Whether one table follows."""
-    word, previous, following = tokens[index].word, _word_at(tokens, index - 1), _word_at(tokens, index + 1)
+    word = tokens[index].word
+    previous = _word_at(tokens, index - 1)
+    following = _word_at(tokens, index + 1)
     if word == "TO":
         return frame.first == "SUBSCRIBE" or previous == "RENAME"
     if word == "REFERENCES":
@@ -215,7 +219,8 @@ def _enter_common_table(frame: _Frame, tokens: Sequence[Token], index: int) -> b
         if word == "RECURSIVE":
             frame.is_recursive = True
         elif token.identifier:
-            frame.cte, frame.part = token.identifier, "as"
+            frame.cte = token.identifier
+            frame.part = "as"
             if frame.is_recursive:
                 frame.ctes.add(frame.cte)
         return True

@@ -130,7 +130,8 @@ class Partition:
 
         What may be acknowledged stays as it is.
         """
-        self._again, self._again_at = [], offset if offset < self.end else None
+        self._again = []
+        self._again_at = offset if offset < self.end else None
 
     def take(self, limit: int | None = None) -> list[TopicMessage]:
         """Hand messages out, in order; they may be acknowledged from now on.
@@ -147,7 +148,9 @@ class Partition:
         waiting = {offset: self._waiting[offset] for offset in self._waiting.keys() - set(offsets)}
         early = self._early.union(offset for offset in offsets if offset < self.start)
         # At once, in the end: an interrupt finds a message either here or with the reader.
-        self._handed_out, self._early, self._waiting = self._handed_out.plus(offsets), early, waiting
+        self._handed_out = self._handed_out.plus(offsets)
+        self._early = early
+        self._waiting = waiting
         return found
 
     def state(self) -> tuple[Offsets, frozenset[int], dict[int, TopicMessage], list[TopicMessage]]:
@@ -209,7 +212,8 @@ class Partition:
                     "The topic was made anew; nothing was acknowledged. Its messages come from the first on."
                 )
             self._source.ack(self.number, target - 1)
-            self._committed, self.acknowledged = target, target - 1
+            self._committed = target
+            self.acknowledged = target - 1
 
     def _has(self, offset: int) -> bool:
         if offset < self.start:
@@ -276,7 +280,8 @@ class Partition:
         """Ask for the first offset that the group has not acknowledged; 0 when it has not acknowledged anything."""
         offset = self._source.next_offset(self.number, 0)
         if offset > self._committed:
-            self._committed, self.acknowledged = offset, offset - 1
+            self._committed = offset
+            self.acknowledged = offset - 1
             self._handed_out = self._handed_out.filled_to(offset)
         return offset
 

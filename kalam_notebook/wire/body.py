@@ -414,7 +414,8 @@ class ListsDecoder:
 
     def _drop(self, count: int) -> None:
         del self._buffer[:count]
-        self._scanned, self._brackets = 0, None
+        self._scanned = 0
+        self._brackets = None
 
     def _whole_list(self) -> tuple[list[Any] | None, int]:
         """The list at the start of the buffer and where it ends; None when it is not there whole yet."""

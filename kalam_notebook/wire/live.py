@@ -335,7 +335,8 @@ def _change(raw: dict[str, Any]) -> Change:
     kind = raw["change_type"]
     if kind not in _CHANGE_TYPES:
         raise ValueError(f"change_type {kind!r} is not known")
-    rows, old_values = _rows(raw.get("rows"), "rows"), _rows(raw.get("old_values"), "old_values")
+    rows = _rows(raw.get("rows"), "rows")
+    old_values = _rows(raw.get("old_values"), "old_values")
     if not (old_values if kind == "delete" else rows):
         raise ValueError("there is no row in it")
     return Change(_text(raw["subscription_id"]), kind, rows, old_values)

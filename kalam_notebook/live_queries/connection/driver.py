@@ -90,7 +90,8 @@ class Driver:
         handlers: Handlers,
         gate: Gate,
     ) -> None:
-        self._url, self._proxy = url, proxy_for(url)
+        self._url = url
+        self._proxy = proxy_for(url)
         self._token = token
         self._open_timeout = open_timeout
         self._handlers = handlers

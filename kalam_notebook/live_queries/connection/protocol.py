@@ -274,7 +274,8 @@ class LiveProtocol:
 
     def _leave(self, now: float) -> None:
         if now - self._opened_at >= self._timing.stable_after:
-            self._delays, self._is_renewed = self._new_return_delays(), False
+            self._delays = self._new_return_delays()
+            self._is_renewed = False
         self._opened_at = self._auth_deadline = math.inf
         self._keepalive.end()
         self._subscriptions.lost(now)
@@ -287,7 +288,8 @@ class LiveProtocol:
 
     def _open(self, trigger: Input, *, renew: bool) -> None:
         if self.status.state in {State.IDLE, State.STOPPED}:
-            self._delays, self._is_renewed = self._new_delays(), False
+            self._delays = self._new_delays()
+            self._is_renewed = False
         self._actions.append(Open(renew))
         # What went wrong last is of interest until the connection stands.
         self._go(trigger, reason=self.status.reason)

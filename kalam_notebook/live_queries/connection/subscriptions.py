@@ -84,7 +84,8 @@ class _Subscription:
         # When an established one was lost; None before the first time and while it stands.
         self.lost_at: float | None = None
         # How often its place was lost since it stood last, and when that was.
-        self.expired, self.expired_at = 0, -math.inf
+        self.expired = 0
+        self.expired_at = -math.inf
         # How often the connection ended when it had asked from a place on, and was not answered.
         self.unanswered = 0
 
@@ -177,9 +178,11 @@ class Subscriptions:
         if subscription is None or subscription.phase is not _Phase.SENT:
             return
         if subscription.options is None:
-            subscription.phase, subscription.deadline = _Phase.ACTIVE, math.inf
+            subscription.phase = _Phase.ACTIVE
+            subscription.deadline = math.inf
         else:
-            subscription.phase, subscription.deadline = _Phase.LOADING, now + self._timing.ack_timeout
+            subscription.phase = _Phase.LOADING
+            subscription.deadline = now + self._timing.ack_timeout
         subscription.lost_at = None
         subscription.expired = subscription.unanswered = 0
         if subscription.cursor is not None:
@@ -208,7 +211,8 @@ class Subscriptions:
 
         subscription.deadline = math.inf
         if control.has_more and last is not None:
-            subscription.page_end, subscription.unfetched = last, control.last_seq_id
+            subscription.page_end = last
+            subscription.unfetched = control.last_seq_id
         else:
             subscription.phase = _Phase.ACTIVE
         yield Loaded(subscription.key, batch)
@@ -271,7 +275,8 @@ class Subscriptions:
         if subscription.cursor is not None:
             subscription.cursor.forget()
         is_again = now - subscription.expired_at < self._timing.retry_delay
-        subscription.expired, subscription.expired_at = subscription.expired + 1, now
+        subscription.expired = subscription.expired + 1
+        subscription.expired_at = now
         subscription.phase = _Phase.RETRYING
         subscription.deadline = now + self._timing.retry_delay if is_again else now
         yield Interrupted(subscription.key, error.code, error.message, is_gap=True)
@@ -324,7 +329,8 @@ class Subscriptions:
         subscription.wire_id = f"live-{next(self._numbers)}"
         subscription.deadline = now + self._timing.ack_timeout
         subscription.options = None if subscription.cursor is None else subscription.cursor.options()
-        subscription.page_end, subscription.unfetched = -1, None
+        subscription.page_end = -1
+        subscription.unfetched = None
         self._by_wire_id[subscription.wire_id] = subscription
         return subscribe_message(subscription.wire_id, subscription.sql, subscription.options)
 

@@ -79,7 +79,8 @@ class EventFeed(Lifetime):
         self._key = 0
         self._connection = Status(State.IDLE)
         # What waits would be delivered before an error; what was delivered is where a reader may begin again.
-        self._waiting_cursor, self._taken_cursor = Cursor(options), Cursor(options)
+        self._waiting_cursor = Cursor(options)
+        self._taken_cursor = Cursor(options)
         self._events: deque[tuple[LiveEvent, int]] = deque()
         self._waiting_bytes = 0
         self._held_since: float | None = None
@@ -186,7 +187,8 @@ class EventFeed(Lifetime):
         if self._held_since is None or is_crowded:
             return
 
-        seconds, self._held_since = time.monotonic() - self._held_since, None
+        seconds = time.monotonic() - self._held_since
+        self._held_since = None
         self._received += 1
         self._events.append((notices.reading_held_up(seconds), 0))
         self._socket.gate.open()

@@ -75,7 +75,9 @@ class KeyedEngine(Engine):
         self._domain: Mapping[str, Any] | None = None
         self._is_beyond = False
         self._doubt = ""
-        self._reach, self._agreement, self._looks = Reach(), Agreement(), Looks()
+        self._reach = Reach()
+        self._agreement = Agreement()
+        self._looks = Looks()
         # Events that came since a whole reading began; None while none is on its way.
         self._meanwhile: list[Change] | None = None
         self._expiry = Expiry()
@@ -196,7 +198,8 @@ class KeyedEngine(Engine):
 
     def give_up(self) -> bool:
         """End a round whose job failed: after a delta, the table may have other columns, and is read whole."""
-        was_delta, self._meanwhile = self._meanwhile is None, None
+        was_delta = self._meanwhile is None
+        self._meanwhile = None
         if self._store is not None:
             self._store.answered()
         return was_delta
@@ -216,10 +219,13 @@ class KeyedEngine(Engine):
         applied = store.load(reading.rows, newest=reading.newest, at=at, healed=healed)
         if store is not self._store:
             applied = Applied()
-        self._plan, self._store = plan, store
+        self._plan = plan
+        self._store = store
 
         meanwhile, self._meanwhile = self._meanwhile, None
-        self._must_read, self._is_beyond, self._doubt = False, reading.is_beyond, reading.doubt
+        self._must_read = False
+        self._is_beyond = reading.is_beyond
+        self._doubt = reading.doubt
         self._reach.begin(reading.newest)
         self._looks.look(now)
         self.told.answer()

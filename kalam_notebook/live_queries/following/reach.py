@@ -35,7 +35,8 @@ class Reach:
 
     def begin(self, newest: int) -> None:
         """Everything up to a version has been read whole."""
-        self.told, self.is_fresh = newest, True
+        self.told = newest
+        self.is_fresh = True
         self._dense = min(self._dense, newest)  # A server that was set up anew begins with low versions.
 
     def reach(self, versions: Iterable[int]) -> None:
@@ -72,7 +73,8 @@ class Agreement:
 
     def reach(self) -> None:
         """They agree."""
-        self.mismatches, self._pause = 0, _FIRST_PAUSE
+        self.mismatches = 0
+        self._pause = _FIRST_PAUSE
 
     def miss(self) -> None:
         """They do not."""
@@ -80,7 +82,8 @@ class Agreement:
 
     def next_pause(self) -> float:
         """Seconds until the next whole reading after one that did not help: twice as many each time."""
-        pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
+        pause = self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         return pause
 
 
@@ -112,4 +115,5 @@ class Looks:
         self.has_looked = now - self._looked_at > self.interval
         if self.has_looked:
             self._looked_at = now
-        self.is_careful, self._asked_at = self.has_looked or now - self._asked_at > self.interval, now
+        self.is_careful = self.has_looked or now - self._asked_at > self.interval
+        self._asked_at = now

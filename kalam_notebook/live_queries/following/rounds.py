@@ -172,7 +172,8 @@ class Rounds:
     def _prove(self, verdict: Verdict, wishes: int) -> None:
         at = dt.datetime.now(dt.UTC)
         if verdict.is_true:
-            self._counters.verified_seq, self._counters.verified_at = verdict.seq, at
+            self._counters.verified_seq = verdict.seq
+            self._counters.verified_at = at
         rows = self._engine.rows
         self._proof = Proof(
             verdict.is_true,
@@ -184,7 +185,8 @@ class Rounds:
             server=verdict.server,
             held=verdict.held,
         )
-        self._proved_wishes, self._proved_healed = wishes, self._counters.healed
+        self._proved_wishes = wishes
+        self._proved_healed = self._counters.healed
 
 
 def _may_pass(error: Exception) -> bool:

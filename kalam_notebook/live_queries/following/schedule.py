@@ -92,7 +92,8 @@ class ProofBudget:
     """What the proofs of all live tables of a client may cost the server together."""
 
     def __init__(self) -> None:
-        self._ended, self._took = -math.inf, 0.0
+        self._ended = -math.inf
+        self._took = 0.0
 
     def free_at(self, rest: float) -> float:
         """When the next proof may begin, if it rests so many times its length."""
@@ -101,7 +102,8 @@ class ProofBudget:
     def spend(self, now: float, took: float) -> None:
         """A proof has ended."""
         if now + took * _PROOF_REST >= self.free_at(_PROOF_REST):
-            self._ended, self._took = now, took
+            self._ended = now
+            self._took = took
 
 
 class TruthSchedule:
@@ -131,9 +133,11 @@ class TruthSchedule:
         self._waiting = 0.0
         self._is_urgent = False
         # The last delta's end and length.
-        self._delta_ended, self._delta_took = -math.inf, 0.0
+        self._delta_ended = -math.inf
+        self._delta_took = 0.0
         # The last proof's end, what speaks for another one, and a moment before which there is none.
-        self._proof_ended, self._proof_took = math.inf, 0.0
+        self._proof_ended = math.inf
+        self._proof_took = 0.0
         self._is_unproved = False
         self._unproved_since = math.inf
         self._suspected: float | None = None
@@ -167,7 +171,8 @@ class TruthSchedule:
         self._waiting = max(0.0, self._waiting - drained) + count
         self._last_event = now
         if not self._is_unproved:
-            self._is_unproved, self._unproved_since = True, now
+            self._is_unproved = True
+            self._unproved_since = now
         self._is_urgent = self._is_urgent or is_urgent
         if self._first_event is None:
             self._first_event = now
@@ -198,12 +203,15 @@ class TruthSchedule:
     def start(self, now: float) -> Question:
         """Begin a round; return what it asks."""
         is_proof = min(self._wished[Question.PROOF], max(self._proof_due(), self._not_before)) <= now
-        self._started, self._question = now, Question.PROOF if is_proof else Question.DELTA
+        self._started = now
+        self._question = Question.PROOF if is_proof else Question.DELTA
         self._wished[Question.DELTA] = math.inf
-        self._first_event, self._is_urgent = None, False
+        self._first_event = None
+        self._is_urgent = False
         if is_proof:
             self._wished[Question.PROOF] = math.inf
-            self._suspected, self._is_unproved = None, False
+            self._suspected = None
+            self._is_unproved = False
         return self._question
 
     def finish(
@@ -234,7 +242,8 @@ class TruthSchedule:
         if Question.DELTA in asked:
             self._delta_took = took
         if Question.PROOF in asked:
-            self._proof_ended, self._proof_took = now, took
+            self._proof_ended = now
+            self._proof_took = took
             self._is_unproved = self._is_unproved and self._last_event > started
         if self._question is Question.PROOF:
             self._budget.spend(now, took)
@@ -254,7 +263,8 @@ class TruthSchedule:
     def _delta_due(self) -> float:
         if self._first_event is None:
             return math.inf
-        paused, flowing = self._last_event + self._rhythm.settle, self._first_event + self._rhythm.gap
+        paused = self._last_event + self._rhythm.settle
+        flowing = self._first_event + self._rhythm.gap
         rested = self._delta_ended + self._rhythm.rest_after(self._delta_took)
         due = max(min(paused, flowing), rested)
         if self._suspected is not None or self._is_urgent:

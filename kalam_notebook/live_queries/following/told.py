@@ -12,7 +12,9 @@ class Told:
     """What was missed, and what checks have made up for. At first everything was missed."""
 
     def __init__(self) -> None:
-        self._missed, self._asked, self._made_up = 1, 0, 0
+        self._missed = 1
+        self._asked = 0
+        self._made_up = 0
 
     @property
     def is_whole(self) -> bool:

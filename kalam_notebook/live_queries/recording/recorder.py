@@ -139,7 +139,9 @@ class LiveRecorder:
 
     def _write(self) -> float:
         """Write what is new; return how many seconds to wait before the next time."""
-        started, gaps, changes = time.monotonic(), self._writer.gaps, self._writer.changes
+        started = time.monotonic()
+        gaps = self._writer.gaps
+        changes = self._writer.changes
         glance = self._followed.look(self._writer.glance)
         if glance is None:
             return 0.0

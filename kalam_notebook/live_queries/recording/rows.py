@@ -99,7 +99,8 @@ class ReplayedRows(Rows):
         self._chunks = RowChunks(self._schema)
         self._chunks.append_all(snapshot.rows.to_batches())
         self._places = dict(zip(snapshot.row_ids, range(len(snapshot.row_ids)), strict=True))
-        self._coming, self._table = (), None
+        self._coming = ()
+        self._table = None
         self.version = snapshot.version
         self._history.forget(self.version, at=snapshot.at)
 

@@ -104,7 +104,9 @@ class RecordingWriter:
             self._write_snapshot(glance, origin, at)
         else:
             self._write_steps(glance, at)
-        self._version, self._columns, self._schema = glance.version, glance.columns, glance.schema
+        self._version = glance.version
+        self._columns = glance.columns
+        self._schema = glance.schema
 
     def end(self, *, at: float) -> None:
         """Write that the recording is complete. The file stays open."""
@@ -139,7 +141,8 @@ class RecordingWriter:
         entries = [entry for _, entry in pairs]
         cells = cells_at(pairs, glance.schema, [entry.new if entry.new >= 0 else entry.old for entry in entries])
         codes = [CODES[entry.effect.value] for entry in entries]
-        seqs, row_ids = [entry.seq for entry in entries], [entry.row_id for entry in entries]
+        seqs = [entry.seq for entry in entries]
+        row_ids = [entry.row_id for entry in entries]
         moments = [_Moment(step.version, step.at, step.healed, len(step.entries)) for step in glance.steps]
 
         places, moved = self._new_places(glance)

@@ -79,7 +79,10 @@ class Entries(Collection[Entry]):
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._effects: list[Effect] = []
-        self._row_ids, self._seqs, self._new, self._old = array("q"), array("q"), array("q"), array("q")
+        self._row_ids = array("q")
+        self._seqs = array("q")
+        self._new = array("q")
+        self._old = array("q")
         for entry in entries:
             self.add(*entry)
 
@@ -93,7 +96,8 @@ class Entries(Collection[Entry]):
 
     def counted(self) -> Applied:
         """How many rows this happened to."""
-        inserted, updated = self._effects.count(Effect.INSERTED), self._effects.count(Effect.UPDATED)
+        inserted = self._effects.count(Effect.INSERTED)
+        updated = self._effects.count(Effect.UPDATED)
         return Applied(inserted, updated, len(self) - inserted - updated)
 
     def __len__(self) -> int:
@@ -178,13 +182,15 @@ class History:
             oldest = self._steps.popleft()
             self._size -= len(oldest.entries)
             self._ordered -= len(oldest.order or ())
-            self._floor, self._floor_at = oldest.version, oldest.at
+            self._floor = oldest.version
+            self._floor_at = oldest.at
 
     def forget(self, version: int, *, at: float = 0.0) -> None:
         """Drop everything up to a version, which came at a time in seconds since 1970."""
         self._steps.clear()
         self._size = self._ordered = 0
-        self._floor, self._floor_at = version, at
+        self._floor = version
+        self._floor_at = at
 
     def since(self, version: int) -> Mapping[int, Effect] | None:
         """Return for each row the first thing that happened to it after a version; None when that is not known."""
@@ -244,7 +250,8 @@ class History:
             chunks.extend(old.take(places))
             for step in steps:
                 step.entries = step.entries.move(moved)
-                step.chunks, step.is_settled = chunks, True
+                step.chunks = chunks
+                step.is_settled = True
 
     def __len__(self) -> int:
         return self._size

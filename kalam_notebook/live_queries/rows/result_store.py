@@ -97,7 +97,9 @@ class ResultStore(Rows):
             at: When it came, in seconds since 1970.
             healed: Whether an event should have told of the difference already.
         """
-        keys, before, after = self._keys_of(rows), _cells(self._rows), _cells(rows)
+        keys = self._keys_of(rows)
+        before = _cells(self._rows)
+        after = _cells(rows)
         if before == after:
             return Applied()
 
@@ -122,7 +124,8 @@ class ResultStore(Rows):
         self._history.settle(rows.schema)
         self._history.add(Step(self.version, at, healed, entries, chunks, array("q", self._ids.values())))
 
-        self._rows, self._ids = rows, ids
+        self._rows = rows
+        self._ids = ids
         return entries.counted()
 
     def _keys_of(self, rows: pa.Table) -> list[Hashable]:

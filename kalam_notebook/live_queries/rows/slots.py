@@ -48,7 +48,9 @@ class Slots:
         self, schema: pa.Schema, *, visible: Sequence[str], next_row_id: int, on_gather: Callable[[], object]
     ) -> None:
         self.chunks = RowChunks(schema)
-        self.seqs, self.places, self.row_ids = array("q"), array("q"), array("q")
+        self.seqs = array("q")
+        self.places = array("q")
+        self.row_ids = array("q")
         self.next_row_id = next_row_id
         self._schema = schema
         self._visible = list(visible)

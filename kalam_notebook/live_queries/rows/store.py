@@ -283,7 +283,8 @@ class KeyedStore(Rows):
         """
         conform = conformed(table, self._schema)
         rows, self._limit.floor = newest_of_each(conform, self.key, self._limit.max_rows)
-        keys, seqs = rows.column(self.key).to_pylist(), rows.column(version_name(self._schema.names)).to_pylist()
+        keys = rows.column(self.key).to_pylist()
+        seqs = rows.column(version_name(self._schema.names)).to_pylist()
         before = Replaced.of(self.slots)
         self.slots.load(rows, keys, seqs)
         self._limit.load(seqs, keys)

@@ -45,7 +45,8 @@ def grouped_rows(table: pa.Table, columns: Sequence[CellColumn], by: int, of: in
 
     shown = {columns[by].name: found.column("by"), "rows": found.column("count_all")}
     if of is not None:
-        totals, counts = found.column("of_sum"), found.column("of_count").cast(pa.float64())
+        totals = found.column("of_sum")
+        counts = found.column("of_count").cast(pa.float64())
         shown["sum"] = totals
         shown["mean"] = pc.if_else(pc.equal(counts, 0), None, pc.divide(totals.cast(pa.float64()), counts))
     result = pa.table(list(shown.values()), names=list(shown))

@@ -216,7 +216,8 @@ class LiveView:
         """Note that the table changed; called on the table's thread."""
         changes = _changes(self.live)
         if changes != self._changes:
-            self._changes, self._changed_at = changes, time.time()
+            self._changes = changes
+            self._changed_at = time.time()
         if not self._dirty:  # Waking once is enough: the thread may be waiting for its turn.
             self._dirty = True
             self._wake.set()
@@ -295,7 +296,8 @@ class LiveView:
 
     def _next_in(self) -> float | None:
         """Seconds until there is something to do; None when only a change or a message brings it."""
-        now, is_heard = self._clock(), self._is_heard
+        now = self._clock()
+        is_heard = self._is_heard
         with self._lock:
             delay = self._pace.delay(now, is_heard=is_heard)
             repeat = self._pace.repeat_in(now, is_heard=is_heard)
@@ -309,7 +311,8 @@ class LiveView:
 
     def _work(self) -> None:
         """Do what is due."""
-        now, is_heard = self._clock(), self._is_heard
+        now = self._clock()
+        is_heard = self._is_heard
         with self._lock:
             may_send = self._pace.delay(now, is_heard=is_heard) == 0
             if self._pace.repeat_in(now, is_heard=is_heard) == 0 or self._refill_in(now) == 0:
@@ -331,7 +334,8 @@ class LiveView:
 
     def _note_copy(self) -> None:
         """Note the state that the copy is about to show. Call it first: what changes meanwhile is not in it."""
-        self._copied_at, self._copied = self._clock(), self._state()
+        self._copied_at = self._clock()
+        self._copied = self._state()
 
     def _send(self) -> None:
         """Send one frame with what changed since the last."""

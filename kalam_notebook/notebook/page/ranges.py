@@ -88,7 +88,8 @@ class Ranges:
         Raises:
             ConfigError: The columns are others by now.
         """
-        start, count = max(0, int(question["from"])), max(0, min(int(question["count"]), MAX_ROWS))
+        start = max(0, int(question["from"]))
+        count = max(0, min(int(question["count"]), MAX_ROWS))
         making = self._making(question)
         making.has_first.wait(_PATIENCE)
         with self._lock:

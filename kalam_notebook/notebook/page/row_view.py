@@ -100,7 +100,8 @@ class HeldRows:
         removed = self._slots(_numbers(delta.removed))
         self.places[removed] = -1
 
-        self.version, self.num_rows = delta.version, delta.num_rows
+        self.version = delta.version
+        self.num_rows = delta.num_rows
         return np.union1d(changed, removed)
 
     def _slots(self, row_ids: np.ndarray) -> np.ndarray:
@@ -160,7 +161,8 @@ class RowView:
         """Sort all rows; may run on another thread than changes are told on."""
         if self._slot_keys is not None and self._sort is not None:
             self._order = self._slots[sorted_places(self._slot_keys, self._sort)]
-        self._slots, self._slot_keys = self._slots[:0], None
+        self._slots = self._slots[:0]
+        self._slot_keys = None
 
     def changed(self, slots: np.ndarray, rows: pa.Table) -> None:
         """Note which rows changed, came or went, and the cells of those that are there, as the table got them."""
@@ -217,7 +219,8 @@ class RowView:
 
     def _bisect(self, order: np.ndarray, slots: np.ndarray, keys: pa.Array, sort: Sort) -> np.ndarray:
         """Where rows belong in an order: all of them are looked for at once."""
-        low, high = np.zeros(len(slots), np.int64), np.full(len(slots), len(order))
+        low = np.zeros(len(slots), np.int64)
+        high = np.full(len(slots), len(order))
         while np.any(low < high):
             is_open = low < high
             middle = np.minimum((low + high) // 2, len(order) - 1)

@@ -1,6 +1,6 @@
 """Queries written so that the server's engine keeps what they say: their sort, and their groups of NULL.
 
-Two habits of the engine, DataFusion 53, under a limit, and the server puts one on every query:
+The engine, DataFusion 53, does two things under a limit, and the server puts one on every query:
 
 - Groups in the order of one key are found by a shortcut that leaves out the group of NULL: of ``SELECT DISTINCT city …
   ORDER BY city``, of ``max(n) … ORDER BY max(n) DESC``. A second key takes the shortcut away.

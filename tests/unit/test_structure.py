@@ -275,6 +275,49 @@ def test_no_module_is_long(folder):
     assert [str(path) for path in paths if path.read_text(encoding="utf-8").count("\n") > 600] == []
 
 
+#: Statements of the client without docstrings, at most; docs/design.md says why.
+MOST_STATEMENTS = 21_250
+DOCS = ROOT / "docs"
+
+
+def statements(tree):
+    nodes = list(ast.walk(tree))
+    documented = (ast.Module, ast.ClassDef, *FUNCTIONS)
+    docstrings = sum(isinstance(node, documented) and ast.get_docstring(node) is not None for node in nodes)
+    return sum(isinstance(node, ast.stmt) for node in nodes) - docstrings
+
+
+def test_the_client_stays_as_small_as_it_is():
+    assert f"at most {MOST_STATEMENTS:,}" in (DOCS / "design.md").read_text(encoding="utf-8")
+    assert sum(statements(tree) for _, tree in modules()) <= MOST_STATEMENTS
+
+
+def looked_up():
+    """Question, answer, and where to look, of docs/how-it-works.md."""
+    text = (DOCS / "how-it-works.md").read_text(encoding="utf-8").partition("{ #where }")[2]
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return [row for row in rows[1:] if row[0].strip("- ")]
+
+
+@pytest.mark.parametrize(("question", "answer", "place"), looked_up(), ids=lambda text: text[:30])
+def test_where_to_look_exists(question, answer, place):
+    every = [str(path.relative_to(PACKAGE.parent)) for path in PACKAGE.rglob("*.py")]
+    rooms = re.findall(r"`([\w/]+)`", place)
+    inside = [name for name in every if any(f"kalam_notebook/{room.rstrip('/')}" in name for room in rooms)]
+    assert rooms
+    assert inside, place
+    texts = "\n".join((PACKAGE.parent / name).read_text(encoding="utf-8") for name in inside)
+    for name in re.findall(r"`([\w/]+(?:\.\w+)?)`", answer):
+        if "/" in name:
+            is_module = any(path.endswith(f"/{name}.py") for path in every)
+            assert is_module or (PACKAGE.parent / name).is_file(), name
+            continue
+        owner, _, member = name.rpartition(".")
+        is_module = any(path.endswith(f"/{name}.py") for path in inside)
+        assert is_module or re.search(rf"def {member}\b", texts), name
+        assert not owner or f"class {owner}" in texts, name
+
+
 def test_no_condition_is_asked_inside_of_another():
     nested = [
         f"{path}:{node.lineno}"

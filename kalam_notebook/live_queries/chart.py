@@ -87,4 +87,4 @@ class LiveChart(Displayed):
         )
 
 
-_OF_TABLE = {"error", "form", "is_closed", "is_replay", "notice", "retry", "sql", "stats", "status", "version"}
+_OF_TABLE = {"error", "form", "key", "is_closed", "is_replay", "notice", "retry", "sql", "stats", "status", "version"}

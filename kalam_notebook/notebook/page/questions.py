@@ -146,7 +146,7 @@ def _cells(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
     places = [int(column["column"]) for column in question["columns"]]
     wanted = rows.select(places)
     if wanted.nbytes > MAX_BYTES:
-        raise ConfigError("The values are more than a page takes at once. Choose fewer; in Python, live.df() has all.")
+        raise ConfigError("The values are more than a page takes at once. Choose fewer cells.")
     return Answer({"held": True}, (whole_rows(wanted, [described[place] for place in places]),))
 
 

@@ -32,6 +32,7 @@ from kalam_notebook.notebook.completion.words import STATEMENTS
 from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, CellOptions, parse_cell_line
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
+from kalam_notebook.notebook.page.watching import is_terminal, watch
 from kalam_notebook.notebook.session import History, Logged
 from kalam_notebook.notebook.statements import (
     as_user,
@@ -215,6 +216,11 @@ def _run_live(
     if sources := _sources(replace(bound, pasted=names)):
         display(Note(" · ".join(sources)))
     shown = _chart(live, options.chart) if options.chart else live
+    if is_terminal(shell) and not live_is_static():
+        watch(live, seconds=options.seconds)
+        if options.seconds is not None or not options.variable:
+            live.close()
+        return _keep(shell, options, live.changes() if options.changes else live, None)
     if options.seconds is None:
         return _keep(shell, options, live, shown)
 

@@ -52,3 +52,45 @@ def test_sql_has_its_colours_and_python_keeps_its_own(terminal):
     assert colour(text, "SELECT") == colour(text, "orders")
     terminal.send("\x03")
     drawn(terminal)
+
+
+START = """
+import threading, kalam_notebook as kalam
+kalam.connect("sandbox")
+_ = kalam.execute_query("CREATE NAMESPACE app")
+_ = kalam.execute_query("CREATE TABLE app.rooms (id TEXT PRIMARY KEY, n INT) WITH (TYPE = 'SHARED')")
+_ = kalam.execute_query("INSERT INTO app.rooms (id, n) VALUES ('b', 1), ('a', 2)")
+def change(n): return kalam.execute_query(f"UPDATE app.rooms SET n = {n} WHERE id = 'a'") and None
+print("is " "there")
+"""
+
+
+def typed(terminal, text):
+    """Send a cell as if it were pasted, and run it."""
+    terminal.send(f"\x1b[200~{text.strip()}\x1b[201~\x1b\r")
+
+
+def test_a_live_table_is_followed_in_one_place_until_it_is_interrupted(terminal):
+    typed(terminal, START)
+    terminal.expect("is there")
+    drawn(terminal)
+
+    typed(terminal, "threading.Timer(3, change, [4711]).start()\nlive = kalam.live('SELECT * FROM app.rooms'); live")
+    terminal.expect(r"2 rows.*Ctrl-C ends this")
+    before = terminal.before + terminal.after
+    assert before.index("a   ") < before.rindex("b   ")  # By their key.
+    terminal.expect(r"\x1b\[\d+F\x1b\[0J[^\x1b]*4711[^\x1b]*1 change ")
+    terminal.send("\x03")
+    terminal.expect(r"In \[")
+    drawn(terminal)
+
+    typed(terminal, "print(live.is_closed, len(kalam.subscriptions()))")
+    terminal.expect("False 1")
+    typed(terminal, "threading.Timer(3, change, [4712]).start()\nlive.close()")
+    drawn(terminal)
+    terminal.send("\x1b[200~%%kalam --live\nSELECT * FROM app.rooms\x1b[201~\x1b\r")
+    terminal.expect("4712")
+    terminal.send("\x03")
+    drawn(terminal)
+    typed(terminal, "print('left', len(kalam.subscriptions()))")
+    terminal.expect("left 0")

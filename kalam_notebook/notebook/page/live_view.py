@@ -29,6 +29,7 @@ from kalam_notebook.notebook.page.pace import Pace, Turns
 from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.notebook.page.questions import answer, page_module
 from kalam_notebook.notebook.page.ranges import Ranges, with_columns
+from kalam_notebook.notebook.page.watching import is_terminal, watch
 from kalam_notebook.results.render import render_html, render_text
 from kalam_notebook.settings import live_is_static
 from kalam_notebook.texts import first_line
@@ -450,8 +451,8 @@ def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveVie
         view: What shows it.
 
     Returns:
-        The view; None where there is no notebook (a terminal, captured output) or static rows are wanted
-        (``KALAM_LIVE=static``): the rows are shown once.
+        The view; None where there is no notebook. A terminal shows the rows in one place until Ctrl-C; captured output
+        has them once, and so has everything where static rows are wanted (``KALAM_LIVE=static``).
     """
     from IPython import get_ipython
     from IPython.display import display
@@ -466,6 +467,9 @@ def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveVie
         shell.events.register("pre_run_cell", _begin_cell)  # Once: IPython knows it the second time.
         shell.events.register("post_run_cell", _end_cell)
     publisher: Any = getattr(shell, "display_pub", None)
+    if live.form and is_terminal(shell) and not live_is_static():  # A frame has no form.
+        watch(live)
+        return None
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
     if not hasattr(publisher, "pub_socket") or live_is_static():
         copy = view.render(live, title=live.sql, footer=[live.status])

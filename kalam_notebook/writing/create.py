@@ -14,6 +14,7 @@ from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.types import KALAM_TYPE, Column
 from kalam_notebook.writing.names import check_names
+from kalam_notebook.writing.objects import GUESSED
 from kalam_notebook.writing.problems import Problems
 from kalam_notebook.writing.target import Target
 
@@ -24,6 +25,8 @@ _KEY_TYPES = {"BigInt", "Int", "SmallInt", "Text"}
 _MAX_EMBEDDING = 8192
 #: Digits of the widest decimal.
 _MAX_DIGITS = 38
+#: Prices and rates have less; the server multiplies two such numbers without an overflow.
+_LEAST_SCALE = 10
 
 
 def derive_target(
@@ -133,10 +136,10 @@ def _typed(values: pa.ChunkedArray, field: pa.Field, flags: tuple[str, ...]) -> 
     if types.is_decimal(kind):
         if not 0 <= kind.scale <= kind.precision <= _MAX_DIGITS:
             raise FrameError(f"is {kind}; the server's decimals have 38 digits at most.", column=field.name)
-        # Arrow finds the digits of the values that are there; the next rows may need more. What was read from a table
-        # has the type of that table.
+        # What was read from a table has the type of that table.
         precision = kind.precision if known else _MAX_DIGITS
-        return Column(field.name, "Decimal", precision, kind.scale, flags=flags)
+        scale = _roomy_scale(kind) if GUESSED in (field.metadata or {}) else kind.scale
+        return Column(field.name, "Decimal", precision, scale, flags=flags)
 
     if types.is_timestamp(kind):
         is_zoned = kind.tz is not None and known != "TIMESTAMP"
@@ -175,6 +178,17 @@ def _simple_name(kind: pa.DataType) -> str:
     if types.is_nested(kind) and not types.is_union(kind):
         return "Json"
     return "Bytes" if types.is_fixed_size_binary(kind) else names.get(kind, "")
+
+
+def _roomy_scale(kind: pa.Decimal128Type) -> int:
+    """Digits behind the point for a type that Arrow found in the values: the next ones may need more.
+
+    Whole numbers stay whole, as those beyond BIGINT.
+    """
+    if kind.scale == 0:
+        return 0
+    before = kind.precision - kind.scale
+    return int(max(kind.scale, min(_LEAST_SCALE, _MAX_DIGITS - before)))
 
 
 def _embedding_size(values: pa.ChunkedArray, kind: pa.DataType) -> int:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from kalam_notebook.errors import FrameError
 from kalam_notebook.wire.types import KALAM_TYPE
-from kalam_notebook.writing.objects import plain_objects
+from kalam_notebook.writing.objects import GUESSED, plain_objects
 from kalam_notebook.writing.problems import Problems
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _from_series(
     metadata: dict[bytes, bytes] = {}
     if series.dtype == object:
         values, kind = plain_objects(series, name, is_json=is_json, nan_is_null=nan_is_null)
-        metadata = {KALAM_TYPE: kind} if kind else {}
+        metadata = {KALAM_TYPE: kind} if kind else {GUESSED: b"1"}
     try:
         array = pa.array(values, from_pandas=True)
         if pa.types.is_floating(array.type):

@@ -23,7 +23,10 @@ from kalam_notebook.wire.fileref import FileRef
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["json_text", "plain_objects"]
+__all__ = ["GUESSED", "json_text", "plain_objects"]
+
+#: In the metadata of a field whose type Arrow found in the values: nobody has chosen it.
+GUESSED = b"kalam.guessed"
 
 
 def plain_objects(series: pd.Series[Any], name: str, *, is_json: bool | None, nan_is_null: bool) -> tuple[Any, bytes]:

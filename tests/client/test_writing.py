@@ -233,9 +233,9 @@ def test_categories_of_polars(client, table):
         (
             rows([20]).rename_columns(["idd", "n", "t"]),
             {},
-            r"has no column idd; drop or rename them\. Did you mean id\?$",
+            r"has no column idd; drop or rename them\. Did you mean id\?\n",
         ),
-        (pa.table({"id": [20], "t": ["a"], "x": [1]}), {}, "rename them.$"),
+        (pa.table({"id": [20], "t": ["a"], "x": [1]}), {}, "rename them\\.\\n"),
         (pa.table({"id": [20], "N": [1]}), {"mode": "update"}, "has no column N"),
         (pa.table({"n": [20]}), {"mode": "delete"}, "lacks column id"),
         (pa.table({"id": [3]}), {"mode": "update"}, "nothing to update"),
@@ -287,10 +287,29 @@ def test_a_refused_frame_creates_no_table(client, namespace):
 def test_a_new_table_has_room_for_the_next_rows(client, namespace):
     table = f"{namespace}.prices"
     frame = pd.DataFrame({"id": [1], "price": [Decimal("5.00")]})
-    assert "price DECIMAL(38, 2)" in client.write(frame, table, create=True, key="id").created_sql
-    client.write(pa.table({"id": [2], "price": [Decimal("-123456789012345678901234567890123456.78")]}), table)
+    assert "price DECIMAL(38, 10)" in client.write(frame, table, create=True, key="id").created_sql
+    more = [Decimal("12.55"), Decimal("0.3333333333"), Decimal("-1234567890123456789012345678.12")]
+    client.write(pd.DataFrame({"id": [2, 3, 4], "price": more}), table)
     found = client.query_arrow(f"SELECT price FROM {table} ORDER BY id").column(0).to_pylist()
-    assert found == [Decimal("5.00"), Decimal("-123456789012345678901234567890123456.78")]
+    assert found == [Decimal("5.00"), *more]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pd.Series([Decimal("5"), Decimal("7")]), "DECIMAL(38, 0)"),
+        (pd.Series([Decimal("0.123456789012345")]), "DECIMAL(38, 15)"),
+        (pd.Series([Decimal("12345678901234567890123456789012345.5")]), "DECIMAL(38, 3)"),
+        (pd.Series([Decimal("5.00")], dtype=pd.ArrowDtype(pa.decimal128(12, 2))), "DECIMAL(38, 2)"),
+    ],
+    ids=str,
+)
+def test_the_scale_of_a_new_table(client, namespace, values, kind):
+    frame = pd.DataFrame({"id": range(len(values)), "price": values})
+    report = client.write(frame, f"{namespace}.prices", create=True, key="id")
+    assert f"price {kind}" in report.created_sql
+    found = client.query_arrow(f"SELECT price FROM {namespace}.prices ORDER BY id").column(0).to_pylist()
+    assert found == values.tolist()
 
 
 def test_nan_is_refused_or_stored_as_null(client, make):

@@ -59,6 +59,35 @@ def test_the_logins_that_are_saved_are_offered(shell, monkeypatch, tmp_path):
     assert offered(shell, "%kalam connect s|") == ["sandbox"]
 
 
+def test_columns_of_the_cell_are_offered_on_its_line(tables, shell):
+    sql = f"SELECT customer, paid AS done FROM {tables}.orders WHERE id > 1"
+    assert offered(shell, f"%%kalam --live --key |\n{sql}") == ["customer", "done"]
+    assert offered(shell, f"%%kalam --live --chart customer,d|\n{sql}") == ["done"]
+    assert offered(shell, f"%%kalam --live --key |\nSELECT * FROM {tables}.orders;") == ["id", "customer", "paid"]
+    assert offered(shell, "%%kalam --live --key |\nSELECT * FROM nowhere") == []
+    for condition in ("pa|", '"pa|', "'id = 1 AND pa|"):
+        assert offered(shell, f"%%kalam --live --where {condition}\n{sql}") == ["paid"]
+    assert "customer" in offered(shell, f'%%kalam --live --where "|\n{sql}')
+
+
+def test_files_are_offered_where_a_file_stands(tables, shell, monkeypatch, tmp_path):
+    (tmp_path / "queries").mkdir()
+    (tmp_path / "quarter.sql").touch()
+    (tmp_path / "queer file.sql").touch()
+    monkeypatch.chdir(tmp_path)
+    both = ["quarter.sql", "queries/"]
+    assert offered(shell, "%%kalam --file qu|") == both
+    assert offered(shell, "%kalam --file=qu|") == both
+    assert offered(shell, "%kalam export qu|") == both
+    assert offered(shell, "%kalam upload quarter.sql qu|") == both
+    assert f"{tables}.orders" in offered(shell, f"%kalam upload quarter.sql {tables}|")
+    assert offered(shell, "%kalam download found body qu|") == both
+    assert offered(shell, f"%kalam export {tmp_path}/quar|") == [f"{tmp_path}/quarter.sql"]
+    assert offered(shell, "%kalam export quarter.sql --over|") == ["--overwrite"]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert offered(shell, "%%kalam --file ~/quart|") == ["~/quarter.sql"]
+
+
 def test_python_has_no_word_in_sql_and_sql_none_in_python(shell):
     shell.user_ns["room"], shell.user_ns["selection"] = "general", print
     assert offered(shell, "%%kalam\nSELECT * FROM t WHERE room = $ro|") == ["$room"]

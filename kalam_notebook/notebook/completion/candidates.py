@@ -12,7 +12,7 @@ from kalam_notebook.notebook.completion.words import CLAUSES, COLUMN_TYPES, OPER
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.sql.tokens import Token
 
-__all__ = ["Candidate", "Offer", "sql_offer"]
+__all__ = ["Candidate", "Offer", "columns_of", "sql_offer"]
 
 #: Words behind which a table stands.
 _BEFORE_TABLE = {"FROM", "JOIN", "INTO", "UPDATE", "TABLE", "DESCRIBE", "DESC"}
@@ -88,6 +88,21 @@ def sql_offer(text: str, cursor: int, schema: Schema, namespace: str | None, var
     names = (candidate for candidate in found.values() if _NAME.fullmatch(candidate.text))
     quoted = (Candidate('"' + candidate.text.strip('"') + end, candidate.kind) for candidate in names)
     return Offer(place.fragment, tuple(quoted))
+
+
+def columns_of(text: str, schema: Schema, namespace: str | None) -> dict[str, str]:
+    """The columns that a query gives, as far as its text tells, with their types.
+
+    Args:
+        text: The query, finished or not.
+        schema: What the server has.
+        namespace: As for ``sql_offer``.
+    """
+    query = text.strip().rstrip(";")
+    place = place_at(f"SELECT  FROM (\n{query}\n) q", len("SELECT "))
+    names = _Names(schema, namespace or "default")
+    sources = place.sources[:1] if place is not None else ()
+    return {name: kind for source in sources for name, kind in names.columns_of(source).items()}
 
 
 def _written(name: str) -> str:

@@ -1,7 +1,9 @@
-"""What fits on the line of a magic: commands, options and their values. Pure."""
+"""What fits on the line of a magic: commands, options and their values, files."""
 
 from __future__ import annotations
 
+import glob
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from kalam_notebook.notebook.completion.candidates import Candidate, Offer
 from kalam_notebook.notebook.options import CHOICES, FLAGS
 
-__all__ = ["LineNames", "line_offer"]
+__all__ = ["LineNames", "line_offer", "path_offer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,17 @@ def line_offer(line: str, names: LineNames) -> Offer:
     is_first = line.strip() == fragment
     words = [Candidate(name, kind) for kind, name in names.words] if is_first else []
     return _fitting(fragment, (*words, *_options(names, given)))
+
+
+def path_offer(fragment: str) -> Offer:
+    """Find the files and folders that begin so; those with blanks are left out, which a line takes in quotes only."""
+    found = sorted(glob.glob(f"{glob.escape(os.path.expanduser(fragment))}*"))
+    home = os.path.expanduser("~")
+    paths = []
+    for path in found:
+        typed = path.replace(home, "~", 1) if fragment.startswith("~") else path
+        paths.append(f"{typed}{os.sep}" if os.path.isdir(path) else typed)
+    return Offer(fragment, tuple(Candidate(path, "path") for path in paths if " " not in path))
 
 
 def _options(names: LineNames, given: Collection[str]) -> list[Candidate]:

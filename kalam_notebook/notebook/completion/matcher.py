@@ -9,14 +9,15 @@ import re
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
 from kalam_notebook.client import default
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.notebook.completion.candidates import Candidate, Offer, sql_offer
-from kalam_notebook.notebook.completion.line import LineNames, line_offer
+from kalam_notebook.notebook.completion.candidates import Candidate, Offer, columns_of, sql_offer
+from kalam_notebook.notebook.completion.line import LineNames, line_offer, path_offer
 from kalam_notebook.notebook.completion.schema import Schemas
 from kalam_notebook.notebook.options import CELL_OPTIONS, COMMANDS
 from kalam_notebook.notebook.session import live_variables
@@ -30,6 +31,12 @@ _MAGIC_LINE = re.compile(r"\s*(?:[^\W\d]\w*\s*=\s*)?%kalam\s+")
 _NAMED = re.compile(r"""--(namespace|connection)(?:\s*=\s*|\s+)(?:"([^"]*)"|'([^']*)'|([^\s"']\S*))""")
 #: Values that can be sent as they are; of variables that hold others the names are not offered.
 _PLAIN = (str, int, float, type(None), decimal.Decimal, dt.date, dt.time, uuid.UUID, list, tuple)
+
+
+_LAST_WORD = re.compile(r"\S*$")
+_QUOTES = "\"'"
+_FILE = re.compile(r"--file(?:\s*=\s*|\s+)(\S*)$")
+_WHERE = re.compile(r"""--where(?:\s*=\s*|\s+)("[^"]*|'[^']*|[^\s"']\S*|)$""")
 
 
 class _Silence(list[SimpleCompletion]):
@@ -72,6 +79,11 @@ def unregister_completion(shell: Any) -> None:  # noqa: ANN401
     matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != _IDENTIFIER]
 
 
+def _takes_path(command: str, word: int) -> bool:
+    """Whether a word of a command, counted from 1, is a file or folder."""
+    return command == "upload" or (command, word) in {("export", 1), ("download", 3)}
+
+
 def _saved_logins() -> list[str]:
     """The names of the logins that the CLI has saved, from its small file; none where it cannot be read."""
     with suppress(ConfigError):
@@ -101,7 +113,7 @@ class _Typing:
             cursor = sum(len(line) + 1 for line in lines[first + 1 : number]) + column
             return self._sql("\n".join(lines[first + 1 :]), cursor)
         rest = before[len("%%kalam") :]
-        return self._line(rest, CELL_OPTIONS) if number == first and rest else None
+        return self._cell_line(rest, "\n".join(lines[first + 1 :])) if number == first and rest else None
 
     def _read_options(self, line: str) -> None:
         """Take the connection and the namespace that a magic's line names for its SQL."""
@@ -115,7 +127,7 @@ class _Typing:
         """What fits on the line of ``%kalam``: a command and what it takes, options of a cell, or SQL."""
         if line.startswith("--"):
             self._read_options(line)
-            return self._line(line[:column], CELL_OPTIONS)
+            return self._cell_line(line[:column], "")
         name, blank, rest = line[:column].partition(" ")
         if not blank:
             words = [Candidate(word, "command") for word in COMMANDS]
@@ -123,7 +135,23 @@ class _Typing:
             return Offer(name, (*(word for word in words if word.text.startswith(name)), *offered))
         if name not in COMMANDS or COMMANDS[name].takes == "sql":
             return self._sql(line, column)
-        return self._line(rest, COMMANDS[name].options, self._words(COMMANDS[name].takes))
+        named = self._words(COMMANDS[name].takes)
+        fragment = _LAST_WORD.findall(rest)[0]
+        if fragment.startswith("--") or not _takes_path(name, len(rest.split()) + (not fragment)):
+            return self._line(rest, COMMANDS[name].options, named)
+        files = path_offer(fragment).candidates
+        others = (Candidate(text, kind) for kind, text in named if text.startswith(fragment))
+        return Offer(fragment, (*files, *others))
+
+    def _cell_line(self, line: str, sql: str) -> Offer:
+        """What fits on the line above a cell's SQL."""
+        if path := _FILE.search(line):
+            return path_offer(path[1])
+        if condition := _WHERE.search(line):
+            text = f"{sql.strip().rstrip(';')}\nWHERE {condition[1].lstrip(_QUOTES)}"
+            return self._sql(text, len(text))
+        columns = list(columns_of(sql, self._schemas.of(self._client), self._namespace))
+        return self._line(line, CELL_OPTIONS, more={"--key": columns, "--chart": columns})
 
     def _words(self, kind: str) -> list[tuple[str, str]]:
         """What a command's argument is chosen from."""
@@ -142,8 +170,14 @@ class _Typing:
     def _sql(self, text: str, cursor: int) -> Offer:
         return sql_offer(text, cursor, self._schemas.of(self._client), self._namespace, self._variables())
 
-    def _line(self, line: str, options: Mapping[str, str], words: Collection[tuple[str, str]] = ()) -> Offer:
-        return line_offer(line, LineNames(options, self._named(), words))
+    def _line(
+        self,
+        line: str,
+        options: Mapping[str, str],
+        words: Collection[tuple[str, str]] = (),
+        more: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> Offer:
+        return line_offer(line, LineNames(options, {**self._named(), **more}, words))
 
     def _named(self) -> dict[str, Collection[str]]:
         """What options that take a name are chosen from."""

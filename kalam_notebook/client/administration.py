@@ -160,12 +160,16 @@ class AdministrationCalls(ClientBase):
 
         Returns:
             A row for each, the oldest first: ``at`` (UTC), ``request``, ``answer`` (the status, or the class of the
-            error), ``seconds`` until the answer began, and the beginning of its ``sql``.
+            error), ``seconds`` until the answer began, the beginning of its ``sql``, and the ``error`` with its causes
+            where no answer came. The logger ``kalam_notebook.http`` tells of these, and of refusals, at the level INFO.
         """
         import pandas as pd
 
-        rows = [(one.at, one.request, one.answer, one.seconds, in_line(one.sql, 300)) for one in self._http.sent.last()]
-        return pd.DataFrame(rows, columns=["at", "request", "answer", "seconds", "sql"])
+        rows = [
+            (one.at, one.request, one.answer, one.seconds, in_line(one.sql, 300), one.error)
+            for one in self._http.sent.last()
+        ]
+        return pd.DataFrame(rows, columns=["at", "request", "answer", "seconds", "sql", "error"])
 
     def _get(self, path: str) -> dict[str, Any]:
         self._check_open()

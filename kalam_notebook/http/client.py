@@ -33,7 +33,7 @@ from kalam_notebook.errors import (
 from kalam_notebook.http.bounded import MAX_SMALL_BYTES, bound
 from kalam_notebook.http.connections import Transport
 from kalam_notebook.http.deadlines import allowed
-from kalam_notebook.http.failures import describe_failure
+from kalam_notebook.http.failures import causes, describe_failure
 from kalam_notebook.http.library_logs import hide_cookies_in_logs
 from kalam_notebook.http.pacing import Bucket
 from kalam_notebook.http.proxies import open_transport, proxy_for, through
@@ -212,7 +212,7 @@ class HttpTransport:
         return response
 
     def _open_once(self, request: Request, token: Secret | None, until: float | None) -> httpx.Response:
-        began, answer = time.monotonic(), "interrupted"
+        began, answer, why = time.monotonic(), "interrupted", ""
         try:
             with self._mapped_errors(request):
                 response = self._client.send(self._build(request, token, until), stream=True)
@@ -220,10 +220,11 @@ class HttpTransport:
             if response.status_code in _AWAY:
                 self.cut()
         except KalamError as exc:
-            answer = type(exc).__name__
+            answer, why = type(exc).__name__, causes(exc)
             raise
         finally:
-            self.sent.note(f"{request.method} {request.path}", request.sql or "", answer, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            self.sent.note(f"{request.method} {request.path}", request.sql or "", answer, seconds, why)
 
         try:
             is_error = response.status_code >= 300

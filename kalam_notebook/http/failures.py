@@ -7,6 +7,7 @@ import httpx
 from kalam_notebook.errors import ConnectError, RequestTimeoutError, ServerError, TransportError
 from kalam_notebook.http.deadlines import Overdue
 from kalam_notebook.http.proxies import Proxy, through
+from kalam_notebook.texts import first_line
 
 __all__ = ["NoAnswerError", "describe_failure", "is_confused_by_columns", "is_exhausted"]
 
@@ -74,6 +75,16 @@ def describe_failure(
             return TransportError(
                 f"The connection to {server} broke{where}: {_reason(exc)}.\nNothing of the answer was used. {advice}"
             )
+
+
+def causes(error: BaseException) -> str:
+    """An error, its cause, and the cause of that, in one line; the traceback that people see leaves them out."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return " ← ".join(f"{type(one).__name__}: {first_line(one)}" for one in chain)
 
 
 def is_exhausted(error: Exception) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 from collections import deque
 from dataclasses import dataclass
 
 __all__ = ["Sent", "SentRequests"]
 
+_LOG = logging.getLogger("kalam_notebook.http")
 _KEPT = 200
 #: Characters of a statement that are kept.
 _SQL_CHARS = 300
@@ -25,6 +27,7 @@ class Sent:
         answer: Status of the answer, or the class of the error in its place.
         seconds: Until the head of the answer was there.
         sql: Beginning of the statement in one line, without passwords; empty for other requests.
+        error: Why there was no answer, with what was the cause of that; empty where there was one.
     """
 
     at: dt.datetime
@@ -32,6 +35,7 @@ class Sent:
     answer: str
     seconds: float
     sql: str
+    error: str = ""
 
 
 class SentRequests:
@@ -40,10 +44,12 @@ class SentRequests:
     def __init__(self) -> None:
         self._sent: deque[Sent] = deque(maxlen=_KEPT)
 
-    def note(self, request: str, sql: str, answer: str, seconds: float) -> None:
-        """Note a request that is over or whose answer has begun."""
+    def note(self, request: str, sql: str, answer: str, seconds: float, error: str = "") -> None:
+        """Note a request that is over or whose answer has begun; those that failed are logged, too."""
         told = " ".join(_PASSWORD.sub(r"\1'…'", sql[:_SQL_CHARS]).split())
-        self._sent.append(Sent(dt.datetime.now(dt.UTC), request, answer, seconds, told))
+        self._sent.append(Sent(dt.datetime.now(dt.UTC), request, answer, seconds, told, error))
+        if error or answer[:1] in {"4", "5"}:
+            _LOG.info("%s: %s after %.3f s: %s", request, answer, seconds, error or told)
 
     def last(self) -> tuple[Sent, ...]:
         """All that are remembered, the oldest first."""

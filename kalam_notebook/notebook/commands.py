@@ -232,12 +232,20 @@ class Commands:
         client = default.existing()
         sent = [] if client is None else client.recent_requests().to_dict("records")
         lines = [
-            (one["at"], f"{one['request']:24} {one['answer']:>4} {one['seconds'] * 1000:7,.0f} ms  {one['sql']}")
+            (
+                one["at"],
+                f"{one['request']:24} {one['answer']:>4} {one['seconds'] * 1000:7,.0f} ms  {one['sql']}",
+                one["error"],
+            )
             for one in sent
         ]
-        lines += [(at, f"{level}: {in_line(text, 300)}") for at, level, text in self._logged.last()]
-        told = [f"{at:%H:%M:%S} {line}".rstrip() for at, line in sorted(lines)]
-        return Note("\n".join(cut(line, readers_width()) for line in told) or "Nothing was sent yet.", aligned=True)
+        lines += [(at, f"{level}: {in_line(text, 300)}", "") for at, level, text in self._logged.last()]
+
+        told = []
+        for at, line, error in sorted(lines):
+            told.append(cut(f"{at:%H:%M:%S} {line}".rstrip(), readers_width()))
+            told += [f"{'':8} {error}"] if error else []
+        return Note("\n".join(told) or "Nothing was sent yet.", aligned=True)
 
     def _live(self, rest: str) -> pd.DataFrame:
         import pandas as pd

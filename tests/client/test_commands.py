@@ -16,7 +16,7 @@ import kalam_notebook as kalam
 from kalam_notebook import cli
 from kalam_notebook.client import doctor
 from kalam_notebook.client.doctor import examine
-from kalam_notebook.errors import AuthError, ConfigError, KalamError
+from kalam_notebook.errors import AuthError, ConfigError, ConnectError, KalamError
 from kalam_notebook.notebook import commands, magics
 from kalam_notebook.notebook.options import COMMANDS, CONNECT_OPTIONS
 
@@ -134,7 +134,21 @@ def test_the_log_tells_what_was_sent_and_no_secret(shell, orders, server):
     assert server.token[:16] not in told
     assert "WARNING: something of live tables" in told
     frame = kalam.connections()["first"].recent_requests()
-    assert list(frame.columns) == ["at", "request", "answer", "seconds", "sql"]
+    assert list(frame.columns) == ["at", "request", "answer", "seconds", "sql", "error"]
+
+
+def test_the_log_tells_the_rest_of_a_shortened_error(magic_shell, monkeypatch, closed_port, caplog):
+    monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", "Very-secret-1!")
+    with kalam.Client(f"http://127.0.0.1:{closed_port}", token="very-secret-token-of-one", max_retries=0) as client:
+        monkeypatch.setattr(commands.default, "existing", lambda: client)
+        with caplog.at_level(logging.INFO, "kalam_notebook"), pytest.raises(ConnectError) as caught:
+            client.query("ALTER USER 'nobody' SET PASSWORD 'Very-secret-2!'")
+        (told,) = [text for text in run(magic_shell, "%kalam log").splitlines() if " ← " in text]
+        assert re.search(r"^ +ConnectError: Cannot reach .* ← ConnectError: .*refused.* ← ", told)
+    logged = [record.getMessage() for record in caplog.records if record.name == "kalam_notebook.http"]
+    assert any("ConnectError: Cannot reach" in text and "ConnectionRefusedError" in text for text in logged)
+    assert "ConnectionRefusedError" not in str(caught.value)
+    assert "ery-secret" not in told + "".join(logged)
 
 
 def test_warnings_are_still_written_where_nobody_set_up_logging(shell, monkeypatch, capsys):

@@ -19,6 +19,7 @@ from kalam_notebook.reading.damage import damaged_cells, damaged_columns
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, ImpersonatingEndpoint, WatchableEndpoint
 from kalam_notebook.reading.exact import ExactReader
 from kalam_notebook.reading.hidden_rows import HiddenRows
+from kalam_notebook.reading.kept_sorts import KeptSorts
 from kalam_notebook.reading.lists import may_hold_lists
 from kalam_notebook.reading.local import LocalEngine
 from kalam_notebook.reading.pager import PAGE_ROWS, UnpageableError
@@ -80,6 +81,7 @@ class Reader:
         self._local = LocalEngine()
         self._window = window
         self.limits = LimitsProbe(limits, epoch)
+        self._sorts = KeptSorts(epoch)
         self._hidden_rows = HiddenRows(role)
         self._refused: set[tuple[str, ...]] = set()  # Tables that cannot be read in one transaction.
         self._small: dict[tuple[str | None, str], bool] = {}  # Whether plain answers hold all rows of a table.
@@ -317,7 +319,7 @@ class Reader:
     ) -> Run:
         endpoint = CountingEndpoint(self._as_user(user, meter))
         on_rows = None if meter is None else meter.found
-        return Run(endpoint, self._exact, self.limits, self._refused, params, max_rows, on_rows)
+        return Run(endpoint, self._exact, self.limits, self._sorts, self._refused, params, max_rows, on_rows)
 
     def _shape(self, run: Run, sql: str) -> Shape | None:
         """The shape of a query, and its text as it is sent."""

@@ -14,6 +14,7 @@ from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.http.failures import NoAnswerError, is_exhausted
 from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint
 from kalam_notebook.reading.exact import ExactReader, Unwrappable, agrees
+from kalam_notebook.reading.kept_sorts import KeptSorts, is_at_risk, table_to_prove
 from kalam_notebook.reading.one_state import OneStateEndpoint
 from kalam_notebook.reading.order import in_stable_order, sort_by_key
 from kalam_notebook.reading.pager import Pager, PagerPlan, plan_pager
@@ -69,6 +70,7 @@ class Run:
         endpoint: Runs the SQL, and counts.
         exact: Reads queries as one aggregated row.
         limits: Asks the server for its caps, and for what it can send.
+        sorts: What was seen of the sorts that the server keeps.
         refused: Tables that the server does not read in one transaction; kept up here.
         params: JSON values for ``$1 …``.
         max_rows: Rows that are wanted at most; None for all.
@@ -80,6 +82,7 @@ class Run:
         endpoint: CountingEndpoint,
         exact: ExactReader,
         limits: LimitsProbe,
+        sorts: KeptSorts,
         refused: set[tuple[str, ...]],
         params: Sequence[Any],
         max_rows: int | None = None,
@@ -90,6 +93,7 @@ class Run:
         self.max_rows = max_rows
         self._exact = exact
         self._limits = limits
+        self._sorts = sorts
         self._refused = refused
         self._on_rows = on_rows
         self._as_user: str | None = None  # As whom the server ran the last question for columns.
@@ -291,10 +295,18 @@ class Run:
     def _reason_to_doubt(self, shape: Shape, found: Found) -> str | None:
         # A single row is not cut anywhere; most queries of a notebook cost one request so.
         limits = self._limits.ask(self.endpoint) if found.table.num_rows > 1 else self._limits.known
-        reason = reason_to_doubt(shape, found.columns, found.table, limits)
+        keeps_sort = found.table.num_rows > 1 and is_at_risk(shape, found.columns) and self._keeps_sort(shape, found)
+        reason = reason_to_doubt(shape, found.columns, found.table, limits, keeps_sort=keeps_sort)
         if reason is None and has_null_floats(found.table) and self._limits.sends_anything(self.endpoint):
             return "the server sends NaN and infinity as NULL"
         return reason
+
+    def _keeps_sort(self, shape: Shape, found: Found) -> bool:
+        """Whether the server has kept the sort, as this answer or one before it shows."""
+        sorts = self._sorts
+        if not sorts.keeps(shape, found.columns) and (table := table_to_prove(shape, found.columns, found.table)):
+            sorts.note(shape, found.columns, self.columns_of(table))
+        return sorts.keeps(shape, found.columns)
 
     def _mislabelled(self, shape: Shape, found: Found) -> str | None:
         """Whether a column is announced under another type than it has (truth L6, L7).

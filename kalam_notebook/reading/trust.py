@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from kalam_notebook.errors import DecodeError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
 from kalam_notebook.http.failures import NoAnswerError, is_exhausted
+from kalam_notebook.reading.kept_sorts import is_at_risk
 from kalam_notebook.reading.server_limits import ServerLimits
 from kalam_notebook.sql.shape import Shape
 from kalam_notebook.wire.types import Column
@@ -17,22 +18,26 @@ from kalam_notebook.wire.types import Column
 __all__ = ["has_null_floats", "has_only_nulls", "is_too_much", "is_unencodable", "may_be_lists", "reason_to_doubt"]
 
 
-def reason_to_doubt(shape: Shape, columns: Sequence[Column], table: pa.Table, limits: ServerLimits) -> str | None:
-    """Why a plain answer cannot be trusted, or None (server-truths.md#policy)."""
+def reason_to_doubt(
+    shape: Shape, columns: Sequence[Column], table: pa.Table, limits: ServerLimits, *, keeps_sort: bool = False
+) -> str | None:
+    """Why a plain answer cannot be trusted, or None (server-truths.md#policy).
+
+    Args:
+        shape: The query.
+        columns: Those of its answer.
+        table: The rows.
+        limits: Those of the server.
+        keeps_sort: Whether the server is known to keep the sort of such a query.
+    """
     cap = limits.limit_cap if shape.limits_top else limits.default_cap
     if table.num_rows >= cap:
         return f"the server cuts results at {cap} rows"
-    unsafe_sort = shape.order_by is None or (shape.order_by and (shape.limits_top or not _in_output(shape, columns)))
-    if table.num_rows > 1 and unsafe_sort:
+    if table.num_rows > 1 and is_at_risk(shape, columns) and not keeps_sort:
         return "the server re-sorts sorted and limited results by the key"
     if limits.drops_sign and _may_lack_sign(table):
         return "the server drops the sign of decimals between -1 and 0"
     return None
-
-
-def _in_output(shape: Shape, columns: Sequence[Column]) -> bool:
-    names = {column.name for column in columns}
-    return all(name in names for name in shape.order_by or ())
 
 
 def _may_lack_sign(table: pa.Table) -> bool:

@@ -101,3 +101,32 @@ def test_a_version_older_than_the_log_brings_rows_and_no_deletes(later, plain, c
     # Of a SHARED table a version is worth nothing without what it belongs to, which comes over the socket alone.
     expected = (["DELETES_NOT_TOLD"], ["3"]) if kind == "USER" else (["CURSOR_EXPIRED"], ["2", "3"])
     assert (told, rows) == expected
+
+
+# Sorts --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scores(client, make):
+    """The greater the key, the smaller the score."""
+    return make(*((i, 1_000 - i) for i in range(30)))
+
+
+def test_a_sort_that_the_server_keeps_is_not_read_twice(later, plain, client, scores):
+    """0.4.3 sends rows under a LIMIT in the order of the key: one answer in another order tells another server."""
+    server, _ = later
+    sql = f"SELECT id, n FROM {scores} ORDER BY n LIMIT 5"
+    told = [{"id": int(key), "n": n} for key, n in plain.rows(sql)]
+    assert [row["id"] for row in told] == [29, 28, 27, 26, 25]
+    with kalam.Client(server.url, token=server.token) as new:
+        first = new.query_result(sql, strict=True)
+        assert (first.completeness.method, first.arrow().to_pylist()) == ("plain", told)
+        # These rows are in the order of the key, which told nothing before.
+        second = new.query_result(f"SELECT id, n FROM {scores} ORDER BY n DESC LIMIT 5", strict=True)
+        assert (second.completeness.method, second.completeness.requests) == ("plain", 1)
+        assert second.arrow()["id"].to_pylist() == [0, 1, 2, 3, 4]
+        # A sort by what is not shown is another matter, until one was seen.
+        hidden = new.query_result(f"SELECT id FROM {scores} ORDER BY n DESC LIMIT 5", strict=True)
+        assert hidden.completeness.method == "exact"
+        assert new.query_result(f"SELECT id FROM {scores} ORDER BY n LIMIT 5").completeness.method == "plain"
+        assert new.query_result(f"SELECT id FROM {scores} ORDER BY n + 1 LIMIT 6").completeness.method == "plain"

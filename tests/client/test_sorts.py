@@ -5,6 +5,7 @@ import pytest
 from servers import wait_for_jobs
 
 import kalam_notebook as kalam
+from kalam_notebook.results.results import IncompleteResultWarning
 
 pytestmark = pytest.mark.contract
 
@@ -132,3 +133,19 @@ def test_small_batches_cost_few_requests(client, namespace):
     batches = client.query_batches(f"SELECT id FROM {table} WHERE id % 40 = 0", batch_rows=30)
     assert sum(batch.num_rows for batch in batches) == 75
     assert batches.completeness.requests < 30
+
+
+@pytest.mark.servers("0.4.3")
+def test_a_server_that_sorts_again_is_not_taken_for_one_that_does_not(client, scores):
+    client.execute_query(f"CREATE VIEW {scores}_view AS SELECT id, score FROM {scores}")
+    for sql in (
+        "SELECT id, score FROM {} ORDER BY score LIMIT 7",
+        "SELECT * FROM {} ORDER BY id DESC LIMIT 7 OFFSET 2",
+        "SELECT id FROM {} ORDER BY score DESC LIMIT 7",
+        "SELECT id key, score FROM {} ORDER BY score LIMIT 7",
+    ):
+        client.query(sql.format(scores))
+    with pytest.warns(IncompleteResultWarning, match="may be a view"):
+        client.query(f"SELECT id, score FROM {scores}_view ORDER BY score LIMIT 7")
+    result = client.query_result(f"SELECT id, score FROM {scores} ORDER BY score DESC LIMIT 20", strict=True)
+    assert result.completeness.method == "exact"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from kalam_notebook.errors import KalamError
 from kalam_notebook.reading.endpoint import Endpoint
-from kalam_notebook.reading.listing import Listed, listed_table
+from kalam_notebook.reading.listing import Listings
 from kalam_notebook.sql.shape import Shape
 
 __all__ = ["HiddenRows"]
@@ -19,19 +18,16 @@ _JUDGED = {"user", "service"}
 
 
 class HiddenRows:
-    """Says which tables may have rows that the user does not see. Tables are looked up once.
+    """Says which tables may have rows that the user does not see.
 
     Args:
         role: Tells the role of the user in lower case; empty when it is not known.
+        listings: Tell the kinds of tables.
     """
 
-    def __init__(self, role: Callable[[], str]) -> None:
+    def __init__(self, role: Callable[[], str], listings: Listings) -> None:
         self._role = role
-        self._listed: dict[str, Listed | None] = {}
-
-    def forget(self) -> None:
-        """Look tables up anew: one of them may have been made anew."""
-        self._listed.clear()
+        self._listings = listings
 
     def notice(self, endpoint: Endpoint, tables: Iterable[str]) -> tuple[str, ...]:
         """A sentence for the first table without a row that may hide some; none where that is sure.
@@ -43,7 +39,7 @@ class HiddenRows:
         if (role := self._role()) not in _JUDGED:
             return ()
         for table in tables:
-            listed = self._look_up(endpoint, table)
+            listed = self._listings.of(endpoint, table)
             if listed is not None and listed.kind != "shared":
                 continue
             what = f"{table} is SHARED" if listed is not None else f"if {table} is SHARED"
@@ -63,18 +59,10 @@ class HiddenRows:
 
     def _of_others(self, endpoint: Endpoint, table: str, execute_as: str) -> tuple[str, ...]:
         """A sentence where a table without a row may have rows of other users."""
-        listed = self._look_up(endpoint, table)
+        listed = self._listings.of(endpoint, table)
         if listed is None or listed.kind != "user":
             return ()
         return (
             f"No rows of yours: {table} is a USER table, and everybody sees their own. Whoever may reads another's by "
             f"{execute_as} 'name' (SELECT * FROM {table}).",
         )
-
-    def _look_up(self, endpoint: Endpoint, table: str) -> Listed | None:
-        if table not in self._listed:
-            try:
-                self._listed[table] = listed_table(endpoint, table)
-            except KalamError:
-                self._listed[table] = None
-        return self._listed[table]

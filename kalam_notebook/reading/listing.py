@@ -6,16 +6,17 @@ The versions of a table differ in their columns, not in this.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from kalam_notebook.errors import PermissionDeniedError
+from kalam_notebook.errors import KalamError, PermissionDeniedError
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.sql.tables import table_named
 from kalam_notebook.wire.answered import json_object, whole_number
 
-__all__ = ["LISTED", "Listed", "find_listed", "listed_table"]
+__all__ = ["LISTED", "Listed", "Listings", "find_listed", "listed_table"]
 
 #: The columns that tell it.
 LISTED = ("namespace_id", "table_name", "table_type", "options")
@@ -32,6 +33,38 @@ class Listed:
 
     kind: str
     ttl_ms: int | None = None
+
+
+class Listings:
+    """Tables as they are listed, each looked up once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Listed | None] = {}
+
+    def forget(self) -> None:
+        """Look tables up anew: one of them may have been made anew."""
+        self._known.clear()
+
+    def of(self, endpoint: Endpoint, table: str) -> Listed | None:
+        """A table, named as it can stand in SQL; None where nothing tells it."""
+        if table not in self._known:
+            try:
+                self._known[table] = listed_table(endpoint, table)
+            except KalamError:
+                self._known[table] = None
+        return self._known[table]
+
+    def are_of_one_log(self, endpoint: Endpoint, tables: Collection[str]) -> bool:
+        """Whether a transaction sees these tables at one moment, where it sees each log as at its first access.
+
+        All USER tables of one user have one, and so have all SHARED tables of a server that is no cluster
+        (protocol/sql.md#later-versions). Of STREAM tables nothing is known.
+        """
+        if len(tables) < 2:
+            return True
+        listed = [self.of(endpoint, table) for table in tables]
+        kinds = {one.kind for one in listed if one is not None}
+        return None not in listed and kinds in ({"user"}, {"shared"})
 
 
 def listed_table(endpoint: Endpoint, table: str) -> Listed | None:

@@ -20,6 +20,7 @@ from kalam_notebook.reading.endpoint import CountingEndpoint, Endpoint, Imperson
 from kalam_notebook.reading.exact import ExactReader
 from kalam_notebook.reading.hidden_rows import HiddenRows
 from kalam_notebook.reading.kept_sorts import KeptSorts
+from kalam_notebook.reading.listing import Listings
 from kalam_notebook.reading.lists import may_hold_lists
 from kalam_notebook.reading.local import LocalEngine
 from kalam_notebook.reading.pager import PAGE_ROWS, UnpageableError
@@ -82,7 +83,8 @@ class Reader:
         self._window = window
         self.limits = LimitsProbe(limits, epoch)
         self._sorts = KeptSorts(epoch)
-        self._hidden_rows = HiddenRows(role)
+        self._listings = Listings()
+        self._hidden_rows = HiddenRows(role, self._listings)
         self._refused: set[tuple[str, ...]] = set()  # Tables that cannot be read in one transaction.
         self._small: dict[tuple[str | None, str], bool] = {}  # Whether plain answers hold all rows of a table.
         self._keys: dict[tuple[str | None, str], str] = {}
@@ -101,7 +103,7 @@ class Reader:
     def forget(self) -> None:
         """Trust nothing that was found out about tables, because something was written."""
         self._exact.forget()
-        self._hidden_rows.forget()
+        self._listings.forget()
         self._keys.clear()
         if self._window is not None:
             self._window.forget()
@@ -309,6 +311,9 @@ class Reader:
             table, tables, told = self._local.query(run.endpoint, shape, params, user)
             columns = tuple(column_of_arrow(found) for found in table.schema)
             damage = damaged_columns(run.endpoint, shape, tables, None, damages=self.limits.damages)
+            by_log = any(may_hold_lists(row_version_of(columns)) for columns in tables.values())
+            if damage is None and by_log and not self._listings.are_of_one_log(run.endpoint, tables):
+                damage = _SEVERAL_LOGS
             text = f"not certain: {damage}" if damage else f"complete (run locally on {told})"
             return _result(run, shape.text, Found(columns, table, method="local", reason=damage), damage is None, text)
 
@@ -423,7 +428,7 @@ class Reader:
         if self._window is None or shape.is_count:
             tables = []
         columns: dict[str, tuple[Column, ...]] = {}
-        may_have_lists = False
+        by_log = False
         for table in tables:
             assert self._window is not None
             scan = self._window.trusted(table, user)
@@ -431,7 +436,7 @@ class Reader:
                 columns[table] = run.columns_of(table)  # Right whatever a scan reaches.
                 continue
             if scan is None and (announced := _looked_up(run, self._window, shape, table, user)):
-                may_have_lists = may_hold_lists(row_version_of(announced))
+                by_log = may_hold_lists(row_version_of(announced))
                 continue
             scan = scan or self._window.look(run.endpoint, table, user)
             if scan is None:
@@ -442,7 +447,7 @@ class Reader:
                 )
 
             columns[table] = scan.columns
-            may_have_lists = may_have_lists or may_hold_lists(scan.version)
+            by_log = by_log or may_hold_lists(scan.version)
             if scan.is_beyond and found.method != "pages":
                 if shape.clauses is None:
                     return _not_certain(run, shape.text, found, _beyond(table))
@@ -453,10 +458,12 @@ class Reader:
 
         if not run.is_of_one_state(shape.text):
             return _not_certain(run, shape.text, found, _SEVERAL_STATES)
-        if may_have_lists and has_only_nulls(found.table):
+        if by_log and not self._listings.are_of_one_log(run.endpoint, tables):
+            return _not_certain(run, shape.text, found, _SEVERAL_LOGS)
+        if by_log and has_only_nulls(found.table):
             found = run.with_true_types(shape, found)
         if found.table.num_rows == 0 and user is None:
-            unseen = self._hidden_rows.unseen(self._endpoint, shape, tables, has_policies=may_have_lists)
+            unseen = self._hidden_rows.unseen(self._endpoint, shape, tables, has_policies=by_log)
             found = replace(found, notices=(*found.notices, *unseen))
 
         damage = damaged_columns(run.endpoint, shape, columns, found.table, damages=self.limits.damages)
@@ -522,6 +529,12 @@ _UNTOLD = "the tables that the query reads cannot be told from its text, so they
 
 _SEVERAL_STATES = (
     "the server does not read these tables in one transaction, so that parts of the result may be of different moments"
+)
+
+
+_SEVERAL_LOGS = (
+    "a transaction of this server may see USER, SHARED and STREAM tables at moments of their own, so that parts of the "
+    "result may be of different moments"
 )
 
 

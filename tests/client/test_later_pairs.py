@@ -4,15 +4,29 @@ None of these servers was at hand; what each habit rests on is told in docs/sand
 """
 
 import contextlib
+import itertools
+import threading
 import uuid
 
 import pytest
-from later_servers import follows, insert, kind_of_table, later_client, later_server, make_table, plain_later  # noqa: F401
+from later_servers import (  # noqa: F401
+    follows,
+    insert,
+    kind_of_table,
+    later_client,
+    later_server,
+    make_in,
+    make_table,
+    plain_later,
+    playing,
+)
+from plain_client import plain_client
 
 import kalam_notebook as kalam
 from kalam_notebook import dbapi
-from kalam_notebook.errors import PermissionDeniedError, QueryError
+from kalam_notebook.errors import PermissionDeniedError, QueryError, ResultError
 from kalam_notebook.live_queries.events.messages import InitialBatch, LiveNotice
+from kalam_notebook.results.results import IncompleteResultWarning
 
 # Codes of errors ----------------------------------------------------------------------------------------------------
 
@@ -130,3 +144,46 @@ def test_a_sort_that_the_server_keeps_is_not_read_twice(later, plain, client, sc
         assert hidden.completeness.method == "exact"
         assert new.query_result(f"SELECT id FROM {scores} ORDER BY n LIMIT 5").completeness.method == "plain"
         assert new.query_result(f"SELECT id FROM {scores} ORDER BY n + 1 LIMIT 6").completeness.method == "plain"
+
+
+# Moments ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_transaction_sees_each_kind_of_tables_at_a_moment_of_its_own():
+    """Somebody writes a row into the first table and then into the second, which never has more of them."""
+    with playing("0.8", "--scan-row-ns", "20000000") as (server, client), plain_client(server) as plain:
+        own, shared = make_in(client, *((i, 0) for i in range(20)), kind="USER"), make_in(client)
+        counts = ";".join(f"SELECT count(*) AS c FROM {table} WHERE n = 1" for table in (own, shared))
+        stop = threading.Event()
+
+        def write():
+            for i in itertools.count(1_000):
+                for table in (own, shared):
+                    insert(client, table, [(i, 1)])
+                if stop.is_set():
+                    return
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        try:
+            told = [plain.results(f"BEGIN; {counts}; COMMIT") for _ in range(2)]
+        finally:
+            stop.set()
+            thread.join()
+        assert any(int(second["rows"][0][0]) > int(first["rows"][0][0]) for _, first, second, _ in told)
+        with pytest.warns(IncompleteResultWarning, match="moments"):
+            client.query(f"SELECT a.c - b.c AS d FROM ({counts.replace(';', ') AS a, (')}) AS b")
+
+
+def test_what_is_of_several_moments_is_not_taken_for_one(later, client, make):
+    shared, other, own = make((1, 1)), make((1, 1)), make((1, 1), kind="USER")
+    for engine in ("server", "local"):
+        for left, right, is_sure in ((shared, other, True), (own, own, True), (own, shared, False)):
+            sql = f"SELECT a.n FROM {left} AS a JOIN {right} AS b ON a.id = b.id"
+            with contextlib.nullcontext() if is_sure else pytest.warns(IncompleteResultWarning, match="moments"):
+                assert client.query(sql, engine=engine)["n"].tolist() == [1]
+            with contextlib.nullcontext() if is_sure else pytest.raises(ResultError, match="moments"):
+                client.query(sql, engine=engine, strict=True)
+    with client.live(sql) as live:
+        assert live.num_rows == 1
+        assert "moments" in live.notice

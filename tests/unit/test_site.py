@@ -3,6 +3,7 @@
 What the generator does not look at, pictures and the navigation, is looked at here.
 """
 
+import ast
 import inspect
 import re
 import shutil
@@ -14,11 +15,12 @@ from pathlib import Path
 import pytest
 
 import kalam_notebook
-from kalam_notebook import errors
+from kalam_notebook import dbapi, errors
 from kalam_notebook.live_queries.events import messages as events
 
 ROOT = Path(__file__).parents[2]
 CONFIG = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+PACKAGE = ROOT / "kalam_notebook"
 PAGES = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
 
 
@@ -94,6 +96,55 @@ def public_names():
 @pytest.mark.slow
 def test_the_reference_has_every_public_name(site):
     assert sorted(set(public_names()) - described(site)) == []
+
+
+def classes_of(path):
+    """The classes that a module defines, and those that it imports from this package, with the modules of these."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            yield node.name, ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("kalam_notebook"):
+            yield from ((alias.name, node.module) for alias in node.names)
+
+
+def returned_types():
+    """Classes of this package that public calls return, or that fields of such classes hold."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    waiting = [getattr(module, name) for module in (kalam_notebook, dbapi, events) for name in module.__all__]
+    seen = set()
+    while waiting:
+        value = waiting.pop()
+        if value in seen or not (inspect.isclass(value) or inspect.isfunction(value)):
+            continue
+        seen.add(value)
+        for part in getattr(value, "__mro__", [value]):
+            if not part.__module__.startswith("kalam_notebook"):
+                continue
+            own = dict(classes_of(modules[part.__module__])) if part.__module__ in modules else {}
+            for word in re.findall(r"(?<![.\w])\w+", " ".join(told_by(part))):
+                found = getattr(sys.modules.get(own.get(word, "")), word, None)
+                if inspect.isclass(found):
+                    yield f"{found.__module__}.{found.__name__}"
+                    waiting.append(found)
+
+
+def told_by(part):
+    """The annotations of what a function returns, or of a class's public fields, properties and methods."""
+    if inspect.isfunction(part):
+        return [str(part.__annotations__.get("return", ""))]
+    fields = [str(kind) for name, kind in inspect.get_annotations(part).items() if not name.startswith("_")]
+    members = [what for name, what in vars(part).items() if not name.startswith("_")]
+    functions = [what.fget if isinstance(what, property) else what for what in members]
+    return fields + [str(what.__annotations__.get("return", "")) for what in functions if inspect.isfunction(what)]
+
+
+@pytest.mark.slow
+def test_the_reference_has_what_calls_return_and_the_whole_of_dbapi(site):
+    named = described(site)
+    names = {name.rpartition(".")[2] for name in named}
+    missing = {name for name in returned_types() if name not in named and name.rpartition(".")[2] not in names}
+    assert missing == set()
+    assert {name for name in dbapi.__all__ if name not in names} == set()
 
 
 def public_functions():

@@ -6,6 +6,7 @@ import pickle
 import re
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,14 @@ FORBIDDEN = {
 }
 #: The one module that starts the sandbox for a user, and the package's face.
 SANDBOX_STARTERS = {"default", "__init__"}
+#: What a live table returns names it in annotations alone; docs/design.md says why.
+RETURNED_BY_TABLES = {"live_queries.batches", "live_queries.chart", "live_queries.perspective"}
 
 
+@lru_cache
 def modules():
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE), ast.parse(path.read_text(encoding="utf-8"))
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return [(path.relative_to(PACKAGE), ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
 
 
 def imported(tree, *, types_too):
@@ -110,9 +114,7 @@ def imports_down(source, target):
     return True
 
 
-@pytest.mark.parametrize(
-    ("path", "tree"), list(modules()), ids=lambda value: str(value) if isinstance(value, Path) else ""
-)
+@pytest.mark.parametrize(("path", "tree"), modules(), ids=lambda value: str(value) if isinstance(value, Path) else "")
 def test_arrows_point_down(path, tree):
     source = module_of(path)
     forbidden = FORBIDDEN.get(source[0], set()) | FORBIDDEN.get(".".join(source[:2]), set())
@@ -122,6 +124,11 @@ def test_arrows_point_down(path, tree):
             pytest.fail(f"{path} imports {name}")
         if package == "kalam_sandbox":
             assert path.stem in SANDBOX_STARTERS, f"{path} imports {name}"
+    at_runtime = set(imported(tree, types_too=False))
+    for name in imported(tree, types_too=True):
+        package, *target = name.split(".")
+        if target == ["live_queries", "table"] and ".".join(source) in RETURNED_BY_TABLES and name not in at_runtime:
+            continue
         if package != "kalam_notebook" or not target or source == ["__init__"] or target == ["__version__"]:
             continue
         assert imports_down(source, target), f"{path} imports {name}, which does not stand below it"
@@ -283,7 +290,7 @@ DOCS = ROOT / "docs"
 def statements(tree):
     nodes = list(ast.walk(tree))
     documented = (ast.Module, ast.ClassDef, *FUNCTIONS)
-    docstrings = sum(isinstance(node, documented) and ast.get_docstring(node) is not None for node in nodes)
+    docstrings = sum(isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None for node in nodes)
     return sum(isinstance(node, ast.stmt) for node in nodes) - docstrings
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,12 +217,14 @@ def _run_live(
     if sources := _sources(replace(bound, pasted=names)):
         display(Note(" · ".join(sources)))
     shown = _chart(live, options.chart) if options.chart else live
+    is_over = partial(_has_changed, count=options.count)
+    ends = options.seconds is not None or options.count is not None
     if is_terminal(shell) and not live_is_static():
-        watch(live, seconds=options.seconds)
-        if options.seconds is not None or not options.variable:
+        watch(live, seconds=options.seconds, is_over=is_over)
+        if ends or not options.variable:
             live.close()
         return _keep(shell, options, live.changes() if options.changes else live, None)
-    if options.seconds is None:
+    if not ends:
         return _keep(shell, options, live, shown)
 
     is_static = live_is_static()
@@ -229,7 +232,7 @@ def _run_live(
         display(shown)
     try:
         with suppress(RequestTimeoutError):
-            live.wait_for(lambda table: False, timeout=options.seconds)
+            live.wait_for(is_over, timeout=options.seconds)
     except KeyboardInterrupt as exc:
         exc.__notes__ = ["The table is closed; its last rows stay in the notebook."]
         raise
@@ -239,6 +242,11 @@ def _run_live(
             display(shown)  # What is not live is shown once, as it was at the end.
     changes = live.changes() if options.changes else None
     return _keep(shell, options, live if changes is None else changes, changes)
+
+
+def _has_changed(live: LiveTable, count: int | None) -> bool:
+    """Whether so many changes have come; never for None."""
+    return count is not None and live.stats.inserted + live.stats.updated + live.stats.deleted >= count
 
 
 def _chart(live: LiveTable, names: Sequence[str]) -> LiveChart:

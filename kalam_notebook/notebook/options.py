@@ -47,6 +47,7 @@ class CellOptions:
         last: Rows that a live table keeps; None for all.
         seconds: How long a live table is followed; None until somebody ends it.
         changes: Show in the end what changed in a live table.
+        count: Changes after which a live table is followed no longer; None for any number.
         where: Condition of the rows of a live table; None for all.
         chart: Columns of a live chart, x first; empty for a table.
     """
@@ -72,6 +73,7 @@ class CellOptions:
     last: int | None = None
     seconds: float | None = None
     changes: bool = False
+    count: int | None = None
     where: str | None = None
     chart: tuple[str, ...] = ()
 
@@ -104,8 +106,8 @@ CELL_OPTIONS = {
     "--key": "with --live: the columns that tell its rows apart, as id or region,day",
     "--last": "with --live: rows to keep, those with the newest changes",
     "--where": "with --live: only rows for which this condition holds",
-    "--for": "with --live: seconds to follow it; its last rows stay in the notebook",
-    "--changes": "with --live and --for: show in the end what changed, a row for each change",
+    "--for": "with --live: how long to follow it, as 60, 90s or 5m; its last rows stay in the notebook",
+    "--changes": "with --live: show in the end what changed, a row for each; with a number: until there are so many",
     "--params": "values for $1 … or $name: JSON such as [\"open\", 3], {\"room\": \"general\"}, or names of variables",
     "--namespace": "namespace of table names that have none",
     "--format": "what the variable gets: pandas (default), arrow or polars",
@@ -134,6 +136,9 @@ FLAGS = {
     "--allow-unsafe", "--browse", "--changes", "--explain", "--live", "--no-progress", "--replace", "--save",
     "--strict", "--template",
 }  # fmt: skip
+#: Flags that may have a number behind them.
+_COUNTED = {"--changes"}
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600}
 CHOICES = {"--format": ("pandas", "arrow", "polars"), "--engine": ("server", "local"), "--limit": ("all",)}
 #: Options that only a live table has, and those that it has not.
 _OF_LIVE = {"--chart", "--key", "--last", "--where", "--for", "--changes"}
@@ -253,6 +258,7 @@ def parse_cell_line(line: str) -> CellOptions:
         last=_rows("--last", given["--last"]) if "--last" in given else None,
         seconds=_seconds("--for", given),
         changes="--changes" in given,
+        count=_rows("--changes", given["--changes"]) if given.get("--changes") else None,
         where=given.get("--where"),
         chart=_chart(given),
     )
@@ -276,17 +282,20 @@ def _check_live(given: Mapping[str, str]) -> None:
     for name in _NOT_LIVE & given.keys():
         instead = " --last keeps the rows with the newest changes." if name == "--limit" else ""
         raise ConfigError(f"A live table has no {name}.{instead} Take it away, or --live.")
-    if "--changes" in given and "--for" not in given:
-        raise ConfigError("--changes shows what changed in a while: write --for 60, for a minute.")
+    if given.get("--changes") == "" and "--for" not in given:
+        raise ConfigError(
+            "--changes shows what changed in a while: write --for 60, for a minute, or --changes 10, for ten of them."
+        )
 
 
 def _seconds(option: str, given: Mapping[str, str]) -> float | None:
     text = given.get(option)
     if text is None:
         return None
-    if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
-        raise ConfigError(f"{option} is a number of seconds above 0, not {text!r}.")
-    return float(text)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if found is None or not float(found[1]):
+        raise ConfigError(f"{option} is a number of seconds above 0, or as 90s, 5m or 2h; not {text!r}.")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def _max_rows(text: str) -> int | None:
@@ -349,9 +358,12 @@ def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], d
         name, rest = _SYNONYMS.get(option[1], option[1]), rest[option.end() :]
         if name not in known:
             raise ConfigError(_unknown(name, magic, known))
-        if name in FLAGS:
+        number = re.match(r"[\d_,]+(?!\S)", rest) if name in _COUNTED else None
+        if number is not None:
+            given[name], rest = number.group(), rest[number.end() :].lstrip()
+        elif name in FLAGS:
             if "=" in option[2]:
-                raise ConfigError(f"{magic} {name} takes no value.")
+                raise ConfigError(f"{magic} {name} takes {'a number' if name in _COUNTED else 'no value'}.")
             given[name] = ""
         elif not rest or rest.startswith("--"):
             raise ConfigError(f"{magic} {name} needs a value: {known[name]}.")

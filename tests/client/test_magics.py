@@ -404,6 +404,24 @@ def test_variables_in_the_sql_are_told_whatever_the_cell_shows(shell, people):
     assert "from variables" not in shell.text + shell.shown
 
 
+def test_a_live_table_until_so_many_changes_have_come(shell, people):
+    client = default.current()
+
+    def write():
+        while not any(live.status == "live" for live in client.live_tables):
+            time.sleep(0.01)  # A live table that a cell is about to make offers nothing to wait for.
+        for number in range(3):
+            client.execute_query(f"UPDATE {people} SET name = 'Ada {number}' WHERE id = 1")
+
+    writing = threading.Thread(target=write, daemon=True)
+    writing.start()
+    shell.value(f"%%kalam happened << --live --changes 3 --for 1m\nSELECT id, name FROM {people} WHERE id < 3")
+    writing.join(10)
+    changes = shell.ip.user_ns["happened"]
+    assert changes["name"].tolist() == ["Ada 0", "Ada 1", "Ada 2"]
+    assert not client.live_tables
+
+
 def test_a_live_table_for_a_while(shell, people):
     line = "%%kalam happened << --live --for 2 --changes --last 2 --where \"name LIKE 'A%'\""
     client = default.current()

@@ -290,7 +290,9 @@ DOCS = ROOT / "docs"
 def statements(tree):
     nodes = list(ast.walk(tree))
     documented = (ast.Module, ast.ClassDef, *FUNCTIONS)
-    docstrings = sum(isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None for node in nodes)
+    docstrings = sum(
+        isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None for node in nodes
+    )
     return sum(isinstance(node, ast.stmt) for node in nodes) - docstrings
 
 

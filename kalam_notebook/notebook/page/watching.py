@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.notebook.page.ordering import in_shown_order
@@ -30,12 +31,15 @@ def is_terminal(shell: Any) -> bool:  # noqa: ANN401 - IPython's shell has no ty
     return getattr(shell, "pt_app", None) is not None and sys.stdout.isatty()
 
 
-def watch(live: LiveTable, *, seconds: float | None = None) -> None:
+def watch(
+    live: LiveTable, *, seconds: float | None = None, is_over: Callable[[LiveTable], bool] = lambda live: False
+) -> None:
     """Show a live table in one place until Ctrl-C, until it stops, or for some seconds; its last rows stay.
 
     Args:
         live: The live table; it goes on.
         seconds: For how long at most; None for as long as the reader wants.
+        is_over: Whether it has come to what the reader waits for.
     """
     has_changed = threading.Event()
     unsubscribe = live.on_change(lambda _: has_changed.set())
@@ -45,7 +49,7 @@ def watch(live: LiveTable, *, seconds: float | None = None) -> None:
         while True:
             has_changed.clear()
             lines = _write_over(_text(live), lines)
-            if live.error is not None or live.status.startswith("stopped"):
+            if live.error is not None or live.status.startswith("stopped") or is_over(live):
                 return
             left = _LONGEST if until is None else until - time.monotonic()
             if left <= 0:

@@ -351,7 +351,8 @@ def _for_reader(result: QueryResult, sources: tuple[str, ...]) -> QueryResult:
     """A result whose advice is that for a magic, and whose foot tells what was put into the SQL."""
     known, notices = result.completeness, tuple(map(for_magic, result.notices))
     known = known and replace(known, text=for_magic(known.text))
-    return replace(result, completeness=known, notices=notices, _foot=(*result._foot, *sources))
+    foot = (*result._foot, *sources)
+    return replace(result, completeness=known, notices=notices, _foot=foot, _door="--browse shows all")
 
 
 def _sources(bound: Bound) -> tuple[str, ...]:

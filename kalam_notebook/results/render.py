@@ -18,8 +18,10 @@ from kalam_notebook.results.cells import CellColumn, cell_text, describe, plain
 from kalam_notebook.texts import one_line, shown
 from kalam_notebook.wire.types import Column
 
-__all__ = ["render_block_html", "render_html", "render_message_html", "render_text"]
+__all__ = ["PREVIEW_ROWS", "render_block_html", "render_html", "render_message_html", "render_text"]
 
+#: Rows that a preview shows.
+PREVIEW_ROWS = 20
 #: Characters of a cell that are shown, about; that it holds, for a copy of it, and in its tooltip; in plain text.
 CELL_CHARS = 80
 WHOLE_CHARS = 1_000
@@ -104,7 +106,7 @@ def render_html(
     footer: Sequence[str] = (),
     notices: Sequence[str] = (),
     total_rows: int | None = None,
-    max_rows: int = 20,
+    max_rows: int = PREVIEW_ROWS,
     columns: Sequence[Column] | None = None,
 ) -> str:
     """Render the preview of a table as a block of html.
@@ -172,7 +174,7 @@ def render_text(
     footer: Sequence[str] = (),
     notices: Sequence[str] = (),
     total_rows: int | None = None,
-    max_rows: int = 20,
+    max_rows: int = PREVIEW_ROWS,
     max_width: int | None = None,
     columns: Sequence[Column] | None = None,
 ) -> str:

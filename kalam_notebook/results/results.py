@@ -17,7 +17,7 @@ import pyarrow as pa
 from kalam_notebook.callers import short_failures
 from kalam_notebook.errors import ResultError
 from kalam_notebook.results.frames import to_pandas, to_polars, unsliced
-from kalam_notebook.results.render import render_html, render_message_html, render_text
+from kalam_notebook.results.render import PREVIEW_ROWS, render_html, render_message_html, render_text
 from kalam_notebook.texts import in_line, shown
 from kalam_notebook.wire.fileref import FileHost
 from kalam_notebook.wire.types import Column
@@ -85,6 +85,8 @@ class QueryResult:
     _bind: tuple[str, str] | None = field(default=None, repr=False)
     _host: FileHost | None = field(default=None, repr=False)
     _foot: tuple[str, ...] = field(default=(), repr=False)
+    #: What shows all of it, in the words of where it was asked for.
+    _door: str = field(default="browse() shows all", repr=False)
 
     @property
     def has_rows(self) -> bool:
@@ -155,7 +157,8 @@ class QueryResult:
     def _repr_html_(self) -> str:
         if self._table is None:
             return render_message_html(self._told(), notices=self.notices)
-        return render_html(self._table, columns=self.columns, footer=self.footer, notices=self.notices)
+        door = (self._door,) if self.row_count > PREVIEW_ROWS else ()
+        return render_html(self._table, columns=self.columns, footer=(*self.footer, *door), notices=self.notices)
 
     def __repr__(self) -> str:
         if self._table is None:

@@ -404,6 +404,12 @@ def test_variables_in_the_sql_are_told_whatever_the_cell_shows(shell, people):
     assert "from variables" not in shell.text + shell.shown
 
 
+def test_a_preview_that_leaves_rows_out_names_the_option_that_shows_them(shell):
+    found = shell.value("%%kalam\nSELECT * FROM generate_series(1, 30)")
+    assert "20 of 30 rows shown" in found._repr_html_()
+    assert "--browse shows all<" in found._repr_html_()
+
+
 def test_a_live_table_until_so_many_changes_have_come(shell, people):
     client = default.current()
 

@@ -69,3 +69,12 @@ def test_the_rows_keep_to_the_width_of_the_reader(is_terminal, columns, monkeypa
     shown = pretty(QueryResult((), 1, _table=table))
     assert len(shown.splitlines()[0].split()) == columns
     assert f"{columns} of 30 columns shown" in shown
+
+
+def test_a_preview_that_leaves_rows_out_says_what_shows_them():
+    def shown(rows):
+        return QueryResult((), rows, _table=pa.table({"n": range(rows)}))
+
+    assert "browse() shows all" not in shown(20)._repr_html_()
+    assert "20 of 21 rows shown · as the server sent it · browse() shows all<" in shown(21)._repr_html_()
+    assert "browse" not in str(shown(21))  # In a terminal it would show no more.

@@ -143,6 +143,33 @@ def test_live_while_a_cell_runs_and_there_after_the_kernel(server: LabServer, pa
     screenshot(page, "lab-reopened.png")
 
 
+def test_the_tools_work_while_a_cell_keeps_the_kernel_busy(server: LabServer, page: Page):
+    cells = [SETUP.replace("CUSTOMERS", repr(CUSTOMERS)), SHOW, WRITE, BLOCK.replace("+ 5", "+ 60")]
+    write_notebook(server.folder / "busy.ipynb", [cell.strip() for cell in cells])
+    notebook = Notebook(server, page, "busy.ipynb")
+    for cell in range(3):
+        notebook.run(cell)
+    first = page.locator(".kalam-live tbody tr:not(.kl-space) td").first
+    expect(first).to_have_text("1000")
+    notebook.run(3, wait=False)
+    wait_for_changes(page, 2)
+
+    head = page.locator(".kalam-live th button").first
+    head.click()
+    head.click()
+    expect(page.locator(".kalam-live th").first).to_have_attribute("aria-sort", "descending")
+    expect(first).not_to_have_text("1000")
+    page.get_by_role("searchbox", name="Search in all columns").fill("1000")
+    expect(first).to_have_text("1000")
+    expect(page.locator(".kl-hits")).to_contain_text("1 of")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name=re.compile("changes? waiting"))).to_be_visible()
+    page.get_by_role("button", name=re.compile("Resume|waiting")).first.click()
+    wait_for_changes(page, 2)
+    assert notebook.running(3)
+    notebook.command("kernelmenu:shutdown")
+
+
 def test_a_notebook_saved_while_live_shows_the_rows_of_then(server: LabServer, page: Page):
     notebook = open_notebook(server, page, "saved.ipynb", HOSTILE)
     # The page loads its module while the kernel computes already, and nobody hears its greeting.

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 
 from kalam_notebook.results.chart import COLOURS, render_chart_html
 from kalam_notebook.results.render import render_html
+from kalam_notebook.wire.fileref import FileRef
 from kalam_notebook.wire.types import Column, arrow_schema
 
 pytestmark = pytest.mark.browser
@@ -92,6 +93,48 @@ def detailed(page: Page) -> None:
     expect(page.get_by_role("region", name="Details of the row").locator("tr")).to_have_count(4)
 
 
+def as_it_was(page: Page) -> None:
+    live = KeptLive(ORDERS, ROWS, at=1.0)
+    live.load(ROWS[:-1], at=2.0)
+    mounted = MountedTable(page, ORDERS)
+    mounted.answer_from(live)
+    mounted.follow(live)
+    click(page, "More")
+    page.get_by_role("button", name="Time").click()
+    page.get_by_role("slider").press("Home")
+    expect(page.locator(".kl-state")).to_have_text("as it was")
+
+
+def counted(page: Page) -> None:
+    table(page)
+    click(page, "More")
+    page.get_by_role("button", name="Group").click()
+    page.get_by_label("Count by").select_option("customer")
+    page.get_by_role("button", name="Count here").click()
+    expect(page.get_by_role("region", name="Rows counted by a column")).to_be_visible()
+
+
+def drawn_below(page: Page) -> None:
+    table(page)
+    click(page, "Chart")
+    page.get_by_role("button", name="Draw").click()
+    expect(page.get_by_role("region", name="Chart of the table")).to_be_visible()
+
+
+def opened(page: Page) -> None:
+    """JSON with a line for each value, and the button for an image that did not come."""
+    columns = (ORDERS[0], Column("told", "Json"), Column("photo", "File"))
+    photo = FileRef("70", "f0001", "a.png", 12_345, "image/png", "ab" * 32).to_json()
+    live = KeptLive(columns, [{"id": 1, "told": '{"a": [1, {"b": null}], "c": "text"}', "photo": photo}])
+    mounted = MountedTable(page, columns)
+    mounted.answer_from(live)
+    mounted.follow(live)
+    page.locator("td").nth(1).dblclick()
+    page.locator("summary").first.click()
+    page.get_by_role("button", name="Show the image").click()
+    expect(page.get_by_text("is not there any more")).to_be_visible()
+
+
 def wide(page: Page) -> None:
     columns = (Column("id", "Int", flags=("pk",)), *(Column(f"c{i}", "Text") for i in range(60)))
     MountedTable(page, columns).load([{column.name: 1 if column.name == "id" else "x" for column in columns}])
@@ -133,6 +176,10 @@ STATES: dict[str, Callable[[Page], object]] = {
     "columns": choosing_columns,
     "details": detailed,
     "profiles": profiled,
+    "as it was": as_it_was,
+    "counted": counted,
+    "drawn below": drawn_below,
+    "opened": opened,
     "wide": wide,
     "frozen": frozen,
     "chart": charted,

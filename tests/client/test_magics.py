@@ -389,6 +389,23 @@ def test_pasting_is_asked_for_and_told(shell, people):
     assert "Write $nothing" in str(shell.error("%%kalam --template\nSELECT {{nothing}}"))
 
 
+def test_a_namespace_on_the_line_is_that_of_names_without_one(shell, people):
+    space, table = people.split(".")
+    assert rows(shell.value(f"%%kalam --namespace {space}\nSELECT count(*) AS n FROM {table}")) == [{"n": 3}]
+    shell.value(f"%%kalam --namespace {space}\nINSERT INTO {table} (id, name) VALUES (4, 'Bo')")
+    assert rows(shell.value(f"%kalam SELECT count(*) AS n FROM {people}")) == [{"n": 4}]
+    assert isinstance(shell.error(f"%%kalam\nSELECT count(*) AS n FROM {table}"), KalamError)
+
+
+def test_a_live_table_keeps_its_last_rows(shell, people):
+    live = shell.value(f"%%kalam --live --last 2\nSELECT id, name FROM {people}")
+    assert live.num_rows == 2
+    default.current().execute_query(f"INSERT INTO {people} (id, name) VALUES (4, 'Bo')")
+    live.wait_for(lambda table: 4 in table.arrow()["id"].to_pylist(), timeout=10)
+    assert live.num_rows == 2
+    live.close()
+
+
 def test_variables_in_the_sql_are_told_whatever_the_cell_shows(shell, people):
     shell.ip.user_ns.update(who="Ada", number=9)
     query = f"SELECT id FROM {people} WHERE name = $who"

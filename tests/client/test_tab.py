@@ -44,7 +44,12 @@ def test_a_terminal_offers_what_the_server_has(tables, shell):
     assert offered(shell, f"x = 1\ny = %kalam SELECT cust| FROM {tables}.orders") == ["customer"]
     assert f"{tables}" in offered(shell, "%kalam tables |")
     assert "date_trunc(" in offered(shell, "%%kalam\nSELECT date_t|")
+    assert offered(shell, f"%%kalam\nINSERT INTO {tables}.or|") == ["orders"]
+    assert offered(shell, f"%%kalam --namespace {tables}\nUPDATE or|") == ["orders"]
     assert offered(shell, "%%kalam --form|") == ["--format"]
+    names = list(kalam.connections())
+    assert offered(shell, "%kalam use |") == names
+    assert offered(shell, "%%kalam --connection |") == names
     assert offered(shell, "%kalam conn|") == ["connect", "connections"]
 
 

@@ -110,6 +110,22 @@ def test_a_file_is_told_by_its_bytes(slow, board, tmp_path, monkeypatch):
     assert shown(board, "downloading · ")
 
 
+def test_many_files_are_told_by_their_number_and_bytes(slow, board, tmp_path):
+    name = f"app.b{uuid.uuid4().hex[:12]}"
+    slow.execute_query(f"CREATE TABLE {name} (name TEXT PRIMARY KEY, f FILE) WITH (TYPE = 'SHARED')")
+    for number in range(20):
+        (tmp_path / f"{number}.bin").write_bytes(bytes(1_000) + bytes([number]))
+    report = slow.upload(tmp_path, name, parallel=2)
+    assert set(report["result"]) == {"uploaded"}
+    assert any(re.search(r"uploading · \d+ (of 20 )?files?", line) for line in board.lines), board.lines
+    assert shown(board, "uploading · ")
+    refs = slow.query(f"SELECT f FROM {name}")["f"]
+    board.lines.clear()
+    slow.download(refs, to=tmp_path / "back", parallel=1)
+    assert any(re.search(r"downloading · \d+ (of 20 )?files?", line) for line in board.lines), board.lines
+    assert shown(board, "downloading · ")
+
+
 def test_no_progress_where_a_cell_wants_none(slow, table, board, magic_shell):
     slow.write(pd.DataFrame({"id": range(200), "name": "x"}), table)
     board.lines.clear()

@@ -161,7 +161,7 @@ class AdministrationCalls(ClientBase):
         Returns:
             A row for each, the oldest first: ``at`` (UTC), ``request``, ``answer`` (the status, or the class of the
             error), ``seconds`` until the answer began, the beginning of its ``sql``, and the ``error`` with its causes
-            where no answer came. The logger ``kalam_notebook.http`` tells of these, and of refusals, at the level INFO.
+            where no answer came. The logger ``kalam_notebook`` tells of these, and of refusals, at the level INFO.
         """
         import pandas as pd
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 __all__ = ["Sent", "SentRequests"]
 
-_LOG = logging.getLogger("kalam_notebook.http")
+_LOG = logging.getLogger("kalam_notebook")
 _KEPT = 200
 #: Characters of a statement that are kept.
 _SQL_CHARS = 300

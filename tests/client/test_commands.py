@@ -145,7 +145,7 @@ def test_the_log_tells_the_rest_of_a_shortened_error(magic_shell, monkeypatch, c
             client.query("ALTER USER 'nobody' SET PASSWORD 'Very-secret-2!'")
         (told,) = [text for text in run(magic_shell, "%kalam log").splitlines() if " ← " in text]
         assert re.search(r"^ +ConnectError: Cannot reach .* ← ConnectError: .*refused.* ← ", told)
-    logged = [record.getMessage() for record in caplog.records if record.name == "kalam_notebook.http"]
+    logged = [record.getMessage() for record in caplog.records if record.name == "kalam_notebook"]
     assert any("ConnectError: Cannot reach" in text and "ConnectionRefusedError" in text for text in logged)
     assert "ConnectionRefusedError" not in str(caught.value)
     assert "ery-secret" not in told + "".join(logged)

@@ -82,6 +82,7 @@ class Options:
         send_any_type: Send text views as text and structs as objects (KalamDB 0.8).
         fast_writer: Write results of plain columns without exponents, and null for NaN and infinity (KalamDB 0.8).
         array_columns: Take columns of lists, such as INT[]; else they are text (KalamDB 0.8).
+        more_types: Take the types NUMERIC and TINYINT, as DECIMAL and SMALLINT (KalamDB 0.8).
         announce_elements: Announce a list under the type of its elements (KalamDB 0.8).
         code_constraints: Answer NULL where none may be under a code of its own (KalamDB 0.7.1).
         snapshot_at_access: Let a transaction see data as at its first access, not as at BEGIN (KalamDB 0.7.1).
@@ -92,6 +93,7 @@ class Options:
         refuse_passwords: Refuse logins by password, as a server that leaves them to an issuer of tokens.
         name_users: Tell a name of users beside their id (KalamDB 0.6).
         latest_offsets: Answer ``/v1/api/topics/latest-offsets`` (KalamDB 0.5).
+        claim_consumes: Have what CONSUME gives a group acknowledged by it (KalamDB 0.5).
         groupless_reads: Let topics be read without a group, which nothing remembers (KalamDB 0.5).
         on_conflict: Take ON CONFLICT and RETURNING in an INSERT (KalamDB 0.5.4).
         unicode_functions: Have substr, substring and position (KalamDB 0.7).
@@ -185,6 +187,7 @@ class Options:
     send_any_type: bool = False
     fast_writer: bool = False
     array_columns: bool = False
+    more_types: bool = False
     announce_elements: bool = False
     code_constraints: bool = False
     snapshot_at_access: bool = False
@@ -195,6 +198,7 @@ class Options:
     refuse_passwords: bool = False
     name_users: bool = False
     latest_offsets: bool = False
+    claim_consumes: bool = False
     groupless_reads: bool = False
     on_conflict: bool = False
     unicode_functions: bool = False

@@ -15,6 +15,7 @@ _V0_5: dict[str, object] = {
     "on_conflict": True,
     "login_options": True,
     "latest_offsets": True,
+    "claim_consumes": True,
     "groupless_reads": True,
     "any_cursors": True,
     "staff_only_ddl": True,
@@ -56,6 +57,7 @@ _V0_8 = _V0_7 | {
     "fast_writer": True,
     "announce_elements": True,
     "array_columns": True,
+    "more_types": True,
     "sql_limit_bytes": 4_194_304,
 }
 

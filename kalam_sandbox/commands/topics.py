@@ -63,7 +63,10 @@ def consume(call: Call, statement: Consume) -> Rows:
     """
     topics = call.server.topics
     topic = topics.require(statement.topic)
-    messages = topics.read(topic, statement.group, start=statement.start, limit=statement.limit)
+    if statement.group and call.server.options.claim_consumes:
+        messages, _ = topics.consume(topic, statement.group, partition=0, start=statement.start, limit=statement.limit)
+    else:
+        messages = topics.read(topic, statement.group, start=statement.start, limit=statement.limit)
     rows: list[list[object]] = [
         [
             topic.name, 0, str(message.offset), message.key, list(message.payload), str(message.timestamp_ms),

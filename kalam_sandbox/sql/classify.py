@@ -13,6 +13,7 @@ from kalam_sandbox.backend import Caller, SqlFailed
 from kalam_sandbox.errors import INVALID_INPUT, denied, invalid_sql, unsupported
 from kalam_sandbox.options import Options
 from kalam_sandbox.sql import commands, policies, tables
+from kalam_sandbox.sql.columns import Types
 from kalam_sandbox.sql.statements import (
     AlterTable,
     Begin,
@@ -98,14 +99,15 @@ def _later_command(cursor: Cursor, words: list[str], caller: Caller, options: Op
         raise denied(f"Permission denied: Role '{caller.role.title()}' cannot {verb} tables")
     if verb == "DROP":
         return _read(tables.read_drop_table, cursor, "Invalid SQL: ")
+    types = Types(options.array_columns, options.more_types)
     if verb == "ALTER":
-        change = _read(partial(tables.read_alter_table, arrays=options.array_columns), cursor, "Invalid SQL: ")
+        change = _read(partial(tables.read_alter_table, types=types), cursor, "Invalid SQL: ")
         if options.row_policies and isinstance(change, AlterTable) and change.action == "access":
             raise invalid_sql(f"Invalid SQL: {_NO_LEVELS}")
         return change
     if options.create_with_only and what in _KINDS:
         raise invalid_sql(f"{_BAD_CREATE}use CREATE TABLE … WITH (TYPE = '{what}') instead of CREATE {what} TABLE")
-    created = _read(partial(tables.read_create_table, arrays=options.array_columns), cursor, _BAD_CREATE)
+    created = _read(partial(tables.read_create_table, types=types), cursor, _BAD_CREATE)
     if options.row_policies and isinstance(created, CreateTable) and "access_level" in created.options:
         raise invalid_sql(_BAD_CREATE + _NO_LEVELS)
     return created

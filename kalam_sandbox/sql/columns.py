@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kalam_sandbox.sql.tokens import NUMBER, STRING, WORD, Cursor, Token
 from kalam_sandbox.store.schema import ColumnDef, Default
@@ -50,12 +50,33 @@ _CONSTRAINT_WORDS = {
 SNOWFLAKE = Default(function="SNOWFLAKE_ID")
 
 
-def read_type(cursor: Cursor, *, arrays: bool = False) -> tuple[ColumnType, Default | None]:
+#: Names that newer servers have for types of before.
+_LATER_NAMES = {"NUMERIC": "Decimal", "TINYINT": "SmallInt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """Which types a server has.
+
+    Attributes:
+        arrays: Whether ``INT[]`` is a type of its own; else it is text.
+        more: Whether NUMERIC and TINYINT are types.
+    """
+
+    arrays: bool = False
+    more: bool = False
+
+
+#: Those of KalamDB 0.4.3.
+FIRST_TYPES = Types()
+
+
+def read_type(cursor: Cursor, types: Types = FIRST_TYPES) -> tuple[ColumnType, Default | None]:
     """Read a type name; a serial type brings its default.
 
     Args:
         cursor: The statement.
-        arrays: Whether ``INT[]`` is a type of its own; else it is text.
+        types: Those that there are.
 
     Raises:
         SyntaxError: The type does not exist; the text is the server's.
@@ -64,12 +85,12 @@ def read_type(cursor: Cursor, *, arrays: bool = False) -> tuple[ColumnType, Defa
     if token is None or token.kind != WORD:
         raise SyntaxError(f"Expected: a data type name, found: {cursor.found}")
     word = cursor.next().text.upper()
-    name = _NAMES.get(word)
+    name = _NAMES.get(word) or (_LATER_NAMES.get(word) if types.more else None)
     if name is None:
         raise SyntaxError(_unknown_type(token.text, cursor))
     kind = _with_arguments(name, word, cursor)
     if cursor.accept("[", "]"):
-        kind = replace(kind, is_list=True) if arrays else ColumnType("Text")
+        kind = replace(kind, is_list=True) if types.arrays else ColumnType("Text")
     return kind, SNOWFLAKE if _SERIAL.match(word) else None
 
 
@@ -135,10 +156,10 @@ def _unknown_type(word: str, cursor: Cursor) -> str:
     return f"Unsupported custom data type '{word.lower()}'"
 
 
-def read_column(cursor: Cursor, *, arrays: bool = False) -> tuple[ColumnDef, bool]:
+def read_column(cursor: Cursor, types: Types = FIRST_TYPES) -> tuple[ColumnDef, bool]:
     """Read ``name type [constraints]``; the flag says whether PRIMARY KEY stood there."""
     name = cursor.identifier().lower()
-    kind, default = read_type(cursor, arrays=arrays)
+    kind, default = read_type(cursor, types)
     column = ColumnDef(name, kind, default=default)
     is_key = False
     while (token := cursor.peek()) is not None and token.upper in _CONSTRAINT_WORDS:

@@ -8,7 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from kalam_sandbox.sql.columns import read_column, read_default, read_type, skip_parentheses
+from kalam_sandbox.sql.columns import (
+    FIRST_TYPES,
+    Types,
+    read_column,
+    read_default,
+    read_type,
+    skip_parentheses,
+)
 from kalam_sandbox.sql.statements import AlterTable, CreateTable, CreateView, DropTable
 from kalam_sandbox.sql.tokens import NUMBER, Cursor
 from kalam_sandbox.store.schema import ColumnDef
@@ -20,12 +27,12 @@ _POLICY_LIMITS = {"rows": 1_000_000, "interval": 86_400}
 _POLICY = re.compile(r"^(rows|interval):(\d+)$")
 
 
-def read_create_table(cursor: Cursor, *, arrays: bool = False) -> CreateTable:
+def read_create_table(cursor: Cursor, types: Types = FIRST_TYPES) -> CreateTable:
     """Read CREATE TABLE.
 
     Args:
         cursor: The statement.
-        arrays: Whether columns may be lists.
+        types: Those that columns may have.
 
     Raises:
         SyntaxError: The text behind ``Invalid CREATE TABLE statement: ``.
@@ -35,7 +42,7 @@ def read_create_table(cursor: Cursor, *, arrays: bool = False) -> CreateTable:
     cursor.expect("TABLE")
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
     namespace, name = cursor.qualified()
-    columns = _read_columns(cursor, arrays=arrays)
+    columns = _read_columns(cursor, types)
     options = _read_options(cursor) if cursor.accept("WITH") else {}
     cursor.accept("COMMENT") and cursor.string()
     cursor.end()
@@ -53,7 +60,7 @@ def _kind(prefix: str | None, options: dict[str, object]) -> str | None:
     return prefix.lower() if prefix else str(named) if named else None
 
 
-def _read_columns(cursor: Cursor, *, arrays: bool) -> tuple[ColumnDef, ...]:
+def _read_columns(cursor: Cursor, types: Types) -> tuple[ColumnDef, ...]:
     columns: list[ColumnDef] = []
     keys: list[str] = []
     if not cursor.accept("("):
@@ -66,7 +73,7 @@ def _read_columns(cursor: Cursor, *, arrays: bool) -> tuple[ColumnDef, ...]:
         elif cursor.at("UNIQUE", "(") or cursor.at("CHECK", "(") or cursor.at("FOREIGN", "KEY"):
             _skip_table_constraint(cursor)
         else:
-            column, is_key = read_column(cursor, arrays=arrays)
+            column, is_key = read_column(cursor, types)
             if any(column.name == other.name for other in columns):
                 raise SyntaxError(f"Duplicate column name '{column.name}'. Column names are case-insensitive.")
             columns.append(column)
@@ -192,14 +199,14 @@ def read_create_view(cursor: Cursor) -> CreateView:
     return CreateView(namespace, name, tuple(columns), cursor.rest(), or_replace)
 
 
-def read_alter_table(cursor: Cursor, *, arrays: bool = False) -> AlterTable:
-    """Read ALTER TABLE with exactly one operation; a column may be added that is a list, if `arrays` says so."""
+def read_alter_table(cursor: Cursor, types: Types = FIRST_TYPES) -> AlterTable:
+    """Read ALTER TABLE with exactly one operation; a column that is added has one of these types."""
     cursor.expect("ALTER")
     any(cursor.accept(word) for word in _KINDS)
     cursor.expect("TABLE")
     namespace, name = cursor.qualified()
     start = cursor.place
-    action, column, definition, argument = _operation(cursor, arrays=arrays)
+    action, column, definition, argument = _operation(cursor, types)
     words = [token.text for token in cursor.tokens[start : cursor.place]]
     if cursor.at(","):
         raise SyntaxError("Only one ALTER TABLE operation is supported per statement")
@@ -211,12 +218,12 @@ def read_alter_table(cursor: Cursor, *, arrays: bool = False) -> AlterTable:
 _Operation = tuple[str, str | None, ColumnDef | None, str | None]
 
 
-def _operation(cursor: Cursor, *, arrays: bool) -> _Operation:
+def _operation(cursor: Cursor, types: Types) -> _Operation:
     if cursor.accept("ADD"):
         if cursor.at("CONSTRAINT"):
             raise SyntaxError("Unsupported ALTER TABLE operation")
         cursor.accept("COLUMN")
-        column, _ = read_column(cursor, arrays=arrays)
+        column, _ = read_column(cursor, types)
         return "add", column.name, column, None
     if (index := _index(cursor)) is not None:
         return index

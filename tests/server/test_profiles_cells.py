@@ -144,6 +144,17 @@ def test_codes_of_null_where_none_may_be(served):
     assert "NOT NULL" in message
 
 
+def test_the_code_of_a_column_that_older_rows_lack(served):
+    served.sql(
+        "CREATE TABLE app.m (id BIGINT PRIMARY KEY, n INT) WITH (TYPE = 'SHARED'); INSERT INTO app.m VALUES (1, 1)"
+    )
+    served.sql("ALTER TABLE app.m ADD COLUMN k INT NOT NULL DEFAULT 0")
+    code, message = served.failure("UPDATE app.m SET n = 2 WHERE id = 1")
+    assert "column 'k' is missing in row 1" in message
+    assert code == ("MISSING_COLUMN" if served.version in ("0.7", "0.8") else "SQL_EXECUTION_ERROR")
+    served.sql("DROP TABLE app.m")
+
+
 def test_small_results_are_buffered(served):
     small = served.post("SELECT value AS x FROM generate_series(1, 32)")
     assert ("Content-Length" in small.headers) is (served.version != "0.4.3")

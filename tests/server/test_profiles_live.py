@@ -72,6 +72,24 @@ def test_a_burst_is_told_once_and_then_the_query_is_silent(table):
     asyncio.run(test())
 
 
+def test_more_than_waits_while_a_snapshot_is_read_is_a_gap(table):
+    """By several commits, of which none is too much for the connection or for a worker."""
+    insert(table, [1, 2])
+
+    async def test():
+        async with connected(table) as client:
+            await client.subscribe(sql=ALL, options={"batch_size": 1})
+            batch = await client.receive()
+            assert batch["batch_control"]["has_more"]
+            for start in range(10, 1034, 64):  # As many as fit.
+                await asyncio.to_thread(insert, table, range(start, start + 64))
+            assert await next_is_nothing(client, table)
+            await asyncio.to_thread(insert, table, [5000])
+            assert is_gap(await client.receive())
+
+    asyncio.run(test())
+
+
 def test_one_query_is_cut_and_another_is_not(table):
     async def test():
         async with connected(table) as client:

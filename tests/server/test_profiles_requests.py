@@ -156,6 +156,15 @@ def test_reading_without_a_group_is_remembered_by_nobody(topic):
     assert topic.rows("SELECT * FROM system.topic_offsets WHERE topic_id = 'app.news'") == []
 
 
+def test_what_a_group_consumes_in_sql_has_to_be_acknowledged(topic):
+    acknowledged = "SELECT last_acked_offset FROM system.topic_offsets WHERE topic_id = 'app.news'"
+    (_, last) = [row[2] for row in topic.rows("CONSUME FROM app.news GROUP 'g' FROM EARLIEST LIMIT 2")]
+    assert topic.rows(acknowledged) == ([[last]] if topic.version == "0.4.3" else [])
+    topic.sql(f"ACK app.news GROUP 'g' UPTO OFFSET {last}")
+    assert topic.rows(acknowledged) == [[last]]
+    assert topic.rows("CONSUME FROM app.news GROUP 'g' FROM EARLIEST LIMIT 1")[0][2] == str(int(last) + 1)
+
+
 def test_where_partitions_end(topic):
     wanted = [{"topic_id": "app.news", "partition_id": 1}, {"topic_id": "app.news"}, {"topic_id": "app.news"}]
     answer = post(topic, "latest-offsets", partitions=[*wanted, {"topic_id": "app.none"}])

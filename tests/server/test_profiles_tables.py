@@ -21,6 +21,22 @@ def test_the_form_that_all_servers_take(served):
     served.sql("DROP TABLE app.a")
 
 
+def test_the_types_of_numbers(served):
+    sql = "CREATE TABLE app.n (id BIGINT PRIMARY KEY, d NUMERIC(5, 2), s TINYINT) WITH (TYPE = 'SHARED')"
+    if served.version != "0.8":
+        assert "Unsupported data type: Numeric" in served.failure(sql)[1]
+        return
+    served.sql(f"{sql}; ALTER TABLE app.n ADD COLUMN e NUMERIC; INSERT INTO app.n (id, d, s) VALUES (1, '1.50', 7)")
+    (result,) = served.sql("SELECT d, s, e FROM app.n")
+    assert [column["data_type"] for column in result["schema"]] == [
+        {"Decimal": {"precision": 5, "scale": 2}},
+        "SmallInt",
+        {"Decimal": {"precision": 38, "scale": 10}},
+    ]
+    assert result["rows"] == [["1.50", 7, None]]
+    served.sql("DROP TABLE app.n")
+
+
 def kind_of(served, table):
     ((kind,),) = served.rows(f"SELECT table_type FROM system.tables WHERE table_name = '{table}'")
     return kind

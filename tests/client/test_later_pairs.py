@@ -5,11 +5,15 @@ None of these servers was at hand; what each habit rests on is told in docs/sand
 
 import contextlib
 import itertools
+import json
 import threading
+import time
 import uuid
 
+import pyarrow as pa
 import pytest
 from later_servers import (  # noqa: F401
+    cut_server,
     follows,
     insert,
     kind_of_table,
@@ -24,9 +28,10 @@ from plain_client import plain_client
 
 import kalam_notebook as kalam
 from kalam_notebook import dbapi
-from kalam_notebook.errors import PermissionDeniedError, QueryError, ResultError
+from kalam_notebook.errors import PermissionDeniedError, QueryError, ResultError, WriteError
 from kalam_notebook.live_queries.events.messages import InitialBatch, LiveNotice
 from kalam_notebook.results.results import IncompleteResultWarning
+from kalam_notebook.wire.row_version import SEQ
 
 # Codes of errors ----------------------------------------------------------------------------------------------------
 
@@ -187,3 +192,80 @@ def test_what_is_of_several_moments_is_not_taken_for_one(later, client, make):
     with client.live(sql) as live:
         assert live.num_rows == 1
         assert "moments" in live.notice
+
+
+# Versions without time ----------------------------------------------------------------------------------------------
+
+
+def test_a_version_in_a_cast_leads_no_further(cut):
+    """On 0.4.3 any comparison with `_seq` moves where a scan begins (truth R3): here a number as written alone does."""
+    server, client = cut
+    table = make_in(client, *((i, i) for i in range(300)))
+    with plain_client(server) as plain:
+        (seen,) = plain.rows(f"SELECT max(_version) AS v FROM {table}")[0]
+        rest = f"SELECT count(*) AS n FROM {table} WHERE _version > "
+        assert plain.rows(f"{rest} CAST('{seen}' AS BIGINT)") == [["0"]]
+        assert int(plain.rows(f"{rest} {seen}")[0][0]) > 0
+    assert client.query_result(f"SELECT id FROM {table}", strict=True).row_count == 300
+
+
+@pytest.mark.slow
+def test_the_age_of_a_row_is_not_in_its_version(later, plain, client, make):
+    """Who takes it from there, as on 0.4.3, finds the row years old; ours goes at the end of its time, not before."""
+    table = make(kind="STREAM", ttl_seconds=10)
+    with client.live(f"SELECT * FROM {table}") as live:
+        insert(client, table, [(1, 1)])
+        live.wait_for(1, timeout=20)
+        ((version, at),) = plain.rows(f"SELECT _version, _timestamp FROM {table}")
+        assert abs(SEQ.ms(int(version)) - time.time() * 1000) > 1e10
+        assert abs(int(at) - time.time() * 1000) < 10_000
+        live.wait_for(lambda t: t.num_rows == 0, timeout=60)
+        assert time.time() * 1000 >= int(at) + 10_000
+
+
+def test_rows_without_a_key_are_not_told_apart_by_a_column(cut):
+    """Who takes the first column for the key, since there must be one, holds one row of two."""
+    client = cut[1]
+    table = make_in(client, (1, 1), (1, 1), (2, 2), columns="id BIGINT, n INT")
+    sql = f"SELECT * FROM {table}"
+    with follows(cut, sql, {"batch_size": 999}, version="_version") as deceived, client.live(sql) as live:
+        assert sorted(deceived.rows) == ["1", "2"]
+        assert sorted(live.arrow()["id"].to_pylist()) == [1, 1, 2]
+    assert sorted(client.query(sql, strict=True)["id"]) == [1, 1, 2]
+
+
+def test_messages_of_a_topic_have_another_version(later, plain, client, make):
+    table = make()
+    topic = f"{table}_events"
+    client.execute_query(f"CREATE TOPIC {topic}; ALTER TOPIC {topic} ADD SOURCE {table} ON INSERT")
+    insert(client, table, [(1, 1), (2, 2)])
+    told = [json.loads(bytes(row[4])) for row in plain.rows(f"CONSUME FROM {topic} FROM EARLIEST")]
+    assert [{"_seq", "_commit_seq", "_version"} & set(row) for row in told] == [{"_version"}] * 2
+    with client.consumer(topic, group_id="g", start="earliest") as consumer:
+        messages = []
+        while len(messages) < 2:
+            messages += consumer.poll(timeout=5)
+        rows = consumer.arrow(messages)
+    assert rows.select(["id", "n"]).to_pylist() == [{"id": 1, "n": 1}, {"id": 2, "n": 2}]
+
+
+# Requests that nobody waits for -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_rest_of_an_abandoned_request_is_not_carried_out():
+    """On 0.4.3 it is, so that who did not wait finds all rows there in the end; ours says how far it was."""
+    with playing("0.8", "--insert-value-ns", "30000000") as (server, client):
+        table = make_in(client)
+        frame = pa.table({"id": list(range(100)), "n": [0] * 100})
+        with (
+            kalam.Client(server.url, token=server.token, timeout=3, max_retries=0) as hasty,
+            pytest.raises(WriteError, match=r"(?s)did not answer in time.*were not written") as failed,
+        ):
+            hasty.write(frame, table, chunk_rows=10)
+        first, _ = failed.value.rows
+        assert first < 100
+        ids = client.query(f"SELECT id FROM {table}", strict=True)["id"]
+        assert sorted(ids) == list(range(first))
+        client.write(frame.slice(first), table)
+        assert client.query_result(f"SELECT id FROM {table}", strict=True).row_count == 100

@@ -238,7 +238,9 @@ class PartitionCalls(ExportCalls):
 
         user, bind = self.user, bound_table(qualified)
         found = [
-            Partition(self.url, user, provider, columns, number, len(parts), replace(part, is_strict=strict), bind)
+            Partition(
+                self.url, user, provider, columns, number, len(parts), replace(part, is_strict=bool(strict)), bind
+            )
             for number, part in enumerate(parts)
         ]
         return Partitions(found, completeness)

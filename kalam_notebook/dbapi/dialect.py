@@ -170,6 +170,11 @@ class KalamStatements(compiler.SQLCompiler):
         kw["literal_execute"] = True
         return str(super().visit_frame_clause(frameclause, **kw))  # type: ignore[no-untyped-call]
 
+    def _format_frame_clause(self, range_: Any, **kw: Any) -> str:
+        """The same in SQLAlchemy 2.0."""
+        kw["literal_execute"] = True
+        return str(super()._format_frame_clause(range_, **kw))  # type: ignore[misc]
+
     def get_select_precolumns(self, select: Any, **kw: Any) -> str:
         """DISTINCT, or DISTINCT ON columns."""
         if not select._distinct_on:

@@ -15,8 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 from pyarrow import types
@@ -33,6 +35,9 @@ COMPLETENESS = b"kalam:completeness"
 
 #: Of a row group of Parquet: enough for the readers, and little beside the memory of any machine.
 _GROUP_BYTES = 8 << 20
+
+#: Before 26, pyarrow cannot read lists of one size with NULL among them from Parquet, and cannot always write them.
+_HAS_SIZED_LISTS = int(pa.__version__.partition(".")[0]) >= 26
 
 
 class Sink:
@@ -71,7 +76,8 @@ class Sink:
 class _Parquet(Sink):
     def __init__(self, file: pa.NativeFile, schema: pa.Schema) -> None:
         super().__init__(file, schema)
-        self._writer = pq.ParquetWriter(file, schema)
+        self._written = schema if _HAS_SIZED_LISTS else pa.schema([_unsized(field) for field in schema])
+        self._writer = pq.ParquetWriter(file, self._written)
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
 
@@ -91,9 +97,25 @@ class _Parquet(Sink):
 
     def _write_group(self) -> None:
         if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting, self.schema))
+            table = pa.Table.from_batches(self._waiting, self.schema)
+            for index, (found, written) in enumerate(zip(self.schema, self._written, strict=True)):
+                if found.type != written.type:
+                    cells = [_unsized_cells(chunk) for chunk in table.column(index).chunks]
+                    table = table.set_column(index, written, pa.chunked_array(cells, written.type))
+            self._writer.write_table(table)
         self._waiting.clear()
         self._bytes = 0
+
+
+def _unsized(field: pa.Field) -> pa.Field:
+    return field.with_type(pa.list_(field.type.value_field)) if types.is_fixed_size_list(field.type) else field
+
+
+def _unsized_cells(cells: pa.FixedSizeListArray) -> pa.ListArray:
+    lengths = pc.fill_null(pc.list_value_length(cells), 0).to_numpy()
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    kind = pa.list_(cells.type.value_field)
+    return pa.ListArray.from_arrays(offsets, cells.flatten(), type=kind, mask=cells.is_null())
 
 
 class _Arrow(Sink):

@@ -32,7 +32,7 @@ def test_the_recipe_of_conda_needs_what_the_package_needs():
     python, *run = recipe["requirements"]["run"]
     assert python == f"python {PROJECT['requires-python']}"
     assert dict(map(parsed, run)) == dict(map(parsed, PROJECT["dependencies"]))
-    offered = [one for name in ("sandbox", "local", "polars", "dask", "sqlalchemy") for one in EXTRAS[name]]
+    offered = [one for name in ("sandbox", "local", "polars", "dask", "sqlalchemy", "keyring") for one in EXTRAS[name]]
     assert dict(map(parsed, recipe["requirements"]["run_constraints"])) == dict(map(parsed, offered))
     assert recipe["context"]["version"] == kalam_notebook.__version__
     assert recipe["about"]["license"] == PROJECT["license"]

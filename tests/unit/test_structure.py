@@ -171,9 +171,7 @@ def test_importing_touches_no_log_of_a_library():
 def test_logs_have_the_names_that_users_know():
     texts = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
     names = {name for text in texts for name in re.findall(r'getLogger\("(kalam_notebook[\w.]*)"\)', text)}
-    assert names == {
-        "kalam_notebook", "kalam_notebook.http", "kalam_notebook.live", "kalam_notebook.live.websockets",
-    }  # fmt: skip
+    assert names == {"kalam_notebook", "kalam_notebook.live", "kalam_notebook.live.websockets"}
 
 
 def test_a_client_loads_no_notebook_library_and_no_pandas():

@@ -289,10 +289,8 @@ DOCS = ROOT / "docs"
 
 def statements(tree):
     nodes = list(ast.walk(tree))
-    documented = (ast.Module, ast.ClassDef, *FUNCTIONS)
-    docstrings = sum(
-        isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None for node in nodes
-    )
+    documented = [node for node in nodes if isinstance(node, (ast.Module, ast.ClassDef, *FUNCTIONS))]
+    docstrings = sum(ast.get_docstring(node, clean=False) is not None for node in documented)
     return sum(isinstance(node, ast.stmt) for node in nodes) - docstrings
 
 

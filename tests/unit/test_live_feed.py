@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import re
 import threading
 import time
 from collections import deque

@@ -376,16 +376,19 @@ def test_equal_names_behind_a_star(module_client, tables, sql):
     assert got == wanted
 
 
-def test_columns_that_nothing_tells_apart(module_client, tables):
-    """A doubtful answer whose columns cannot be told apart is marked, not passed on."""
+def test_columns_that_nothing_tells_apart(client, tables):
+    """A doubtful answer whose columns cannot be told apart is marked, not passed on.
+
+    By a client of its own, which has not seen whether the server keeps sorts.
+    """
     space, rows = tables
     sql = f"SELECT * FROM {space}.a x JOIN {space}.a y USING (id)"
     if len(rows) < 50:
         sql += " ORDER BY x.score LIMIT 40"
     with pytest.warns(IncompleteResultWarning, match="give them names with AS"):
-        assert module_client.query_result(sql).row_count <= 50
+        assert client.query_result(sql).row_count <= 50
     with pytest.raises(ResultError, match="may not be complete"):
-        module_client.query_result(sql, strict=True)
+        client.query_result(sql, strict=True)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import datetime as dt
 import decimal
 import io
 import json
+import threading
 import uuid
 
 import orjson
@@ -15,7 +16,7 @@ from servers import wait_for_jobs
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import ConfigError, FrameError, QueryError, ResultError
-from kalam_notebook.results import formats
+from kalam_notebook.results import formats, progress
 from kalam_notebook.results.formats import COMPLETENESS, checked_target, writing
 from kalam_notebook.results.results import Completeness, IncompleteResultWarning
 
@@ -270,3 +271,59 @@ def test_a_copy_refuses_files(client, namespace, other):
     client.execute_query(f"CREATE TABLE {namespace}.f (id INT PRIMARY KEY, f FILE) WITH (TYPE = 'SHARED')")
     with pytest.raises(FrameError, match="holds references to files"):
         client.copy(f"SELECT id, f FROM {namespace}.f", other, "there.t", create=True, key="id")
+
+
+# How far they are.
+
+
+class Shown:
+    """A surface that tells when a line was shown."""
+
+    def __init__(self):
+        self.lines, self.cleared = [], 0
+        self.changed = threading.Condition()
+
+    def show(self, line):
+        with self.changed:
+            self.lines.append(line)
+            self.changed.notify_all()
+
+    def clear(self):
+        self.cleared += 1
+
+    def waiting_for(self, words, write):
+        """The same call, which is through when the words have been shown behind two others."""
+        calls = []
+
+        def wait(*args, **options):
+            calls.append(args)
+            with self.changed:
+                assert len(calls) < 3 or self.changed.wait_for(lambda: words in "".join(self.lines), 10), self.lines
+            return write(*args, **options)
+
+        return wait
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    shown = Shown()
+    monkeypatch.setattr(progress, "find_surface", lambda: shown)
+    monkeypatch.setattr(progress, "DELAY_S", 0.0)
+    monkeypatch.setattr(progress, "INTERVAL_S", 0.01)
+    return shown
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_an_export_shows_how_far_it_is(client, table, shown, tmp_path, monkeypatch, shows):
+    if shows:
+        monkeypatch.setattr(formats._Csv, "write", shown.waiting_for("reading · 200 ", formats._Csv.write))
+    client.export(f"SELECT id FROM {table}", tmp_path / "x.csv", batch_rows=100, progress=shows)
+    assert bool(shown.lines) == bool(shown.cleared) == shows
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_copy_shows_how_far_it_is(client, table, other, shown, monkeypatch, shows):
+    if shows:
+        monkeypatch.setattr(kalam.Client, "write", shown.waiting_for("reading · 200 ", kalam.Client.write))
+    client.copy(f"SELECT id FROM {table}", other, "there.t", create=True, key="id", batch_rows=100, progress=shows)
+    assert bool(shown.lines) == bool(shown.cleared) == shows

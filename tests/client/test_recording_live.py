@@ -10,7 +10,7 @@ import pytest
 from servers import ROW_VERSION
 
 import kalam_notebook as kalam
-from kalam_notebook.live_queries.rows.history import Step
+from kalam_notebook.live_queries.rows.history import Step, microseconds
 
 pytestmark = pytest.mark.contract
 
@@ -47,7 +47,7 @@ def happened(live, since: int) -> list[Step]:
     steps, is_whole = live._follower.look(lambda rows: rows.steps(since))
     assert is_whole
     return [
-        (step.version, round(step.at * 1_000_000), step.healed, [tuple(entry[:3]) for entry in step.entries])
+        (step.version, microseconds(step.at), step.healed, [tuple(entry[:3]) for entry in step.entries])
         for step in steps
     ]
 

@@ -163,7 +163,7 @@ class WritingCalls(ReadingCalls):
             raise
         finally:
             self._reader.forget()
-            self._schema_changes += create
+            self._schema_changes += bool(create)
 
     def download_file(
         self,

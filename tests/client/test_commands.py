@@ -219,7 +219,7 @@ def test_a_new_server_is_set_up(magic_shell, new_server, monkeypatch):
         error = magic_shell.run_cell(f"%kalam connect {url}").error_in_exec
     assert isinstance(error, AuthError)
     assert f"%kalam setup {url}" in str(error)
-    assert len(str(error).splitlines()) == 3
+    assert len(str(error).splitlines()) == 2
 
     def typed(*answers):
         replies = iter(answers)

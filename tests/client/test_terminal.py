@@ -55,12 +55,17 @@ def test_sql_has_its_colours_and_python_keeps_its_own(terminal):
 
 
 START = """
-import threading, kalam_notebook as kalam
+import pathlib, threading, time, kalam_notebook as kalam
 kalam.connect("sandbox")
 _ = kalam.execute_query("CREATE NAMESPACE app")
 _ = kalam.execute_query("CREATE TABLE app.rooms (id TEXT PRIMARY KEY, n INT) WITH (TYPE = 'SHARED')")
 _ = kalam.execute_query("INSERT INTO app.rooms (id, n) VALUES ('b', 1), ('a', 2)")
-def change(n): return kalam.execute_query(f"UPDATE app.rooms SET n = {n} WHERE id = 'a'") and None
+def change_at(path, n):
+    while not pathlib.Path(path).exists(): time.sleep(0.01)
+    kalam.execute_query(f"UPDATE app.rooms SET n = {n} WHERE id = 'a'")
+
+def change_later(path, n): threading.Thread(target=change_at, args=(path, n), daemon=True).start()
+
 print("is " "there")
 """
 
@@ -70,15 +75,17 @@ def typed(terminal, text):
     terminal.send(f"\x1b[200~{text.strip()}\x1b[201~\x1b\r")
 
 
-def test_a_live_table_is_followed_in_one_place_until_it_is_interrupted(terminal):
+def test_a_live_table_is_followed_in_one_place_until_it_is_interrupted(terminal, tmp_path):
+    signs = [tmp_path / name for name in ("one", "two")]
     typed(terminal, START)
     terminal.expect("is there")
     drawn(terminal)
 
-    typed(terminal, "threading.Timer(3, change, [4711]).start()\nlive = kalam.live('SELECT * FROM app.rooms'); live")
+    typed(terminal, f"change_later('{signs[0]}', 4711)\nlive = kalam.live('SELECT * FROM app.rooms'); live")
     terminal.expect(r"2 rows.*Ctrl-C ends this")
     before = terminal.before + terminal.after
     assert before.index("a   ") < before.rindex("b   ")  # By their key.
+    signs[0].touch()
     terminal.expect(r"\x1b\[\d+F\x1b\[0J[^\x1b]*4711[^\x1b]*1 change ")
     terminal.send("\x03")
     terminal.expect(r"In \[")
@@ -86,9 +93,11 @@ def test_a_live_table_is_followed_in_one_place_until_it_is_interrupted(terminal)
 
     typed(terminal, "print(live.is_closed, len(kalam.subscriptions()))")
     terminal.expect("False 1")
-    typed(terminal, "threading.Timer(3, change, [4712]).start()\nlive.close()")
+    typed(terminal, f"change_later('{signs[1]}', 4712)\nlive.close()")
     drawn(terminal)
     terminal.send("\x1b[200~%%kalam --live\nSELECT * FROM app.rooms\x1b[201~\x1b\r")
+    terminal.expect(r"2 rows.*Ctrl-C ends this")
+    signs[1].touch()
     terminal.expect("4712")
     terminal.send("\x03")
     drawn(terminal)

@@ -67,7 +67,7 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+def address(tmp_path: Path, page: Page) -> Iterator[str]:
     """The address of the notebook, which runs when a page opens it."""
     (tmp_path / "shop.py").write_text(NOTEBOOK, encoding="utf-8")
     command = [sys.executable, "-m", "marimo", "run", "shop.py", "--headless", "--no-token", "--host", "127.0.0.1"]
@@ -78,6 +78,7 @@ def address(tmp_path: Path) -> Iterator[str]:
         )
     try:
         yield _address(process, log)
+        page.goto("about:blank")  # marimo's own page would ask a server that is gone.
     finally:
         process.terminate()
         process.wait(20)

@@ -56,6 +56,7 @@ def of_pandas(source):
     ],
     ids=["table", "polars", "reader", "datafusion", "pandas", "duckdb"],
 )
+@pytest.mark.slow
 def test_whoever_takes_streams_gets_all_rows(rows_of, live, client, table):
     sql = f"SELECT id, d, t, at, e FROM {table}"
     whole = client.query_arrow(sql).sort_by("id").to_pylist()
@@ -63,6 +64,7 @@ def test_whoever_takes_streams_gets_all_rows(rows_of, live, client, table):
         assert sorted(rows_of(source), key=lambda row: row["id"]) == whole
 
 
+@pytest.mark.slow
 def test_streams_are_written_into_tables(live, client, table):
     sql = f"SELECT id, d, t, at, e FROM {table}"
     whole = client.query_arrow(sql)

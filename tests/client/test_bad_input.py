@@ -183,6 +183,7 @@ def test_html_in_names_cells_and_errors(client, namespace):
     assert "\x1b" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_connecting_twice_keeps_the_sandbox_and_its_data():
     try:
         first = kalam.connect("sandbox")

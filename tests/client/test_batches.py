@@ -151,6 +151,7 @@ def test_async_for(client):
     assert sum(asyncio.run(main())) == ROWS - 100
 
 
+@pytest.mark.slow
 def test_rows_that_change_while_they_are_read_come_once(client):
     """Some before they are read, some after; deleted ones may be missing, new ones are not expected."""
     table, count = "b.busy", 600

@@ -130,6 +130,7 @@ def test_max_rows_cuts_with_a_notice(client, big):
         client.query(f"SELECT id FROM {big}", max_rows=3, strict=True)
 
 
+@pytest.mark.slow
 def test_the_local_engine_gives_the_same_as_the_server(client, types_table):
     client.execute_query(
         f"""INSERT INTO {types_table} ({COLUMNS}) VALUES
@@ -367,6 +368,7 @@ def test_diagnostics(client):
 # Threads and loops --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_client_in_many_threads(client, big):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         counts = list(pool.map(lambda n: len(client.query(f"SELECT id FROM {big} WHERE id < {n}")), range(40, 60)))
@@ -406,6 +408,7 @@ def test_the_server_is_found_in_the_environment(server, monkeypatch):
         assert client.query("SELECT current_user() AS who")["who"].tolist() == ["root"]
 
 
+@pytest.mark.slow
 def test_a_server_that_began_anew_knows_no_old_token():
     with kalam.sandbox() as first:
         port, password = int(first.url.rsplit(":", 1)[1]), first.root_password

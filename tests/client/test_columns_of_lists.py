@@ -62,6 +62,7 @@ def test_who_believes_what_is_announced_is_stopped(server, table):
     plain.http.close()
 
 
+@pytest.mark.slow
 def test_every_reading_has_lists(client, table):
     assert told(client.query_arrow(f"SELECT * FROM {table}", strict=True)) == ALL
     assert told(client.query_arrow(f"SELECT * FROM {table}", engine="local", strict=True)) == ALL
@@ -71,6 +72,7 @@ def test_every_reading_has_lists(client, table):
     assert sorted(counted.to_pylist(), key=lambda r: r["id"])[-2:] == [{"id": 59, "n": 2}, {"id": 1000, "n": None}]
 
 
+@pytest.mark.slow
 def test_pages_have_lists(client, table):
     for start in (2000, 2100, 2200):
         insert(client, table, range(start, start + 100))

@@ -212,6 +212,7 @@ def new_server():
         yield server
 
 
+@pytest.mark.slow
 def test_a_new_server_is_set_up(magic_shell, new_server, monkeypatch):
     url, asked = new_server.url, []
     monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", "guessed")
@@ -349,6 +350,7 @@ def test_the_doctor_tells_what_is_found(shell, server, closed_port, capsys, monk
     assert "→ Start the server" in out
 
 
+@pytest.mark.slow
 def test_the_doctor_names_what_it_asked_for():
     with (
         sandbox("--scan-window", "100", "--default-query-limit", "20") as started,

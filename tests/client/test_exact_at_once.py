@@ -38,6 +38,7 @@ def test_rows_are_right_without_what_was_deleted(client, table, condition, param
         assert result.as_user == "root"
 
 
+@pytest.mark.slow
 def test_a_small_table_costs_one_request_once_it_is_known(client, namespace):
     client.execute_query(f"CREATE TABLE {namespace}.few (id INT PRIMARY KEY) WITH (TYPE = 'SHARED')")
     client.execute_query(f"INSERT INTO {namespace}.few (id) VALUES (1), (2)")

@@ -63,6 +63,7 @@ def fill(client, name):
     )
 
 
+@pytest.mark.slow
 def test_parquet_of_an_older_pyarrow_has_lists_without_a_size(client, table, tmp_path, monkeypatch):
     monkeypatch.setattr(formats, "_HAS_SIZED_LISTS", False)
     client.export(f"SELECT id, e FROM {table}", tmp_path / "x.parquet", batch_rows=100)
@@ -72,6 +73,7 @@ def test_parquet_of_an_older_pyarrow_has_lists_without_a_size(client, table, tmp
 
 
 @pytest.mark.contract
+@pytest.mark.slow
 def test_parquet_and_arrow_hold_what_a_query_gives(client, table, tmp_path):
     whole = client.query_arrow(f"SELECT {COLUMNS} FROM {table}").sort_by("id")
     for name in ("x.parquet", "X.ARROW"):
@@ -97,6 +99,7 @@ def test_parquet_and_arrow_hold_what_a_query_gives(client, table, tmp_path):
 
 
 @pytest.mark.contract
+@pytest.mark.slow
 def test_texts_hold_exact_values(client, table, tmp_path):
     rows = client.query_arrow(f"SELECT {COLUMNS} FROM {table}").sort_by("id").to_pylist()
     client.export(f"SELECT {COLUMNS} FROM {table}", tmp_path / "x.csv")
@@ -210,6 +213,7 @@ def test_what_is_not_certain_is_told_in_the_file_and_refused_by_strict(client, n
     assert "flush" in told["text"]
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_batch(client, table, tmp_path, monkeypatch):
     most, before = [], pa.total_allocated_bytes()
 
@@ -232,6 +236,7 @@ def other(client):
         yield other
 
 
+@pytest.mark.slow
 def test_a_copy_holds_the_same_rows_under_the_same_types(client, table, other):
     report = client.copy(f"SELECT {COLUMNS} FROM {table}", other, "there.t", create=True, key="id", batch_rows=100)
     assert report.inserted == ROWS
@@ -245,12 +250,14 @@ def test_a_copy_holds_the_same_rows_under_the_same_types(client, table, other):
     assert (again.inserted, again.unchanged) == (0, ROWS)
 
 
+@pytest.mark.slow
 def test_a_copy_of_nothing_makes_the_table(client, table, other):
     report = client.copy(f"SELECT id, s FROM {table} WHERE id < 0", other, "there.t", create=True, key="id")
     assert report.inserted == 0
     assert other.query_arrow("SELECT * FROM there.t").schema.names == ["id", "s"]
 
 
+@pytest.mark.slow
 def test_a_copy_that_fails_tells_what_is_there(client, table, other):
     other.execute_query("CREATE TABLE there.t (id BIGINT PRIMARY KEY) WITH (TYPE = 'SHARED')")
     last = client.query_arrow(f"SELECT max(id) AS m FROM {table}")["m"][0].as_py()
@@ -260,6 +267,7 @@ def test_a_copy_that_fails_tells_what_is_there(client, table, other):
     assert told.value.__notes__ == ["200 rows of earlier batches were written; mode='upsert' can be repeated."]
 
 
+@pytest.mark.slow
 def test_a_copy_needs_a_client_and_a_frame_that_can_be_written(client, table, other):
     with pytest.raises(ConfigError, match=r"to_client is kalam\.Client"):
         client.copy("SELECT 1 AS id", other.url, "there.t")
@@ -267,6 +275,7 @@ def test_a_copy_needs_a_client_and_a_frame_that_can_be_written(client, table, ot
         client.copy(f"SELECT id FROM {table}", other, "there.t", create=True)
 
 
+@pytest.mark.slow
 def test_a_copy_refuses_files(client, namespace, other):
     client.execute_query(f"CREATE TABLE {namespace}.f (id INT PRIMARY KEY, f FILE) WITH (TYPE = 'SHARED')")
     with pytest.raises(FrameError, match="holds references to files"):
@@ -322,6 +331,7 @@ def test_an_export_shows_how_far_it_is(client, table, shown, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("shows", [True, False])
+@pytest.mark.slow
 def test_a_copy_shows_how_far_it_is(client, table, other, shown, monkeypatch, shows):
     if shows:
         monkeypatch.setattr(kalam.Client, "write", shown.waiting_for("reading · 200 ", kalam.Client.write))

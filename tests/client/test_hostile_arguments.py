@@ -211,6 +211,7 @@ def test_every_public_method_is_attacked():
     assert methods == set(CALLS) | NO_CALL
 
 
+@pytest.mark.slow
 def test_no_argument_of_an_async_client_becomes_sql(scene, victim, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _, server = scene

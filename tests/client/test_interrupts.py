@@ -38,6 +38,7 @@ def test_an_interrupt_behind_the_taking_of_a_lock_of_httpcore(work, name):
 
 
 @pytest.mark.parametrize("name", ["exact", "write"])
+@pytest.mark.slow
 def test_an_interrupt_leaves_nothing_set_that_a_block_would_have_set_back(work, name):
     total = count_places(getattr(work, name), at_ends_of_blocks)
     assert attack(work, name, min(total, 20), where=at_ends_of_blocks) > 5

@@ -154,6 +154,7 @@ def test_a_sort_that_the_server_keeps_is_not_read_twice(later, plain, client, sc
 # Moments ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_transaction_sees_each_kind_of_tables_at_a_moment_of_its_own():
     """Somebody writes a row into the first table and then into the second, which never has more of them."""
     with playing("0.8", "--scan-row-ns", "20000000") as (server, client), plain_client(server) as plain:
@@ -180,6 +181,7 @@ def test_a_transaction_sees_each_kind_of_tables_at_a_moment_of_its_own():
             client.query(f"SELECT a.c - b.c AS d FROM ({counts.replace(';', ') AS a, (')}) AS b")
 
 
+@pytest.mark.slow
 def test_what_is_of_several_moments_is_not_taken_for_one(later, client, make):
     shared, other, own = make((1, 1)), make((1, 1)), make((1, 1), kind="USER")
     for engine in ("server", "local"):
@@ -223,6 +225,7 @@ def test_the_age_of_a_row_is_not_in_its_version(later, plain, client, make):
         assert time.time() * 1000 >= int(at) + 10_000
 
 
+@pytest.mark.slow
 def test_rows_without_a_key_are_not_told_apart_by_a_column(cut):
     """Who takes the first column for the key, since there must be one, holds one row of two."""
     client = cut[1]

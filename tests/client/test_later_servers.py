@@ -226,6 +226,7 @@ def test_a_server_that_takes_no_passwords_says_how_to_connect():
         client.query("SELECT 1")
 
 
+@pytest.mark.slow
 def test_a_stream_that_nobody_tells_of_is_found_out():
     """An ordinary user may not list tables from 0.5 on, and up to 0.7.0 no column tells a STREAM table."""
     with playing("0.5") as (server, client):

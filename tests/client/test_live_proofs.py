@@ -59,6 +59,7 @@ def test_a_row_that_a_flush_brings_back(client, table):
         assert ids(live) == sorted(client.query_arrow(live.sql)["id"].to_pylist())
 
 
+@pytest.mark.slow
 def test_a_table_in_a_sub_query_of_the_filter_is_followed(client, table, namespace):
     insert(client, table, (1, 1), (2, 2), (3, 3))
     other = f"{namespace}.chosen"
@@ -95,6 +96,7 @@ def test_a_result_gets_the_columns_of_an_altered_table(client, table, change, na
         assert [name for name in live.schema.names if not name.startswith("_")] == names
 
 
+@pytest.mark.slow
 def test_a_delete_in_a_stream_is_seen_under_a_filter(client, stream):
     table = stream(3600)
     client.execute_query(f"INSERT INTO {table} (id, room) VALUES (1, 'a'), (2, 'a'), (3, 'b')")

@@ -130,6 +130,7 @@ def test_an_aggregate_is_run_again(client, messages):
         assert live.stats.rounds == rounds + 1
 
 
+@pytest.mark.slow
 def test_a_join_follows_both_tables(client, namespace, messages):
     client.execute_query(f"CREATE TABLE {namespace}.rooms (room TEXT PRIMARY KEY, title TEXT) WITH (TYPE = 'SHARED')")
     client.execute_query(f"INSERT INTO {namespace}.rooms (room, title) VALUES ('a', 'A'), ('b', 'B')")
@@ -256,6 +257,7 @@ def write_for_a_while(client, table, numbers):
             client.execute_query(f"DELETE FROM {table} WHERE id = {n}")
 
 
+@pytest.mark.slow
 def test_writes_before_during_and_after_the_first_reading(client, server, messages):
     """The table begins in the middle of writes by another client, and misses none."""
     with kalam.Client(server.url, token=server.token) as writer:

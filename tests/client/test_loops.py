@@ -35,6 +35,7 @@ def run_cells(folder, *sources):
     return ["".join(output.get("text", "") for output in cell.outputs) for cell in notebook.cells]
 
 
+@pytest.mark.slow
 def test_cells_await_the_async_client(named_server, tmp_path):
     printed = run_cells(
         tmp_path,
@@ -63,6 +64,7 @@ def test_cells_await_the_async_client(named_server, tmp_path):
     assert "closed" in printed[5]
 
 
+@pytest.mark.slow
 def test_code_that_calls_asyncio_run_works_in_a_cell_after_allow_nested_run(named_server, tmp_path):
     attempt = "try:\n    print(asyncio.run(inner()))\nexcept RuntimeError as error:\n    print(error)"
     printed = run_cells(
@@ -75,6 +77,7 @@ def test_code_that_calls_asyncio_run_works_in_a_cell_after_allow_nested_run(name
     assert printed[1:] == ["asyncio.run() cannot be called from a running event loop\n", "[5]\n", "[6]\n"]
 
 
+@pytest.mark.slow
 def test_allow_nested_run_in_a_running_loop(named_server):
     code = (
         f"import asyncio, kalam_notebook as kalam\n{NESTED}\n"

@@ -315,6 +315,7 @@ def test_mistakes_are_named(shell, people, cell, words):
     assert "Traceback" not in shell.text
 
 
+@pytest.mark.slow
 def test_the_traceback_can_be_asked_for_afterwards(shell, people):
     shell.error(f"%%kalam\nSELECT nope FROM {people}")
     assert "Traceback" not in shell.text

@@ -48,6 +48,7 @@ def test_a_raw_answer_as_long_as_a_cap_is_marked(low_caps):
     assert low_caps.execute_query("SELECT id FROM r.t LIMIT 50").rows.notices == ()
 
 
+@pytest.mark.slow
 def test_a_server_that_cuts_nothing():
     server, client = make_client("--default-query-limit", "0", "--max-query-limit", "0", "--no-drop-decimal-sign")
     with server, client:

@@ -66,6 +66,7 @@ def test_a_notebook_is_committed_without_outputs(path):
     assert not [cell for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
 
 
+@pytest.mark.slow
 def test_a_notebook_that_nobody_looks_at_shows_no_progress(sandbox_server, tmp_path):
     cells = [
         "import kalam_notebook as kalam\nfrom kalam_notebook.results import progress\n"

@@ -77,6 +77,7 @@ def test_a_statement_of_several_scans_sees_one_state(server, client, namespace, 
     assert {d for (d,) in found} <= wanted
 
 
+@pytest.mark.slow
 def test_local_copies_of_several_tables_are_of_one_state(server, client, namespace, twins):
     sql = COUNTS.format(namespace, "a", "b")
     with written_meanwhile(server, twins):
@@ -84,6 +85,7 @@ def test_local_copies_of_several_tables_are_of_one_state(server, client, namespa
     assert {d for (d,) in found} <= {0, 1}
 
 
+@pytest.mark.slow
 def test_batches_see_one_state(server, client, namespace, twins):
     with written_meanwhile(server, twins):
         for _ in range(8):

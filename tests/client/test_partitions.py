@@ -67,6 +67,7 @@ def rows_of(parts, client=None):
 
 
 @pytest.mark.parametrize("by", ["version", "key"])
+@pytest.mark.slow
 def test_every_row_is_in_one_partition(client, by):
     for sql, params in (("SELECT id, n FROM p.t", []), ("SELECT n, id FROM p.t WHERE n = $1", [3])):
         parts = client.partitions(sql, params, rows=200, by=by)
@@ -270,6 +271,7 @@ def dask_login(filled, monkeypatch):
     monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", filled[1].root_password)
 
 
+@pytest.mark.slow
 def test_a_dask_frame_has_known_divisions_where_keys_follow_each_other(filled, dask_login):
     client, _ = filled
     # Dask has texts in a type of its own, unless it is told not to.
@@ -319,6 +321,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(filled, dask_login,
         assert total == client.query_arrow("SELECT sum(n) AS n FROM d.a")["n"][0].as_py()
 
 
+@pytest.mark.slow
 def test_dask_that_is_not_installed_is_told(filled, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "dask.dataframe", None)
     with pytest.raises(MissingDependencyError, match=r"kalam-notebook\[dask\]"):

@@ -56,6 +56,7 @@ def test_this_machine_is_not_reached_through_the_proxy(proxy, sandbox_server, ho
     assert proxy.heads == []
 
 
+@pytest.mark.slow
 def test_the_sandbox_is_not_reached_through_the_proxy(proxy):
     subprocess.run([sys.executable, "-c", USED], check=True, env=os.environ)
     assert proxy.heads == []

@@ -136,6 +136,7 @@ def test_events_go_on_where_the_place_is_read_in_another_form(proxy, away, kind,
             assert "ROWS_COME_AGAIN" in told
 
 
+@pytest.mark.slow
 def test_copies_of_another_table_are_not_read_on(proxy, away):
     sql = "SELECT id, x FROM app.t"
     with (

@@ -58,6 +58,7 @@ def test_no_frame_of_a_failed_statement_holds_a_secret(by, reply, options):
             assert frames_that_show(failure_of(call, "SELECT n FROM app.t"), *SECRETS) == []
 
 
+@pytest.mark.slow
 def test_no_frame_of_an_upload_that_breaks_holds_a_secret():
     with ScriptedServer(b"", deaf=True) as server, kalam.Client(server.url, token=TOKEN, max_retries=0) as client:
         sql = 'INSERT INTO app.t (f) VALUES (FILE("f"))'

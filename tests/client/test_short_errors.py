@@ -59,6 +59,7 @@ def kernel():
     return run
 
 
+@pytest.mark.slow
 def test_a_kernel_shows_the_readers_lines_and_the_message(kernel, connect):
     first, *shown = kernel(
         f"import asyncio\nimport kalam_notebook as kalam\nclient = {connect}\n%load_ext kalam_notebook",
@@ -140,6 +141,7 @@ def run_cell(shell, capsys, code):
     return lines_of(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_more_is_there_for_whom_asks(shell, capsys, connect):
     shell.run_cell(f"import kalam_notebook as kalam\nclient = {connect}")
     query = f"kalam.query('{TYPO}')"
@@ -214,6 +216,7 @@ def test_a_callback_of_the_reader_is_shown(script, connect):
     assert [line.split(", ")[-1] for line in lines if line.strip().startswith("File ")] == ["in <module>", "in token"]
 
 
+@pytest.mark.slow
 def test_a_script_shows_the_frames_of_the_package_to_whom_asks(script):
     lines = script("kalam.connect('http://127.0.0.1:9', token='x', max_retries=0)", KALAM_TRACEBACK="whole")
     assert any("http/client.py" in line for line in lines)

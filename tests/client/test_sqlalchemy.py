@@ -119,6 +119,7 @@ def test_uuids_are_compared(engine, orders):
 
 
 @pytest.mark.contract
+@pytest.mark.slow
 def test_elements_of_documents(engine, orders):
     note = orders.c.note
     document = {"n": 1, "text": "it's", "list": [1, {"deep": 2.5}, True, None], "long": 12345678901234567890}

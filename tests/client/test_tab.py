@@ -93,6 +93,7 @@ def test_files_are_offered_where_a_file_stands(tables, shell, monkeypatch, tmp_p
     assert offered(shell, "%%kalam --file ~/quart|") == ["~/quarter.sql"]
 
 
+@pytest.mark.slow
 def test_python_has_no_word_in_sql_and_sql_none_in_python(shell):
     shell.user_ns["room"], shell.user_ns["selection"] = "general", print
     assert offered(shell, "%%kalam\nSELECT * FROM t WHERE room = $ro|") == ["$room"]
@@ -104,6 +105,7 @@ def test_python_has_no_word_in_sql_and_sql_none_in_python(shell):
     assert "SELECT" not in offered(shell, "SEL|")
 
 
+@pytest.mark.slow
 def test_a_cell_on_another_connection_is_offered_what_that_one_has(tables, shell):
     with sandbox() as server:
         here = default.current()
@@ -171,6 +173,7 @@ def test_a_server_that_is_gone_costs_nothing(shell, closed_port):
     client.close()
 
 
+@pytest.mark.slow
 def test_a_kernel_answers_as_a_terminal(tables, server):
     manager, kernel = start_new_kernel(kernel_name="python3", extra_arguments=["--IPKernelApp.log_level=ERROR"])
     try:

@@ -39,6 +39,7 @@ def colour(text, word):
     return re.findall(r"\x1b\[([\d;]*)m", text[: text.rindex(word)])[-1]
 
 
+@pytest.mark.slow
 def test_sql_has_its_colours_and_python_keeps_its_own(terminal):
     terminal.send("\x1b[200~%%kalam --live\nSELECT orders, 'open', $room FROM t -- all\x1b[201~")
     text = drawn(terminal)
@@ -75,6 +76,7 @@ def typed(terminal, text):
     terminal.send(f"\x1b[200~{text.strip()}\x1b[201~\x1b\r")
 
 
+@pytest.mark.slow
 def test_a_live_table_is_followed_in_one_place_until_it_is_interrupted(terminal, tmp_path):
     signs = [tmp_path / name for name in ("one", "two")]
     typed(terminal, START)

@@ -81,6 +81,7 @@ def test_every_call_that_takes_long_says_what_it_does(slow, table, board):
     assert shown(board, "reading · ")
 
 
+@pytest.mark.slow
 def test_who_shows_progress_himself_sees_no_second_line(slow, table, board):
     seen = []
     frame = pd.DataFrame({"id": range(100), "name": "x"})

@@ -67,6 +67,7 @@ def test_a_plain_select_is_walked(small_window, big):
     assert {row["n"] for row in rows} == {1}
 
 
+@pytest.mark.slow
 def test_a_filter_sees_the_newest_values(small_window, big):
     assert small_window.query(f"SELECT id FROM {big} WHERE n = 0").empty
     assert len(small_window.query(f"SELECT id FROM {big} WHERE n = 1 AND id >= 890")) == 10
@@ -88,6 +89,7 @@ def test_a_table_in_a_corner_of_the_query_is_checked_as_well(small_window, big, 
     assert not result.completeness.is_complete
 
 
+@pytest.mark.slow
 def test_the_road_and_its_reason_are_told(small_window, big):
     told = small_window.query_result(f"SELECT id FROM {big}").completeness
     assert (told.method, told.is_complete) == ("pages", True)
@@ -126,6 +128,7 @@ def test_ones_own_writes_end_the_trust_in_a_table(small_window):
     assert len(small_window.query("SELECT id FROM w.grows")) == 500
 
 
+@pytest.mark.slow
 def test_max_rows_ends_the_reading_of_rows_on_a_walk(small_window, big):
     with pytest.warns(IncompleteResultWarning, match="more than 30 rows"):
         result = small_window.query_result(f"SELECT id, n FROM {big}", max_rows=30)

@@ -90,6 +90,7 @@ def test_upsert_of_equal_rows_writes_nothing(client, make):
     assert client.write(frame.set_column(2, "e", zeros), table, mode="upsert").requests == 1
 
 
+@pytest.mark.slow
 def test_upsert_of_many_rows_compares_them_part_by_part(client, make):
     table = make("id BIGINT PRIMARY KEY, n INT, t TEXT")
     client.write(rows(range(4500)), table)
@@ -128,6 +129,7 @@ def test_upsert_of_rows_that_cannot_be_compared(client, table):
     assert report.requests == 1
 
 
+@pytest.mark.slow
 def test_a_report_for_each_chunk(client, make):
     table = make("id BIGINT PRIMARY KEY, t TEXT")
     frame = pa.table({"id": range(30), "t": ["x" * 100_000] * 30})
@@ -413,6 +415,7 @@ def beyond(small_window):
     return name
 
 
+@pytest.mark.slow
 def test_upsert_beyond_the_window(small_window, beyond):
     frame = rows([50, 250, 251, 500], n=[0, 1, 2, 3])
     report = small_window.write(frame, beyond, mode="upsert")

@@ -94,6 +94,7 @@ class Gone(Losing):
         return super().execute_lists(sql, params, types)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone(client, make):
     table = make("id BIGINT PRIMARY KEY, t TEXT")
     frame = pa.table({"id": range(30), "t": ["x" * 100_000] * 30})

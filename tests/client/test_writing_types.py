@@ -181,6 +181,7 @@ words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(words, st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**63), 2**63 - 1))))
+@pytest.mark.slow
 def test_any_text_and_number(client, namespace, cells):
     table = f"{namespace}.any"
     texts, doubles, numbers = ([cell[i] for cell in cells] for i in range(3))

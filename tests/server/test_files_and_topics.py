@@ -178,6 +178,7 @@ def test_stored_names(name, stored):
 
 
 @given(st.text(max_size=80))
+@pytest.mark.slow
 def test_stored_names_are_safe_in_a_path(name):
     stored = stored_name("1", name)
     assert not set(stored) & set("/\\\0 ")

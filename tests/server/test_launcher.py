@@ -43,6 +43,7 @@ def run_python(code, **options):
     )
 
 
+@pytest.mark.slow
 def test_a_context_manager_stops_the_server():
     with kalam.sandbox() as server:
         assert is_listening(server.url)
@@ -50,12 +51,14 @@ def test_a_context_manager_stops_the_server():
     assert not is_listening(server.url)
 
 
+@pytest.mark.slow
 def test_ready_means_that_requests_are_answered():
     with start() as server:
         assert httpx.get(server.url + "/v1/api/healthcheck", timeout=5, trust_env=False).status_code == 200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
+@pytest.mark.slow
 def test_a_server_is_told_no_logins_of_others(monkeypatch):
     monkeypatch.setenv("KALAMDB_ROOT_PASSWORD", "known-secret")
     with start() as server:
@@ -65,6 +68,7 @@ def test_a_server_is_told_no_logins_of_others(monkeypatch):
         assert server.root_password.encode() not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
 
 
+@pytest.mark.slow
 def test_stop_may_be_called_twice():
     server = start()
     server.stop()
@@ -73,6 +77,7 @@ def test_stop_may_be_called_twice():
     assert "stopped" in repr(server)
 
 
+@pytest.mark.slow
 def test_the_password_is_random_and_never_shown():
     with start() as one, start() as other:
         assert one.root_password != other.root_password
@@ -80,11 +85,13 @@ def test_the_password_is_random_and_never_shown():
         assert one.root_password not in repr(one)
 
 
+@pytest.mark.slow
 def test_options_reach_the_server():
     with start(options=("--root-password", "given-by-hand")) as server:
         assert server.root_password == "given-by-hand"
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_reported_in_the_servers_words():
     with start() as server:
         port = urlsplit(server.url).port
@@ -132,12 +139,14 @@ def test_a_server_started_by_hand_ends_with_its_parent():
     wait_until_gone(run.stdout.strip())
 
 
+@pytest.mark.slow
 def test_the_end_of_the_interpreter_stops_the_server():
     run = run_python("import kalam_sandbox as sandbox\nprint(sandbox.start().url)")
     assert (run.returncode, run.stderr) == (0, "")
     assert not is_listening(run.stdout.strip())
 
 
+@pytest.mark.slow
 def test_a_forked_child_does_not_stop_the_server_of_its_parent():
     code = (
         "import os, sys, kalam_sandbox as sandbox\n"
@@ -151,6 +160,7 @@ def test_a_forked_child_does_not_stop_the_server_of_its_parent():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_signals_end_the_server_cleanly_within_a_second(number):
     server = start()
     began = time.monotonic()
@@ -161,6 +171,7 @@ def test_signals_end_the_server_cleanly_within_a_second(number):
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_stopping_server_says_good_bye_to_its_sockets():
     async def hear(server):
         url = server.url.replace("http", "ws", 1) + "/v1/ws"
@@ -173,6 +184,7 @@ def test_a_stopping_server_says_good_bye_to_its_sockets():
         assert asyncio.run(hear(server)) == (1001, "Server shutting down")
 
 
+@pytest.mark.slow
 def test_an_interrupt_of_the_callers_process_group_does_not_reach_the_server():
     with start() as server:
         assert os.getpgid(server.pid) != os.getpgid(0)

@@ -67,6 +67,7 @@ _JSON = st.recursive(
 
 
 @given(_JSON)
+@pytest.mark.slow
 def test_what_is_packed_comes_back(value):
     assert msgpack.unpack(msgpack.pack(value)) == value
 

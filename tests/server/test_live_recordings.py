@@ -124,6 +124,7 @@ def replay():
     return replay
 
 
+@pytest.mark.slow
 def test_recorded_frames_are_equal(replay):
     print(f"{RECORDING}: {replay.equal} of {replay.total} frames equal")
     assert replay.total > 100

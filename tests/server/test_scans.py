@@ -144,6 +144,7 @@ def test_the_report(asked):
     assert _route(asked.server, "GET").json()["count"] == 0
 
 
+@pytest.mark.slow
 def test_long_statements_are_cut_and_old_ones_go(asked):
     asked(f"SELECT '{'x' * 5000}' AS t")
     (statement,) = _route(asked.server, "GET").json()["statements"]

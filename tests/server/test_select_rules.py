@@ -303,6 +303,7 @@ def test_union_values_can_be_cast_and_compared_but_not_sent(served):
         served.post(f"SELECT json_get({doc}, 'n') AS x")
 
 
+@pytest.mark.slow
 def test_a_scan_of_100_000_rows_is_quick(served):
     served.sql("CREATE TABLE app.t (id BIGINT PRIMARY KEY, n INT, v TEXT)")
     rows = "SELECT value, CAST(value % 7 AS INT), 'row ' || value FROM generate_series(1, 100000)"

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import nbformat
+import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -56,6 +57,7 @@ def test_the_files_name_what_there_is():
     assert "sandbox" in extras
 
 
+@pytest.mark.slow
 def test_every_notebook_finds_what_it_imports():
     (line,) = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8").split()
     there = installed_with(line[2:-1].split(","))

@@ -48,6 +48,7 @@ rows_strategy = st.lists(
 
 @settings(max_examples=200, deadline=None)
 @given(rows_strategy, st.integers(1, 50), st.sampled_from([1, 16, 64, 1000]))
+@pytest.mark.slow
 def test_any_chunking_gives_the_same_rows(rows, chunk, group_bytes):
     results, tables, took = decode(body(result(rows)), chunk, group_bytes)
     expected = [
@@ -159,6 +160,7 @@ lists_strategy = st.lists(
 
 @settings(max_examples=200, deadline=None)
 @given(lists_strategy, st.integers(1, 60))
+@pytest.mark.slow
 def test_lists_of_one_row_are_decoded_as_they_come(rows, chunk):
     columns = [list(column) for column in zip(*rows, strict=True)]
     decoder = ListsDecoder([[pa.int64(), pa.string(), pa.list_(pa.float64())]])

@@ -34,6 +34,7 @@ def test_what_is_read(text, values, rest):
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5,
 )), st.booleans())  # fmt: skip
+@pytest.mark.slow
 def test_any_json_arrives_as_it_is(values, ascii_only):
     assert read_values(json.dumps(values, ensure_ascii=ascii_only) + " --live") == (tuple(values), "--live")
 

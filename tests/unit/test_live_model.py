@@ -195,6 +195,7 @@ def test_thousands_of_steps(form, max_rows):
     st.sampled_from([None, 3]),
     st.randoms(use_true_random=False),
 )
+@pytest.mark.slow
 def test_any_steps(steps, form, max_rows, dice):
     game = Game(dice, form=form, max_rows=max_rows)
     for step in steps:

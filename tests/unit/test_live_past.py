@@ -52,6 +52,7 @@ STEPS = st.lists(
 
 @settings(deadline=None, max_examples=25)
 @given(STEPS)
+@pytest.mark.slow
 def test_any_history_is_taken_back(steps):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slots_module, "_MAX_DEAD_ROWS", 3)

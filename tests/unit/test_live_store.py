@@ -414,6 +414,7 @@ def make_history(steps):
 
 @settings(deadline=None)
 @given(EVENTS, st.randoms(use_true_random=False), st.integers(1, 5))
+@pytest.mark.slow
 def test_order_repetition_and_batches_do_not_matter(steps, rng: random.Random, batch_size):
     changes, expected = make_history(steps)
     events = changes + rng.sample(changes, k=len(changes) // 2)
@@ -430,6 +431,7 @@ def test_order_repetition_and_batches_do_not_matter(steps, rng: random.Random, b
 
 @settings(deadline=None)
 @given(EVENTS, EVENTS, st.randoms(use_true_random=False))
+@pytest.mark.slow
 def test_a_reading_at_any_moment_and_events_around_it(before, after, rng: random.Random):
     """Events of before the reading may come after it, in any order, together with later ones."""
     early, at_reading = make_history(before)

@@ -178,6 +178,7 @@ def test_memory_that_is_not_there_is_an_error(engine):
     assert answers(engine)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_under_a_query_is_an_error(engine):
     assert answers(engine)
     thread, caught = ask_in_a_thread(engine)
@@ -188,6 +189,7 @@ def test_a_process_that_is_killed_under_a_query_is_an_error(engine):
     assert answers(engine)
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_before_is_started_anew(engine):
     assert answers(engine)
     before = engine.pid
@@ -197,6 +199,7 @@ def test_a_process_that_was_killed_before_is_started_anew(engine):
     assert engine.pid != before
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_query_and_not_the_engine_behind_it(engine):
     assert answers(engine)
     before = engine.pid
@@ -230,6 +233,7 @@ def test_closing_ends_a_query_of_another_thread(engine):
     assert not is_alive(before)
 
 
+@pytest.mark.slow
 def test_closing_leaves_no_process_thread_or_descriptor():
     threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
     for _ in range(2):
@@ -270,6 +274,7 @@ os._exit(0)
     wait_until(lambda: not is_alive(pid), "the process outlives its owner")
 
 
+@pytest.mark.slow
 def test_a_forked_process_has_an_engine_of_its_own(engine):
     assert answers(engine)
     before = engine.pid

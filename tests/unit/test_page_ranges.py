@@ -114,6 +114,7 @@ def test_all_rows_are_sorted_as_the_page_sorts(name: str, descending: bool):
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(NAMES), descending=st.booleans())
+@pytest.mark.slow
 def test_changes_are_put_into_an_order_without_sorting_again(seed: int, name: str, descending: bool):
     rng = random.Random(seed)
     table = some_rows(30, seed)
@@ -372,6 +373,7 @@ NUMBERS = st.one_of(
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(NUMBERS, min_size=1, max_size=8), st.text("0123456789.-+einfa", min_size=1, max_size=3))
+@pytest.mark.slow
 def test_numbers_are_searched_as_they_are_shown(values: list[float | None], search: str):
     frame = _Frame(pa.table({"x": pa.array(values, pa.float64())}))
     shown = [
@@ -392,6 +394,7 @@ def test_numbers_are_searched_as_they_are_shown(values: list[float | None], sear
     zone=st.sampled_from([None, "UTC"]),
     search=st.text("0123456789-+:.tz", min_size=1, max_size=3),
 )
+@pytest.mark.slow
 def test_times_are_searched_as_they_are_shown(ticks: list[int | None], unit: str, zone: str | None, search: str):
     frame = _Frame(pa.table({"x": pa.array(ticks, pa.int64()).cast(pa.timestamp(unit, zone))}))
     column = describe(frame.table.schema)[0]

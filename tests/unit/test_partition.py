@@ -141,6 +141,7 @@ def test_a_consumer_alone_gets_each_message_once_and_in_order(steps):
 
 
 @given(st.lists(st.tuples(st.sampled_from([0, 1]), steps.map(lambda many: many[:4])), max_size=15))
+@pytest.mark.slow
 def test_nothing_is_acknowledged_that_no_consumer_of_the_group_has(rounds):
     log = Log()
     readers = [Reader(log), Reader(log)]

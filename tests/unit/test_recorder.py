@@ -176,6 +176,7 @@ os._exit(1) if sys.argv[3] == "kill" else None
 
 
 @pytest.mark.parametrize("how", ["kill", "exit"])
+@pytest.mark.slow
 def test_the_file_outlives_the_kernel(path, how):
     done = subprocess.run(
         [sys.executable, "-W", "ignore::ResourceWarning", "-c", KILLED, os.path.dirname(__file__), str(path), how],

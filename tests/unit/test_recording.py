@@ -117,6 +117,7 @@ _VERSIONS = st.lists(
 
 @settings(deadline=None)
 @given(_VERSIONS)
+@pytest.mark.slow
 def test_any_changes_of_keyed_rows(versions):
     store, tape, seq = make_store(), Tape(), 10
     store.load(table(("1", "a", 1, "1"), ("2", "b", 2, "2")))
@@ -152,6 +153,7 @@ def result(rows, columns=SAME_NAME) -> pa.Table:
 
 @settings(deadline=None)
 @given(RESULTS, st.booleans())
+@pytest.mark.slow
 def test_any_results_that_are_run_again(results, has_key):
     columns = (Column("y", "Text"), SAME_NAME[1]) if has_key else SAME_NAME
     store = ResultStore(columns, key=("y",) if has_key else (), rows=result([("a", 0.0)], columns))

@@ -60,12 +60,14 @@ def test_every_page_is_in_the_navigation_and_built(site):
         assert (site / name / "index.html").is_file(), page
 
 
+@pytest.mark.slow
 def test_a_good_link_is_built(tmp_path):
     code, said = build(small_site(tmp_path, "[good](other.md#here), [own](#start)"))
     assert code == 0, said
 
 
 @pytest.mark.parametrize("link", ["[x](nope.md)", "[x](other.md#nope)", "[x](#nope)"])
+@pytest.mark.slow
 def test_a_link_that_leads_nowhere_fails(tmp_path, link):
     code, said = build(small_site(tmp_path, link))
     assert code != 0

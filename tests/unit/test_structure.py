@@ -160,6 +160,7 @@ def test_importing_the_package_loads_none_of_its_dependencies():
     assert run(code) == "[]"
 
 
+@pytest.mark.slow
 def test_importing_touches_no_log_of_a_library():
     code = (
         "import logging, kalam_notebook.http.client, kalam_notebook.client.client;"
@@ -174,6 +175,7 @@ def test_logs_have_the_names_that_users_know():
     assert names == {"kalam_notebook", "kalam_notebook.live", "kalam_notebook.live.websockets"}
 
 
+@pytest.mark.slow
 def test_a_client_loads_no_notebook_library_and_no_pandas():
     code = (
         "import sys, kalam_notebook as k; k.Client('http://h:1', token='t').close();"

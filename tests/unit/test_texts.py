@@ -87,6 +87,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.slow
 def test_errors(error, monkeypatch):
     # A shell would colour its part.
     monkeypatch.setattr(callers, "running_shell", lambda: None)
@@ -103,6 +104,7 @@ def test_every_error_shows_its_text_this_way():
     assert {kind.__str__ for kind in kinds} == {errors.KalamError.__str__}
 
 
+@pytest.mark.slow
 def test_what_a_socket_is_refused_with():
     closed = ConnectionClosedError(Close(1011, EVIL[:40].replace("\ud800", "")), None)
     for exc in (

@@ -203,6 +203,7 @@ TYPES = ["auth_success", "auth_error", "subscription_ack", "initial_data_batch",
 
 @settings(deadline=None)
 @given(st.sampled_from(TYPES), st.dictionaries(st.sampled_from(FIELDS), JSON))
+@pytest.mark.slow
 def test_any_json_is_a_message_or_a_protocol_error(kind, fields):
     try:
         message = wire.parse_message(json.dumps({**fields, "type": kind}))

@@ -18,11 +18,16 @@ pytestmark = pytest.mark.contract
 
 
 @pytest.fixture(params=["USER", "SHARED"])
-def messages(request, client, namespace):
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def messages(kind, client, namespace):
     """A table with three rows."""
     table = f"{namespace}.messages"
     client.execute_query(
-        f"CREATE TABLE {table} (id BIGINT PRIMARY KEY, room TEXT, n INT) WITH (TYPE = '{request.param}')"
+        f"CREATE TABLE {table} (id BIGINT PRIMARY KEY, room TEXT, n INT) WITH (TYPE = '{kind}')"
     )
     client.execute_query(f"INSERT INTO {table} (id, room, n) VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)")
     return table
@@ -131,7 +136,7 @@ def test_an_aggregate_is_run_again(client, messages):
 
 
 @pytest.mark.slow
-def test_a_join_follows_both_tables(client, namespace, messages):
+def test_a_join_follows_both_tables(client, namespace, messages, kind):
     client.execute_query(f"CREATE TABLE {namespace}.rooms (room TEXT PRIMARY KEY, title TEXT) WITH (TYPE = 'SHARED')")
     client.execute_query(f"INSERT INTO {namespace}.rooms (room, title) VALUES ('a', 'A'), ('b', 'B')")
     sql = f"SELECT m.id, r.room, r.title FROM {messages} m JOIN {namespace}.rooms r ON m.room = r.room"
@@ -142,7 +147,12 @@ def test_a_join_follows_both_tables(client, namespace, messages):
         live.wait_for(lambda t: "new" in t.arrow().column("title").to_pylist())
         client.execute_query(f"UPDATE {messages} SET room = 'a' WHERE id = 3")
         live.wait_for(3)
-        assert live.verify()
+        proof = live.verify()
+        if ROW_VERSION == "_version" and kind == "USER":  # Each kind of tables may be seen at a moment of its own.
+            assert not proof
+            assert "at moments of their own" in proof.how
+        else:
+            assert proof
 
 
 def test_a_top_list_in_order(client, messages):

@@ -26,9 +26,7 @@ def kind(request):
 def messages(kind, client, namespace):
     """A table with three rows."""
     table = f"{namespace}.messages"
-    client.execute_query(
-        f"CREATE TABLE {table} (id BIGINT PRIMARY KEY, room TEXT, n INT) WITH (TYPE = '{kind}')"
-    )
+    client.execute_query(f"CREATE TABLE {table} (id BIGINT PRIMARY KEY, room TEXT, n INT) WITH (TYPE = '{kind}')")
     client.execute_query(f"INSERT INTO {table} (id, room, n) VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)")
     return table
 

@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 NOTEBOOK = """
 import marimo
 
@@ -113,7 +114,9 @@ def test_a_live_table_a_chart_and_a_frame(page: Page, address: str, tmp_path: Pa
     frame.get_by_role("searchbox", name="Search in all columns").fill("4321")
     expect(frame.locator(".kl-hits")).to_have_text("1 of 5,000 rows match")
     use_tools(frame)
-    page.screenshot(path=Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path)) / "marimo.png")
+    is_for_docs = os.environ.get("KALAM_TEST_WRITE_PICTURES") == "1"
+    folder = IMAGES if is_for_docs else Path(os.environ.get("KALAM_TEST_SCREENSHOTS", tmp_path))
+    page.screenshot(path=folder / "marimo.png")
     table.get_by_role("button", name="Stop").click()
     for part in (table, chart):
         expect(part.get_by_role("status")).to_have_text("stopped: closed", timeout=30_000)

@@ -1,6 +1,7 @@
 // From the rows of a store to what a chart draws: numbers along x, one array for each series. No DOM here.
 
 import { cellText, type Column, type Value } from "./cells";
+import { Order } from "./order";
 import type { Store } from "./store";
 
 export interface Points {
@@ -62,10 +63,9 @@ export function plotted(store: Store): Points {
 
 /** A bar for each row, in the order of the table. */
 export function bars(store: Store): Points {
-  const slots: number[] = [];
-  store.ids.forEach((id, slot) => {
-    if (id !== -1) slots.push(slot);
-  });
+  const order = new Order(store);
+  order.update();
+  const slots = [...order.slots];
   const ys = store.columns.slice(1).map((column, index) => {
     const values = store.column(index + 1);
     return slots.map((slot) => drawable(values[slot], column));

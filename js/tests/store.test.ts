@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Frame, Status } from "../src/frames";
 import { Order, nextSort } from "../src/order";
+import { bars } from "../src/points";
 import { Store } from "../src/store";
 import type { Column, Value } from "../src/cells";
 
@@ -196,4 +197,11 @@ test("rows that nobody sorted are shown by their key, wherever they were put", (
   // What the reader wants comes first.
   one.sortBy({ column: 1, descending: true });
   assert.deepEqual(ids(store, one), [1, 3, 4, 5]);
+});
+
+test("bars stand in the order in which the table is shown", () => {
+  const store = new Store();
+  const start = frame(-1, 1, [[1, "m", 5], [2, "b", 1], [3, "c", 2]]);
+  assert.ok(store.apply({ ...start, status: { ...status, order: [0] } }));
+  assert.deepEqual(bars(store).slots, [1, 2, 0]);
 });

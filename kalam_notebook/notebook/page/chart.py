@@ -8,6 +8,7 @@ import traitlets
 
 from kalam_notebook.notebook.page.freeze import StaticCopy
 from kalam_notebook.notebook.page.live_view import LiveTableWidget, LiveView, display_live
+from kalam_notebook.notebook.page.ordering import in_shown_order
 from kalam_notebook.notebook.page.questions import page_module
 from kalam_notebook.results.chart import COLOURS, render_chart_html
 from kalam_notebook.results.render import render_text
@@ -42,7 +43,7 @@ class ChartView(LiveView):
     @staticmethod
     def render(live: LiveTable, **looks: Any) -> StaticCopy:  # noqa: ANN401 - as of the render functions.
         """Draw the rows of now as html and write them as text."""
-        table, kind = live.arrow(), cast("LiveChart", live).drawn.kind
+        table, kind = in_shown_order(live, live.arrow()), cast("LiveChart", live).drawn.kind
         return StaticCopy(
             html=render_chart_html(table, kind, columns=live.columns, **looks),
             text=render_text(table, columns=live.columns, **looks),

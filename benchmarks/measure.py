@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 #: Seconds that one reading of the clock shall cover at least: shorter work is repeated.
 _LEAST_S = 0.1
 
+#: Units in which a slow machine is a slow program.
+_OF_MACHINE = {"ms", "k/s"}
+
 _chosen = ""
 _is_on_server = False
 
@@ -44,7 +47,12 @@ class Figure:
         return self.value >= self.bound if self.at_least else self.value <= self.bound
 
     def with_room(self, room: float) -> Figure:
-        """The same, with a bound that is so many times as far away if it is one of a ratio."""
+        """The same, with a bound that is so many times as far away if it is one of a ratio.
+
+        Times and speeds have none then: how fast a machine is, the full table judges.
+        """
+        if self.unit in _OF_MACHINE:
+            return replace(self, bound=None)
         if self.bound is None or self.unit != "×":
             return self
         return replace(self, bound=self.bound / room if self.at_least else self.bound * room)

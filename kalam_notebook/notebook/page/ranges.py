@@ -142,7 +142,7 @@ class Ranges:
         if asked is not None:
             return Sort(int(asked["column"]), bool(asked["descending"]))
         key = key_places(self._live)[:1]
-        if not key or is_in_order(rows.take(rows.living).column(key[0])):
+        if not key or is_in_order(rows.column(key[0])):
             return None
         return Sort(key[0], descending=False)
 

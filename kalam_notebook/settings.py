@@ -248,6 +248,8 @@ def _read_logins(path: Path) -> tuple[dict[str, SavedLogin], dict[str, str]]:
 
 
 _ADVICE = "Or name the server: kalam.connect('http://localhost:2900', user='root', password=...)."
+#: What a saved login is made of.
+_OF_LOGIN = ("jwt_token", "server_url", "user", "username", "refresh_token")
 
 
 def _fault(entry: object) -> str:
@@ -258,9 +260,6 @@ def _fault(entry: object) -> str:
         return "it has no jwt_token"
     wrong = [name for name in _OF_LOGIN if not isinstance(entry.get(name, ""), str)]
     return f"{wrong[0]} is no text" if wrong else ""
-
-
-_OF_LOGIN = ("jwt_token", "server_url", "user", "username", "refresh_token")
 
 
 def _saved_login(name: str, entry: Mapping[str, str]) -> SavedLogin:

@@ -8,6 +8,8 @@ import sys
 __all__ = ["is_taken"]
 
 _ON_THE_WAY = ("kalam_notebook.", "IPython.")
+#: How Python shows the last expression of a cell: up to 3.11, and later.
+_PRINTED = {("PRINT_EXPR", ""), ("CALL_INTRINSIC_1", "INTRINSIC_PRINT")}
 
 
 def is_taken() -> bool:
@@ -24,7 +26,3 @@ def is_taken() -> bool:
     step = next(following, None)
     is_printed = step is not None and (step.opname, step.argrepr) in _PRINTED
     return step is not None and step.opname != "POP_TOP" and not is_printed
-
-
-#: How Python shows the last expression of a cell: up to 3.11, and later.
-_PRINTED = {("PRINT_EXPR", ""), ("CALL_INTRINSIC_1", "INTRINSIC_PRINT")}

@@ -33,7 +33,7 @@ from kalam_notebook.notebook.completion.words import STATEMENTS
 from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, CellOptions, parse_cell_line
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
-from kalam_notebook.notebook.page.watching import is_terminal, watch
+from kalam_notebook.notebook.page.watching import changes_of, is_followed_in_place, watch
 from kalam_notebook.notebook.session import History, Logged
 from kalam_notebook.notebook.statements import (
     as_user,
@@ -219,7 +219,7 @@ def _run_live(
     shown = _chart(live, options.chart) if options.chart else live
     is_over = partial(_has_changed, count=options.count)
     ends = options.seconds is not None or options.count is not None
-    if is_terminal(shell) and not live_is_static():
+    if is_followed_in_place(shell):
         watch(live, seconds=options.seconds, is_over=is_over)
         if ends or not options.variable:
             live.close()
@@ -246,7 +246,7 @@ def _run_live(
 
 def _has_changed(live: LiveTable, count: int | None) -> bool:
     """Whether so many changes have come; never for None."""
-    return count is not None and live.stats.inserted + live.stats.updated + live.stats.deleted >= count
+    return count is not None and changes_of(live) >= count
 
 
 def _chart(live: LiveTable, names: Sequence[str]) -> LiveChart:

@@ -428,17 +428,24 @@ def test_a_preview_that_leaves_rows_out_names_the_option_that_shows_them(shell):
     assert "--browse shows all<" in found._repr_html_()
 
 
-def test_a_live_table_until_so_many_changes_have_come(shell, people):
+def written_once_live(*statements):
+    """A thread that runs statements when a live table of the connection in use is live."""
     client = default.current()
 
     def write():
         while not any(live.status == "live" for live in client.live_tables):
             time.sleep(0.01)  # A live table that a cell is about to make offers nothing to wait for.
-        for number in range(3):
-            client.execute_query(f"UPDATE {people} SET name = 'Ada {number}' WHERE id = 1")
+        for statement in statements:
+            client.execute_query(statement)
 
     writing = threading.Thread(target=write, daemon=True)
     writing.start()
+    return writing
+
+
+def test_a_live_table_until_so_many_changes_have_come(shell, people):
+    client = default.current()
+    writing = written_once_live(*(f"UPDATE {people} SET name = 'Ada {number}' WHERE id = 1" for number in range(3)))
     shell.value(f"%%kalam happened << --live --changes 3 --for 1m\nSELECT id, name FROM {people} WHERE id < 3")
     writing.join(10)
     changes = shell.ip.user_ns["happened"]
@@ -449,14 +456,7 @@ def test_a_live_table_until_so_many_changes_have_come(shell, people):
 def test_a_live_table_for_a_while(shell, people):
     line = "%%kalam happened << --live --for 2 --changes --last 2 --where \"name LIKE 'A%'\""
     client = default.current()
-
-    def write():
-        while not any(live.status == "live" for live in client.live_tables):
-            time.sleep(0.01)  # A live table that a cell is about to make offers nothing to wait for.
-        client.execute_query(f"UPDATE {people} SET name = 'Ada L.' WHERE id = 1")
-
-    writing = threading.Thread(target=write, daemon=True)
-    writing.start()
+    writing = written_once_live(f"UPDATE {people} SET name = 'Ada L.' WHERE id = 1")
     began = time.monotonic()
     shell.value(f"{line}\nSELECT id, name FROM {people} WHERE id < 3")
     assert time.monotonic() - began >= 2

@@ -29,7 +29,7 @@ from kalam_notebook.notebook.page.pace import Pace, Turns
 from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.notebook.page.questions import answer, page_module
 from kalam_notebook.notebook.page.ranges import Ranges, with_columns
-from kalam_notebook.notebook.page.watching import is_terminal, watch
+from kalam_notebook.notebook.page.watching import changes_of, has_stopped, is_followed_in_place, watch
 from kalam_notebook.results.render import render_html, render_text
 from kalam_notebook.settings import live_is_static
 from kalam_notebook.texts import first_line
@@ -145,7 +145,7 @@ class LiveView:
         self._whole_at = float("-inf")
         self._copied_at = float("-inf")
         self._copied: object = None
-        self._changes = _changes(live)
+        self._changes = changes_of(live)
         self._changed_at: float | None = None
         self._failure: str | None = None
         self._is_frozen = False
@@ -190,9 +190,9 @@ class LiveView:
         if self._widget.comm is None or (self._outputs.are_kept and len(self._pages) < 2):
             self._widget.close()
             return
+
         # A page that was loaded anew since the cell ran is out of the outputs' reach. It goes on to show its rows, so
         # the model stays open for it, and it has to be told that they are the last, and not in the notebook.
-
         if self._failure is None:
             self._send()
         end = f"{self._end_text()} · {_NOT_KEPT}" if self._outputs.are_kept else self._end_text()
@@ -208,14 +208,14 @@ class LiveView:
         Who runs notebooks without a page reads an output no further than the end of a cell, and never learns of the
         kernel's end.
         """
-        if _stopped(self.live):
+        if has_stopped(self.live):
             self.freeze()
         elif not self._pages and self._copied != self._state():
             self._update_copy()
 
     def _changed(self, _: object) -> None:
         """Note that the table changed; called on the table's thread."""
-        changes = _changes(self.live)
+        changes = changes_of(self.live)
         if changes != self._changes:
             self._changes = changes
             self._changed_at = time.time()
@@ -280,7 +280,7 @@ class LiveView:
     def _run(self) -> None:
         try:
             self._wake.wait(FIRST_WORD)
-            while not self._ended.is_set() and not _stopped(self.live):
+            while not self._ended.is_set() and not has_stopped(self.live):
                 self._work()
                 self._wake.wait(self._next_in())
                 self._wake.clear()
@@ -397,7 +397,7 @@ class LiveView:
     def _end_text(self) -> str:
         if self._is_unseen:
             return "stopped: the cell or its output was deleted"
-        if self._failure is None and _stopped(self.live):
+        if self._failure is None and has_stopped(self.live):
             return self.live.status
         return f"stopped: {self._failure or 'the kernel has ended or the view was frozen'}"
 
@@ -411,15 +411,15 @@ class LiveView:
         """How old the rows are: as old as the last proof or change, while the table is not followed."""
         status, verified = self.live.status, self.live.stats.verified_at
         seconds = time.time()
-        if status != "live" and verified is not None and not _stopped(self.live):
+        if status != "live" and verified is not None and not has_stopped(self.live):
             seconds = max(verified.timestamp(), self._changed_at or 0.0)
         return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
     def _copy(self, *, is_last: bool = False) -> StaticCopy:
         """The present state as html and text."""
         at = self._as_of()
-        ended = is_last or _stopped(self.live)
-        changes = _changes(self.live)
+        ended = is_last or has_stopped(self.live)
+        changes = changes_of(self.live)
         word = "live" if ended else _word(self.live)
         if self.live.is_replay:
             word = "replayed"
@@ -438,7 +438,7 @@ class LiveView:
         if self.live.error is not None:
             footer.append("stopped")
             notices.append(f"{type(self.live.error).__name__}: {self.live.error}")
-        elif _stopped(self.live):
+        elif has_stopped(self.live):
             footer.append(self.live.status)
         return self.render(self.live, title=self.live.sql, footer=footer, notices=notices)
 
@@ -467,7 +467,7 @@ def display_live(live: LiveTable, *, view: type[LiveView] = LiveView) -> LiveVie
         shell.events.register("pre_run_cell", _begin_cell)  # Once: IPython knows it the second time.
         shell.events.register("post_run_cell", _end_cell)
     publisher: Any = getattr(shell, "display_pub", None)
-    if live.form and is_terminal(shell) and not live_is_static():  # A frame has no form.
+    if live.form and is_followed_in_place(shell):  # A frame has no form.
         watch(live)
         return None
     # Captured output has a publisher of its own that keeps everything; only the kernel's can replace outputs.
@@ -545,11 +545,3 @@ def _retry(live: LiveTable) -> None:
 def _word(live: LiveTable) -> str:
     """The status without the seconds until the next attempt."""
     return live.status.split(" in ")[0]
-
-
-def _changes(live: LiveTable) -> int:
-    return live.stats.inserted + live.stats.updated + live.stats.deleted
-
-
-def _stopped(live: LiveTable) -> bool:
-    return live.error is not None or live.status.startswith("stopped")

@@ -175,9 +175,9 @@ def _image(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
     return Answer({"type": kind}, (content,))
 
 
-def _past(live: LiveTable, microseconds: int) -> Answer:
-    """All rows as they were, as the frame that starts a page."""
-    messages = PageRows().messages(live.delta_at(microseconds / 1_000_000), live.columns, {})
+def _past(live: LiveTable, moment: int) -> Answer:
+    """All rows as they were at a moment in microseconds since 1970, as the frame that starts a page."""
+    messages = PageRows().messages(live.delta_at(moment / 1_000_000), live.columns, {})
     buffers = tuple(buffer for message in messages for buffer in message.buffers)
     return Answer({"messages": [message.content for message in messages]}, buffers)
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.notebook.page.ordering import in_shown_order
 from kalam_notebook.results.render import render_text
+from kalam_notebook.settings import live_is_static
 
 if TYPE_CHECKING:
     from kalam_notebook.live_queries.table import LiveTable
 
-__all__ = ["is_terminal", "watch"]
+__all__ = ["changes_of", "has_stopped", "is_followed_in_place", "watch"]
 
 #: Seconds between two texts at least, and at most: the status counts seconds.
 _INTERVAL = 0.2
@@ -26,9 +27,19 @@ _OTHER_LINES = 8
 _MOST_ROWS = 20
 
 
-def is_terminal(shell: Any) -> bool:  # noqa: ANN401 - IPython's shell has no types.
-    """Whether somebody sits at a terminal in which lines can be written over."""
-    return getattr(shell, "pt_app", None) is not None and sys.stdout.isatty()
+def is_followed_in_place(shell: Any) -> bool:  # noqa: ANN401 - IPython's shell has no types.
+    """Whether somebody sits at a terminal in which lines can be written over, and wants more than static rows."""
+    return getattr(shell, "pt_app", None) is not None and sys.stdout.isatty() and not live_is_static()
+
+
+def changes_of(live: LiveTable) -> int:
+    """How many changes a live table has seen."""
+    return live.stats.inserted + live.stats.updated + live.stats.deleted
+
+
+def has_stopped(live: LiveTable) -> bool:
+    """Whether a live table follows its server no longer."""
+    return live.error is not None or live.status.startswith("stopped")
 
 
 def watch(
@@ -49,7 +60,7 @@ def watch(
         while True:
             has_changed.clear()
             lines = _write_over(_text(live), lines)
-            if live.error is not None or live.status.startswith("stopped") or is_over(live):
+            if has_stopped(live) or is_over(live):
                 return
             left = _LONGEST if until is None else until - time.monotonic()
             if left <= 0:
@@ -65,7 +76,7 @@ def watch(
 def _text(live: LiveTable) -> str:
     """The rows of now, as many as the terminal takes."""
     width, height = shutil.get_terminal_size()
-    counted = live.stats.inserted + live.stats.updated + live.stats.deleted
+    counted = changes_of(live)
     footer = [live.status, f"{counted:,} {'change' if counted == 1 else 'changes'}", "Ctrl-C ends this"]
     return render_text(
         in_shown_order(live, live.arrow()),

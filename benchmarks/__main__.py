@@ -30,8 +30,9 @@ NOTES = (
     "`json.loads` and a DataFrame of dicts. Ratios are medians of rounds that measure both sides in turn; what this "
     "process alone computes is measured in CPU time, so that other work on the machine does not count."
 )
-#: Ratios of small sizes differ from machine to machine and from hour to hour; counts do not. The full table judges.
-ROOM = 1.25
+#: Ratios of small sizes differ from machine to machine and from hour to hour: for one and the same code D5, whose bound
+#: is 1.5, was 1.1 on one and 2.3 on another. Counts do not differ. The full table judges ratios.
+ROOM = 2
 _USED = ("orjson", "pyarrow", "pandas", "httpx", "datafusion")
 
 

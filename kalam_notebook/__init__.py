@@ -51,11 +51,10 @@ _HOMES = {
 _MODULES = {"errors": "errors", "events": "live_queries.events.messages"}
 #: Methods of the default connection.
 _METHODS = (
-    "check_setup_status", "cluster_health_check", "consumer", "copy", "download", "download_bound_file",
+    "check_setup_status", "cluster_health_check", "consumer", "copy", "describe", "download", "download_bound_file",
     "download_file", "execute_query", "execute_with_files", "export", "health_check", "live", "live_events",
-    "live_topic", "login",
-    "partitions", "query", "query_arrow", "query_batches", "query_polars", "query_result", "refresh_access_token",
-    "server_setup", "subscriptions", "to_dask", "upload", "write",
+    "live_topic", "login", "namespaces", "partitions", "query", "query_arrow", "query_batches", "query_polars",
+    "query_result", "refresh_access_token", "server_setup", "subscriptions", "tables", "to_dask", "upload", "write",
 )  # fmt: skip
 
 __all__ = ["__version__", "sandbox", *sorted((*_HOMES, *_MODULES, *_METHODS))]

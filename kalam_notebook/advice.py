@@ -51,7 +51,7 @@ RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"use kalam\.query\(sql\)", "leave --live out"),
     (r"with \$1 for values: live\.where\('n > \$1', \[5\]\)", 'with $name for values: --where "n > $least"'),
     (r"kind='bar' draws it", "live.chart(x, y, kind='bar') in Python draws it"),
-    (r"kalam\.query\('SHOW TABLES'\)", "%kalam tables"),
+    (r"kalam\.tables\(\)", "%kalam tables"),
     (r"with live\.close\(\)", "with %kalam stop"),
     (r"Read it in pieces, for batch in kalam\.query_batches\(sql\),",
      "Have it written in pieces, %kalam export rows.parquet SELECT …,"),

@@ -433,6 +433,18 @@ class AsyncClient(AsyncBase):
         """See ``Client.save_login``."""
         return await asyncio.to_thread(self._client.save_login, name)
 
+    async def namespaces(self) -> QueryResult:
+        """See ``Client.namespaces``."""
+        return await asyncio.to_thread(self._client.namespaces)
+
+    async def tables(self, namespace: str | None = None) -> QueryResult:
+        """See ``Client.tables``."""
+        return await asyncio.to_thread(self._client.tables, namespace)
+
+    async def describe(self, table: str) -> QueryResult:
+        """See ``Client.describe``."""
+        return await asyncio.to_thread(self._client.describe, table)
+
     async def recent_requests(self) -> pd.DataFrame:
         """See ``Client.recent_requests``."""
         return await asyncio.to_thread(self._client.recent_requests)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from kalam_notebook.client.administration import AdministrationCalls
+from kalam_notebook.client.catalog import CatalogCalls
 from kalam_notebook.client.live import LiveCalls
 from kalam_notebook.client.partitions import PartitionCalls
 
 __all__ = ["Client"]
 
 
-class Client(PartitionCalls, LiveCalls, AdministrationCalls):
+class Client(PartitionCalls, CatalogCalls, LiveCalls, AdministrationCalls):
     """A connection to a KalamDB server. Nothing is sent before the first call that needs the server.
 
     Args:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kalam_notebook.advice import for_magic
 from kalam_notebook.client import default
+from kalam_notebook.client.catalog import named_table
 from kalam_notebook.client.client import Client
-from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError
+from kalam_notebook.errors import ConfigError
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, help_text, parse_connect_line, parse_upload_line, unpasted
@@ -22,9 +21,7 @@ from kalam_notebook.notebook.values import nearest
 from kalam_notebook.results.formats import checked_target, writing
 from kalam_notebook.results.results import Completeness, IncompleteResultWarning, QueryResult, readers_width
 from kalam_notebook.settings import DEFAULT_PROFILE, Secret, ask_password
-from kalam_notebook.sql.hidden import HIDDEN_COLUMNS, HIDDEN_LIST
 from kalam_notebook.sql.statement import quote_name
-from kalam_notebook.sql.tables import table_named
 from kalam_notebook.texts import cut, in_line
 
 if TYPE_CHECKING:
@@ -32,22 +29,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Commands"]
-
-_TABLES = f"""
-SELECT table_schema AS namespace, table_name AS "table", count(*) AS columns FROM information_schema.columns
-WHERE table_schema NOT IN ('information_schema', 'system', 'dba') AND column_name NOT IN ({HIDDEN_LIST}) {{where}}
-GROUP BY table_schema, table_name ORDER BY namespace, "table"
-"""
-
-#: What anybody may ask in the place of SHOW NAMESPACES and DESCRIBE TABLE.
-_NAMESPACES = (
-    "SELECT DISTINCT table_schema AS name FROM information_schema.tables "
-    "WHERE table_schema NOT IN ('information_schema', 'system', 'dba') ORDER BY name"
-)
-_COLUMNS = (
-    "SELECT column_name, data_type, is_nullable FROM information_schema.columns "
-    "WHERE table_schema = $1 AND table_name = $2 ORDER BY ordinal_position"
-)
 
 #: Where a server is started as its documentation tells.
 _NEW_SERVER = "http://localhost:2900"
@@ -185,38 +166,21 @@ class Commands:
 
     # What the server has ----------------------------------------------------------------------------------------------
 
-    def _namespaces(self, rest: str) -> pd.DataFrame:
-        try:
-            return default.current().query("SHOW NAMESPACES")[["name", "created_at"]]
-        except PermissionDeniedError:  # Ordinary users may not, from 0.5 on: they see those that have tables.
-            return default.current().query(_NAMESPACES)
+    def _namespaces(self, rest: str) -> QueryResult:
+        return default.current().namespaces()
 
     def _tables(self, namespace: str) -> QueryResult:
-        sql = _TABLES.format(where="AND table_schema = $1" if namespace else "")
-        return default.current().query_result(sql, [unpasted(namespace)] if namespace else None)
+        return default.current().tables(unpasted(namespace) or None)
 
     def _describe(self, table: str) -> QueryResult:
-        client, (space, name) = default.current(), _named_table("describe", table)
-        quoted = f"{quote_name(space)}.{quote_name(name)}"
-        try:
-            described = client.query_result(f"DESCRIBE TABLE {quoted}")
-        except PermissionDeniedError:  # As above.
-            described = client.query_result(_COLUMNS, [space, name])
-        wanted = ["column_name", "data_type", "is_nullable", "is_primary_key", "column_default"]
-        rows = described.arrow().select([column for column in wanted if column in described.arrow().column_names])
-        rows = rows.filter([column not in HIDDEN_COLUMNS for column in rows["column_name"].to_pylist()])
-        columns = tuple(column for column in described.columns if column.name in wanted)
-        (count,) = client.query_result(f"SELECT count(*) AS n FROM {quoted}").arrow()["n"].to_pylist()
-        rows_text = f"{count:,} {'row' if count == 1 else 'rows'} in the table"
-        facts = (*_facts(client, space, name), *_policies(client, space, name), rows_text)
-        return replace(described, columns=columns, row_count=rows.num_rows, _table=rows, _foot=facts)
+        return default.current().describe(_table("describe", table))
 
     def _show(self, table: str) -> None:
-        space, name = _named_table("show", table)
+        client = default.current()
+        space, name = named_table(_table("show", table), client.namespace)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", IncompleteResultWarning)  # It is shown.
-            sql = f"SELECT * FROM {quote_name(space)}.{quote_name(name)}"
-            default.current().query_result(sql, max_rows=MAX_ROWS).browse()
+            client.query_result(f"SELECT * FROM {quote_name(space)}.{quote_name(name)}", max_rows=MAX_ROWS).browse()
 
     # What this session did --------------------------------------------------------------------------------------------
 
@@ -363,40 +327,7 @@ def _new_password(user: str) -> Secret:
     return chosen
 
 
-def _named_table(command: str, table: str) -> tuple[str, str]:
-    """The namespace and the name of a table."""
+def _table(command: str, table: str) -> str:
     if not table:
         raise ConfigError(f"%kalam {command} takes a table: %kalam {command} app.orders. %kalam tables has all.")
-    name = table_named(unpasted(table))
-    if name is None:
-        raise ConfigError(f"{table!r} is no table's name. Write namespace.table: %kalam tables has all.")
-    return name.namespace or default.current().namespace or "default", name.table
-
-
-def _facts(client: Client, space: str, table: str) -> tuple[str, ...]:
-    """The kind of a table and its options; nothing where the server tells them to others only."""
-    sql = "SELECT table_type, options FROM system.tables WHERE namespace_id = $1 AND table_name = $2"
-    try:
-        rows = client.query_result(sql, [space, table]).arrow().to_pylist()
-    except KalamError:
-        return ()
-    facts = []
-    for row in rows:
-        options = json.loads(row["options"] or "{}")
-        told = [f"{key} {value}" for key, value in options.items() if value is not None and key != "table_type"]
-        facts += [f"{row['table_type'].upper()} table", *(in_line(one.replace("_", " "), 60) for one in told)]
-    return tuple(facts)
-
-
-def _policies(client: Client, space: str, table: str) -> list[str]:
-    """The row policies of a table; nothing where the server has none, or tells them to others only."""
-    sql = "SELECT policy_name, command, using_sql FROM system.table_policies WHERE table_id = $1"
-    try:
-        rows = client.query_result(sql, [f"{space}.{table}"]).arrow().to_pylist()
-    except KalamError:
-        return []
-    told = []
-    for row in rows:
-        condition = f" where {row['using_sql']}" if row["using_sql"] else ""
-        told.append(in_line(f"policy {row['policy_name']} for {json.loads(row['command'])}{condition}", 120))
-    return told
+    return unpasted(table)

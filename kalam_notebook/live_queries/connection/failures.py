@@ -108,7 +108,7 @@ _HINTS = {
         "raise rate_limit.max_subscriptions_per_user on the server."
     ),
     "UNAUTHORIZED": "Private SHARED tables need the role service, dba or system.",
-    "NOT_FOUND": "Check namespace and table; kalam.query('SHOW TABLES') lists them.",
+    "NOT_FOUND": "Check namespace and table; kalam.tables() lists them.",
     "INVALID_SQL": "A live query has the form SELECT columns FROM namespace.table [WHERE …].",
     "UNSUPPORTED": "One connection takes 100 live queries. Close some with live.close().",
 }

@@ -1,6 +1,5 @@
 """Interrupts at chosen moments: where CPython can raise ``KeyboardInterrupt``, entering a function or behind a call."""
 
-import _thread
 import contextvars
 import gc
 import os
@@ -23,13 +22,12 @@ import kalam_notebook as kalam
 _OURS = "kalam-"
 
 
-class _CtrlC(int):
-    """Raises the flag of Ctrl-C when its ``now`` is read: behind a call, Python would look at the flag too soon."""
+def _is_entering(called):
+    """Whether ``with`` has just taken a lock: from 3.14 on CPython raises between that and the block, for any program.
 
-    now = property(_thread.interrupt_main)
-
-
-_CTRL_C = _CtrlC(signal.SIGINT)
+    No form of Python keeps a lock from being left locked there, and an interrupt would have to come within nanoseconds.
+    """
+    return getattr(called, "__name__", None) == "__enter__"
 
 
 class _Places:
@@ -41,11 +39,11 @@ class _Places:
         self._where = where
 
     def __call__(self, frame, event, called):
-        if event in ("call", "c_return") and self._where(frame, event, called):
+        if event in ("call", "c_return") and not _is_entering(called) and self._where(frame, event, called):
             self.count += 1
             if self.count == self._place:
                 sys.setprofile(None)
-                _CTRL_C.now  # noqa: B018 - Python looks at the flag when this has returned, and raises there.
+                raise KeyboardInterrupt  # Comes out of the call that was entered, or has just returned.
 
 
 def count_places(call, where=lambda frame, event, called: True):

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_every_pattern_names_a_module(pattern):
 
 def test_make_contract_says_what_to_set():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KALAM_")}
-    command = ["make", "--silent", "--old-file=.venv/.synced", "contract"]
+    command = ["make", "--silent", "--old-file=.venv/.synced", f"PYTHON={sys.executable}", "contract"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode != 0
     first, *_ = done.stderr.splitlines()

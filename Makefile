@@ -21,7 +21,7 @@ CARGO_PEERS := cargo build --quiet --ignore-rust-version --target-dir $(PEERS)
 
 # The server that a sandbox plays beside 0.4.3 for all tests of the clients and of faults, but those of what is the same
 # whatever the server: notebooks, texts of errors, arguments, interrupts, this process; and those that start servers of
-# their own. LATER=0.8 has all of them on that one alone, as CI has it, and those of ON_BETWEEN on the others.
+# their own. LATER= has those of ON_BETWEEN alone, as CI has it but at night.
 LATER := 0.8 0.7 0.5
 ONCE := $(addprefix client/test_,notebooks short_errors interrupts secrets hostile_arguments bad_input magics cell_bodies \
     rerun_cells live_outputs loops methods proxied_server damaged_answers later_servers later_live later_pairs \
@@ -29,7 +29,7 @@ ONCE := $(addprefix client/test_,notebooks short_errors interrupts secrets hosti
     $(addprefix faults/test_,random_interrupts this_process soak)
 ON_LATER := tests/client tests/faults $(patsubst %,--ignore=tests/%.py,$(ONCE))
 # What is run on servers that LATER leaves out.
-BETWEEN := $(filter-out $(LATER),0.7 0.5)
+BETWEEN := $(filter-out $(LATER),0.8 0.7 0.5)
 ON_BETWEEN := $(addprefix tests/client/test_,$(addsuffix .py,truth live_truth live_events delta hidden_columns))
 
 .PHONY: demo test test-all test-later contract peers lint types js bench lab docs fix clean

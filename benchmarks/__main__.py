@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.measure import Figure, choose, use_server, wanted
+from benchmarks.measure import Figure, choose, limit_rounds, use_server, wanted
 
 #: Modules with a generator ``figures(*, small)``, in the order of the table.
 MODULES = ("decoding", "traffic", "writing", "process", "live", "costs", "doors")
@@ -33,6 +33,8 @@ NOTES = (
 #: Ratios of small sizes differ from machine to machine and from hour to hour: for one and the same code D5, whose bound
 #: is 1.5, was 1.1 on one and 2.3 on another. Counts do not differ. The full table judges ratios.
 ROOM = 2
+#: Rounds of a small ratio, at most.
+SMALL_ROUNDS = 3
 _USED = ("orjson", "pyarrow", "pandas", "httpx", "datafusion")
 
 
@@ -45,6 +47,8 @@ def main() -> int:
     parser.add_argument("--browser", action="store_true", help="live tables in Chromium, beside Perspective's widget")
     chosen = parser.parse_args()
     choose(chosen.only)
+    if chosen.small:
+        limit_rounds(SMALL_ROUNDS)
     modules = MODULES
     if chosen.browser:
         modules = BROWSER_MODULES

@@ -59,7 +59,7 @@ def figures(*, small: bool) -> Iterator[Figure]:
         value = ratio(lambda body=body: naive(body), lambda body=body: to_pandas(decode(body)), rounds=5)
         yield Figure("D6", f"row body → DataFrame, {size:,} rows, faster than naive", value, FRAME_BOUNDS[size], True)
     if wanted("D7", "D8", "D10"):
-        yield from memory_figures()
+        yield from memory_figures(400_000 if small else 1_550_000)
     for size in set(COLUMN_BOUNDS).intersection(sizes) if wanted("D9") else ():
         found = bodies.rows(size)
         plain, columns = bodies.row_body(bodies.SCHEMA, found), bodies.column_body(found)
@@ -101,10 +101,11 @@ def hostile_figures() -> Iterator[Figure]:
     yield Figure("D11", "cells of those that differ from what was sent", differing, 0, unit="")
 
 
-def memory_figures() -> Iterator[Figure]:
+def memory_figures(rows: int) -> Iterator[Figure]:
+    """Of fewer rows, what a process has at rest is a part of the figure."""
     with TemporaryDirectory() as folder:
         plain = Path(folder) / "rows.json"
-        found = bodies.rows(1_550_000)  # Of fewer rows, what a process has at rest would be a part of the figure.
+        found = bodies.rows(rows)
         plain.write_bytes(bodies.row_body(bodies.SCHEMA, found))
         size = plain.stat().st_size
         measure = f"peak memory of a streamed {size / 1e6:.0f} MB answer"

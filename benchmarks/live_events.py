@@ -36,7 +36,7 @@ _NEVER = Rhythm(settle=3600, gap=3600, calm=3600, usual=3600)
 
 def figures(*, small: bool) -> Iterator[Figure]:
     if wanted("W1"):
-        count, rounds = (20_000, 9) if small else (50_000, 11)
+        count, rounds = (20_000, 3) if small else (50_000, 11)
         with flooding(count, rows=_ROWS) as flood:
             yield change_figure(flood, count, rounds=rounds)
     if wanted("W2"):

@@ -18,6 +18,7 @@ _OF_MACHINE = {"ms", "k/s"}
 
 _chosen = ""
 _is_on_server = False
+_most_rounds = sys.maxsize
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,12 @@ def wanted(*names: str) -> bool:
     return not _chosen or _chosen in names
 
 
+def limit_rounds(most: int) -> None:
+    """Take ratios from so many rounds at most: for a coarse bound a few are enough."""
+    global _most_rounds
+    _most_rounds = most
+
+
 def use_server() -> None:
     """Measure what questions cost on the server of ``KALAM_TEST_URL``."""
     global _is_on_server
@@ -112,7 +119,7 @@ def ratio(
     """The median of ``work / reference``, measured in turn, each first in every other round."""
     calls = [max(1, round(least_s / max(seconds(each, clock=clock), 1e-6))) for each in (work, reference)]
     found = []
-    for number in range(rounds):
+    for number in range(min(rounds, _most_rounds)):
         pair = [0.0, 0.0]
         for index in (0, 1) if number % 2 else (1, 0):
             pair[index] = seconds((work, reference)[index], calls=calls[index], clock=clock)

@@ -74,6 +74,8 @@ CALLS = {
     "live": {"sql": "SELECT id, name FROM t WHERE name <> $1", "params": ["x"], "namespace": "app"},
     "live_events": {"sql": "SELECT id FROM t WHERE name = $1", "params": ["x"], "namespace": "app"},
     "live_topic": {"topic": "app.events"},
+    "tables": {"namespace": "app"},
+    "describe": {"table": "app.t"},
     "consumer": {"topic": "app.events", "group_id": "g", "start": "earliest"},
 }  # fmt: skip
 CALLS |= dict.fromkeys(("query", "query_arrow", "query_polars", "query_result"), CALLS["query_batches"])
@@ -85,6 +87,7 @@ NEW_TABLE = {
 }  # fmt: skip
 #: Without parameters, or without the server.
 NO_CALL = {
+    "namespaces",
     "subscriptions",
     "close",
     "disconnect",

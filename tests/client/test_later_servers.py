@@ -28,7 +28,6 @@ from scan_counter import scan_counter
 
 import kalam_notebook as kalam
 from kalam_notebook.errors import AuthError, PermissionDeniedError
-from kalam_notebook.notebook.commands import _TABLES
 from kalam_notebook.notebook.completion.schema import _read_schema
 from kalam_notebook.results.results import IncompleteResultWarning
 
@@ -122,7 +121,7 @@ def test_the_servers_own_columns_are_offered_and_counted_nowhere(client, make):
     table = make((1, 1), kind="STREAM", ttl_seconds=60)
     name = tuple(table.split("."))
     assert list(_read_schema(client).tables[name]) == ["id", "n"]
-    listed = client.query(_TABLES.format(where="AND table_schema = $1"), [name[0]])
+    listed = client.tables(name[0]).df()
     assert listed.loc[listed["table"] == name[1], "columns"].tolist() == [2]
 
 

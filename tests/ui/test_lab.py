@@ -143,6 +143,24 @@ def test_live_while_a_cell_runs_and_there_after_the_kernel(server: LabServer, pa
     screenshot(page, "lab-reopened.png")
 
 
+KILL = "import os, signal\n\nos.kill(os.getpid(), signal.SIGKILL)"
+
+
+def test_a_kernel_that_dies_leaves_the_rows_and_no_word_of_live(server: LabServer, page: Page):
+    cells = [SETUP.replace("CUSTOMERS", repr(CUSTOMERS)), SHOW, WRITE, KILL]
+    write_notebook(server.folder / "killed.ipynb", [cell.strip() for cell in cells])
+    notebook = Notebook(server, page, "killed.ipynb")
+    for cell in range(3):
+        notebook.run(cell)
+    wait_for_changes(page, 5)
+    notebook.run(3, wait=False)
+    expect(page.get_by_role("status")).to_have_text("stopped: the kernel has gone", timeout=60_000)
+    table = page.locator(".kalam-live")
+    expect(table.locator(".kl-facts")).to_contain_text(f"{len(CUSTOMERS)} rows as of")
+    assert all(customer in table.inner_text() for customer in CUSTOMERS)
+    screenshot(page, "lab-killed.png")
+
+
 def test_the_tools_work_while_a_cell_keeps_the_kernel_busy(server: LabServer, page: Page):
     cells = [SETUP.replace("CUSTOMERS", repr(CUSTOMERS)), SHOW, WRITE, BLOCK.replace("+ 5", "+ 60")]
     write_notebook(server.folder / "busy.ipynb", [cell.strip() for cell in cells])

@@ -128,7 +128,7 @@ def figures(*, small: bool) -> Iterator[Figure]:
     rows = 5_000 if small else 60_000
     with judge(rows) as server:
         yield from reading_figures(server, rows)
-        yield from live_figures(server, rows, seconds=15.0 if small else 100.0)
+        yield from live_figures(server, rows, seconds=8.0 if small else 100.0)
 
 
 def reading_figures(server: Counting | Measuring, rows: int) -> Iterator[Figure]:

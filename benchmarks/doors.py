@@ -73,7 +73,7 @@ def figures(*, small: bool) -> Iterator[Figure]:
             if wanted("E3"):
                 yield buffers_figure(client)
     if wanted("E4", "E5"):
-        rows = 200_000 if small else 5_000_000
+        rows = 100_000 if small else 5_000_000
         with table(rows) as client, replayed(client.url) as url:
             if wanted("E4"):
                 yield from export_figures(url, rows)

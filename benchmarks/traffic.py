@@ -101,7 +101,7 @@ def frame(count: int) -> pa.Table:
 
 
 def figures(*, small: bool) -> Iterator[Figure]:
-    sent = frame(20_000)
+    sent = frame(8_000 if small else 20_000)
     if wanted("D12"):
         rounds = 3 if small else 7
         with served("--scan-row-ns", str(SCAN_ROW_NS)) as server:
@@ -117,7 +117,7 @@ def figures(*, small: bool) -> Iterator[Figure]:
     if wanted("D14"):
         cost = ("--insert-value-ns", str(INSERT_VALUE_NS), "--insert-square-ns", str(INSERT_SQUARE_NS))
         with served(*cost) as server:
-            yield writing_figure(server, sent.slice(0, 8_000 if small else 20_000).select(range(8)), 3 if small else 5)
+            yield writing_figure(server, sent.slice(0, 4_000 if small else 20_000).select(range(8)), 3 if small else 5)
 
 
 def reading_figure(server: Server, sent: pa.Table, cost: str, bound: float | None, rounds: int) -> Figure:

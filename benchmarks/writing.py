@@ -23,7 +23,7 @@ REQUEST_BYTES = 100_000
 def figures(*, small: bool) -> Iterator[Figure]:
     if not wanted("D17"):
         return
-    sent = frame(6_000 if small else 10_000).select(range(8))
+    sent = frame(2_000 if small else 10_000).select(range(8))
     cost = ("--insert-value-ns", str(INSERT_VALUE_NS), "--insert-square-ns", str(INSERT_SQUARE_NS))
     with served(*cost) as server:
         yield against_hand_made(server, sent, rounds=2 if small else 3)

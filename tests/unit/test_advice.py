@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,13 @@ STAYS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1)
+def all_texts():
+    """All texts of the package but those of the rules, with their place; values in them are ``{}``."""
+    return [(room, line, text) for room, line, text in texts() if room != "advice"]
+
+
 def texts():
-    """All texts of the package, with their place; values in them are ``{}``."""
     for path in sorted(PACKAGE.rglob("*.py")):
         room = str(path.relative_to(PACKAGE).with_suffix(""))
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -81,13 +87,10 @@ def texts():
                 yield room, node.lineno, node.value
 
 
-ALL = [(room, line, text) for room, line, text in texts() if room != "advice"]
-
-
 def test_no_advice_below_a_magic_is_pythons_but_where_no_magic_does_it():
     found = [
         f"{room}.py:{line}: {for_magic(text)}"
-        for room, line, text in ALL
+        for room, line, text in all_texts()
         if " " in text and not room.startswith(tuple(ELSEWHERE))
         if PYTHON.search(for_magic(text)) and not any(piece in for_magic(text) for piece in STAYS)
     ]
@@ -95,10 +98,11 @@ def test_no_advice_below_a_magic_is_pythons_but_where_no_magic_does_it():
 
 
 def test_nothing_is_listed_that_is_not_there():
-    told = [for_magic(text) for _, _, text in ALL]
+    rooms, written = {room for room, _, _ in all_texts()}, [text for _, _, text in all_texts()]
+    told = [for_magic(text) for text in written]
     assert [piece for piece in STAYS if not any(piece in text for text in told)] == []
-    assert [room for room in ELSEWHERE if not any(one.startswith(room) for one, _, _ in ALL)] == []
-    assert [python for python, _ in RULES if not any(re.search(python, text, re.DOTALL) for _, _, text in ALL)] == []
+    assert [room for room in ELSEWHERE if not any(one.startswith(room) for one in rooms)] == []
+    assert [python for python, _ in RULES if not any(re.search(python, text, re.DOTALL) for text in written)] == []
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,18 @@ import sys
 import tomllib
 from pathlib import Path
 
-import nbformat
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def cells_of(notebook):
+    import nbformat  # Seconds, which all processes of a run would spend on collecting tests.
+
+    return nbformat.read(notebook, as_version=4).cells
 
 
 def plain(name):
@@ -37,7 +42,7 @@ def installed_with(extras):
 
 
 def imported(notebook):
-    for cell in nbformat.read(notebook, as_version=4).cells:
+    for cell in cells_of(notebook):
         if cell.cell_type != "code" or cell.source.startswith("%%"):
             continue
         code = "\n".join(line for line in cell.source.splitlines() if not line.startswith("%"))
@@ -71,6 +76,6 @@ def test_every_notebook_finds_what_it_imports():
 
 def test_every_notebook_runs_on_the_sandbox():
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        cells = nbformat.read(notebook, as_version=4).cells
+        cells = cells_of(notebook)
         code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
         assert "connect sandbox" in code or 'connect("sandbox")' in code, notebook.name

@@ -82,11 +82,20 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def open_notebook(server: LabServer, page: Page, name: str, customers: list[str]) -> Notebook:
-    cells = [SETUP.replace("CUSTOMERS", repr(customers)), SHOW, WRITE, BLOCK]
-    write_notebook(server.folder / name, [cell.strip() for cell in cells])
+def open_notebook(server: LabServer, page: Page, name: str, customers: list[str], *cells: str) -> Notebook:
+    """Open a notebook that sets the shop up, which is done, and shows, writes and blocks, or has other cells."""
+    sources = [SETUP.replace("CUSTOMERS", repr(customers)), *(cells or (SHOW, WRITE, BLOCK))]
+    write_notebook(server.folder / name, [source.strip() for source in sources])
     notebook = Notebook(server, page, name)
     notebook.run(0)
+    return notebook
+
+
+def run_but_last(server: LabServer, page: Page, name: str, *cells: str) -> Notebook:
+    """Open a notebook with such cells, and run all but the last."""
+    notebook = open_notebook(server, page, name, CUSTOMERS, *cells)
+    for index in range(1, len(cells)):
+        notebook.run(index)
     return notebook
 
 
@@ -147,11 +156,7 @@ KILL = "import os, signal\n\nos.kill(os.getpid(), signal.SIGKILL)"
 
 
 def test_a_kernel_that_dies_leaves_the_rows_and_no_word_of_live(server: LabServer, page: Page):
-    cells = [SETUP.replace("CUSTOMERS", repr(CUSTOMERS)), SHOW, WRITE, KILL]
-    write_notebook(server.folder / "killed.ipynb", [cell.strip() for cell in cells])
-    notebook = Notebook(server, page, "killed.ipynb")
-    for cell in range(3):
-        notebook.run(cell)
+    notebook = run_but_last(server, page, "killed.ipynb", SHOW, WRITE, KILL)
     wait_for_changes(page, 5)
     notebook.run(3, wait=False)
     expect(page.get_by_role("status")).to_have_text("stopped: the kernel has gone", timeout=60_000)
@@ -162,11 +167,7 @@ def test_a_kernel_that_dies_leaves_the_rows_and_no_word_of_live(server: LabServe
 
 
 def test_the_tools_work_while_a_cell_keeps_the_kernel_busy(server: LabServer, page: Page):
-    cells = [SETUP.replace("CUSTOMERS", repr(CUSTOMERS)), SHOW, WRITE, BLOCK.replace("+ 5", "+ 60")]
-    write_notebook(server.folder / "busy.ipynb", [cell.strip() for cell in cells])
-    notebook = Notebook(server, page, "busy.ipynb")
-    for cell in range(3):
-        notebook.run(cell)
+    notebook = run_but_last(server, page, "busy.ipynb", SHOW, WRITE, BLOCK.replace("+ 5", "+ 60"))
     first = page.locator(".kalam-live tbody tr:not(.kl-space) td").first
     expect(first).to_have_text("1000")
     notebook.run(3, wait=False)
@@ -307,11 +308,7 @@ live.chart(x="id", y="total", kind="bar")
 
 
 def test_a_chart_follows_while_a_cell_runs_and_is_a_picture_after_the_kernel(server: LabServer, page: Page):
-    cells = [SETUP.replace("CUSTOMERS", repr(CUSTOMERS)), CHART, WRITE, BLOCK]
-    write_notebook(server.folder / "chart.ipynb", [cell.strip() for cell in cells])
-    notebook = Notebook(server, page, "chart.ipynb")
-    for index in range(3):
-        notebook.run(index)
+    notebook = run_but_last(server, page, "chart.ipynb", CHART, WRITE, BLOCK)
     canvas = page.locator(".kl-plot canvas")
     expect(page.get_by_role("status")).to_have_text("live")
     notebook.run(3, wait=False)

@@ -89,10 +89,10 @@ def open_table(
     follower = Follower(engine, source=source, pool=pool, rhythm=rhythm)
     try:
         follower.start(socket, timeout=timeout)
+        return LiveTable(follower, sql=given or sql, bind=bind, host=host, narrow=narrow)
     except BaseException:
         follower.close()
         raise
-    return LiveTable(follower, sql=given or sql, bind=bind, host=host, narrow=narrow)
 
 
 def _engine_for(

@@ -57,6 +57,15 @@ def test_closing_after_an_interrupt_takes_no_time(work):
 
 
 @pytest.mark.slow
+def test_a_live_table_ends_wherever_its_closing_is_interrupted(work):
+    places = count_places(work.opened().close)
+    assert places > 20
+    for place in range(1, places + 1):
+        interrupt(work.opened().close, place)
+        work.wait_until_followed_by_nobody()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["script", "cell"])
 def test_ctrl_c_at_random_moments(sandbox_server, place):
     assert interrupted_process(sandbox_server, place, 20) > 5

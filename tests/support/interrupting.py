@@ -161,8 +161,11 @@ class Work:
     def download(self):
         self.client.download(self.file, to=self.folder / "file")
 
+    def opened(self):
+        return self.client.live(f"SELECT * FROM {self.table}")
+
     def live(self):
-        with self.client.live(f"SELECT * FROM {self.table}") as live:
+        with self.opened() as live:
             live.verify()
 
     def events(self):
@@ -184,6 +187,14 @@ class Work:
         finally:
             client.close()
         assert live.is_closed
+
+    def wait_until_followed_by_nobody(self, *, timeout=10.0):
+        """Wait until no thread follows a live table, and the server has nobody to tell of changes."""
+        sql = f"SELECT live_id FROM system.live WHERE namespace_id = '{self.namespace}'"
+        until = time.monotonic() + timeout
+        while "kalam-live-table" in our_threads() or self.client.query_arrow(sql).num_rows:
+            assert time.monotonic() < until, our_threads()
+            gc.collect()
 
     def check(self):
         """See that the client works, and has only what it had."""

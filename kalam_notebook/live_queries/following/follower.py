@@ -106,10 +106,10 @@ class Follower(Followed):
         """Unsubscribe and end the thread; the rows stay. May be called twice, and from any thread."""
         if self.is_forked:
             return
-        self._hearing.is_ending = True
+        # Before anything that an interrupt may leave out: the thread does the rest as well.
+        self._hearing.stop(None)
         self._hearing.unsubscribe()
         self._end(None)
-        self._hearing.stop(None)
         self._thread.join(_JOIN_TIMEOUT)
 
     # What anybody may ask.
@@ -217,8 +217,7 @@ class Follower(Followed):
         except Exception as exc:
             error = LiveError(f"The live query broke in an unexpected way: {type(exc).__name__}: {exc}")
             error.__cause__ = exc
-        if error is not None:
-            self._hearing.unsubscribe()
+        self._hearing.unsubscribe()
         self._end(error)
 
     def _follow(self) -> KalamError | None:

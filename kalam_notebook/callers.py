@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import is_dataclass
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType, TracebackType
 from typing import Any, ParamSpec, TypeVar
@@ -112,6 +113,8 @@ def short_failures(kind: _T) -> _T:
     """
     for name, method in list(vars(kind).items()):
         if not isinstance(method, FunctionType) or method in _FOR_EACH_ROW:
+            continue
+        if name == "__init__" and is_dataclass(kind):  # Made by this package, a few for each query.
             continue
         if name in _PROTOCOLS or not name.startswith("_"):
             wrap = _awaited_shortly if inspect.iscoroutinefunction(method) else fails_shortly

@@ -112,7 +112,8 @@ class Connections:
     def _drop(self, is_useless: Callable[[_Connection], bool]) -> None:
         with self._lock:
             useless = [connection for connection in self._idle if is_useless(connection)]
-            self._idle = [connection for connection in self._idle if connection not in useless]
+            if useless:
+                self._idle = [connection for connection in self._idle if connection not in useless]
         # Those that were found to be: another thread may use the others by now, and they look like these.
         for connection in useless:
             if connection.was_ended:
@@ -146,11 +147,12 @@ class _Connection:
     def send(self, request: httpcore.Request) -> httpcore.Response:
         self._until = request.extensions.get("until")
         self._silence = request.extensions.get("timeout", {}).get("read")
-        for stream in self._streams:
-            stream.until = self._until
-        # Closing a socket does not wake who reads from it; shutting it down does. Nothing else tells of the sockets.
-        request.extensions = {**request.extensions, "trace": self._trace}
+        if not self._streams:
+            # Closing a socket does not wake who reads from it; shutting it down does. Nothing else tells of sockets.
+            request.extensions = {**request.extensions, "trace": self._trace}
+        self._await_head(self._silence)
         response = self._connection.handle_request(request)
+        self._await_head(None)
         return httpcore.Response(
             response.status,
             headers=response.headers,
@@ -167,15 +169,14 @@ class _Connection:
     def _trace(self, event: str, details: Mapping[str, Any]) -> None:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             stream = details["return_value"]
-            stream.until = self._until
             self._streams.append(stream)
             self._owner.add(stream)
-        elif event.endswith("receive_response_headers.started"):
-            for stream in self._streams:
-                stream.await_head(self._silence)
-        elif event.endswith("receive_response_headers.complete"):
-            for stream in self._streams:
-                stream.await_head(None)
+            self._await_head(self._silence)
+
+    def _await_head(self, seconds: float | None) -> None:
+        for stream in self._streams:
+            stream.until = self._until
+            stream.await_head(seconds)
 
 
 class _Body:

@@ -105,27 +105,29 @@ class TimedStream(httpcore.NetworkStream):
 
     def __init__(self, stream: httpcore.NetworkStream, until: float | None = None) -> None:
         self._stream = stream
-        self._head: tuple[float, float] | None = None
-        self._has_begun = False  # Whether a byte of the head has come: else its time is that of silence.
+        self._head_s: float | None = None
+        self._head_until: float | None = None  # Once a byte of the head has come: before, its time is that of silence.
         self.until = until
 
     def await_head(self, seconds: float | None) -> None:
-        """From now on the head of the answer is read, for so many seconds; None when it is there, or for ever."""
-        self._head = None if seconds is None else (time.monotonic() + seconds, seconds)
-        self._has_begun = False
+        """What is read next is the head of an answer, for so many seconds; None when it is there, or for ever."""
+        self._head_s, self._head_until = seconds, None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """See httpcore."""
+        began = time.monotonic()
         try:
             found = self._stream.read(max_bytes, self._left(timeout))
         except httpcore.TimeoutException:
             self._left(timeout)  # Says so where it was not silence.
             raise
-        self._has_begun = True
+        if self._head_s is not None and self._head_until is None:
+            self._head_until = began + self._head_s
         return found
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """See httpcore."""
+        self._head_until = None  # The head that is read next is the answer to this.
         try:
             self._stream.write(buffer, self._left(timeout))
         except httpcore.TimeoutException:
@@ -151,16 +153,15 @@ class TimedStream(httpcore.NetworkStream):
 
     def _left(self, timeout: float | None) -> float | None:
         """Seconds that may pass now: of silence, until the head, until the end; whatever is shortest."""
-        if self._head is None and self.until is None:
+        if self._head_until is None and self.until is None:
             return timeout
         now = time.monotonic() + _SOON_S
         if self.until is not None:
             if self.until <= now:
                 raise Overdue("all of it took too long", is_total=True)
             timeout = self.until - now if timeout is None else min(timeout, self.until - now)
-        if self._head is not None and self._has_begun:
-            moment, seconds = self._head
-            if moment <= now:
-                raise Overdue(f"no whole head of an answer had come after {seconds:g} s")
-            timeout = moment - now if timeout is None else min(timeout, moment - now)
+        if self._head_until is not None:
+            if self._head_until <= now:
+                raise Overdue(f"no whole head of an answer had come after {self._head_s:g} s")
+            timeout = self._head_until - now if timeout is None else min(timeout, self._head_until - now)
         return timeout

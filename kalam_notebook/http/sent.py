@@ -46,7 +46,10 @@ class SentRequests:
 
     def note(self, request: str, sql: str, answer: str, seconds: float, error: str = "") -> None:
         """Note a request that is over or whose answer has begun; those that failed are logged, too."""
-        told = " ".join(_PASSWORD.sub(r"\1'…'", sql[:_SQL_CHARS]).split())
+        told = sql[:_SQL_CHARS]
+        if "'" in told:
+            told = _PASSWORD.sub(r"\1'…'", told)
+        told = " ".join(told.split())
         self._sent.append(Sent(dt.datetime.now(dt.UTC), request, answer, seconds, told, error))
         if error or answer[:1] in {"4", "5"}:
             _LOG.info("%s: %s after %.3f s: %s", request, answer, seconds, error or told)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 import pyarrow as pa
+from pyarrow import types
 
 from kalam_notebook.sql.statement import enclosed
 from kalam_notebook.wire.arrow_names import DICTIONARY, FIXED_LIST, LIST, parse_arrow_type
@@ -29,8 +30,6 @@ def exact_text(expression: str, kind: pa.DataType, type_text: str = "", *, caref
         type_text: Its type as the engine prints it, where that is known.
         careful: Whether an embedding may hold NaN. As text it takes three times as long.
     """
-    from pyarrow import types
-
     if match := DICTIONARY.fullmatch(type_text):
         return exact_text(f"arrow_cast({expression}, '{match[1]}')", kind, match[1], careful=careful)
     if types.is_decimal(kind) or types.is_floating(kind) or _AS_TEXT.fullmatch(type_text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+from pyarrow import types
 
 from kalam_notebook.errors import ResultError
 from kalam_notebook.wire.types import KALAM_TYPE
@@ -50,8 +51,6 @@ def as_read(batches: list[pa.RecordBatch], announced: pa.Schema) -> pa.Table:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    from pyarrow import types
-
     if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
         return _plain(kind.value_type)
     if types.is_list(kind) or types.is_list_view(kind):
@@ -97,8 +96,6 @@ def _cast_by_engine(cells: pa.Array, field: pa.Field) -> pa.Array:
 
 def _engine_name(kind: pa.DataType) -> str:
     """A list of texts, or a text, as the engine names it."""
-    from pyarrow import types
-
     if types.is_fixed_size_list(kind):
         return f"FixedSizeList({kind.list_size} x {_engine_name(kind.value_type)})"
     if types.is_list(kind) or types.is_large_list(kind):

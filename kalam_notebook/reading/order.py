@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import types
 
 from kalam_notebook.wire.types import Column
 
@@ -52,8 +53,6 @@ def is_in_order(column: pa.ChunkedArray) -> bool:
 
 def _rises(column: pa.ChunkedArray) -> bool:
     """Whether each value is greater than the one before; small results come from the server like that."""
-    from pyarrow import types
-
     if column.null_count:
         return False
     if len(column) <= _FEW and (types.is_integer(column.type) or types.is_string(column.type)):
@@ -81,8 +80,6 @@ def _storage(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _has_order(kind: pa.DataType) -> bool:
-    from pyarrow import types
-
     return bool(
         types.is_integer(kind)
         or types.is_float32(kind)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import types
 
 from kalam_notebook.errors import DecodeError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
@@ -51,8 +52,6 @@ def _may_lack_sign(table: pa.Table) -> bool:
 
 def has_null_floats(table: pa.Table) -> bool:
     """Whether a floating column has a NULL, in whose place some servers send what JSON has no number for."""
-    from pyarrow import types
-
     return any(column.null_count and types.is_floating(column.type) for column in table.columns)
 
 
@@ -63,8 +62,6 @@ def has_only_nulls(table: pa.Table) -> bool:
 
 def may_be_lists(table: pa.Table) -> bool:
     """Whether a column of texts looks as if lists had come in it, which are kept as JSON text."""
-    from pyarrow import types
-
     columns = (column for column in table.columns if types.is_string(column.type))
     return any((_first_of(column) or "").startswith("[") for column in columns)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import types
 
 from kalam_notebook.errors import MissingDependencyError, ResultError
 from kalam_notebook.wire.fileref import FileHost, FileRef, parse_file_ref
@@ -72,7 +73,6 @@ def _holds_fixed_bytes(kind: pa.DataType) -> bool:
 def _dtype(kind: pa.DataType) -> object:
     """How pandas shall hold a type that its default would damage or turn into objects; None for its default."""
     import pandas as pd
-    from pyarrow import types
 
     if types.is_boolean(kind):
         return pd.BooleanDtype()

@@ -47,7 +47,7 @@ def bind(sql: str, params: Sequence[Any] | None) -> tuple[Statement, list[Any]]:
     if not tokens:
         return statement, _encoded(values)
 
-    places = _places(tokens)
+    places = statement.keep(_places)
     _check_numbers(set(places), len(values))
     lists = _lists(tokens, places, values)
     if not lists:
@@ -68,10 +68,10 @@ def _taking_values(statement: Statement) -> tuple[Token, ...]:
     return tokens if tokens and tokens[0].word in _TAKE_PARAMETERS else ()
 
 
-def _places(tokens: Sequence[Token]) -> dict[int, list[int]]:
-    """For each number where its placeholders stand among the tokens."""
+def _places(statement: Statement) -> dict[int, list[int]]:
+    """For each number where its placeholders stand among the tokens of a single statement."""
     places: dict[int, list[int]] = {}
-    for index, (before, token) in enumerate(pairwise(tokens), 1):
+    for index, (before, token) in enumerate(pairwise(statement.single), 1):
         # Right behind a word it may be a part of a name.
         if token.kind is Kind.PARAMETER and not (before.end == token.start and before.kind is Kind.WORD):
             places.setdefault(int(token.text[1:]), []).append(index)

@@ -294,12 +294,17 @@ def qualify(sql: str, namespace: str) -> Statement:
 
 def scanned_tables(sql: str) -> list[str] | None:
     """The tables that a query scans, each once, without the server's own; None when they cannot be told."""
+    found = Statement.of(sql).keep(_scanned_tables)
+    return None if found is None else list(found)
+
+
+def _scanned_tables(statement: Statement) -> tuple[str, ...] | None:
     try:
-        names = table_names(sql)
+        names = table_names(statement)
     except UnreadableSQL:
         return None
     found = {(name.namespace or "default", name.table): None for name in names}
-    return [f"{quote_name(space)}.{quote_name(table)}" for space, table in found if space not in SYSTEM_NAMESPACES]
+    return tuple(f"{quote_name(space)}.{quote_name(table)}" for space, table in found if space not in SYSTEM_NAMESPACES)
 
 
 def is_one_scan(sql: str) -> bool:

@@ -16,6 +16,7 @@ from itertools import accumulate, chain
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import types
 
 from kalam_notebook.errors import DecodeError
 from kalam_notebook.texts import cut
@@ -87,8 +88,6 @@ def decode_array(cells: Sequence[Any], target: pa.DataType) -> pa.Array:
 
 @lru_cache(maxsize=256)  # Asking a type what it is costs more than converting a short column.
 def _converter(target: pa.DataType) -> Callable[[Sequence[Any]], pa.Array]:
-    from pyarrow import types
-
     if types.is_integer(target):
         return partial(_numbers, storage=target, target=target)
     if types.is_floating(target):

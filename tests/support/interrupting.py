@@ -22,12 +22,14 @@ import kalam_notebook as kalam
 _OURS = "kalam-"
 
 
-def _is_entering(called):
-    """Whether ``with`` has just taken a lock: from 3.14 on CPython raises between that and the block, for any program.
+def _is_beyond_us(frame, called):
+    """Whether Python's own code has just taken a lock, which an interrupt would leave locked in any program.
 
-    No form of Python keeps a lock from being left locked there, and an interrupt would have to come within nanoseconds.
+    From 3.14 on CPython raises between the taking by ``with`` and the block, and up to 3.12 ``logging`` takes the lock
+    of all loggers before its ``try``. An interrupt would have to come within nanoseconds.
     """
-    return getattr(called, "__name__", None) == "__enter__"
+    name = getattr(called, "__name__", None)
+    return name == "__enter__" or (name == "acquire" and frame.f_globals.get("__name__") == "logging")
 
 
 class _Places:
@@ -39,7 +41,7 @@ class _Places:
         self._where = where
 
     def __call__(self, frame, event, called):
-        if event in ("call", "c_return") and not _is_entering(called) and self._where(frame, event, called):
+        if event in ("call", "c_return") and not _is_beyond_us(frame, called) and self._where(frame, event, called):
             self.count += 1
             if self.count == self._place:
                 sys.setprofile(None)

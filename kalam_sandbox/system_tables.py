@@ -74,6 +74,19 @@ _SYSTEM_OPTIONS = (
 )
 
 
+#: Settings of ``rate_limit``, the options that hold them, and how the server describes them.
+_RATE_LIMITS = (
+    ("max_queries_per_sec", "queries_per_second", "Maximum SQL queries per second per user"),
+    ("max_messages_per_sec", "messages_per_second", "Maximum WebSocket messages per second per connection"),
+    ("max_subscriptions_per_user", "subscriptions_per_user", "Maximum concurrent live query subscriptions"),
+    ("max_auth_requests_per_ip_per_sec", "auth_per_second",
+     "Maximum auth requests per second per IP (applies to /auth/login, /auth/refresh, /setup)"),
+    ("max_requests_per_ip_per_sec", "requests_per_second",
+     "Maximum requests per second per IP BEFORE authentication (if exceeded → IP BAN)"),
+    ("request_body_limit_bytes", "request_body_limit_bytes", "Maximum request body size in bytes"),
+)  # fmt: skip
+
+
 class SystemTables:
     """Schemas of the system tables and their present rows."""
 
@@ -217,10 +230,8 @@ class SystemTables:
             "datafusion.memory_limit", str(options.query_memory_bytes), "Memory limit for query execution in bytes",
             "datafusion",
         )  # fmt: skip
-        yield (
-            "rate_limit.max_queries_per_sec", str(options.queries_per_second), "Maximum queries per second per user",
-            "rate_limit",
-        )  # fmt: skip
+        for name, option, description in _RATE_LIMITS:
+            yield f"rate_limit.{name}", str(getattr(options, option)), description, "rate_limit"
 
     def _manifest(self) -> Iterable[Row]:
         """Return one row for each table and owner that has written to it."""

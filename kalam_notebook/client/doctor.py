@@ -20,7 +20,7 @@ from kalam_notebook._version import __version__
 from kalam_notebook.callers import fails_shortly, running_shell
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
-from kalam_notebook.errors import KalamError
+from kalam_notebook.errors import KalamError, PermissionDeniedError, ServerError
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.texts import in_line
 
@@ -40,6 +40,17 @@ _MOST_SKEW_S = 2.0
 #: Seconds after which no further table is looked at, and tables that are named.
 _LOOKING_S = 5.0
 _MOST_NAMED = 5
+
+#: Settings of the server that end or refuse something, as a reader says them.
+_LIMITS = {
+    "rate_limit.max_queries_per_sec": "statements a second of a user",
+    "rate_limit.max_requests_per_ip_per_sec": "requests a second from one address",
+    "rate_limit.max_auth_requests_per_ip_per_sec": "logins a second from one address",
+    "rate_limit.max_subscriptions_per_user": "live queries of a user",
+    "rate_limit.request_body_limit_bytes": "bytes of a request",
+    "security.max_ws_message_size": "bytes of a message to the WebSocket",
+    "execution.handler_timeout_seconds": "seconds of a statement",
+}
 
 _SERVERS_OWN = {"information_schema", "system", "dba"}
 
@@ -99,6 +110,7 @@ def examine(client: Client) -> Iterator[Finding]:
         yield _clock(client)
         yield _socket(client)
         yield _caps(client)
+        yield _limits(client)
         yield _values(client)
         yield from _page()
         yield _windows(client)
@@ -175,6 +187,21 @@ def _caps(client: Client) -> Finding:
         return Finding("caps", "results are not cut")
     told = f"results are cut at {limits.default_cap:,} rows, with LIMIT at {limits.limit_cap:,}"
     return Finding("caps", f"{told}; query reads all the same, execute_query does not")
+
+
+def _limits(client: Client) -> Finding:
+    """What the server allows at most, where it tells this user."""
+    names = ", ".join(f"'{name}'" for name in _LIMITS)
+    asked = f"SELECT name, value FROM system.settings WHERE name IN ({names})"
+    try:
+        told = client.query_result(asked, progress=False).arrow().to_pydict()
+    except PermissionDeniedError:
+        return Finding("limits", "the server tells them to the roles dba and system only")
+    except ServerError as exc:
+        return Finding("limits", f"the server does not tell them: {exc.code}")
+    values = dict(zip(told["name"], told["value"], strict=True))
+    limits = [f"{int(values[name]):,} {what}" for name, what in _LIMITS.items() if str(values.get(name)).isdecimal()]
+    return Finding("limits", f"at most {', '.join(limits)}" if limits else "the server tells none")
 
 
 def _values(client: Client) -> Finding:

@@ -334,6 +334,7 @@ def test_the_doctor_tells_what_is_found(shell, server, closed_port, capsys, monk
         "clocks",
         "WebSocket",
         "caps",
+        "limits",
         "values",
         "scan windows",
     ):
@@ -354,7 +355,7 @@ def test_the_doctor_tells_what_is_found(shell, server, closed_port, capsys, monk
 @pytest.mark.slow
 def test_the_doctor_names_what_it_asked_for():
     with (
-        sandbox("--scan-window", "100", "--default-query-limit", "20") as started,
+        sandbox("--scan-window", "100", "--default-query-limit", "20", "--subscriptions-per-user", "7") as started,
         kalam.Client(started.url, user="root", password=started.root_password) as client,
     ):
         client.execute_query("CREATE NAMESPACE app")
@@ -364,6 +365,12 @@ def test_the_doctor_names_what_it_asked_for():
         token, *_ = client._session.tokens()
         with kalam.Client(started.url, token=token.reveal()) as other:
             (login,) = (finding for finding in examine(other) if finding.subject == "login")
+        client.execute_query("CREATE USER 'ada' WITH PASSWORD 'Passw0rd!ada' ROLE 'user'")
+        with kalam.Client(started.url, user="ada", password="Passw0rd!ada") as other:
+            (limits,) = (finding for finding in examine(other) if finding.subject == "limits")
+    assert found["limits"].found.startswith("at most 1,000,000 statements a second of a user, 1,000,000 requests")
+    assert found["limits"].found.endswith(", 7 live queries of a user, 10,485,760 bytes of a request")
+    assert limits.found == "the server tells them to the roles dba and system only"
     assert "cut at 20 rows" in found["caps"].found
     assert found["scan windows"].found == "of all 2 tables 1 are longer than one scan reads: app.long"
     assert found["scan windows"].advice.endswith("STORAGE FLUSH TABLE app.long")

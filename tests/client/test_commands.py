@@ -313,6 +313,9 @@ def test_files_go_up_and_down(shell, client, namespace, tmp_path):
     run(shell, f"%%kalam photos <<\nSELECT name, photo FROM {namespace}.photos")
     assert "downloaded" in run(shell, f"%kalam download photos photo {tmp_path}/back/")
     assert (tmp_path / "back" / "b.png").read_bytes() == b"b.png"
+    shell.run_cell(f"fetched = %kalam download photos photo {tmp_path}/again/").raise_error()
+    assert sorted(shell.user_ns["fetched"]["result"]) == ["downloaded", "downloaded"]
+    assert (tmp_path / "again" / "a.png").read_bytes() == b"a.png"
     (folder / "a.png").write_bytes(b"another")
     with pytest.warns(kalam.FilesWarning, match="--replace puts this one in its place"):
         assert "--replace puts this one in its place" in run(shell, f"%kalam upload {folder} {namespace}.photos")

@@ -75,6 +75,16 @@ def test_columns_of_the_cell_are_offered_on_its_line(tables, shell):
     assert "customer" in offered(shell, f'%%kalam --live --where "|\n{sql}')
 
 
+def test_columns_of_a_variable_are_offered_for_its_files(tables, shell):
+    shell.user_ns["found"] = kalam.query_result(f"SELECT id, customer FROM {tables}.orders")
+    shell.user_ns["frame"], shell.user_ns["table"] = shell.user_ns["found"].df(), shell.user_ns["found"].arrow()
+    assert offered(shell, "%kalam download fra|") == ["frame"]
+    for name in ("found", "frame", "table"):
+        assert offered(shell, f"%kalam download {name} |") == ["id", "customer"]
+        assert offered(shell, f"x = %kalam download {name} cu|") == ["customer"]
+    assert offered(shell, "%kalam download nothing |") == []
+
+
 def test_files_are_offered_where_a_file_stands(tables, shell, monkeypatch, tmp_path):
     (tmp_path / "queries").mkdir()
     (tmp_path / "quarter.sql").touch()

@@ -137,7 +137,11 @@ class _Typing:
             return self._sql(line, column)
         named = self._words(COMMANDS[name].takes)
         fragment = _LAST_WORD.findall(rest)[0]
-        if fragment.startswith("--") or not _takes_path(name, len(rest.split()) + (not fragment)):
+        place = len(rest.split()) + (not fragment)
+        if (name, place) == ("download", 2):
+            columns = self._columns_in(rest.split()[0])
+            return Offer(fragment, tuple(column for column in columns if column.text.startswith(fragment)))
+        if fragment.startswith("--") or not _takes_path(name, place):
             return self._line(rest, COMMANDS[name].options, named)
         files = path_offer(fragment).candidates
         others = (Candidate(text, kind) for kind, text in named if text.startswith(fragment))
@@ -190,6 +194,12 @@ class _Typing:
 
     def _frames(self) -> list[str]:
         return [name for name, value in list(self._shell.user_ns.items()) if hasattr(value, "__arrow_c_stream__")]
+
+    def _columns_in(self, variable: str) -> list[Candidate]:
+        """The columns of a frame, an Arrow table or a result that a variable holds."""
+        value = self._shell.user_ns.get(variable)
+        columns = getattr(value, "column_names", getattr(value, "columns", ()))
+        return [Candidate(str(getattr(column, "name", column)), "column") for column in columns]
 
     def _variables(self) -> list[str]:
         shell = self._shell

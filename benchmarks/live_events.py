@@ -8,7 +8,8 @@ import gzip
 import statistics
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -22,6 +23,7 @@ from kalam_notebook.live_queries.following.plan import Reading, ResultReading, T
 from kalam_notebook.live_queries.following.pool import Pool
 from kalam_notebook.live_queries.following.schedule import Rhythm
 from kalam_notebook.live_queries.opening import open_table
+from kalam_notebook.live_queries.rows.decoding import Doubts
 from kalam_notebook.live_queries.rows.fingerprint import Delta, DeltaQuestion, fingerprint_of
 from kalam_notebook.wire.live import parse_message, unpack_frame
 from kalam_notebook.wire.row_version import RowVersion
@@ -100,6 +102,7 @@ class Source:
     """Answers what a live table asks with a table of its own, in which nothing changes."""
 
     def __init__(self, table: pa.Table) -> None:
+        self.domains: dict[str, Mapping[str, Any]] = {}
         self._table = table
 
     def access_token(self, *, renew: bool = False) -> str:
@@ -113,6 +116,9 @@ class Source:
 
     def columns(self, table: str) -> tuple[Column, ...]:
         return live_rows.COLUMNS
+
+    def doubts(self, columns: Sequence[Column]) -> Doubts:
+        return Doubts()
 
     def read_rows(self, plan: TablePlan, max_rows: int | None) -> Reading:
         held = [column.name for column in plan.columns]

@@ -66,7 +66,7 @@ def test_an_ordinary_user_sees_what_it_may(client, server, orders):
 def test_what_is_no_table(client, orders):
     with pytest.raises(QueryError, match="none"):
         client.describe(f"{orders}_none")
-    for name in ("'a'", "", "a, b", "(SELECT 1)"):
+    for name in ("'a'", "", "a, b", "(SELECT 1)", f"{orders} o", f"{orders};"):
         with pytest.raises(ConfigError, match=r"no table's name.*kalam\.tables\(\) has all"):
             client.describe(name)
 

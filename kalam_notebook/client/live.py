@@ -145,10 +145,10 @@ class LiveCalls(ClientBase):
             SubscriptionError: The server refuses the query.
             KalamError: As ``execute_query``.
         """
-        from kalam_notebook.live_queries.events.live_events import LiveEvents
+        from kalam_notebook.live_queries.events.opening import open_events
 
         parts = self._live_parts()
-        events = LiveEvents(
+        events = open_events(
             self._live_sql(sql, params, namespace),
             source=parts.source(),
             socket=parts.socket,
@@ -192,7 +192,7 @@ class LiveCalls(ClientBase):
             PermissionDeniedError: The user has not the role service, dba or system.
             KalamError: As ``execute_query``.
         """
-        from kalam_notebook.topics.consumer import Consumer
+        from kalam_notebook.topics.consumer import Consumer, partitions_of
         from kalam_notebook.topics.endpoint import TopicEndpoint
 
         self._check_open()
@@ -201,10 +201,11 @@ class LiveCalls(ClientBase):
             raise ConfigError(f"auto_commit is True or False, not {auto_commit!r}.")
         if not check_text("group_id", group_id):
             raise ConfigError(f"group_id is {group_id!r}. Name the group of consumers: group_id='workers'.")
+        source = TopicEndpoint(self._http, self._endpoint, topic_id, group_id)
         return Consumer(
-            TopicEndpoint(self._http, self._endpoint, topic_id, group_id),
+            source,
             start=start,
-            partitions=partitions,
+            partitions=partitions_of(source, partitions),
             max_poll_records=max_poll_records,
             columns_of=self._columns_of,
             auto_commit=auto_commit,
@@ -230,8 +231,7 @@ class LiveCalls(ClientBase):
             ConfigError: An argument is not one.
             KalamError: As ``consumer``.
         """
-        from kalam_notebook.live_queries.table import LiveTable
-        from kalam_notebook.live_queries.topic import TopicTail
+        from kalam_notebook.live_queries.opening import open_topic
         from kalam_notebook.topics.consumer import partitions_of
         from kalam_notebook.topics.endpoint import TopicEndpoint
 
@@ -239,8 +239,7 @@ class LiveCalls(ClientBase):
         check_number("max_rows", max_rows, most=_MOST_MESSAGES)
         log = TopicEndpoint(self._http, self._endpoint, check_topic(topic, self._namespace), "live")
         with told_when_interrupted(lambda: "No live table was opened."):
-            tail = TopicTail(log, partitions=partitions_of(log, partitions), max_rows=max_rows)
-        table = LiveTable(tail, sql=log.topic_id)
+            table = open_topic(log, partitions=partitions_of(log, partitions), max_rows=max_rows)
         self._live_tables.add(table)
         return table
 

@@ -44,7 +44,7 @@ class Derived(Refreshed):
     forked = "This live table belongs to the process that forked this one. Call pipe here."
 
     def __init__(self, source: Followed, make: Callable[[], object], *, name: str, every: float) -> None:
-        super().__init__()
+        super().__init__("kalam-live-pipe")
         self._source = source
         self._make = make
         self._name = name
@@ -54,7 +54,7 @@ class Derived(Refreshed):
         self._began = time.monotonic()
         self._rows: ResultStore | None = None
         self._load(self._made())
-        self._begin("kalam-live-pipe")
+        self._begin()
 
     def close(self) -> None:
         """End it, after the last call where the source has ended; the rows stay. May be called twice."""

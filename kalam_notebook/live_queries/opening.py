@@ -1,7 +1,7 @@
-"""Opens the live table of a query.
+"""Opens the live table of a query, or of a topic.
 
-It subscribes first and reads the rows over HTTP after that, because a snapshot from the socket may lack rows (truth
-L12).
+That of a query subscribes first and reads the rows over HTTP after that, because a snapshot from the socket may lack
+rows (truth L12).
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from kalam_notebook.live_queries.following.rerun import parse_rerun_query
 from kalam_notebook.live_queries.following.rerunning import RerunEngine
 from kalam_notebook.live_queries.following.schedule import Rhythm, told
 from kalam_notebook.live_queries.table import LiveTable, Narrow
+from kalam_notebook.live_queries.topic import TopicLog, TopicTail
 from kalam_notebook.sql.live_filter import has_sub_query
 from kalam_notebook.sql.tables import bound_table
 from kalam_notebook.wire.arguments import check_number
 from kalam_notebook.wire.fileref import FileHost
 from kalam_notebook.wire.row_version import tells_gaps
 
-__all__ = ["open_table"]
+__all__ = ["open_table", "open_topic"]
 
 #: Seconds in which a server that cannot be reached may come back while a live table begins.
 _PATIENCE = 10.0
@@ -92,6 +93,26 @@ def open_table(
         return LiveTable(follower, sql=given or sql, bind=bind, host=host, narrow=narrow)
     except BaseException:
         follower.close()
+        raise
+
+
+def open_topic(log: TopicLog, *, partitions: int, max_rows: int) -> LiveTable:
+    """Make the live table of the newest messages of a topic.
+
+    Args:
+        log: The topic on its server.
+        partitions: How many partitions it has.
+        max_rows: Messages that are kept, the newest.
+
+    Raises:
+        KalamError: The topic cannot be read.
+    """
+    tail = TopicTail(log, partitions=partitions, max_rows=max_rows)
+    try:
+        tail.start()
+        return LiveTable(tail, sql=log.topic_id)
+    except BaseException:
+        tail.close()
         raise
 
 

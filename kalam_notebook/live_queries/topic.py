@@ -65,9 +65,6 @@ class TopicTail(Refreshed):
         log: The topic on its server.
         partitions: How many partitions it has.
         max_rows: Messages that are kept, the newest.
-
-    Raises:
-        KalamError: The topic cannot be read.
     """
 
     form = Form.DIRECT
@@ -75,21 +72,29 @@ class TopicTail(Refreshed):
     forked = "This live table belongs to the process that forked this one. Call live_topic here."
 
     def __init__(self, log: TopicLog, *, partitions: int, max_rows: int) -> None:
-        super().__init__()
+        super().__init__("kalam-live-topic")
         self._log = log
         self._max_rows = max_rows
         self._fault = ""
         self._messages: list[TopicMessage] = []
-        self._next = {number: max(0, log.end_offset(number) - max_rows) for number in range(partitions)}
+        self._next = dict.fromkeys(range(partitions), 0)
+        self._rows: ResultStore | None = None
+
+    def start(self) -> None:
+        """Read the newest messages, and go on with those that come.
+
+        Raises:
+            KalamError: The topic cannot be read.
+        """
         self._read()
         self._rows = ResultStore((), key=_KEY, rows=_table(self._messages), at=time.time())
-        self._begin("kalam-live-topic")
+        self._begin()
 
     # What anybody may ask.
 
     @property
-    def rows(self) -> ResultStore:
-        """The rows."""
+    def rows(self) -> ResultStore | None:
+        """The rows; None before they have been read."""
         return self._rows
 
     @property
@@ -142,7 +147,7 @@ class TopicTail(Refreshed):
             return False
         if came:
             with self._lock:
-                if not self.is_over:
+                if not self.is_over and self._rows is not None:
                     self._counters.add_changes(self._rows.load(_table(self._messages), at=time.time()))
         if came or before != self._fault:
             self.bell.ring()

@@ -72,7 +72,7 @@ class Consumer:
     Args:
         source: The client's side of the topic.
         start: Where the group begins if it has not acknowledged anything: ``earliest``, ``latest`` or an offset.
-        partitions: How many partitions the topic has; None asks the server.
+        partitions: How many partitions the topic has.
         max_poll_records: Messages of one partition that are asked for at a time.
         auto_commit: Whether what was returned is acknowledged when the next messages are asked for, every 5 s at most,
             and when the block of ``with`` ends without an error.
@@ -81,10 +81,6 @@ class Consumer:
 
     Raises:
         ConfigError: An argument is not one.
-        TopicError: The number of partitions cannot be found out, or the group stands behind the end of the topic.
-        NotFoundError: There is no such topic.
-        PermissionDeniedError: The user has not the role service, dba or system.
-        KalamError: The server cannot be reached.
     """
 
     def __init__(
@@ -92,7 +88,7 @@ class Consumer:
         source: TopicSource,
         *,
         start: Start,
-        partitions: int | None,
+        partitions: int,
         max_poll_records: int,
         columns_of: Callable[[str], tuple[Column, ...]],
         auto_commit: bool = False,
@@ -106,8 +102,7 @@ class Consumer:
         self._lock = threading.RLock()
         self._closed = Flag()
         self._watch = TopicWatch(source.topic_id, source.group_id)
-        numbers = range(partitions_of(source, partitions))
-        self._partitions = [Partition(source, number, begin, max_poll_records) for number in numbers]
+        self._partitions = [Partition(source, number, begin, max_poll_records) for number in range(partitions)]
         # While nothing is marked, all that was returned counts as processed.
         self._marks = Marks()
         self._auto_commit = AutoCommit(self.commit_sync if auto_commit else None, self._marks)

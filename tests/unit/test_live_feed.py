@@ -30,9 +30,9 @@ from kalam_notebook.live_queries.connection.listener import Handlers
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.connection.waiting import Gate
 from kalam_notebook.live_queries.events.feed import EventFeed
-from kalam_notebook.live_queries.events.live_events import LiveEvents
 from kalam_notebook.live_queries.events.messages import InitialBatch, Insert
 from kalam_notebook.live_queries.events.messages import LiveNotice as Notice
+from kalam_notebook.live_queries.events.opening import open_events
 from kalam_notebook.live_queries.events.streaming import EventStream
 from kalam_notebook.live_queries.following.plan import TableInfo
 from kalam_notebook.settings import Timeouts
@@ -78,7 +78,7 @@ def follow(socket):
     made = []
 
     def make(sql=SQL, **options):
-        events = LiveEvents(sql, source=Source(), socket=socket, **options)
+        events = open_events(sql, source=Source(), socket=socket, **options)
         made.append(events)
         return events
 
@@ -412,7 +412,7 @@ def test_bad_options(follow, options, text):
 
 def test_forgotten_events_warn_and_close(server, socket):
     def forget():
-        LiveEvents(SQL, source=Source(), socket=socket)
+        open_events(SQL, source=Source(), socket=socket)
         gc.collect()
 
     with pytest.warns(ResourceWarning, match="was not closed"):

@@ -3,8 +3,7 @@
 import pytest
 
 from kalam_notebook.errors import NotFoundError, TransportError
-from kalam_notebook.live_queries.table import LiveTable
-from kalam_notebook.live_queries.topic import TopicTail
+from kalam_notebook.live_queries.opening import open_topic
 from kalam_notebook.wire.topics import Consumed, TopicMessage
 
 
@@ -43,7 +42,7 @@ def follow():
     tables = []
 
     def follow(log, **options):
-        tables.append(LiveTable(TopicTail(log, partitions=len(log.partitions), **options), sql=log.topic_id))
+        tables.append(open_topic(log, partitions=len(log.partitions), **options))
         return tables[-1]
 
     yield follow

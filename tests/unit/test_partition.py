@@ -419,7 +419,9 @@ class Topic(Log):
 
 def test_marks_of_a_log_that_is_no_more_acknowledge_nothing_of_the_next():
     topic = Topic(4)
-    consumer = Consumer(topic, start="earliest", partitions=None, max_poll_records=10, columns_of=lambda table: ())
+    consumer = Consumer(
+        topic, start="earliest", partitions=topic.count_partitions(), max_poll_records=10, columns_of=lambda table: ()
+    )
     for one in consumer.poll(0):
         consumer.mark_processed(one)
     consumer.commit_sync()

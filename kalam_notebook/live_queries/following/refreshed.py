@@ -18,15 +18,18 @@ class Refreshed(Followed):
     """Rows that can be paused, and the thread that changes them when it is woken or it is time.
 
     No column of a server holds versions of them.
+
+    Args:
+        thread_name: What the thread is called.
     """
 
     row_version = ""
-    _thread: Worker
 
-    def __init__(self) -> None:
+    def __init__(self, thread_name: str) -> None:
         super().__init__()
         self._is_paused = False
         self._wake = Flag()
+        self._thread = Worker(self._run, name=thread_name)
 
     @property
     def is_paused(self) -> bool:
@@ -52,9 +55,8 @@ class Refreshed(Followed):
         self._awake()
         self.bell.ring()
 
-    def _begin(self, name: str) -> None:
+    def _begin(self) -> None:
         """Start the thread, with the rows in place."""
-        self._thread = Worker(self._run, name=name)
         self._thread.start()
         # A thread that is inside of Arrow when the interpreter ends takes the process down.
         atexit.register(self.close)

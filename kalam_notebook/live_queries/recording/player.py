@@ -72,7 +72,7 @@ class Player(Refreshed):
     forked = "This replay belongs to the process that forked this one. Begin a new one here."
 
     def __init__(self, path: Path, *, speed: float, clock: Clock | None = None) -> None:
-        super().__init__()
+        super().__init__("kalam-live-replay")
         self._path = str(path)
         self._clock = clock or _SystemClock()
         self._gaps: list[float] = []
@@ -89,7 +89,7 @@ class Player(Refreshed):
         self._rows = ReplayedRows(first)
         self._reached = first.at
         self._playhead = Playhead(speed, at=first.at, now=self._clock.now())
-        self._begin("kalam-live-replay")
+        self._begin()
 
     # What anybody may ask.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import importlib.metadata
+import re
 import statistics
 import sys
 import time
@@ -32,6 +33,9 @@ __all__ = ["Finding", "doctor", "examine"]
 _PACKAGES = (
     "httpx", "websockets", "pyarrow", "pandas", "anywidget", "ipython", "ipykernel", "datafusion", "aiohttp", "polars",
 )  # fmt: skip
+#: Kernels that leave a request unread now and then (https://github.com/ipython/ipykernel/issues/1554).
+_DEAF_KERNELS = re.compile(r"7\.[0-3]\.")
+_DEAF = "It leaves a cell waiting for ever now and then: pip install --upgrade ipykernel, 7.4 or later."
 _ROUNDS = 5
 _AT_ONCE = 4
 #: Milliseconds of a round trip, and seconds between two clocks, that are worth a word.
@@ -100,7 +104,8 @@ def examine(client: Client) -> Iterator[Finding]:
     """
     yield Finding("kalam-notebook", f"{__version__}, Python {sys.version.split()[0]}, {sys.executable}")
     for name in _PACKAGES:
-        yield Finding(name, _installed(name))
+        version = _installed(name)
+        yield Finding(name, version, _DEAF if name == "ipykernel" and _DEAF_KERNELS.match(version) else "")
     yield Finding("server", client.url)
     try:
         client.check_login()

@@ -3,6 +3,7 @@
 import logging
 import re
 import uuid
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -405,6 +406,16 @@ def test_the_doctor_tells_whether_the_page_is_answered(magic_shell, client, monk
     (page,) = [finding for finding in examine(client) if finding.subject == "page"]
     assert found in page.found
     assert bool(page.advice) is advised
+
+
+@pytest.mark.parametrize(
+    ("version", "is_deaf"), [("6.30.1", False), ("7.0.0", True), ("7.3.0", True), ("7.4.0", False)]
+)
+def test_the_doctor_knows_the_kernels_that_leave_cells_waiting(client, monkeypatch, version, is_deaf):
+    monkeypatch.setattr(doctor, "_installed", lambda name: version)
+    (kernel,) = [finding for finding in islice(examine(client), 20) if finding.subject == "ipykernel"]
+    assert kernel.found == version
+    assert ("7.4 or later" in kernel.advice) is is_deaf
 
 
 def test_advice_is_typed_where_it_is_read(magic_shell, orders, server, monkeypatch, tmp_path):

@@ -43,7 +43,7 @@ def test_a_token_that_has_expired_at_the_reconnect_is_renewed(short_tokens):
         is_forgetful = threading.Event()
 
         def was_refused():
-            by_http = 401 in set(client.recent_requests()["answer"])
+            by_http = "401" in set(client.recent_requests()["answer"])
             return by_http or any("auth_error" in text for text in scene.received)
 
         def provide():

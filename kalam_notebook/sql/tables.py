@@ -91,14 +91,12 @@ class _Frame:
 
 
 def table_named(text: str) -> TableName | None:
-    """The table that a text is the name of; None where it is anything else, and where it cannot be read."""
-    statement = Statement(f"SELECT * FROM {text}")
+    """The table that a text names, with an alias or without; None where it is anything else, or cannot be read."""
     try:
-        names = table_names(statement)
+        names = table_names(f"SELECT * FROM {text}")
     except UnreadableSQL:
         return None
-    dots = [token.text for token in statement.tokens[4::2]]
-    return names[0] if len(names) == 1 and all(dot == "." for dot in dots) else None
+    return names[0] if len(names) == 1 else None
 
 
 def table_names(sql: str) -> list[TableName]:

@@ -136,7 +136,7 @@ def named_table(table: str, namespace: str | None) -> tuple[str, str]:
     Raises:
         ConfigError: The text is no table's name.
     """
-    named = table_named(table)
+    named = table_named(table) if isinstance(table, str) else None
     if named is None or any(token.text != "." for token in Statement.of(table).tokens[1::2]):
         raise ConfigError(f"{table!r} is no table's name. Write namespace.table: kalam.tables() has all.")
     return named.namespace or namespace or "default", named.table

@@ -22,7 +22,7 @@ from kalam_notebook.callers import fails_shortly, running_shell
 from kalam_notebook.client import default
 from kalam_notebook.client.client import Client
 from kalam_notebook.errors import KalamError, PermissionDeniedError, ServerError
-from kalam_notebook.sql.statement import quote_name
+from kalam_notebook.sql.statement import quote_name, quote_text
 from kalam_notebook.texts import in_line
 
 if TYPE_CHECKING:
@@ -196,8 +196,7 @@ def _caps(client: Client) -> Finding:
 
 def _limits(client: Client) -> Finding:
     """What the server allows at most, where it tells this user."""
-    names = ", ".join(f"'{name}'" for name in _LIMITS)
-    asked = f"SELECT name, value FROM system.settings WHERE name IN ({names})"
+    asked = f"SELECT name, value FROM system.settings WHERE name IN ({', '.join(map(quote_text, _LIMITS))})"
     try:
         told = client.query_result(asked, progress=False).arrow().to_pydict()
     except PermissionDeniedError:

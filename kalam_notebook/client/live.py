@@ -15,7 +15,7 @@ from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tokens import UnreadableSQL
 from kalam_notebook.wire.arguments import check_number, check_text, of_two_names
 from kalam_notebook.wire.live import MAX_BATCH_SIZE
-from kalam_notebook.wire.topics import Start, check_topic
+from kalam_notebook.wire.topics import Start, check_start, check_topic
 from kalam_notebook.wire.types import Column
 from kalam_notebook.writing.target import table_parts
 
@@ -201,10 +201,12 @@ class LiveCalls(ClientBase):
             raise ConfigError(f"auto_commit is True or False, not {auto_commit!r}.")
         if not check_text("group_id", group_id):
             raise ConfigError(f"group_id is {group_id!r}. Name the group of consumers: group_id='workers'.")
+        check_number("max_poll_records", max_poll_records)
+        begin = check_start(start)
         source = TopicEndpoint(self._http, self._endpoint, topic_id, group_id)
         return Consumer(
             source,
-            start=start,
+            start=begin,
             partitions=partitions_of(source, partitions),
             max_poll_records=max_poll_records,
             columns_of=self._columns_of,

@@ -20,7 +20,7 @@ from kalam_notebook.topics.partition import Partition, Source
 from kalam_notebook.topics.watch import TopicWarning, TopicWatch
 from kalam_notebook.wire.arguments import check_number, check_text
 from kalam_notebook.wire.fileref import FileHost
-from kalam_notebook.wire.topics import Start, TopicMessage, check_start, decode_messages, unsigned_decimals
+from kalam_notebook.wire.topics import Start, TopicMessage, decode_messages, unsigned_decimals
 from kalam_notebook.wire.types import Column
 
 if TYPE_CHECKING:
@@ -78,9 +78,6 @@ class Consumer:
             and when the block of ``with`` ends without an error.
         columns_of: Tells the columns of a table, for ``arrow`` and ``df``.
         host: What fetches the files of FILE cells.
-
-    Raises:
-        ConfigError: An argument is not one.
     """
 
     def __init__(
@@ -94,15 +91,13 @@ class Consumer:
         auto_commit: bool = False,
         host: FileHost | None = None,
     ) -> None:
-        begin = check_start(start)
-        check_number("max_poll_records", max_poll_records)
         self._source = source
         self._columns_of = columns_of
         self._host = host
         self._lock = threading.RLock()
         self._closed = Flag()
         self._watch = TopicWatch(source.topic_id, source.group_id)
-        self._partitions = [Partition(source, number, begin, max_poll_records) for number in range(partitions)]
+        self._partitions = [Partition(source, number, start, max_poll_records) for number in range(partitions)]
         # While nothing is marked, all that was returned counts as processed.
         self._marks = Marks()
         self._auto_commit = AutoCommit(self.commit_sync if auto_commit else None, self._marks)

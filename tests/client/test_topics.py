@@ -525,3 +525,11 @@ def test_the_end_of_a_block_acknowledges(client, orders, events):
 def test_auto_commit_is_told_as_such(client, events):
     with pytest.raises(ConfigError, match="auto_commit is True or False, not 5"):
         client.consumer(events, group_id="g", auto_commit=5)
+
+
+@pytest.mark.parametrize("options", [{"start": "now"}, {"max_poll_records": 0}, {"auto_commit": 1}])
+def test_a_wrong_argument_is_told_before_anything_is_asked(client, events, options):
+    asked = len(client.recent_requests())
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        client.consumer(events, group_id="g", **options)
+    assert len(client.recent_requests()) == asked

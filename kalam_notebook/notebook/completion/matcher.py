@@ -135,12 +135,12 @@ class _Typing:
             return Offer(name, (*(word for word in words if word.text.startswith(name)), *offered))
         if name not in COMMANDS or COMMANDS[name].takes == "sql":
             return self._sql(line, column)
-        named = self._words(COMMANDS[name].takes)
         fragment = _LAST_WORD.findall(rest)[0]
         place = len(rest.split()) + (not fragment)
         if (name, place) == ("download", 2):
             columns = self._columns_in(rest.split()[0])
             return Offer(fragment, tuple(column for column in columns if column.text.startswith(fragment)))
+        named = self._words(COMMANDS[name].takes)
         if fragment.startswith("--") or not _takes_path(name, place):
             return self._line(rest, COMMANDS[name].options, named)
         files = path_offer(fragment).candidates

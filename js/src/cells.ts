@@ -152,8 +152,12 @@ function bytesText(bytes: Uint8Array, size: number): string {
   return `b${quote}${text}${size > head.length ? "…" : ""}${quote} ${grouped(size)} ${size === 1 ? "byte" : "bytes"}`;
 }
 
+export function hexadecimal(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function uuidText(bytes: Uint8Array): string {
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hex = hexadecimal(bytes);
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 

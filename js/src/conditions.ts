@@ -1,7 +1,7 @@
 // What can be asked of a column, and which rows meet it. No DOM here. The kernel asks the same of rows that the page does
 // not hold (`kalam_notebook/notebook/page/ordering.py`).
 
-import type { Column, Value } from "./cells";
+import { hexadecimal, type Column, type Value } from "./cells";
 import { compare, type Filter } from "./order";
 import type { Store } from "./store";
 
@@ -21,10 +21,12 @@ export function matcher(store: Store, column: number, condition: Condition): Fil
   if (!described) return () => true;
   switch (condition.kind) {
     case "contains": {
-      const wanted = condition.text.toLowerCase();
+      const wanted = soughtIn(described, condition.text);
       return (slot) => {
         const value = values()[slot] ?? null;
-        return value !== null && String(value).toLowerCase().includes(wanted);
+        if (value === null) return false;
+        const text = value instanceof Uint8Array ? hexadecimal(value) : String(value).toLowerCase();
+        return text.includes(wanted);
       };
     }
     case "one of": {
@@ -45,6 +47,12 @@ export function matcher(store: Store, column: number, condition: Condition): Fil
     case "not null":
       return (slot) => (values()[slot] ?? null) !== null;
   }
+}
+
+/** What a column's texts are to contain, in small letters; of UUIDs the digits, for the server knows no hyphens in them. */
+export function soughtIn(column: Column, text: string): string {
+  const small = text.toLowerCase();
+  return column.kind === "uuid" ? small.replace(/[\s-]/g, "") : small;
 }
 
 /** A bound as a value of its column; null for none. */
@@ -99,6 +107,7 @@ function ticks(date: string, time: string, perSecond: number): bigint | undefine
 
 /** A condition as the kernel reads it: bounds as whole numbers of ticks and digits. @throws {RangeError} As of `matcher`. */
 export function forKernel(condition: Condition, column: Column): object {
+  if (condition.kind === "contains") return { ...condition, text: soughtIn(column, condition.text) };
   if (condition.kind !== "range") return condition;
   const [least, most] = [condition.least, condition.most].map((bound) => {
     const value = parse(bound, column);

@@ -1,6 +1,6 @@
 // Cells as texts for elsewhere: CSV here, the other formats in `texts.ts`. Values are exact or not given at all. No DOM here.
 
-import { cellText, isLong, type Column, type Value } from "./cells";
+import { cellText, hexadecimal, isLong, type Column, type Value } from "./cells";
 import type { Store } from "./store";
 
 export type Format = "CSV" | "Markdown" | "VALUES" | "Arrow";
@@ -54,10 +54,6 @@ export function exact(value: NonNullable<Value>, column: Column): string {
 export function elements(list: ArrayLike<number | null>, column: Column): string {
   const kind = column.kind === "list" ? "float" : "float32";
   return `[${Array.from(list, (item) => cellText(item, { ...column, kind })).join(", ")}]`;
-}
-
-export function hexadecimal(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** As in RFC 4180; NULL is nothing, an empty text two quotes. */

@@ -208,7 +208,7 @@ function kindsFor(column: Column): readonly Condition["kind"][] {
       return ["contains", "one of", "null", "not null"];
     case "boolean":
       return ["one of", "null", "not null"];
-    case "json":
+    case "json": case "uuid":
       return ["contains", "null", "not null"];
     default:
       return ["null", "not null"];

@@ -1,8 +1,8 @@
 // Cells as Markdown and SQL, and filters as SQL. Values are exact. No DOM here.
 
-import { cellText, isLong, isNumber, type Column, type Value } from "./cells";
-import { exact, hexadecimal, names, written, type Part } from "./copy";
-import { parse, type Condition } from "./conditions";
+import { cellText, hexadecimal, isLong, isNumber, type Column, type Value } from "./cells";
+import { exact, names, written, type Part } from "./copy";
+import { parse, soughtIn, type Condition } from "./conditions";
 import type { Store } from "./store";
 
 /** Cells in a format other than CSV; all of them must be whole. */
@@ -44,8 +44,10 @@ export function whereText(columns: readonly Column[], conditions: ReadonlyMap<nu
 function sql(column: Column, condition: Condition): string {
   const name = nameOf(column);
   switch (condition.kind) {
-    case "contains":
-      return `strpos(lower(${name}), ${quoted(condition.text.toLowerCase())}) > 0`;
+    case "contains": {
+      const text = column.kind === "uuid" ? `encode(${name}, 'hex')` : `lower(${name})`;
+      return `strpos(${text}, ${quoted(soughtIn(column, condition.text))}) > 0`;
+    }
     case "one of":
       return `${name} IN (${condition.values.map((value) => literal(value, column)).join(", ")})`;
     case "range": {

@@ -7,6 +7,7 @@ import os
 import re
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -430,6 +431,28 @@ def test_a_filter_means_the_same_as_its_sql(page: Page, client, values_table, co
     wanted = [str(nr) for nr in answer["id"]]
     assert 0 < len(wanted) < len(ROWS)
     assert [row[0] for row in shown(page, len(wanted))] == wanted
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("text", ["550E8400-e29b", "e8400e29", " 550e8400-e29b-41d4-a716-446655440000"])
+def test_a_uuid_is_found_by_its_digits_and_as_sql(page: Page, client, namespace, text: str):
+    first, second = UUID("550e8400-e29b-41d4-a716-446655440000"), UUID("660e8400-e29b-41d4-a716-446655440000")
+    name = f"{namespace}.refs"
+    client.execute_query(f"CREATE TABLE {name} (id INT PRIMARY KEY, ref UUID) WITH (TYPE = 'SHARED')")
+    client.execute_query(f"INSERT INTO {name} (id, ref) VALUES (1, '{first}')")
+    client.execute_query(f"INSERT INTO {name} (id, ref) VALUES (2, '{second}')")
+
+    table = MountedTable(page, (Column("id", "Int", flags=("pk", "nn", "uq")), Column("ref", "Uuid")))
+    table.load([{"id": 1, "ref": first.bytes}, {"id": 2, "ref": second.bytes}, {"id": 3, "ref": None}])
+    add_filter(page, "ref", "contains", text)
+    expect(page.locator(".kl-chip")).to_have_count(1)
+    wanted = ["1"] if "550" in text else ["1", "2"]
+    assert [row[0] for row in shown(page, len(wanted))] == wanted
+
+    page.get_by_role("button", name="as SQL").click()
+    where = page.get_by_label("The filters as SQL").input_value()
+    answer = client.query(f"SELECT id FROM {name} {where} ORDER BY id")
+    assert [str(nr) for nr in answer["id"]] == wanted
 
 
 @pytest.mark.contract

@@ -33,6 +33,7 @@ COLUMNS = (
     Column("at", "Timestamp"),
     Column("vector", "Embedding", size=2),
     Column("data", "Bytes"),
+    Column("ref", "Uuid"),
 )
 NAMES = [column.name for column in COLUMNS]
 TIMES = [dt.datetime(2026, 5, 20, 10, 0, second, tzinfo=dt.UTC) for second in range(3)]
@@ -44,6 +45,7 @@ CHOICES: dict[str, list[Any]] = {
     "at": [None, *TIMES],
     "vector": [None, [0.5, -1.0], [0.5, 2.0], [-3.0, 0.0]],
     "data": [None, b"", b"\x00", b"ab"],
+    "ref": [None, bytes(range(16)), b"\x00" * 15 + b"\xab"],
 }
 
 
@@ -162,6 +164,7 @@ CONDITIONS = [
     (condition("name", "contains", text="ADA"), lambda row: "ada" in (row["name"] or "").lower()),
     (condition("name", "contains", text="Ö"), lambda row: "ö" in (row["name"] or "").lower()),
     (condition("name", "contains", text="%"), lambda row: "%" in (row["name"] or "")),
+    (condition("ref", "contains", text="00ab"), lambda row: (row["ref"] or b"").hex().endswith("00ab")),
     (condition("name", "one of", values=["Ada", ""]), lambda row: row["name"] in ("Ada", "")),
     (condition("ok", "one of", values=[True]), lambda row: row["ok"] is True),
     (condition("name", "null"), lambda row: row["name"] is None),

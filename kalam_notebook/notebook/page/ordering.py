@@ -120,6 +120,9 @@ class Wanted:
 def _meets(values: pa.ChunkedArray, column: CellColumn, condition: Mapping[str, Any]) -> pa.ChunkedArray:
     match condition["kind"]:
         case "contains":
+            if column.kind == "uuid":
+                digits = [None if value is None else value.hex() for value in values.to_pylist()]
+                values = pa.chunked_array([digits], pa.string())
             return pc.match_substring(pc.utf8_lower(values), str(condition["text"]).lower())
         case "one of":
             wanted = pa.array(condition["values"], values.type)

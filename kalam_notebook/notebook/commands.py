@@ -96,7 +96,8 @@ class Commands:
         """
         command = COMMANDS[name]
         if command.most_words is not None and len(rest.split()) > command.most_words:
-            raise ConfigError(f"%kalam {name} takes {command.arguments or 'nothing more'}, and not {rest!r}.")
+            hint = f"\nA query is followed by: %kalam --live {rest}" if name == "live" else ""
+            raise ConfigError(f"%kalam {name} takes {command.arguments or 'nothing more'}, and not {rest!r}.{hint}")
         return self._commands[name](rest)
 
     # Connections -----------------------------------------------------------------------------------------------------

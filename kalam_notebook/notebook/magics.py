@@ -5,6 +5,7 @@ The line is read by ``options``; here statements are run and shown.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
@@ -66,6 +67,7 @@ _NOTHING = {
     "connections": "There is no connection.", "history": "The magics ran nothing yet.", "live": "No table is live.",
 }  # fmt: skip
 _SQL_WORDS = {phrase.split()[0] for phrase in STATEMENTS}
+_SQL_BEGINS = re.compile(rf"(?<!\S)(?:{'|'.join(sorted(_SQL_WORDS))})\b.*", re.IGNORECASE | re.DOTALL)
 
 
 def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.
@@ -126,8 +128,10 @@ def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401
         return None
     if name.upper() in _SQL_WORDS:
         return _run_cell(shell, "", line)
-    if "--file" in line:  # IPython takes no cell magic without a body.
-        return _run_cell(shell, line, "")
+    sql = _SQL_BEGINS.search(line)
+    options = line[: sql.start()] if sql else line
+    if name.startswith("--") or "<<" in options:
+        return _run_cell(shell, options, sql[0] if sql else "")
     raise ConfigError(
         f"%kalam has no command {name!r}.{_meant(name)} There are: {', '.join(COMMANDS)}.\n"
         "%kalam help tells what they do; SQL is written %kalam SELECT …."

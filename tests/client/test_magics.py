@@ -191,6 +191,21 @@ def test_one_line(shell, people):
     assert rows(shell.ip.user_ns["found"]) == [{"n": 3}]
 
 
+def test_one_line_takes_what_a_cell_takes(shell, people):
+    shell.value(f"%kalam count << --format arrow SELECT count(*) AS n FROM {people} WHERE id < 100")
+    assert shell.ip.user_ns["count"].to_pylist() == [{"n": 3}]
+    query = f"select id from {people} where name = $1"
+    assert rows(shell.value(f'%kalam --params ["Ada"] {query}')) == [{"id": 1}]
+    shell.value(f"%kalam --explain SELECT id FROM {people} WHERE name <> 'with  select'")
+    assert 'Utf8("with  select")' in shell.text
+
+    live = shell.value(f"%kalam --live SELECT id FROM {people} WHERE id = 1")
+    assert live.df().to_dict("records") == [{"id": 1}]
+    live.close()
+    assert f"%kalam --live SELECT id FROM {people}" in str(shell.error(f"%kalam live SELECT id FROM {people}"))
+    assert "not a single SELECT" in str(shell.error("%kalam --live"))
+
+
 def test_a_file_holds_the_query(shell, people, tmp_path):
     path = tmp_path / "a query.sql"
     path.write_text(f"SELECT id FROM {people} WHERE name = $who;\nSELECT 'Grüße' AS t", encoding="utf-8")

@@ -6,6 +6,7 @@ with ``KALAM_TEST_SANDBOX=0.8`` against a sandbox that plays that one.
 
 import gc
 import os
+import signal
 import socket
 import sys
 import uuid
@@ -30,6 +31,9 @@ _CLOSED.bind(("127.0.0.1", 0))
 def pytest_configure(config):
     """Have a proxy named that nothing goes through: all tests run as on a machine in a company's network."""
     config.add_cleanup(_CLOSED.close)
+    # A script that starts the tests in its background has them ignore Ctrl-C, which many of them send.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Hundreds of processes are started; each would compile all that it imports.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Who reads a failure of these tests wants to see where in the package it came from.

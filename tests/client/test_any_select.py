@@ -356,6 +356,7 @@ STARS = {
 
 
 @pytest.mark.parametrize("sql", STARS)
+@pytest.mark.slow
 def test_equal_names_behind_a_star(module_client, tables, sql):
     """Each star is written out, so that equal names can be told apart."""
     space, rows = tables

@@ -45,6 +45,7 @@ def small_client(client):
         yield small
 
 
+@pytest.mark.slow
 def test_every_row_comes_once_and_in_its_newest_version(client):
     batches = client.query_batches("SELECT id, n, d FROM b.t", batch_rows=150)
     assert batches.completeness is None
@@ -61,6 +62,7 @@ def test_every_row_comes_once_and_in_its_newest_version(client):
     assert found[0].schema.types == whole.schema.types
 
 
+@pytest.mark.slow
 def test_a_condition_with_parameters(client):
     batches = client.query_batches("SELECT id FROM b.t x WHERE x.n = $1", [3], batch_rows=100)
     ids = [row["id"] for batch in batches for row in batch.to_pylist()]

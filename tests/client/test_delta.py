@@ -215,6 +215,7 @@ def test_questions_that_begin_far_apart_are_asked_alone(client, table):
         ("WHERE NOT ok", 1),
     ],
 )
+@pytest.mark.slow
 def test_rows_come_whole_with_their_fingerprint(client, table, where, expected):
     plan = plan_of(client, f"SELECT * FROM {table} {where}")
     reading = read_whole(client._endpoint, plan, client._reader.limits.damages)

@@ -32,6 +32,7 @@ STARS = [
 
 @pytest.mark.parametrize("sql", STARS)
 @pytest.mark.filterwarnings("ignore:not certain. the server does not read these tables in one transaction")
+@pytest.mark.slow
 def test_frames_of_a_star(client, table, sql):
     sql = sql.format(t=table)
     for engine in ("server", "local"):

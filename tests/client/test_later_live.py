@@ -168,6 +168,7 @@ def test_a_policy_that_changes_sends_no_event(later, client, make):
             assert len(deceived.listen().rows) == 10
 
 
+@pytest.mark.slow
 def test_a_live_table_that_nothing_happens_to_asks_nothing(client, make, kind):
     table = make((1, 1), kind=kind)
     with client.live(f"SELECT * FROM {table}") as live:
@@ -250,6 +251,7 @@ def test_a_filter_that_is_refused_for_events_is_followed(later, client, make, co
 
 
 @pytest.mark.parametrize("columns", ["id AS key", "id, n + 1", "upper(t)"])
+@pytest.mark.slow
 def test_what_is_computed_is_followed_all_the_same(later, client, make, columns):
     table = make(columns="id BIGINT PRIMARY KEY, n INT, t TEXT")
     sql = f"SELECT {columns} FROM {table}"
@@ -262,6 +264,7 @@ def test_what_is_computed_is_followed_all_the_same(later, client, make, columns)
 
 
 @pytest.mark.parametrize("condition", ["NOT (n = 1)", "NOT (n IN (1, 2))", "big = 9007199254740993", "d <> 1.5"])
+@pytest.mark.slow
 def test_a_filter_that_lets_too_much_through_is_followed(later, client, make, condition):
     """NULL is neither, and doubles do not tell neighbours apart."""
     table = make(columns="id BIGINT PRIMARY KEY, n INT, big BIGINT, d DECIMAL(4, 2)")
@@ -274,6 +277,7 @@ def test_a_filter_that_lets_too_much_through_is_followed(later, client, make, co
 
 
 @pytest.mark.parametrize("condition", ["t > 'a'", "d = 1.5", "t BETWEEN 'a' AND 'z'"])
+@pytest.mark.slow
 def test_a_filter_whose_events_are_dropped_is_followed(later, client, make, condition):
     table = make(columns="id BIGINT PRIMARY KEY, n INT, t TEXT, d DECIMAL(4, 2)", kind="SHARED")
     sql = f"SELECT * FROM {table} WHERE ({condition})"

@@ -86,6 +86,7 @@ def test_the_key_has_the_name_of_the_official_sdks_too(client, messages):
 
 
 @pytest.mark.parametrize("condition", ["room IN ('a', 'b')", "n BETWEEN 1 AND 2", "room < 'c'", "n - 3 < 0"])
+@pytest.mark.slow
 def test_filters_that_get_no_events_are_followed_all_the_same(client, messages, condition):
     with client.live(f"SELECT * FROM {messages} WHERE {condition}") as live:
         assert (live.form, live.num_rows, live.notice) == ("delta", 2, None)
@@ -318,6 +319,7 @@ def test_a_network_that_falls_silent(client, far_client, proxy, messages):
 
 
 @pytest.mark.parametrize("rest", ["", "WHERE n > 0", "ORDER BY n DESC"])
+@pytest.mark.slow
 def test_rows_as_they_were(client, messages, rest):
     with client.live(f"SELECT * FROM {messages} {rest}") as live:
         before = live.arrow()

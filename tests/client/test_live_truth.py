@@ -70,6 +70,7 @@ def test_l12_pages_lose_rows(client, make, follow):
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_l13_a_snapshot_beyond_the_scan_window(beyond):
     table, client, count = beyond.name, beyond.client, beyond.count
     changed = f"SELECT * FROM {table} WHERE (n = 1)"

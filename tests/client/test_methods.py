@@ -71,6 +71,7 @@ def little_memory():
 
 
 @pytest.mark.parametrize("options", [{}, {"max_rows": None}, {"engine": "local"}])
+@pytest.mark.slow
 def test_a_table_that_the_servers_memory_does_not_hold(little_memory, options):
     table = little_memory.query_arrow("SELECT id, t FROM r.wide WHERE n < 6", **options)
     wanted = [i for i in range(2000) if i % 7 < 6]

@@ -73,6 +73,7 @@ def test_l02_a_thousand_rows(plain, client, make):
     assert len(client.query(f"SELECT id FROM {table} LIMIT 1050")) == 1050
 
 
+@pytest.mark.slow
 def test_l03_rows_beyond_the_window(beyond):
     table, client = beyond.name, beyond.client
     counts = {n: int(c) for n, c in beyond.plain.rows(f"SELECT n, count(id) AS c FROM {table} GROUP BY n")}
@@ -179,6 +180,7 @@ def test_l11_number_literals(plain, client, make):
     assert client.query_arrow(f"SELECT d FROM {table} WHERE id = 2").to_pylist() == [{"d": exact}]
 
 
+@pytest.mark.slow
 def test_l18_several_states_in_one_request(server, plain, client, make):
     table = make("id INT PRIMARY KEY")
     counts = [f"SELECT count(*) AS n FROM {table}"] * 20
@@ -220,6 +222,7 @@ def test_l19_results_of_writes_come_last(plain, client, make):
     ]
 
 
+@pytest.mark.slow
 def test_l20_the_cost_of_large_inserts():
     """It grows with the square of the rows, so what is written in parts is faster on a slow server, too."""
     count = 5000 if IS_REAL else 2000
@@ -272,6 +275,7 @@ def test_l24_bytes_and_embeddings_after_a_flush(plain, client, make):
 
 
 @pytest.mark.servers("0.4.3", "0.5", "0.7")
+@pytest.mark.slow
 def test_l24_where_only_some_rows_are_flushed_and_in_expressions(plain, client, make):
     table = make(
         "id INT PRIMARY KEY, by BYTES, e EMBEDDING(3), t TEXT", "(1, 'hi', '[1, 2, 3]', 'a')", "(2, 'ho', NULL, 'b')"

@@ -85,6 +85,7 @@ def test_a_filter_sees_the_newest_values(small_window, big):
         "WITH big_shared AS (SELECT * FROM {}) SELECT sum(n) AS s FROM big_shared",
     ],
 )
+@pytest.mark.slow
 def test_a_table_in_a_corner_of_the_query_is_checked_as_well(small_window, big, few, sql):
     with pytest.warns(IncompleteResultWarning, match=f"{big} holds more unflushed row versions"):
         result = small_window.query_result(sql.format(big))

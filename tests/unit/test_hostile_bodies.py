@@ -76,6 +76,7 @@ NESTED_END = {"a": [], "row_count": 0}
         ("lists", ["],"] * 500_000),
     ],
 )
+@pytest.mark.slow
 def test_what_stands_in_cells_costs_no_more_than_its_length(form, cells):
     make, read = (rows_of, read_rows) if form == "rows" else (lists_of, read_lists)
     body, plain = make(*cells), make(*["plain text of some words"] * 40_000)

@@ -5,7 +5,6 @@ The line is read by ``options``; here statements are run and shown.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
@@ -32,7 +31,7 @@ from kalam_notebook.notebook.completion.matcher import register_completion, unre
 from kalam_notebook.notebook.completion.schema import Schemas
 from kalam_notebook.notebook.completion.words import STATEMENTS
 from kalam_notebook.notebook.note import Note
-from kalam_notebook.notebook.options import COMMANDS, CellOptions, parse_cell_line
+from kalam_notebook.notebook.options import COMMANDS, CellOptions, parse_cell_line, split_line
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
 from kalam_notebook.notebook.page.watching import changes_of, is_followed_in_place, watch
 from kalam_notebook.notebook.session import History, Logged
@@ -67,7 +66,6 @@ _NOTHING = {
     "connections": "There is no connection.", "history": "The magics ran nothing yet.", "live": "No table is live.",
 }  # fmt: skip
 _SQL_WORDS = {phrase.split()[0] for phrase in STATEMENTS}
-_SQL_BEGINS = re.compile(rf"(?<!\S)(?:{'|'.join(sorted(_SQL_WORDS))})\b.*", re.IGNORECASE | re.DOTALL)
 
 
 def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.
@@ -128,10 +126,8 @@ def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401
         return None
     if name.upper() in _SQL_WORDS:
         return _run_cell(shell, "", line)
-    sql = _SQL_BEGINS.search(line)
-    options = line[: sql.start()] if sql else line
-    if name.startswith("--") or "<<" in options:
-        return _run_cell(shell, options, sql[0] if sql else "")
+    if (parts := split_line(line, _SQL_WORDS)) is not None:
+        return _run_cell(shell, *parts)
     raise ConfigError(
         f"%kalam has no command {name!r}.{_meant(name)} There are: {', '.join(COMMANDS)}.\n"
         "%kalam help tells what they do; SQL is written %kalam SELECT …."

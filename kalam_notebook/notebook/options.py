@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 
 from kalam_notebook.client.reading import DEFAULT_MAX_ROWS, Engine
@@ -17,7 +17,7 @@ from kalam_notebook.notebook.values import Values, nearest, read_values
 
 __all__ = [
     "CELL_OPTIONS", "CHOICES", "COMMANDS", "CONNECT_OPTIONS", "FLAGS", "CellOptions", "Command", "ConnectOptions",
-    "help_text", "parse_cell_line", "parse_connect_line", "parse_upload_line", "unpasted",
+    "help_text", "parse_cell_line", "parse_connect_line", "parse_upload_line", "split_line", "unpasted",
 ]  # fmt: skip
 
 
@@ -145,7 +145,9 @@ _OF_LIVE = {"--chart", "--key", "--last", "--where", "--for", "--changes"}
 _NOT_LIVE = {"--format", "--limit", "--as", "--browse", "--explain", "--engine", "--strict"}
 #: Other names of options.
 _SYNONYMS = {"--max-rows": "--limit"}
-_VARIABLE = re.compile(r"([^\W\d]\w*) ?=? ?<<")
+_VARIABLE = re.compile(r"([^\W\d]\w*)\s*=?\s*<<")
+#: How a line of ``%kalam`` begins that has options or a variable before its query.
+_BEFORE_QUERY = re.compile(f"--|{_VARIABLE.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +220,32 @@ def help_text(command: str = "") -> str:
     return "\n".join(lines)
 
 
+def split_line(line: str, statements: Collection[str]) -> tuple[str, str] | None:
+    """Split a line of ``%kalam`` into what may stand on the line of a cell, and the query behind it.
+
+    Args:
+        line: What follows the magic's name.
+        statements: The words that a query begins with, in capitals.
+
+    Returns:
+        Both, with an empty query where a file holds it; None where neither options nor a variable stand there.
+
+    Raises:
+        ConfigError: An unknown option, or a missing value.
+    """
+    if not _BEFORE_QUERY.match(line) and "--file" not in line:
+        return None
+    *_, query = _scan(line, "%kalam", CELL_OPTIONS, until=statements)
+    return line.strip().removesuffix(query), query
+
+
 def parse_cell_line(line: str) -> CellOptions:
     """Read the line of ``%%kalam``.
 
     Raises:
         ConfigError: An unknown option, a missing value, or something that is neither option nor variable.
     """
-    words, given, params = _scan(line, "%%kalam", CELL_OPTIONS)
+    words, given, params, _ = _scan(line, "%%kalam", CELL_OPTIONS)
     named = _VARIABLE.fullmatch(" ".join(words))
     variable = named[1] if named and not keyword.iskeyword(named[1]) else None
     if words and variable is None:
@@ -323,7 +344,7 @@ def parse_connect_line(line: str) -> ConnectOptions:
     Raises:
         ConfigError: An unknown option, a missing value, or more than one URL.
     """
-    words, given, _ = _scan(line, "%kalam connect", CONNECT_OPTIONS)
+    words, given, _, _ = _scan(line, "%kalam connect", CONNECT_OPTIONS)
     if len(words) > 1:
         raise ConfigError(f"%kalam connect takes one URL, and got {len(words)}: {', '.join(words)}.")
     texts = {field.name: given.get(f"--{field.name}") for field in fields(ConnectOptions) if field.name != "save"}
@@ -336,14 +357,19 @@ def parse_upload_line(line: str) -> tuple[list[str], str, str | None, bool]:
     Raises:
         ConfigError: An unknown option, or no files or no table.
     """
-    words, given, _ = _scan(line, "%kalam upload", COMMANDS["upload"].options)
+    words, given, _, _ = _scan(line, "%kalam upload", COMMANDS["upload"].options)
     if len(words) < 2:
         raise ConfigError("%kalam upload takes files and a table: %kalam upload photos/ app.photos")
     return words[:-1], words[-1], given.get("--column"), "--replace" in given
 
 
-def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], dict[str, str], Values | None]:
-    """Split a line into plain words, options with their values, and the values of ``--params``."""
+def _scan(
+    line: str, magic: str, known: Mapping[str, str], *, until: Collection[str] = ()
+) -> tuple[list[str], dict[str, str], Values | None, str]:
+    """Split a line into plain words, options with their values, the values of ``--params``, and what is left.
+
+    Nothing is left but what begins with one of the words of ``until``, where that is not the value of an option.
+    """
     words: list[str] = []
     given: dict[str, str] = {}
     params: Values | None = None
@@ -351,6 +377,8 @@ def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], d
     while rest:
         option = re.match(r"(--[^\s=]*)(\s*=?\s*)", rest)
         if option is None:
+            if re.split(r"\W", rest, maxsplit=1)[0].upper() in until:
+                break
             word, rest = _next_word(rest)
             words.append(unpasted(word))
             continue
@@ -373,7 +401,7 @@ def _scan(line: str, magic: str, known: Mapping[str, str]) -> tuple[list[str], d
             value, rest = _next_value(rest)
             given[name] = unpasted(value)
 
-    return words, given, params
+    return words, given, params, rest
 
 
 def _unknown(name: str, magic: str, known: Mapping[str, str]) -> str:

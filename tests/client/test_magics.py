@@ -204,6 +204,7 @@ def test_one_line_takes_what_a_cell_takes(shell, people):
     live.close()
     assert f"%kalam --live SELECT id FROM {people}" in str(shell.error(f"%kalam live SELECT id FROM {people}"))
     assert "not a single SELECT" in str(shell.error("%kalam --live"))
+    assert "Did you mean SELECT?" in str(shell.error("%kalam Selec 1 << 2"))
 
 
 def test_a_file_holds_the_query(shell, people, tmp_path):
@@ -213,6 +214,10 @@ def test_a_file_holds_the_query(shell, people, tmp_path):
     assert rows(shell.value(f"%kalam --file '{path}'")) == [{"t": "Grüße"}]
     shell.value(f"%kalam texts << --file '{path}'")
     assert shell.ip.user_ns["texts"]["t"].tolist() == ["Grüße"]
+    named = tmp_path / "all with select.sql"
+    named.write_text("SELECT 2 AS n", encoding="utf-8")
+    assert rows(shell.value(f"%kalam --file '{named}'")) == [{"n": 2}]
+    assert "A variable is written" in str(shell.error(f"%kalam texts --file '{path}'"))
     assert "Take one away" in str(shell.error(f"%%kalam --file '{path}'\nSELECT 1"))
     assert "No such file" in str(shell.error(f"%kalam --file '{tmp_path}/b.sql'"))
 

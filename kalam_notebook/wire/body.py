@@ -32,7 +32,7 @@ from kalam_notebook.wire.answered import shortened, whole_number
 from kalam_notebook.wire.brackets import Brackets
 from kalam_notebook.wire.decode import CELL_ERRORS, decode_array, decode_columns
 from kalam_notebook.wire.seen_lists import as_seen
-from kalam_notebook.wire.types import Column, parse_schema
+from kalam_notebook.wire.types import FLOATS, Column, parse_schema
 
 __all__ = ["BodyDecoder", "ListsDecoder", "RawResult", "parse_row"]
 
@@ -45,6 +45,9 @@ _SCHEMA_BEGIN = b'{"schema":['
 _OPEN, _COMMA, _CLOSE = b"[,]"
 _LIST_END = re.compile(rb"\][,\]]")
 _BARE_ZERO = re.compile(rb"(?<=[\[,])-0(?=[,\]])")
+
+#: Types of which a column that begins with a number is refused if a text follows.
+_NUMBERS = {"Boolean", "SmallInt", "Int", "BigInt", "Date", "Time", "Timestamp", "DateTime"}
 
 _NO_ROWS = "The server sent rows that cannot be read: they are no JSON, or end with something else than their count."
 
@@ -284,7 +287,7 @@ class BodyDecoder:
             return None
         columns = self._columns or ()
         cells = _transposed(rows, len(columns))
-        floats = [place for place, column in enumerate(columns) if column.type_name in {"Float", "Double"}]
+        floats = [place for place, column in enumerate(columns) if column.type_name in FLOATS]
         # Only a zero that is written without a point can be -0. To look through the text costs as much as to parse it.
         if any(0.0 in cells[place] and int in set(map(type, cells[place])) for place in floats):
             _keep_signs(cells, floats, bytes(self._buffer[:end]) + b"]")
@@ -297,8 +300,23 @@ class BodyDecoder:
         except DecodeError as exc:
             row = None if exc.row is None else exc.row + done
             raise DecodeError(exc.column, exc.type_name, row, exc.value, exc.reason) from None
+        _check_rows(rows, columns, cells)
         self._counts[-1] = done + len(rows)
         return batch
+
+
+def _check_rows(rows: list[list[Any]], columns: Sequence[Column], cells: list[tuple[Any, ...]]) -> None:
+    """Refuse rows that are text or objects, which can be taken apart like lists, if only into texts.
+
+    Raises:
+        ProtocolError: One of the rows is no list.
+    """
+    # A column of numbers, which is decoded by now, has no text: it proves the same and costs nothing.
+    for column, found in zip(columns, cells, strict=True):
+        if column.type_name in _NUMBERS and type(found[0]) in (int, bool):
+            return
+    if set(map(type, rows)) != {list}:
+        raise ProtocolError("The server sent a row that is no list. Nothing of it was used.")
 
 
 def _keep_signs(cells: list[tuple[Any, ...]], floats: Sequence[int], text: bytes) -> None:
@@ -340,8 +358,9 @@ class ListsDecoder:
             ProtocolError: An element does not fit its type, or there are other results than expected.
         """
         self._buffer += data
-        while self._step():
-            pass
+        with _collector_paused():
+            while self._step():
+                pass
 
     def finish(self) -> list[list[pa.Array | None]]:
         """End the body.
@@ -406,8 +425,7 @@ class ListsDecoder:
 
         kind = self._expected[len(self._results) - 1][len(done)]
         try:
-            with _collector_paused():
-                done.append(decode_array(cells, kind))
+            done.append(decode_array(cells, kind))
         except CELL_ERRORS as exc:
             raise ProtocolError(f"The exact answer has a value that does not fit its type, {kind}: {exc}") from None
         return True
@@ -467,8 +485,8 @@ def _schema_of(text: bytes) -> tuple[Column, ...]:
 def _transposed(rows: list[list[Any]], width: int) -> list[tuple[Any, ...]]:
     """Rows as columns, all of the announced number."""
     try:
-        columns = list(zip(*rows, strict=True)) if set(map(type, rows)) == {list} else []
-    except ValueError:
+        columns = list(zip(*rows, strict=True))
+    except (ValueError, TypeError):
         columns = []
     if len(columns) != width:
         raise ProtocolError(f"The server announced {width} columns and sent a row of another length.")
@@ -477,7 +495,7 @@ def _transposed(rows: list[list[Any]], width: int) -> list[tuple[Any, ...]]:
 
 def _list_at_start(buffer: bytearray, end: int) -> list[Any] | None:
     """The list at the start of a buffer, or None when it does not end there."""
-    with memoryview(buffer) as view, view[:end] as text, _collector_paused():
+    with memoryview(buffer) as view, view[:end] as text:
         try:
             found: list[Any] = orjson.loads(text)
         except orjson.JSONDecodeError:

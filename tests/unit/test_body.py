@@ -128,6 +128,18 @@ def test_a_row_of_another_length_is_an_error():
         decode(body(result([["1", "a"]])), 1000)
 
 
+@pytest.mark.parametrize("row", ["7x", {"7": 1, "x": 2}, None, 7])
+@pytest.mark.parametrize("types", [("Text", "Text"), ("BigInt", "Text"), ("Text", "Int"), ("Boolean", "Text")])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_row_that_is_no_list_is_an_error_whatever_it_can_be_taken_apart_to(row, types, place):
+    cells = {"Text": "a", "BigInt": "1", "Int": 5, "Boolean": True}
+    rows = [[cells[name] for name in types] for _ in range(2)]
+    rows[place] = row
+    schema = [{"name": f"c{number}", "data_type": name} for number, name in enumerate(types)]
+    with pytest.raises((ProtocolError, DecodeError)):
+        decode(body(result(rows, schema)), 1000)
+
+
 def test_the_row_number_of_a_bad_cell_counts_through_all_groups():
     rows = [[str(i), "text", None] for i in range(50)]
     rows[41][0] = "x"

@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -81,11 +81,9 @@ class Downloads:
             temporary = part_beside(target)
             try:
                 # Nothing is made before the answer is there.
-                with self._http.stream(request, token=token) as response, _create(temporary) as file:
-                    chunks = response.iter_bytes()
-                    if on_bytes is not None:
-                        chunks = _counted(chunks, on_bytes)
-                    _write_checked(file, chunks, ref, f"{target} was not written")
+                with self._http.stream(request, token=token) as chunks, _create(temporary) as file:
+                    counted = chunks if on_bytes is None else _counted(chunks, on_bytes)
+                    _write_checked(file, counted, ref, f"{target} was not written")
                 if is_in_folder:
                     return _put(temporary, _inside(target.parent, ref.safe_name), ref)
                 return _take_place(temporary, target)
@@ -119,8 +117,8 @@ class Downloads:
         def fetch(token: Secret) -> IO[bytes]:
             file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it.
             try:
-                with self._http.stream(request, token=token) as response:
-                    _write_checked(file, response.iter_bytes(), ref, "Nothing of it was kept")
+                with self._http.stream(request, token=token) as chunks:
+                    _write_checked(file, chunks, ref, "Nothing of it was kept")
             except BaseException:
                 file.close()
                 raise
@@ -234,13 +232,13 @@ def _create(path: Path) -> IO[bytes]:
         raise DownloadError(f"Cannot write to {path.parent}: {exc.strerror}. {_ELSEWHERE}") from None
 
 
-def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], object]) -> Iterator[bytes]:
+def _counted(chunks: Iterable[bytes], on_bytes: Callable[[int], object]) -> Iterator[bytes]:
     for chunk in chunks:
         on_bytes(len(chunk))
         yield chunk
 
 
-def _write_checked(file: IO[bytes], chunks: Iterator[bytes], ref: FileRef, outcome: str) -> None:
+def _write_checked(file: IO[bytes], chunks: Iterable[bytes], ref: FileRef, outcome: str) -> None:
     digest, size = hashlib.sha256(), 0
     for chunk in chunks:
         digest.update(chunk)

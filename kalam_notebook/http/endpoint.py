@@ -156,8 +156,8 @@ class SqlEndpoint:
 
         def read(token: Secret) -> list[list[pa.Array | None]]:
             decoder = ListsDecoder(types)
-            with self._http.stream(request, token=token) as response:
-                for chunk in response.iter_bytes():
+            with self._http.stream(request, token=token) as chunks:
+                for chunk in chunks:
                     decoder.feed(chunk)
                     self._tell(chunk, decoder.row_count)
             return decoder.finish()
@@ -192,8 +192,8 @@ class SqlEndpoint:
     def _read(self, request: Request, token: Secret, *, takes_lists: bool = False) -> Answer:
         decoder = BodyDecoder(takes_lists=takes_lists)
         batches: dict[int, list[pa.RecordBatch]] = {}
-        with self._http.stream(request, token=token) as response:
-            for chunk in response.iter_bytes():
+        with self._http.stream(request, token=token) as chunks:
+            for chunk in chunks:
                 for index, batch in decoder.feed(chunk):
                     batches.setdefault(index, []).append(batch)
                 self._tell(chunk, 0)  # Few, and not always of the query: the caps are asked for so.

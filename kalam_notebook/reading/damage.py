@@ -22,7 +22,7 @@ from kalam_notebook.sql.statement import quote_name, quote_text
 from kalam_notebook.sql.tables import named_columns
 from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.row_version import row_version_of
-from kalam_notebook.wire.types import Column, arrow_type
+from kalam_notebook.wire.types import Column, arrow_type, cells_of
 
 __all__ = ["damaged_cells", "damaged_columns"]
 
@@ -34,8 +34,8 @@ _LOOK_UPS = 500
 
 def damaged_cells(columns: Sequence[Column], table: pa.Table) -> str | None:
     """Which output column holds the debug text in the place of bytes, or None."""
-    for column, cells in zip(columns, table.columns, strict=True):
-        if pa.types.is_binary(cells.type) and pc.any(pc.starts_with(cells, _DEBUG_BYTES)).as_py():
+    for column, cells in cells_of({"Bytes"}, columns, table):
+        if pc.any(pc.starts_with(cells, _DEBUG_BYTES)).as_py():
             return _bytes_text(column.name)
     return None
 

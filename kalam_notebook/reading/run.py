@@ -297,7 +297,8 @@ class Run:
         limits = self._limits.ask(self.endpoint) if found.table.num_rows > 1 else self._limits.known
         keeps_sort = found.table.num_rows > 1 and is_at_risk(shape, found.columns) and self._keeps_sort(shape, found)
         reason = reason_to_doubt(shape, found.columns, found.table, limits, keeps_sort=keeps_sort)
-        if reason is None and has_null_floats(found.table) and self._limits.sends_anything(self.endpoint):
+        has_nulls = reason is None and has_null_floats(found.columns, found.table)
+        if has_nulls and self._limits.sends_anything(self.endpoint):
             return "the server sends NaN and infinity as NULL"
         return reason
 
@@ -316,7 +317,7 @@ class Run:
         if not found.columns:
             return None
         is_told = shape.is_plain and not reads_system_tables(shape.text)
-        if is_told and not (may_be_lists(found.table) and self._limits.sends_anything(self.endpoint)):
+        if is_told and not (may_be_lists(found.columns, found.table) and self._limits.sends_anything(self.endpoint)):
             return None
         return self._other_type(shape, found.columns)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import types
 
 from kalam_notebook.errors import DecodeError, ServerError
 from kalam_notebook.http.bounded import TooLargeError
@@ -14,7 +13,7 @@ from kalam_notebook.http.failures import NoAnswerError, is_exhausted
 from kalam_notebook.reading.kept_sorts import is_at_risk
 from kalam_notebook.reading.server_limits import ServerLimits
 from kalam_notebook.sql.shape import Shape
-from kalam_notebook.wire.types import Column
+from kalam_notebook.wire.types import FLOATS, TEXTS, Column, cells_of
 
 __all__ = ["has_null_floats", "has_only_nulls", "is_too_much", "is_unencodable", "may_be_lists", "reason_to_doubt"]
 
@@ -36,23 +35,22 @@ def reason_to_doubt(
         return f"the server cuts results at {cap} rows"
     if table.num_rows > 1 and is_at_risk(shape, columns) and not keeps_sort:
         return "the server re-sorts sorted and limited results by the key"
-    if limits.drops_sign and _may_lack_sign(table):
+    if limits.drops_sign and _may_lack_sign(columns, table):
         return "the server drops the sign of decimals between -1 and 0"
     return None
 
 
-def _may_lack_sign(table: pa.Table) -> bool:
-    for column in table.columns:
-        if pa.types.is_decimal(column.type):
-            small = pc.and_(pc.greater(column, 0), pc.less(column, 1))
-            if pc.any(small).as_py():
-                return True
+def _may_lack_sign(columns: Sequence[Column], table: pa.Table) -> bool:
+    for _, cells in cells_of({"Decimal"}, columns, table):
+        small = pc.and_(pc.greater(cells, 0), pc.less(cells, 1))
+        if pc.any(small).as_py():
+            return True
     return False
 
 
-def has_null_floats(table: pa.Table) -> bool:
+def has_null_floats(columns: Sequence[Column], table: pa.Table) -> bool:
     """Whether a floating column has a NULL, in whose place some servers send what JSON has no number for."""
-    return any(column.null_count and types.is_floating(column.type) for column in table.columns)
+    return any(cells.null_count for _, cells in cells_of(FLOATS, columns, table))
 
 
 def has_only_nulls(table: pa.Table) -> bool:
@@ -60,10 +58,9 @@ def has_only_nulls(table: pa.Table) -> bool:
     return any(column.null_count == table.num_rows for column in table.columns)
 
 
-def may_be_lists(table: pa.Table) -> bool:
+def may_be_lists(columns: Sequence[Column], table: pa.Table) -> bool:
     """Whether a column of texts looks as if lists had come in it, which are kept as JSON text."""
-    columns = (column for column in table.columns if types.is_string(column.type))
-    return any((_first_of(column) or "").startswith("[") for column in columns)
+    return any((_first_of(cells) or "").startswith("[") for _, cells in cells_of(TEXTS, columns, table))
 
 
 def _first_of(column: pa.ChunkedArray) -> str | None:

@@ -6,7 +6,7 @@ decoder, the results and the live engine. Reading cells is the decoder's work.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -15,7 +15,9 @@ import pyarrow as pa
 
 from kalam_notebook.errors import ProtocolError
 
-__all__ = ["FLOATS", "Column", "arrow_field", "arrow_schema", "is_known", "parse_schema", "unknown_types"]
+__all__ = [
+    "FLOATS", "TEXTS", "Column", "arrow_field", "arrow_schema", "cells_of", "is_known", "parse_schema", "unknown_types",
+]  # fmt: skip
 
 #: Metadata key of an Arrow field: the server's type name, for types that share one Arrow type (Text, Json, File).
 KALAM_TYPE = b"kalam:data_type"
@@ -27,6 +29,8 @@ _MAX_DIGITS, _MAX_ELEMENTS = 76, 65_536
 
 #: Types whose values may be NaN or infinite.
 FLOATS = frozenset({"Float", "Double"})
+#: Types whose values are text.
+TEXTS = frozenset({"Text", "Json", "File"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,8 @@ def _simple_types() -> dict[str, pa.DataType]:
 
 def is_known(column: Column) -> bool:
     """Whether the announced type is one of the seventeen that KalamDB 0.4 has."""
-    return column.list_type is not None or column.type_name in {*_simple_types(), "Decimal", "Embedding"}
+    name = column.type_name
+    return column.list_type is not None or name in _simple_types() or name in {"Decimal", "Embedding"}
 
 
 def unknown_types(columns: Sequence[Column]) -> tuple[str, ...]:
@@ -143,6 +148,18 @@ def unknown_types(columns: Sequence[Column]) -> tuple[str, ...]:
         for column in columns
         if not is_known(column)
     )
+
+
+def cells_of(
+    names: Container[str], columns: Sequence[Column], table: pa.Table
+) -> Iterator[tuple[Column, pa.ChunkedArray]]:
+    """The columns that are announced under one of some type names, with their cells.
+
+    A table makes a column when it is asked for one, which takes longer than asking what all columns are announced as.
+    """
+    for place, column in enumerate(columns):
+        if column.type_name in names:
+            yield column, table.column(place)
 
 
 def arrow_type(column: Column) -> pa.DataType:

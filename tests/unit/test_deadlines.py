@@ -90,9 +90,9 @@ def test_a_total_time_counts_what_is_streamed():
     with (
         transport(HEAD + b"\r\n", b" ", receive=5.0, total=0.4) as (http, _),
         pytest.raises(RequestTimeoutError, match="all of it took too long"),
-        http.stream(STATEMENT) as response,
+        http.stream(STATEMENT) as chunks,
     ):
-        for _ in response.iter_bytes():
+        for _ in chunks:
             pass
 
 

@@ -29,7 +29,7 @@ from kalam_notebook.notebook.assigned import is_taken
 from kalam_notebook.notebook.commands import Commands
 from kalam_notebook.notebook.completion.matcher import register_completion, unregister_completion
 from kalam_notebook.notebook.completion.schema import Schemas
-from kalam_notebook.notebook.completion.words import STATEMENTS
+from kalam_notebook.notebook.completion.words import FIRST_WORDS
 from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, CellOptions, parse_cell_line, split_line
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
@@ -65,7 +65,6 @@ _NOT_UNDERSTOOD = {"INVALID_SQL", "INVALID_INPUT"}
 _NOTHING = {
     "connections": "There is no connection.", "history": "The magics ran nothing yet.", "live": "No table is live.",
 }  # fmt: skip
-_SQL_WORDS = {phrase.split()[0] for phrase in STATEMENTS}
 
 
 def register(shell: Any) -> None:  # noqa: ANN401 - IPython's shell has no types.
@@ -124,9 +123,9 @@ def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401
             return value.df() if isinstance(value, QueryResult) else value
         _show(value, _NOTHING.get(name))
         return None
-    if name.upper() in _SQL_WORDS:
+    if name.upper() in FIRST_WORDS:
         return _run_cell(shell, "", line)
-    if (parts := split_line(line, _SQL_WORDS)) is not None:
+    if (parts := split_line(line, FIRST_WORDS)) is not None:
         return _run_cell(shell, *parts)
     raise ConfigError(
         f"%kalam has no command {name!r}.{_meant(name)} There are: {', '.join(COMMANDS)}.\n"
@@ -136,7 +135,7 @@ def _run_line(shell: Any, line: str) -> object:  # noqa: ANN401
 
 def _meant(name: str) -> str:
     """Ask for the command, or the beginning of a statement, that was probably meant."""
-    return nearest(name.lower(), COMMANDS) or nearest(name.upper(), _SQL_WORDS)
+    return nearest(name.lower(), COMMANDS) or nearest(name.upper(), FIRST_WORDS)
 
 
 def _show(value: object, nothing: str | None) -> None:

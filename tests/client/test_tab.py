@@ -75,6 +75,16 @@ def test_columns_of_the_cell_are_offered_on_its_line(tables, shell):
     assert "customer" in offered(shell, f'%%kalam --live --where "|\n{sql}')
 
 
+def test_a_query_of_one_line_is_completed_behind_its_options(tables, shell):
+    orders = f"FROM {tables}.orders"
+    assert offered(shell, f"%kalam --live SELECT cust| {orders}") == ["customer"]
+    assert offered(shell, f"%kalam --live --for 5s SELECT id {orders} WHERE pa|") == ["paid"]
+    assert "paid" in offered(shell, f"%kalam --live SELECT id {orders} WHERE |")
+    assert offered(shell, f"%kalam --live --key cus| SELECT * {orders}") == ["customer"]
+    assert offered(shell, f"%kalam --live --forma| SELECT * {orders}") == ["--format"]
+    assert offered(shell, f"found = %kalam --format arrow SELECT cust| {orders}") == ["customer"]
+
+
 def test_columns_of_a_variable_are_offered_for_its_files(tables, shell):
     shell.user_ns["found"] = kalam.query_result(f"SELECT id, customer FROM {tables}.orders")
     shell.user_ns["frame"], shell.user_ns["table"] = shell.user_ns["found"].df(), shell.user_ns["found"].arrow()

@@ -19,7 +19,8 @@ from kalam_notebook.errors import ConfigError
 from kalam_notebook.notebook.completion.candidates import Candidate, Offer, columns_of, sql_offer
 from kalam_notebook.notebook.completion.line import LineNames, line_offer, path_offer
 from kalam_notebook.notebook.completion.schema import Schemas
-from kalam_notebook.notebook.options import CELL_OPTIONS, COMMANDS
+from kalam_notebook.notebook.completion.words import FIRST_WORDS
+from kalam_notebook.notebook.options import CELL_OPTIONS, COMMANDS, split_line
 from kalam_notebook.notebook.session import live_variables
 from kalam_notebook.settings import logins_path, read_saved_logins
 
@@ -91,6 +92,14 @@ def _saved_logins() -> list[str]:
     return []
 
 
+def _query_of(line: str) -> str:
+    """The query behind the options of a line; nothing while the options are not whole."""
+    with suppress(ConfigError):
+        _, sql = split_line(line, FIRST_WORDS) or ("", "")
+        return sql
+    return ""
+
+
 class _Typing:
     """What the magics offer to whoever types, with the connection and the variables of now."""
 
@@ -127,7 +136,11 @@ class _Typing:
         """What fits on the line of ``%kalam``: a command and what it takes, options of a cell, or SQL."""
         if line.startswith("--"):
             self._read_options(line)
-            return self._cell_line(line[:column], "")
+            sql = _query_of(line)
+            begin = len(line.rstrip()) - len(sql)
+            if sql and column > begin:
+                return self._sql(line[begin:], column - begin)
+            return self._cell_line(line[:column], sql)
         name, blank, rest = line[:column].partition(" ")
         if not blank:
             words = [Candidate(word, "command") for word in COMMANDS]

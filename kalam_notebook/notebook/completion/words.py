@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CLAUSES", "COLUMN_TYPES", "OPERATORS", "STATEMENTS", "TABLE_OPTIONS"]
+__all__ = ["CLAUSES", "COLUMN_TYPES", "FIRST_WORDS", "OPERATORS", "STATEMENTS", "TABLE_OPTIONS"]
 
 #: What a statement begins with.
 STATEMENTS = (
@@ -13,6 +13,8 @@ STATEMENTS = (
     "EXPLAIN", "EXPLAIN ANALYZE", "BEGIN", "COMMIT", "ROLLBACK", "EXECUTE AS USER", "CONSUME FROM", "ACK",
     "STORAGE FLUSH TABLE", "STORAGE COMPACT TABLE", "USE",
 )  # fmt: skip
+#: The first words of those.
+FIRST_WORDS = frozenset(phrase.split()[0] for phrase in STATEMENTS)
 
 #: What follows an operand: it ends an expression, or goes on with one.
 CLAUSES = (

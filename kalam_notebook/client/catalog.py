@@ -11,8 +11,8 @@ from kalam_notebook.client.reading import ReadingCalls
 from kalam_notebook.errors import ConfigError, KalamError, PermissionDeniedError
 from kalam_notebook.results.results import QueryResult
 from kalam_notebook.sql.hidden import HIDDEN_COLUMNS, HIDDEN_LIST
-from kalam_notebook.sql.statement import Statement, quote_name
-from kalam_notebook.sql.tables import table_named
+from kalam_notebook.sql.statement import quote_name
+from kalam_notebook.sql.tables import named_alone
 from kalam_notebook.texts import in_line
 
 __all__ = ["CatalogCalls", "named_table"]
@@ -136,8 +136,8 @@ def named_table(table: str, namespace: str | None) -> tuple[str, str]:
     Raises:
         ConfigError: The text is no table's name.
     """
-    named = table_named(table) if isinstance(table, str) else None
-    if named is None or any(token.text != "." for token in Statement.of(table).tokens[1::2]):
+    named = named_alone(table) if isinstance(table, str) else None
+    if named is None:
         raise ConfigError(f"{table!r} is no table's name. Write namespace.table: kalam.tables() has all.")
     return named.namespace or namespace or "default", named.table
 

@@ -13,6 +13,7 @@ __all__ = [
     "TableName",
     "bound_table",
     "is_one_scan",
+    "named_alone",
     "named_columns",
     "qualify",
     "reads_system_tables",
@@ -88,6 +89,20 @@ class _Frame:
     def expect(self, index: int, *, may_call: bool = False) -> None:
         self.table_at = index
         self.may_call = may_call
+
+
+def named_alone(text: str) -> TableName | None:
+    """The table of a text that is ``table`` or ``namespace.table``; None for anything else."""
+    try:
+        tokens = Statement.of(text).tokens
+    except UnreadableSQL:
+        return None
+
+    names, points = tokens[::2], tokens[1::2]
+    is_name = len(points) < 2 and len(names) == len(points) + 1 and all(token.text == "." for token in points)
+    if not is_name or not all(token.identifier for token in names):
+        return None
+    return TableName(names[0].identifier if points else None, names[-1].identifier, names[0].start)
 
 
 def table_named(text: str) -> TableName | None:

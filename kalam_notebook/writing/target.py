@@ -10,7 +10,7 @@ from kalam_notebook.http.endpoint import Answer
 from kalam_notebook.reading.endpoint import Endpoint
 from kalam_notebook.reading.listing import LISTED, find_listed
 from kalam_notebook.sql.statement import quote_name, quote_text
-from kalam_notebook.sql.tables import table_named
+from kalam_notebook.sql.tables import named_alone
 from kalam_notebook.texts import did_you_mean
 from kalam_notebook.wire.answered import one_number
 from kalam_notebook.wire.types import Column
@@ -61,11 +61,9 @@ def table_parts(table: str) -> tuple[str, str]:
     Raises:
         ConfigError: It has another form; a name without a namespace may mean another table than one thinks (truth L23).
     """
-    if isinstance(table, str) and (name := table_named(table)) is not None and name.namespace is not None:
-        parts = [part.strip() for part in table.replace('"', "").lower().split(".")]
-        if parts == [name.namespace, name.table]:
-            return name.namespace, name.table
-
+    name = named_alone(table) if isinstance(table, str) else None
+    if name is not None and name.namespace is not None:
+        return name.namespace, name.table
     raise ConfigError(f"{table!r} does not name a table. Write namespace.table, for example 'app.messages'.")
 
 

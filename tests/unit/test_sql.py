@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kalam_notebook.sql.shape import impersonation, shape_of
 from kalam_notebook.sql.statement import Statement, quote_name
-from kalam_notebook.sql.tables import qualify, table_names
+from kalam_notebook.sql.tables import named_alone, qualify, table_names
 from kalam_notebook.sql.tokens import Kind, UnreadableSQL, first_token
 
 
@@ -277,3 +277,31 @@ def test_the_envelope_of_both_generations(sql, envelope):
 )
 def test_what_is_no_envelope(sql):
     assert impersonation(sql) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "namespace", "table"),
+    [
+        ("app.orders", "app", "orders"),
+        ("App . Orders", "app", "orders"),
+        ('"app"."orders"', "app", "orders"),
+        ('app."Or.ders"', "app", "Or.ders"),
+        (" orders ", None, "orders"),
+    ],
+)
+def test_a_name_alone(text, namespace, table):
+    name = named_alone(text)
+    assert name is not None
+    assert (name.namespace, name.table) == (namespace, table)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", ".", "app.", ".orders", "app..orders", "a.b.c", "orders o", "app.orders o", "a, b", "a.b, c",
+        "orders;", "(SELECT 1)", "f(1)",
+        "'a'", '""', 'app.""', "app.'a'", "1", "app.1", "a.b.c.d", "a b.c", '"a', "/* a",
+    ],
+)  # fmt: skip
+def test_more_than_a_name(text):
+    assert named_alone(text) is None

@@ -16,7 +16,7 @@ from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, help_text, parse_connect_line, parse_upload_line, unpasted
 from kalam_notebook.notebook.page.page_rows import MAX_ROWS
-from kalam_notebook.notebook.session import History, Logged, live_variables
+from kalam_notebook.notebook.session import CellHistory, Logged, live_variables
 from kalam_notebook.notebook.values import nearest
 from kalam_notebook.results.formats import checked_target, writing
 from kalam_notebook.results.results import Completeness, IncompleteResultWarning, QueryResult, readers_width
@@ -53,7 +53,7 @@ class Commands:
     def __init__(
         self,
         shell: Any,  # noqa: ANN401
-        history: History,
+        history: CellHistory,
         logged: Logged,
         connected: Callable[[Client], object],
     ) -> None:

@@ -34,7 +34,7 @@ from kalam_notebook.notebook.note import Note
 from kalam_notebook.notebook.options import COMMANDS, CellOptions, parse_cell_line, split_line
 from kalam_notebook.notebook.page.execution import MadeByCell, TypedCell
 from kalam_notebook.notebook.page.watching import changes_of, is_followed_in_place, watch
-from kalam_notebook.notebook.session import History, Logged
+from kalam_notebook.notebook.session import CellHistory, Logged
 from kalam_notebook.notebook.statements import (
     as_user,
     bound_statement,
@@ -57,7 +57,7 @@ __all__ = ["register", "unregister"]
 _live_tables: MadeByCell[LiveTable] = MadeByCell()
 _typed = TypedCell()
 _schemas = Schemas()
-_history = History()
+_history = CellHistory()
 _logged = Logged()
 #: Codes of a server that does not know a form of a statement.
 _NOT_UNDERSTOOD = {"INVALID_SQL", "INVALID_INPUT"}

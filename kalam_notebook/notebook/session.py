@@ -16,7 +16,7 @@ from kalam_notebook.live_queries.table import LiveTable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["History", "Logged", "Ran", "live_variables"]
+__all__ = ["CellHistory", "Logged", "Ran", "live_variables"]
 
 _KEPT = 1_000
 _LOGGER = "kalam_notebook"
@@ -41,7 +41,7 @@ class Ran:
     error: str = ""
 
 
-class History:
+class CellHistory:
     """The last thousand statements of the magics, the oldest first."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from kalam_notebook.sql.shape import items_of, source_of
 from kalam_notebook.sql.statement import Statement, quote_name
 from kalam_notebook.sql.tokens import Token
 
-__all__ = ["Source", "expand_stars", "star_sources"]
+__all__ = ["StarSource", "expand_stars", "star_sources"]
 
 _JOIN_WORDS = {"INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS"}
 #: These leave columns out or merge them.
@@ -17,7 +17,7 @@ _NOT_EXPANDED = {"USING", "NATURAL", "SEMI", "ANTI", "LATERAL", "UNNEST"}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class StarSource:
     """A table or sub-query behind FROM.
 
     Attributes:
@@ -29,7 +29,7 @@ class Source:
     text: str
 
 
-def star_sources(sql: str) -> list[Source] | None:
+def star_sources(sql: str) -> list[StarSource] | None:
     """The sources whose columns a ``*`` stands for.
 
     Args:
@@ -49,7 +49,7 @@ def star_sources(sql: str) -> list[Source] | None:
     return [found for found in sources if found is not None] if None not in sources else None
 
 
-def expand_stars(sql: str, columns: Sequence[tuple[Source, Sequence[str]]]) -> Statement:
+def expand_stars(sql: str, columns: Sequence[tuple[StarSource, Sequence[str]]]) -> Statement:
     """Write the columns of each ``*``.
 
     Args:
@@ -88,7 +88,7 @@ def _pieces(source: Sequence[Token]) -> list[list[Token]]:
     return pieces
 
 
-def _source(sql: str, piece: Sequence[Token]) -> Source | None:
+def _source(sql: str, piece: Sequence[Token]) -> StarSource | None:
     """``name``, ``name alias``, ``(query) alias``, each perhaps with AS."""
     if not piece:
         return None
@@ -99,4 +99,4 @@ def _source(sql: str, piece: Sequence[Token]) -> Source | None:
     if len(rest) > 1 or (rest and not rest[0].identifier) or (not rest and piece[0].text == "("):
         return None
     named = rest or piece[:end]
-    return Source(sql[named[0].start : named[-1].end], sql[piece[0].start : piece[-1].end])
+    return StarSource(sql[named[0].start : named[-1].end], sql[piece[0].start : piece[-1].end])

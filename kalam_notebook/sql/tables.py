@@ -59,7 +59,7 @@ _NO_NAME = {"SELECT", "WITH", "TABLE", "INSERT", "UPDATE", "DELETE", "EXTENDED",
 
 
 @dataclass(slots=True)
-class _Frame:
+class _Scope:
     """What is known inside one pair of parentheses, or of a statement outside of any.
 
     Attributes:
@@ -125,7 +125,7 @@ def table_names(sql: str) -> list[TableName]:
 
 def _table_names(statement: Statement) -> tuple[TableName, ...]:
     tokens = statement.tokens
-    frames = [_Frame()]
+    frames = [_Scope()]
     found = []
     for index, token in enumerate(tokens):
         frame = frames[-1]
@@ -140,18 +140,18 @@ def _table_names(statement: Statement) -> tuple[TableName, ...]:
     return tuple(found)
 
 
-def _enter_symbol(frames: list[_Frame], tokens: Sequence[Token], index: int) -> None:
+def _enter_symbol(frames: list[_Scope], tokens: Sequence[Token], index: int) -> None:
     frame, text = frames[-1], tokens[index].text
     if text == "(":
         is_table = index == frame.table_at  # FROM (a JOIN b …), or a sub-query.
-        frames.append(_Frame(in_from=is_table, table_at=index + 1 if is_table else -1))
+        frames.append(_Scope(in_from=is_table, table_at=index + 1 if is_table else -1))
     elif text == ")" and len(frames) > 1:
         frames.pop()
         if frames[-1].part == "body":
             frames[-1].ctes.add(frames[-1].cte)
             frames[-1].part = "next"
     elif text == ";":
-        frames[:] = [_Frame()]
+        frames[:] = [_Scope()]
     elif text == "," and frame.part == "next":
         frame.part = "name"
     elif text == "," and frame.in_from:
@@ -160,7 +160,7 @@ def _enter_symbol(frames: list[_Frame], tokens: Sequence[Token], index: int) -> 
         raise UnreadableSQL(f"A table was expected at character {tokens[index].start + 1}, and {text!r} stands there.")
 
 
-def _enter_word(frame: _Frame, tokens: Sequence[Token], index: int, *, outermost: str) -> None:
+def _enter_word(frame: _Scope, tokens: Sequence[Token], index: int, *, outermost: str) -> None:
     word = tokens[index].word
     is_first = not frame.first
     frame.first = frame.first or word or tokens[index].text
@@ -190,7 +190,7 @@ def _enter_word(frame: _Frame, tokens: Sequence[Token], index: int, *, outermost
         frame.in_from = False
 
 
-def _begins_list(frame: _Frame, tokens: Sequence[Token], index: int, *, is_first: bool) -> bool:
+def _begins_list(frame: _Scope, tokens: Sequence[Token], index: int, *, is_first: bool) -> bool:
     """Whether tables follow, or functions that give rows, between commas."""
     word, following = tokens[index].word, _word_at(tokens, index + 1)
     if word == "FROM":
@@ -201,7 +201,7 @@ def _begins_list(frame: _Frame, tokens: Sequence[Token], index: int, *, is_first
     return word == "JOIN" or (word == "TRUNCATE" and is_first and following != "TABLE")
 
 
-def _precedes_table(frame: _Frame, tokens: Sequence[Token], index: int, *, is_first: bool, outermost: str) -> bool:
+def _precedes_table(frame: _Scope, tokens: Sequence[Token], index: int, *, is_first: bool, outermost: str) -> bool:
     """Whether one table follows."""
     word = tokens[index].word
     previous = _word_at(tokens, index - 1)
@@ -222,7 +222,7 @@ def _word_at(tokens: Sequence[Token], index: int) -> str:
     return tokens[index].word or tokens[index].text
 
 
-def _enter_common_table(frame: _Frame, tokens: Sequence[Token], index: int) -> bool:
+def _enter_common_table(frame: _Scope, tokens: Sequence[Token], index: int) -> bool:
     """Follow ``WITH [RECURSIVE] name [(columns)] AS [[NOT] MATERIALIZED] (body), …``; tell whether this is of it."""
     token, word = tokens[index], tokens[index].word
     if word == "WITH" and not frame.has_from and not frame.ctes and tokens[index + 1 : index + 2]:
@@ -252,7 +252,7 @@ def _enter_common_table(frame: _Frame, tokens: Sequence[Token], index: int) -> b
     return False
 
 
-def _enter_right(frame: _Frame, tokens: Sequence[Token], index: int) -> bool:
+def _enter_right(frame: _Scope, tokens: Sequence[Token], index: int) -> bool:
     """Follow ``GRANT rights ON tables TO users``; tell whether this is of it. Its words mean something else there."""
     if frame.first not in _RIGHTS:
         return False
@@ -276,7 +276,7 @@ def _skip_exists(tokens: Sequence[Token], index: int) -> int:
     return index
 
 
-def _name_at(tokens: Sequence[Token], index: int, frame: _Frame) -> TableName | None:
+def _name_at(tokens: Sequence[Token], index: int, frame: _Scope) -> TableName | None:
     """The table named here; None for a table function."""
     token = tokens[index]
     if token.word in _BEFORE_NAME and index + 1 < len(tokens) and tokens[index + 1].text != ".":

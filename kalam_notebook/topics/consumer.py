@@ -16,7 +16,7 @@ from kalam_notebook.errors import ConfigError, TopicError, TransportError
 from kalam_notebook.results.frames import to_pandas
 from kalam_notebook.threads import Flag
 from kalam_notebook.topics.marks import AutoCommit, Marks
-from kalam_notebook.topics.partition import Partition, Source
+from kalam_notebook.topics.partition import PartitionSource, TopicPartition
 from kalam_notebook.topics.watch import TopicWarning, TopicWatch
 from kalam_notebook.wire.arguments import check_number, check_text
 from kalam_notebook.wire.fileref import FileHost
@@ -34,7 +34,7 @@ _PAUSE_S, _LONGEST_PAUSE_S = 0.1, 0.5
 _PATIENCE_S = 30.0
 
 
-class TopicSource(Source, Protocol):
+class TopicSource(PartitionSource, Protocol):
     """What a consumer needs of a client; may block and raise ``KalamError``."""
 
     topic_id: str
@@ -97,7 +97,7 @@ class Consumer:
         self._lock = threading.RLock()
         self._closed = Flag()
         self._watch = TopicWatch(source.topic_id, source.group_id)
-        self._partitions = [Partition(source, number, start, max_poll_records) for number in range(partitions)]
+        self._partitions = [TopicPartition(source, number, start, max_poll_records) for number in range(partitions)]
         # While nothing is marked, all that was returned counts as processed.
         self._marks = Marks()
         self._auto_commit = AutoCommit(self.commit_sync if auto_commit else None, self._marks)
@@ -361,7 +361,7 @@ class Consumer:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
 
-def _ask_all(partitions: Iterable[Partition], watch: TopicWatch) -> TransportError | None:
+def _ask_all(partitions: Iterable[TopicPartition], watch: TopicWatch) -> TransportError | None:
     """Ask each partition once; why one could not be asked."""
     for partition in partitions:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from kalam_notebook.errors import TransportError
 from kalam_notebook.topics.offsets import Offsets
-from kalam_notebook.topics.partition import Partition
+from kalam_notebook.topics.partition import TopicPartition
 
 __all__ = ["AutoCommit", "Marks"]
 
@@ -26,16 +26,16 @@ class Marks:
     def __bool__(self) -> bool:
         return bool(self._marked)
 
-    def add(self, partition: Partition, offset: int) -> None:
+    def add(self, partition: TopicPartition, offset: int) -> None:
         """Mark a message."""
         marked = self._of(partition).plus([offset])
         self._marked = {**self._marked, partition.number: (partition.logs, marked)}
 
-    def commit(self, partition: Partition) -> None:
+    def commit(self, partition: TopicPartition) -> None:
         """Acknowledge what is marked of a partition, up to the first message that is not.
 
         Raises:
-            KalamError: As ``Partition.commit``.
+            KalamError: As ``TopicPartition.commit``.
         """
         marked = self._of(partition)
         while marked.frontier > partition.start:
@@ -46,7 +46,7 @@ class Marks:
                 break
             marked = filled
 
-    def _of(self, partition: Partition) -> Offsets:
+    def _of(self, partition: TopicPartition) -> Offsets:
         """What was marked of the log that a partition reads now."""
         log, marked = self._marked.get(partition.number, (0, None))
         return marked if marked is not None and log == partition.logs else Offsets(partition.start)

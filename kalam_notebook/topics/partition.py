@@ -22,10 +22,10 @@ from kalam_notebook.errors import AuthError, ConnectError, KalamError, ServerErr
 from kalam_notebook.topics.offsets import Offsets
 from kalam_notebook.wire.topics import Consumed, Start, TopicMessage
 
-__all__ = ["Partition", "Source"]
+__all__ = ["PartitionSource", "TopicPartition"]
 
 
-class Source(Protocol):
+class PartitionSource(Protocol):
     """What a partition needs of a server: ``topics.endpoint.TopicEndpoint``, or a script in tests."""
 
     def consume(self, partition_id: int, start: Start, limit: int) -> Consumed:
@@ -49,7 +49,7 @@ class Source(Protocol):
         ...
 
 
-class Partition:
+class TopicPartition:
     """A partition, from where its group stands now.
 
     Args:
@@ -69,7 +69,7 @@ class Partition:
         KalamError: No answer, or a refusal.
     """
 
-    def __init__(self, source: Source, number: int, start: Start, limit: int) -> None:
+    def __init__(self, source: PartitionSource, number: int, start: Start, limit: int) -> None:
         self.number = number
         self.acknowledged: int | None = None
         self.logs = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from kalam_notebook.callers import warn_caller
-from kalam_notebook.topics.partition import Partition
+from kalam_notebook.topics.partition import TopicPartition
 
 __all__ = ["TopicWarning", "TopicWatch"]
 
@@ -35,7 +35,7 @@ class TopicWatch:
         # By partition: when it was last looked at whether its log is still the same.
         self._looked_at: dict[int, float] = {}
 
-    def look_at(self, partition: Partition) -> None:
+    def look_at(self, partition: TopicPartition) -> None:
         """Look after a partition that was asked just now, and from which nothing came.
 
         Warns:
@@ -44,7 +44,7 @@ class TopicWatch:
         self._look_for_missing(partition)
         self._look_for_new_log(partition)
 
-    def _look_for_missing(self, partition: Partition) -> None:
+    def _look_for_missing(self, partition: TopicPartition) -> None:
         """Tell once when at first nothing comes although there are messages."""
         number, now = partition.number, time.monotonic()
         if number not in self._missing:
@@ -61,7 +61,7 @@ class TopicWatch:
                     TopicWarning,
                 )
 
-    def _look_for_new_log(self, partition: Partition) -> None:
+    def _look_for_new_log(self, partition: TopicPartition) -> None:
         """Tell when the topic is another one: once in a while, where nothing comes."""
         now = time.monotonic()
         if now - self._looked_at.setdefault(partition.number, now) > _LOOK_S:

@@ -19,7 +19,7 @@ from kalam_notebook.wire.answered import one_number, table_of
 from kalam_notebook.wire.types import Column, arrow_schema, arrow_type
 from kalam_notebook.writing.literals import literals, without_placeholder
 from kalam_notebook.writing.requests import batches, cost_of
-from kalam_notebook.writing.rows import Rows, State
+from kalam_notebook.writing.rows import CheckedRows, RowState
 from kalam_notebook.writing.target import Target
 from kalam_notebook.writing.values import storage_type
 
@@ -64,7 +64,7 @@ def existing_keys(endpoint: Endpoint, target: Target, keys: Sequence[str]) -> se
     return found
 
 
-def look_up(endpoint: Endpoint, rows: Rows, start: int, stop: int) -> list[State]:
+def look_up(endpoint: Endpoint, rows: CheckedRows, start: int, stop: int) -> list[RowState]:
     """Compare rows of a frame with the table, so that only what differs needs to be written.
 
     Args:
@@ -82,7 +82,7 @@ def look_up(endpoint: Endpoint, rows: Rows, start: int, stop: int) -> list[State
     keys = [without_placeholder(key) for key in literals(rows.keys[start:stop], own)]
     if is_beyond_window(endpoint, rows.target):
         return _by_keys(endpoint, rows, start, keys)
-    states: list[State] = []
+    states: list[RowState] = []
     for part in _parts(keys, _KEYS_PER_SCAN):
         first = start + len(states)
         try:
@@ -93,7 +93,7 @@ def look_up(endpoint: Endpoint, rows: Rows, start: int, stop: int) -> list[State
     return states
 
 
-def look_up_settled(endpoint: Endpoint, rows: Rows, start: int, stop: int) -> list[State]:
+def look_up_settled(endpoint: Endpoint, rows: CheckedRows, start: int, stop: int) -> list[RowState]:
     """The states of rows whose request has lost its connection: the server carries it on to its end all the same.
 
     Args:
@@ -106,7 +106,7 @@ def look_up_settled(endpoint: Endpoint, rows: Rows, start: int, stop: int) -> li
         The states, when all rows are there, or nothing has changed for a second.
     """
     states = look_up(endpoint, rows, start, stop)
-    while State.NEW in states:
+    while RowState.NEW in states:
         time.sleep(_SETTLED_S)
         before, states = states, look_up(endpoint, rows, start, stop)
         if states == before:
@@ -133,12 +133,14 @@ def _scanned_keys(endpoint: Endpoint, target: Target, keys: Sequence[str]) -> se
     return set() if found is None else set(found.to_pylist())
 
 
-def _by_keys(endpoint: Endpoint, rows: Rows, start: int, keys: Sequence[str]) -> list[State]:
+def _by_keys(endpoint: Endpoint, rows: CheckedRows, start: int, keys: Sequence[str]) -> list[RowState]:
     found = existing_keys(endpoint, rows.target, keys)
-    return [State.CHANGED if key in found else State.NEW for key in rows.keys[start : start + len(keys)].to_pylist()]
+    return [
+        RowState.CHANGED if key in found else RowState.NEW for key in rows.keys[start : start + len(keys)].to_pylist()
+    ]
 
 
-def _by_values(endpoint: Endpoint, rows: Rows, start: int, keys: Sequence[str]) -> list[State]:
+def _by_values(endpoint: Endpoint, rows: CheckedRows, start: int, keys: Sequence[str]) -> list[RowState]:
     target = rows.target
     assert target.key is not None
     names = [quote_name(column.name) for column in rows.columns]
@@ -150,7 +152,7 @@ def _by_values(endpoint: Endpoint, rows: Rows, start: int, keys: Sequence[str]) 
     sql = f"SELECT {lists} FROM {target.name} WHERE {_key_name(target)} IN ({', '.join(keys)})"
     (found,) = endpoint.execute_lists(sql, [], [kinds])
     if table_of(found, arrow_schema(tuple(rows.columns))).num_rows == 0:
-        return [State.NEW] * len(keys)
+        return [RowState.NEW] * len(keys)
 
     held = dict(zip((column.name for column in rows.columns), found, strict=True))
     theirs = held[target.key.name]
@@ -160,8 +162,8 @@ def _by_values(endpoint: Endpoint, rows: Rows, start: int, keys: Sequence[str]) 
         given = rows.arrays[column.name][start : start + len(keys)]
         same = pc.and_(same, _equal(given, _stored(held[column.name]).take(place), column))
 
-    of_present = [State.SAME if is_same else State.CHANGED for is_same in same.to_pylist()]
-    return [State.NEW if at is None else state for at, state in zip(place.to_pylist(), of_present, strict=True)]
+    of_present = [RowState.SAME if is_same else RowState.CHANGED for is_same in same.to_pylist()]
+    return [RowState.NEW if at is None else state for at, state in zip(place.to_pylist(), of_present, strict=True)]
 
 
 def _stored(array: pa.Array) -> pa.Array:

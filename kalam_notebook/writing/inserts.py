@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from kalam_notebook.writing.pace import Pace, Size
+from kalam_notebook.writing.pace import Size, WritingPace
 from kalam_notebook.writing.requests import ENVELOPE, cost_of
-from kalam_notebook.writing.rows import Row, State
+from kalam_notebook.writing.rows import Row, RowState
 
 __all__ = ["Inserts", "insert_requests"]
 
@@ -46,17 +46,17 @@ class Inserts:
         """The rows of the first statements, or of all."""
         return sum(map(len, self.statements[:statements]))
 
-    def written(self, states: Sequence[State]) -> int:
+    def written(self, states: Sequence[RowState]) -> int:
         """How many of the first statements were carried out, by what the rows are to the table afterwards."""
         begin = 0
         for number, rows in enumerate(self.statements):
-            if State.NEW in states[begin : begin + len(rows)]:
+            if RowState.NEW in states[begin : begin + len(rows)]:
                 return number
             begin += len(rows)
         return len(self.statements)
 
 
-def insert_requests(head: str, rows: Iterable[Row], pace: Pace) -> Iterator[Inserts]:
+def insert_requests(head: str, rows: Iterable[Row], pace: WritingPace) -> Iterator[Inserts]:
     """Cut rows into requests of the sizes that are fastest.
 
     Args:

@@ -11,7 +11,7 @@ import statistics
 from collections import deque
 from dataclasses import dataclass
 
-__all__ = ["Pace", "Size"]
+__all__ = ["Size", "WritingPace"]
 
 #: Rows of a statement and bytes of a request that are tried, and what is begun with (truth R8).
 _ROWS = (12, 25, 50, 100, 200, 400, 800)
@@ -40,7 +40,7 @@ class Size:
     bytes: int
 
 
-class Pace:
+class WritingPace:
     """Finds the sizes with which a table is written fastest.
 
     Args:

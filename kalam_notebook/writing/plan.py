@@ -9,11 +9,11 @@ from itertools import islice
 from kalam_notebook.errors import FrameError
 from kalam_notebook.sql.statement import quote_name
 from kalam_notebook.writing.inserts import Inserts, insert_requests
-from kalam_notebook.writing.pace import Pace
+from kalam_notebook.writing.pace import WritingPace
 from kalam_notebook.writing.requests import batches, cost_of, insert_statements
-from kalam_notebook.writing.rows import Row, Rows, State
+from kalam_notebook.writing.rows import CheckedRows, Row, RowState
 
-__all__ = ["Changes", "Plan"]
+__all__ = ["Plan", "Span"]
 
 #: Statements of a request that were seen to work (protocol/http.md#batches); every UPDATE is one.
 _MAX_STATEMENTS = 500
@@ -22,7 +22,7 @@ _SPAN_ROWS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class Span:
     """Consecutive rows of the frame, what they are to the table, and what one request writes of them.
 
     Attributes:
@@ -51,7 +51,7 @@ class Plan:
         atomic: Whether all rows go in one request.
     """
 
-    rows: Rows
+    rows: CheckedRows
     mode: str
     chunk_rows: int
     atomic: bool
@@ -92,7 +92,7 @@ class Plan:
             f"not fit into it ({limit}; {len(first[0]):,} rows would). Write fewer rows, or leave atomic out."
         )
 
-    def batches(self, rows: Rows | None = None) -> Iterator[list[Row]]:
+    def batches(self, rows: CheckedRows | None = None) -> Iterator[list[Row]]:
         """All rows or the given ones, cut into what one request takes."""
         with_changes = self.mode in {"update", "upsert"}
         max_rows = None if self.mode == "insert" or self.atomic else _MAX_STATEMENTS
@@ -102,7 +102,7 @@ class Plan:
         spelled = (self.rows if rows is None else rows).spelled(with_changes=with_changes)
         return batches(spelled, self._cost, head=head, chunk_rows=self.chunk_rows, max_rows=max_rows)
 
-    def insert_requests(self, pace: Pace) -> Iterator[Inserts]:
+    def insert_requests(self, pace: WritingPace) -> Iterator[Inserts]:
         """All rows in requests that are no transactions."""
         return insert_requests(self.rows.head, self.rows.spelled(with_changes=False), pace)
 
@@ -112,14 +112,14 @@ class Plan:
         for start in range(0, len(self.rows), size):
             yield start, min(start + size, len(self.rows))
 
-    def changes(self, start: int, states: Sequence[State]) -> Iterator[Changes]:
+    def changes(self, start: int, states: Sequence[RowState]) -> Iterator[Span]:
         """What is to be written of consecutive rows, cut into what one request takes.
 
         Args:
             start: The first row.
             states: What each row is to the table (``existing.look_up``).
         """
-        left_out = {State.SAME} if self.mode == "upsert" else {State.SAME, State.NEW}
+        left_out = {RowState.SAME} if self.mode == "upsert" else {RowState.SAME, RowState.NEW}
         places = [place for place, state in enumerate(states) if state not in left_out]
         done = behind = 0
         for batch in self.batches(self.rows.take([start + place for place in places])):
@@ -130,14 +130,14 @@ class Plan:
         if done < len(states):
             yield self._part(states[done:], [])
 
-    def _part(self, states: Sequence[State], batch: Sequence[Row]) -> Changes:
+    def _part(self, states: Sequence[RowState], batch: Sequence[Row]) -> Span:
         if self.mode == "update":
-            return Changes(len(states), [], list(batch), states.count(State.SAME), states.count(State.NEW))
-        wanted = zip(batch, (state for state in states if state != State.SAME), strict=True)
+            return Span(len(states), [], list(batch), states.count(RowState.SAME), states.count(RowState.NEW))
+        wanted = zip(batch, (state for state in states if state != RowState.SAME), strict=True)
         parts: tuple[list[Row], list[Row]] = ([], [])
         for row, state in wanted:
-            parts[state != State.NEW].append(row)
-        return Changes(len(states), *parts, states.count(State.SAME))
+            parts[state != RowState.NEW].append(row)
+        return Span(len(states), *parts, states.count(RowState.SAME))
 
     def _cost(self, row: Row) -> int:
         if self.mode == "insert":

@@ -19,7 +19,7 @@ from kalam_notebook.writing.requests import MAX_COST, cost_of
 from kalam_notebook.writing.target import Target, needs_literal_path
 from kalam_notebook.writing.values import checked_column, rounded_count
 
-__all__ = ["Row", "Rows", "State", "checked_rows"]
+__all__ = ["CheckedRows", "Row", "RowState", "checked_rows"]
 
 #: Rows that are spelled at once: enough for whole columns to pay off, few enough for the first request to go out soon.
 _SLICE_ROWS = 1_000
@@ -27,7 +27,7 @@ _SLICE_ROWS = 1_000
 _SMALL_VALUE = 50
 
 
-class State(Enum):
+class RowState(Enum):
     """What a row of the frame is to the table."""
 
     NEW = "new"  # Not there.
@@ -53,7 +53,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class CheckedRows:
     """Checked rows.
 
     Attributes:
@@ -83,7 +83,7 @@ class Rows:
         assert self.target.key is not None
         return self.arrays[self.target.key.name]
 
-    def take(self, numbers: Sequence[int]) -> Rows:
+    def take(self, numbers: Sequence[int]) -> CheckedRows:
         """Some of the rows."""
         places = pa.array(numbers, pa.int64())
         return replace(self, arrays={name: array.take(places) for name, array in self.arrays.items()})
@@ -124,7 +124,7 @@ class Rows:
 
 def checked_rows(
     table: pa.Table, target: Target, columns: tuple[Column, ...], *, mode: str, nan: str, problems: Problems
-) -> Rows:
+) -> CheckedRows:
     """Check all values of a frame that are to be written.
 
     Args:
@@ -148,7 +148,7 @@ def checked_rows(
                 notices.append(f"Column {column.name} is FLOAT (32 bit): {rounded:,} values were rounded to that.")
             arrays[column.name] = stored
 
-    rows = Rows(target, columns, arrays, tuple(notices))
+    rows = CheckedRows(target, columns, arrays, tuple(notices))
     if target.key is not None and target.key.name in arrays and not (target.kind == "stream" and mode == "insert"):
         with problems.noted():
             _refuse_equal_keys(rows.keys, target.key.name)
@@ -175,7 +175,7 @@ def _refuse_equal_keys(keys: pa.Array, name: str) -> None:
         seen[key] = row
 
 
-def _refuse_null_embeddings(rows: Rows) -> None:
+def _refuse_null_embeddings(rows: CheckedRows) -> None:
     for column in rows.columns:
         if column.type_name == "Embedding" and rows.arrays[column.name].null_count:
             row = pc.index(rows.arrays[column.name].is_valid(), False).as_py()
@@ -183,7 +183,7 @@ def _refuse_null_embeddings(rows: Rows) -> None:
             raise FrameError(reason, column=column.name, row=row)
 
 
-def _check_texts(rows: Rows, mode: str) -> None:
+def _check_texts(rows: CheckedRows, mode: str) -> None:
     """Look at the few rows whose texts may be too long, or may be taken for the place of an upload."""
     lengths = [_length_bound(rows.arrays[column.name], column) for column in rows.columns]
     total = lengths[0]
@@ -211,7 +211,7 @@ def _length_bound(array: pa.Array, column: Column) -> pa.Array:
     return pa.repeat(pa.scalar(size, pa.int64()), len(array))
 
 
-def _check_placeholders(rows: Rows) -> None:
+def _check_placeholders(rows: CheckedRows) -> None:
     """A row with such a text needs an expression, which some types and defaults do not stand beside."""
     if not needs_literal_path(rows.target, rows.columns):
         return

@@ -24,12 +24,12 @@ from kalam_notebook.writing.create import check_ttl, create_statement, derive_ta
 from kalam_notebook.writing.existing import count_rows, existing_keys, is_beyond_window, look_up, look_up_settled
 from kalam_notebook.writing.frame import renaming, to_arrow, with_index
 from kalam_notebook.writing.inserts import Inserts
-from kalam_notebook.writing.pace import Pace
-from kalam_notebook.writing.plan import Changes, Plan
+from kalam_notebook.writing.pace import WritingPace
+from kalam_notebook.writing.plan import Plan, Span
 from kalam_notebook.writing.problems import Problems
 from kalam_notebook.writing.report import WriteReport
 from kalam_notebook.writing.requests import request_text
-from kalam_notebook.writing.rows import Row, Rows, checked_rows
+from kalam_notebook.writing.rows import CheckedRows, Row, checked_rows
 from kalam_notebook.writing.sending import Sender, ahead
 from kalam_notebook.writing.target import Target, exists, match_columns, needs_literal_path, read_target, table_parts
 
@@ -55,7 +55,7 @@ class Writer:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._has_on_conflict: bool | None = None  # None until an upsert has tried.
-        self._paces: dict[tuple[object, ...], Pace] = {}  # What was found out about the tables written lately.
+        self._paces: dict[tuple[object, ...], WritingPace] = {}  # What was found out about the tables written lately.
 
     def write(
         self,
@@ -147,17 +147,17 @@ class Writer:
             exc.hint = rights_hint(create_sql)
             raise
 
-    def _pace(self, rows: Rows, chunk_rows: int | None) -> Pace:
+    def _pace(self, rows: CheckedRows, chunk_rows: int | None) -> WritingPace:
         """What is known of the sizes with which these columns are written fastest."""
         known = (rows.head, chunk_rows)
         if known not in self._paces and len(self._paces) >= _KEPT_PACES:
             self._paces.clear()
-        return self._paces.setdefault(known, Pace(chunk_rows))
+        return self._paces.setdefault(known, WritingPace(chunk_rows))
 
     def _carry_out(
         self,
         plan: Plan,
-        pace: Pace,
+        pace: WritingPace,
         create_sql: str | None,
         count: bool,
         on_progress: Progress | None,
@@ -208,7 +208,7 @@ class Writer:
             chunks=tuple(sender.chunks),
         )
 
-    def _insert_all(self, plan: Plan, pace: Pace, sender: Sender) -> None:
+    def _insert_all(self, plan: Plan, pace: WritingPace, sender: Sender) -> None:
         with closing(ahead(plan.insert_requests(pace))) as requests:
             for request in requests:
                 with sender.rows(request.count()):
@@ -253,7 +253,7 @@ class Writer:
                 with sender.rows(part.count):
                     self._change(plan, part, sender)
 
-    def _change(self, plan: Plan, part: Changes, sender: Sender) -> None:
+    def _change(self, plan: Plan, part: Span, sender: Sender) -> None:
         """Update the rows that exist; the others are inserted by an upsert, and missing for an update."""
         sender.counts.update(unchanged=part.same, missing=part.missing)
         if not part.new and not part.old:
@@ -266,7 +266,7 @@ class Writer:
         if plan.mode == "upsert" and self._has_on_conflict is None:
             self._has_on_conflict = False
 
-    def _upsert_by_server(self, plan: Plan, part: Changes, sender: Sender) -> bool:
+    def _upsert_by_server(self, plan: Plan, part: Span, sender: Sender) -> bool:
         """Let the server decide, if it can: before 0.5.4 it refuses ON CONFLICT.
 
         A refusal may have another reason. Then the statements that do the same are refused as well, and say why.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kalam_notebook.errors import ProtocolError
-from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.cursor import StreamCursor
 from kalam_notebook.live_queries.connection.protocol import LiveProtocol
 from kalam_notebook.live_queries.connection.states import (
     Changed,
@@ -66,7 +66,7 @@ class Script:
     def __init__(self, options=OPTIONS, **timing):
         self.now = 0.0
         self.protocol = LiveProtocol(delays=lambda: repeat(1.0), timing=Timing(**timing))
-        self.protocol.subscribe(1, "q", self.now, Cursor(options))
+        self.protocol.subscribe(1, "q", self.now, StreamCursor(options))
         self.open()
 
     def open(self):
@@ -293,7 +293,7 @@ def test_being_held_up_ends_with_the_connection():
 
 @given(st.lists(st.tuples(st.none() | st.integers(0, 99), st.booleans())))
 def test_the_cursor_is_the_greatest_of_all_when_nothing_is_loading(steps):
-    cursor, seen, expected = Cursor(OPTIONS), [], None
+    cursor, seen, expected = StreamCursor(OPTIONS), [], None
     for seq, is_loading in steps:
         cursor.take(seq, is_loading=is_loading)
         seen += [] if seq is None else [seq]

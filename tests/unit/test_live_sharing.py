@@ -9,7 +9,7 @@ import pytest
 from live_socket_server import SocketServer
 from test_live_socket import QUICK, ROW, SQL, Ears
 
-from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.cursor import StreamCursor
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 
 
@@ -114,7 +114,7 @@ def test_all_are_told_of_a_refusal_and_one_who_comes_later_tries_again(server, s
 def test_rows_that_come_over_the_socket_are_of_one_alone(server, socket):
     subscribe(socket, 1)
     heard = []
-    key = socket.subscribe(SQL, lambda event, size: heard.append(event), Cursor(None))
+    key = socket.subscribe(SQL, lambda event, size: heard.append(event), StreamCursor(None))
     server.wait_until(lambda: len(server.active) == 2)
     socket.unsubscribe(key)
     server.wait_until(lambda: len(server.active) == 1)

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from kalam_notebook.notebook.page.pace import INTERVAL, Pace, Turns
+from kalam_notebook.notebook.page.pace import INTERVAL, FramePace, Turns
 
 MIB = 1024 * 1024
 
 
-def send(pace: Pace, count: int, *, start: int = 1, now: float = 0.0, nbytes: int = 1000, whole: bool = False) -> None:
+def send(
+    pace: FramePace, count: int, *, start: int = 1, now: float = 0.0, nbytes: int = 1000, whole: bool = False
+) -> None:
     for frame in range(start, start + count):
         pace.sent(frame, nbytes, now, whole=whole)
 
 
-def alone() -> Pace:
+def alone() -> FramePace:
     """A pace whose turns never make it wait."""
 
     class Always(Turns):
         def take(self, now: float) -> None:
             pass
 
-    return Pace(Always())
+    return FramePace(Always())
 
 
 def test_thirty_frames_a_second_at_most_counted_from_the_start_of_the_work():
-    pace = Pace()
+    pace = FramePace()
     assert pace.delay(0.0, is_heard=True) == 0.0
     pace.sent(1, 1000, 5.0, whole=False, spent=0.005)
     assert pace.delay(5.005, is_heard=True) == pytest.approx(1 / 30 - 0.005)
@@ -50,7 +52,7 @@ def test_dear_frames_leave_the_kernel_time():
 
 def test_the_tables_of_a_kernel_take_turns():
     turns = Turns()
-    paces = [Pace(turns) for _ in range(5)]
+    paces = [FramePace(turns) for _ in range(5)]
     sent, now = [0] * len(paces), 0.0
     while now < 2.0:
         waits = [pace.delay(now, is_heard=True) for pace in paces]
@@ -136,7 +138,7 @@ def test_bytes_set_an_end_until_the_page_answers():
     ("nbytes", "expected"), [(1000, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]), (5 * MIB, [0.5, 1.0, 2.0]), (20 * MIB, [0.5])]
 )
 def test_the_first_frame_is_repeated_after_growing_silences_and_not_for_ever(nbytes, expected):
-    pace = Pace()
+    pace = FramePace()
     now, gaps = 0.0, []
     send(pace, 1, whole=True)
     assert pace.repeat_in(now, is_heard=True) is None  # A page that is there would have said so.
@@ -152,7 +154,7 @@ def test_the_first_frame_is_repeated_after_growing_silences_and_not_for_ever(nby
 
 
 def test_who_acknowledges_gets_no_repeats():
-    pace = Pace()
+    pace = FramePace()
     send(pace, 1, whole=True)
     pace.acknowledged(1, 0.0)
     assert pace.repeat_in(100.0, is_heard=False) is None

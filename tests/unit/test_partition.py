@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from kalam_notebook.errors import ConnectError, NotFoundError, ServerError, TopicError, TransportError
 from kalam_notebook.topics.consumer import Consumer
 from kalam_notebook.topics.offsets import Offsets
-from kalam_notebook.topics.partition import Partition
+from kalam_notebook.topics.partition import TopicPartition
 from kalam_notebook.wire.topics import Consumed, TopicMessage
 
 
@@ -83,7 +83,7 @@ class Reader:
     """A consumer of the log: takes what comes at once."""
 
     def __init__(self, log, *, start="earliest", limit=3):
-        self.partition = Partition(log, 0, start, limit)
+        self.partition = TopicPartition(log, 0, start, limit)
         self.got = []
 
     def fetch(self):
@@ -345,9 +345,9 @@ def test_a_group_that_stands_beyond_the_end():
     log = Log(3)
     log.ack(0, 10)
     with pytest.raises(TopicError, match=r"acknowledged offset 10 of partition 0, which ends at 3"):
-        Partition(log, 0, "latest", 3)
+        TopicPartition(log, 0, "latest", 3)
     with pytest.raises(TopicError, match=r"start=7 is beyond the end of partition 0, 3\."):
-        Partition(Log(3), 0, 7, 3)
+        TopicPartition(Log(3), 0, 7, 3)
 
 
 def test_a_consumer_that_begins_at_the_end_gets_what_another_left():
@@ -375,7 +375,7 @@ def test_what_another_consumer_has_acknowledged_is_not_given_again():
 
 def test_messages_that_wait_here_are_given_whatever_others_acknowledge():
     log = Log(6)
-    partition = Partition(log, 0, "earliest", 3)
+    partition = TopicPartition(log, 0, "earliest", 3)
     partition.ask()
     partition.take(1)
     log.ack(0, 5)
@@ -439,7 +439,7 @@ def test_marks_of_a_log_that_is_no_more_acknowledge_nothing_of_the_next():
 
 
 def test_an_interrupt_while_messages_are_taken_can_be_taken_back():
-    partition = Partition(Log(3), 0, "earliest", 5)
+    partition = TopicPartition(Log(3), 0, "earliest", 5)
     partition.ask()
     state = partition.state()
     partition.take(2)
@@ -476,7 +476,7 @@ def test_what_was_acknowledged_is_told_only_when_it_is_known():
 
 
 def test_messages_are_taken_one_by_one_or_all():
-    partition = Partition(Log(3), 0, "earliest", 5)
+    partition = TopicPartition(Log(3), 0, "earliest", 5)
     partition.ask()
     assert [one.offset for one in partition.take(1)] == [0]
     partition.commit()

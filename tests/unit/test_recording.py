@@ -19,7 +19,16 @@ from test_live_store import delete, insert, make_store, table, update
 from kalam_notebook.errors import RecordingError
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.recording import rows as rows_module
-from kalam_notebook.live_queries.recording.format import FORMAT, KINDS, MORE, RECORDING, Changes, End, Origin, Snapshot
+from kalam_notebook.live_queries.recording.format import (
+    FORMAT,
+    KINDS,
+    MORE,
+    RECORDING,
+    Origin,
+    RecordedChanges,
+    RecordedEnd,
+    Snapshot,
+)
 from kalam_notebook.live_queries.recording.reader import read_recording
 from kalam_notebook.live_queries.recording.rows import ReplayedRows
 from kalam_notebook.live_queries.recording.writer import RecordingWriter
@@ -49,7 +58,7 @@ class Tape:
         return self.file.getvalue()
 
 
-def read(data: bytes) -> list[Snapshot | Changes | End]:
+def read(data: bytes) -> list[Snapshot | RecordedChanges | RecordedEnd]:
     return list(read_recording(io.BytesIO(data), "x.arrows"))
 
 
@@ -58,7 +67,7 @@ def replayed(records) -> ReplayedRows:
     for record in records:
         if isinstance(record, Snapshot):
             rows = ReplayedRows(record)
-        elif isinstance(record, Changes):
+        elif isinstance(record, RecordedChanges):
             assert rows is not None
             rows.hold(record)
             for step in record.steps:
@@ -291,7 +300,7 @@ def test_records():
     snapshot, changes, gap, update, end = read(data)
     assert (snapshot.origin, snapshot.row_ids, snapshot.at, snapshot.is_gap) == (DIRECT, (0, 1), 100.0, False)
     assert [step.at for step in (*changes.steps, *update.steps)] == [101.0, 103.25]
-    assert (gap.is_gap, gap.row_ids, end) == (True, (1, 2, 3), End(200.0))
+    assert (gap.is_gap, gap.row_ids, end) == (True, (1, 2, 3), RecordedEnd(200.0))
     assert [state(replayed(read(data)[: index + 1])) for index in range(4)] == states
 
 
@@ -350,7 +359,7 @@ def test_other_columns_go_on_in_another_stream():
     other.apply([insert(8, 21)], at=102.0)
     tape.look(other)
     records = read(tape.end())
-    assert [type(record) for record in records] == [Snapshot, Snapshot, Changes, End]
+    assert [type(record) for record in records] == [Snapshot, Snapshot, RecordedChanges, RecordedEnd]
     assert records[1].is_gap
     found = replayed(records)
     assert state(found) == state(other)
@@ -471,7 +480,7 @@ def test_rows_are_gathered_when_most_are_dead(monkeypatch):
     for record in read(tape.end()):
         if isinstance(record, Snapshot):
             rows = ReplayedRows(record)
-        elif isinstance(record, Changes):
+        elif isinstance(record, RecordedChanges):
             rows.hold(record)
             for step in record.steps:
                 rows.apply(step)

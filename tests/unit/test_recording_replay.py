@@ -17,7 +17,7 @@ import kalam_notebook
 from kalam_notebook.errors import ConfigError, LiveError, RecordingError, RequestTimeoutError
 from kalam_notebook.live_queries.following.counters import LiveStats
 from kalam_notebook.live_queries.following.plan import Form
-from kalam_notebook.live_queries.recording.format import End, Origin
+from kalam_notebook.live_queries.recording.format import Origin, RecordedEnd
 from kalam_notebook.live_queries.recording.player import Player
 from kalam_notebook.live_queries.recording.playhead import Playhead
 from kalam_notebook.live_queries.recording.reader import read_recording
@@ -383,7 +383,7 @@ def test_damage_stops_it_visibly(path):
     make_file(path)
     data = bytearray(path.read_bytes())
     records = list(read_recording(io.BytesIO(bytes(data)), "x"))
-    assert isinstance(records[-1], End)
+    assert isinstance(records[-1], RecordedEnd)
     at = data.rindex(b"\xff\xff\xff\xff", 0, len(data) - 8)
     data[at + 8 : at + 40] = b"\x00" * 32
     path.write_bytes(bytes(data))

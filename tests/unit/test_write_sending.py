@@ -6,7 +6,7 @@ import pytest
 
 from kalam_notebook.errors import NotLeaderError, QueryError, RequestTimeoutError, WriteError
 from kalam_notebook.writing.inserts import insert_requests
-from kalam_notebook.writing.pace import Pace
+from kalam_notebook.writing.pace import WritingPace
 from kalam_notebook.writing.rows import Row
 from kalam_notebook.writing.sending import Sender, ahead
 
@@ -24,7 +24,7 @@ def failed(error, carried_out=None):
     asked = []
     sender = Sender(Failing(error), "app.t", total=10, repeatable=False)
     rows = [Row(str(number), f"({number})", "", True) for number in range(10)]
-    (request,) = insert_requests("INSERT INTO app.t (id) VALUES ", rows, Pace(2))
+    (request,) = insert_requests("INSERT INTO app.t (id) VALUES ", rows, WritingPace(2))
     with pytest.raises(WriteError) as caught, sender.rows(10):
         sender.insert(request, lambda: (asked.append(1), carried_out)[1])
     return caught.value, bool(asked)
@@ -62,7 +62,7 @@ def test_what_was_lost_is_looked_for(error):
 
 def test_a_lost_answer_does_not_end_a_write_that_was_carried_out():
     sender = Sender(Failing(RequestTimeoutError("no answer")), "app.t", total=1, repeatable=False)
-    (request,) = insert_requests("INSERT INTO app.t (id) VALUES ", [Row("1", "(1)", "", True)], Pace())
+    (request,) = insert_requests("INSERT INTO app.t (id) VALUES ", [Row("1", "(1)", "", True)], WritingPace())
     with sender.rows(1):
         sender.insert(request, lambda: 1)
     assert (sender.done, sender.requests, sender.counts["inserted"]) == (1, 1, 1)

@@ -3,8 +3,8 @@
 import pytest
 
 from kalam_notebook.writing.inserts import insert_requests
-from kalam_notebook.writing.pace import Pace, Size
-from kalam_notebook.writing.rows import Row, State
+from kalam_notebook.writing.pace import Size, WritingPace
+from kalam_notebook.writing.rows import Row, RowState
 
 HEAD = "INSERT INTO app.t (id) VALUES "
 
@@ -27,33 +27,33 @@ def square(best, request_s=0.001):
 
 @pytest.mark.parametrize("best", [25, 100, 400])
 def test_the_rows_of_a_statement_are_found(best):
-    pace = Pace()
+    pace = WritingPace()
     write(pace, square(best))
     assert pace.best.rows in {best // 2, best, 2 * best}
 
 
 def test_where_requests_are_far_away_they_grow():
-    pace = Pace()
+    pace = WritingPace()
     write(pace, square(100, request_s=0.5))
     assert pace.best.bytes == 800_000
 
 
 def test_where_large_requests_are_slow_they_shrink():
-    pace = Pace()
+    pace = WritingPace()
     write(pace, lambda rows, statements: (rows * statements) ** 2 * 1e-6 + 0.005)
     assert pace.best.bytes < 100_000
 
 
 def test_most_requests_have_the_best_sizes():
     """What is begun with is best: what trying costs must not be much."""
-    used = write(Pace(), square(50), requests=100)
+    used = write(WritingPace(), square(50), requests=100)
     assert used.count(Size(50, 100_000)) + used.count(Size(50, 200_000)) >= 85
     assert len(set(used)) > 2
     assert used[0] == Size(50, 100_000)
 
 
 def test_one_slow_request_changes_nothing():
-    pace = Pace()
+    pace = WritingPace()
     write(pace, square(100), requests=40)
     before = pace.best
     for _ in range(2):
@@ -63,7 +63,7 @@ def test_one_slow_request_changes_nothing():
 
 
 def test_given_rows_stay():
-    pace = Pace(37)
+    pace = WritingPace(37)
     assert {size.rows for size in write(pace, square(400))} == {37}
 
 
@@ -80,7 +80,7 @@ def ids(request):
 
 def test_requests_keep_the_order_and_the_sizes():
     rows = [row(number) for number in range(10_000)]
-    requests = list(insert_requests(HEAD, rows, Pace(50)))
+    requests = list(insert_requests(HEAD, rows, WritingPace(50)))
     assert [number for request in requests for number in ids(request)] == list(range(10_000))
     assert len(requests) > 2
     for request in requests[:-1]:
@@ -93,18 +93,18 @@ def test_requests_keep_the_order_and_the_sizes():
 
 def test_a_row_that_is_larger_than_a_request_goes_alone():
     rows = [row(0), row(1, width=300_000), row(2)]
-    assert [ids(request) for request in insert_requests(HEAD, rows, Pace())] == [[0], [1], [2]]
+    assert [ids(request) for request in insert_requests(HEAD, rows, WritingPace())] == [[0], [1], [2]]
 
 
 def test_rows_that_are_no_literals_have_statements_of_their_own_in_their_place():
     rows = [row(number, is_plain=number not in {2, 3}) for number in range(6)]
-    (request,) = insert_requests(HEAD, rows, Pace())
+    (request,) = insert_requests(HEAD, rows, WritingPace())
     assert [[int(r.key) for r in statement] for statement in request.statements] == [[0, 1], [2, 3], [4, 5]]
 
 
 def test_what_is_there_tells_which_statements_were_carried_out():
-    (request,) = insert_requests(HEAD, [row(number) for number in range(6)], Pace(2))
-    same, new, other = State.SAME, State.NEW, State.CHANGED
+    (request,) = insert_requests(HEAD, [row(number) for number in range(6)], WritingPace(2))
+    same, new, other = RowState.SAME, RowState.NEW, RowState.CHANGED
     assert request.written([same] * 6) == 3
     assert request.written([same, same, same, new, same, same]) == 1
     assert request.written([new] * 6) == 0
@@ -113,4 +113,4 @@ def test_what_is_there_tells_which_statements_were_carried_out():
 
 
 def test_no_rows_make_no_request():
-    assert list(insert_requests(HEAD, [], Pace())) == []
+    assert list(insert_requests(HEAD, [], WritingPace())) == []

@@ -13,10 +13,10 @@ from typing import Any
 
 from kalam_notebook.wire.live import MAX_BATCH_SIZE, SubscribeOptions
 
-__all__ = ["Cursor"]
+__all__ = ["StreamCursor"]
 
 
-class Cursor:
+class StreamCursor:
     """The place in a stream.
 
     Args:

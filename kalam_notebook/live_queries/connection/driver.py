@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from kalam_notebook.errors import ConnectError, KalamError, LiveError
 from kalam_notebook.http.proxies import proxy_for
-from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.cursor import StreamCursor
 from kalam_notebook.live_queries.connection.failures import describe_failure
 from kalam_notebook.live_queries.connection.fan import Fans
 from kalam_notebook.live_queries.connection.listener import FrameHook, Handlers, Listener, TokenSource, tell
@@ -143,7 +143,7 @@ class Driver:
         if self.status.state is State.OPEN:
             self._release(None)
 
-    def subscribe(self, key: int, sql: str, listener: Listener, cursor: Cursor | None = None) -> None:
+    def subscribe(self, key: int, sql: str, listener: Listener, cursor: StreamCursor | None = None) -> None:
         """Start a live query; without a cursor it joins a subscription of the same text."""
         listener(StatusChanged(self.status), 0)
         if self._fans.join(key, sql if cursor is None else None, listener):

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from kalam_notebook.errors import AuthError, KalamError
-from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.cursor import StreamCursor
 from kalam_notebook.live_queries.connection.keepalive import Keepalive
 from kalam_notebook.live_queries.connection.states import (
     TRANSITIONS,
@@ -130,7 +130,7 @@ class LiveProtocol:
         self._leave(now)
         self._stop(None)
 
-    def subscribe(self, key: int, sql: str, now: float, cursor: Cursor | None = None) -> None:
+    def subscribe(self, key: int, sql: str, now: float, cursor: StreamCursor | None = None) -> None:
         """Add a live query, and connect if that was not wanted before; while waiting, try at once.
 
         Args:

@@ -22,7 +22,7 @@ from typing import ParamSpec
 from kalam_notebook.chance import chance
 from kalam_notebook.errors import ConnectError, KalamError, LiveError, SubscriptionError
 from kalam_notebook.live_queries.connection.backoff import backoff
-from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.cursor import StreamCursor
 from kalam_notebook.live_queries.connection.driver import Driver
 from kalam_notebook.live_queries.connection.listener import Handlers, Listener, TokenSource
 from kalam_notebook.live_queries.connection.states import State, Timing
@@ -166,7 +166,7 @@ class LiveSocket:
         reason = self._driver.status.reason or self.status
         return ConnectError(f"No live connection to {self.url} within {timeout:g} s: {reason}.")
 
-    def subscribe(self, sql: str, listener: Listener, cursor: Cursor | None = None) -> int:
+    def subscribe(self, sql: str, listener: Listener, cursor: StreamCursor | None = None) -> int:
         """Start a live query on the connection, now or as soon as it stands.
 
         Args:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import chain, count
 
-from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.cursor import StreamCursor
 from kalam_notebook.live_queries.connection.states import (
     Changed,
     Event,
@@ -68,7 +68,7 @@ class _Phase(Enum):
 class _Subscription:
     """A live query in the course of connections."""
 
-    def __init__(self, key: int, sql: str, cursor: Cursor | None) -> None:
+    def __init__(self, key: int, sql: str, cursor: StreamCursor | None) -> None:
         self.key = key
         self.sql = sql
         # Tells which rows to ask for; None for a live query whose rows are read elsewhere.
@@ -131,7 +131,7 @@ class Subscriptions:
         """Whether the server is reading rows; it answers no ping meanwhile (protocol/live.md#subscriptions)."""
         return any(subscription.is_awaited and subscription.options for subscription in self._by_key.values())
 
-    def add(self, key: int, sql: str, *, is_open: bool, cursor: Cursor | None = None) -> None:
+    def add(self, key: int, sql: str, *, is_open: bool, cursor: StreamCursor | None = None) -> None:
         """Want a live query, with the rows that the cursor names."""
         subscription = self._by_key[key] = _Subscription(key, sql, cursor)
         if is_open:

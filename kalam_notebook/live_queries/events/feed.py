@@ -11,7 +11,7 @@ import time
 from collections import deque
 
 from kalam_notebook.errors import KalamError, LiveError, SlowConsumerError
-from kalam_notebook.live_queries.connection.cursor import Cursor
+from kalam_notebook.live_queries.connection.cursor import StreamCursor
 from kalam_notebook.live_queries.connection.failures import subscription_error
 from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.connection.states import (
@@ -79,8 +79,8 @@ class EventFeed(Lifetime):
         self._key = 0
         self._connection = Status(State.IDLE)
         # What waits would be delivered before an error; what was delivered is where a reader may begin again.
-        self._waiting_cursor = Cursor(options)
-        self._taken_cursor = Cursor(options)
+        self._waiting_cursor = StreamCursor(options)
+        self._taken_cursor = StreamCursor(options)
         self._events: deque[tuple[LiveEvent, int]] = deque()
         self._waiting_bytes = 0
         self._held_since: float | None = None
@@ -93,7 +93,7 @@ class EventFeed(Lifetime):
             ConnectError: There was none in time.
             KalamError: The query was refused.
         """
-        self._key = self._socket.subscribe(sql, self.hear, Cursor(self._options))
+        self._key = self._socket.subscribe(sql, self.hear, StreamCursor(self._options))
         if not self.wait(time.monotonic() + timeout):
             raise self._socket.late(timeout)
         if not self._events:
@@ -245,7 +245,7 @@ class EventFeed(Lifetime):
         return self._connection.text(time.monotonic())
 
 
-def _note(cursor: Cursor, event: LiveEvent) -> None:
+def _note(cursor: StreamCursor, event: LiveEvent) -> None:
     if isinstance(event, InitialBatch):
         cursor.take(event.seq, is_loading=event.has_more)
     elif isinstance(event, Insert | Update | Delete):

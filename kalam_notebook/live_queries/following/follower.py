@@ -18,7 +18,7 @@ from kalam_notebook.live_queries.connection.socket import LiveSocket
 from kalam_notebook.live_queries.connection.states import State
 from kalam_notebook.live_queries.following.engine import Engine, RowSource
 from kalam_notebook.live_queries.following.followed import Followed
-from kalam_notebook.live_queries.following.hearing import Answered, End, Established, Hearing, Woken
+from kalam_notebook.live_queries.following.hearing import Answered, Ended, Established, Hearing, Woken
 from kalam_notebook.live_queries.following.phases import Phase
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.following.pool import Pool
@@ -223,7 +223,7 @@ class Follower(Followed):
     def _follow(self) -> KalamError | None:
         """Do what comes, until the end; return its reason."""
         inbox = self._hearing.inbox
-        while not isinstance(item := inbox.take(self._wait()), End):
+        while not isinstance(item := inbox.take(self._wait()), Ended):
             match item:
                 case Change():
                     self._take_in([item, *inbox.take_more(Change, _MAX_BATCH - 1)])

@@ -32,7 +32,7 @@ from kalam_notebook.live_queries.threads import Inbox
 from kalam_notebook.threads import Bell
 from kalam_notebook.wire.live import Change
 
-__all__ = ["Answered", "End", "Established", "Hearing", "Woken"]
+__all__ = ["Answered", "Ended", "Established", "Hearing", "Woken"]
 
 _LOG = logging.getLogger("kalam_notebook.live")
 
@@ -80,7 +80,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Ended:
     """Nothing will follow. ``error`` is None when the owner wanted it."""
 
     error: KalamError | None
@@ -103,7 +103,7 @@ class Hearing:
     """
 
     def __init__(self, name: str, *, bell: Bell) -> None:
-        self.inbox: Inbox[Change | Established | Woken | Answered | End] = Inbox()
+        self.inbox: Inbox[Change | Established | Woken | Answered | Ended] = Inbox()
         self.connection = Status(State.IDLE)
         self.phase = Phase.BEGINNING
         self.turn = 0
@@ -152,7 +152,7 @@ class Hearing:
     def stop(self, error: KalamError | None) -> None:
         """Let the worker end."""
         self.is_ending = True
-        self.inbox.put(End(error))
+        self.inbox.put(Ended(error))
 
     def take_bytes(self) -> int:
         """The bytes of the events that have come since this was asked last."""

@@ -47,9 +47,9 @@ __all__ = [
     "RECORDING",
     "SNAPSHOT",
     "START",
-    "Changes",
-    "End",
     "Origin",
+    "RecordedChanges",
+    "RecordedEnd",
     "RecordedStep",
     "Snapshot",
     "control_types",
@@ -125,7 +125,7 @@ class RecordedStep:
         version: The table's version after it.
         at: When, in seconds since 1970.
         healed: Whether no event had told it.
-        first: Which row of ``Changes.cells`` belongs to the first of ``rows``; the others follow.
+        first: Which row of ``RecordedChanges.cells`` belongs to the first of ``rows``; the others follow.
         rows: For each row that is concerned its number, what happened (None when it only moved), and ``_seq``.
         places: Row numbers and where they stand afterwards, as far as that does not follow.
     """
@@ -139,7 +139,7 @@ class RecordedStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class RecordedChanges:
     """Steps and the cells that they brought, one row for each row of the steps."""
 
     cells: pa.Table
@@ -147,7 +147,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class RecordedEnd:
     """The end; ``at`` is None when the recording breaks off."""
 
     at: float | None

@@ -16,7 +16,7 @@ from typing import IO, Protocol
 from kalam_notebook.errors import KalamError, LiveError, RecordingError
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.following.refreshed import Refreshed
-from kalam_notebook.live_queries.recording.format import Changes, End, RecordedStep, Snapshot
+from kalam_notebook.live_queries.recording.format import RecordedChanges, RecordedEnd, RecordedStep, Snapshot
 from kalam_notebook.live_queries.recording.playhead import Playhead
 from kalam_notebook.live_queries.recording.reader import read_recording
 from kalam_notebook.live_queries.recording.rows import ReplayedRows
@@ -173,7 +173,7 @@ class Player(Refreshed):
             with self._file:
                 while not self.is_over:
                     record = self._next()
-                    if isinstance(record, End):
+                    if isinstance(record, RecordedEnd):
                         end = self._play_end(record)
                         break
                     self._play(record)
@@ -190,13 +190,13 @@ class Player(Refreshed):
         if self._end(error, end) and error is not None:
             _LOG.warning("replay of %s stopped: %s", self._path, error)
 
-    def _next(self) -> Snapshot | Changes | End:
+    def _next(self) -> Snapshot | RecordedChanges | RecordedEnd:
         try:
             return next(self._records)
         except OSError as exc:
             raise RecordingError(self._path, f"It cannot be read: {exc.strerror or exc}.") from None
 
-    def _play(self, record: Snapshot | Changes) -> None:
+    def _play(self, record: Snapshot | RecordedChanges) -> None:
         if isinstance(record, Snapshot):
             self._when(record.at, lambda: self._load(record))
             return
@@ -206,7 +206,7 @@ class Player(Refreshed):
             if not self._when(step.at, lambda step=step: self._apply(step)):  # type: ignore[misc]
                 return
 
-    def _play_end(self, end: End) -> str:
+    def _play_end(self, end: RecordedEnd) -> str:
         """Wait until the recording was closed; return what there is to be said of the end."""
         if end.at is None:
             return "the recording breaks off here"

@@ -22,9 +22,9 @@ from kalam_notebook.live_queries.recording.format import (
     RECORDING,
     SNAPSHOT,
     START,
-    Changes,
-    End,
     Origin,
+    RecordedChanges,
+    RecordedEnd,
     RecordedStep,
     Snapshot,
     control_types,
@@ -42,8 +42,8 @@ _LATEST = 253_402_300_800
 _Title = tuple[Origin, tuple[Column, ...]]
 
 
-def read_recording(source: IO[bytes], path: str) -> Generator[Snapshot | Changes | End, None, None]:
-    """Read a recording record by record; the last is an ``End``.
+def read_recording(source: IO[bytes], path: str) -> Generator[Snapshot | RecordedChanges | RecordedEnd, None, None]:
+    """Read a recording record by record; the last is a ``RecordedEnd``.
 
     A file that breaks off is read up to its last whole record.
 
@@ -63,11 +63,11 @@ def read_recording(source: IO[bytes], path: str) -> Generator[Snapshot | Changes
         except (ValueError, KeyError, TypeError, OverflowError) as exc:
             raise RecordingError(path, f"It is damaged: {exc}.") from None
         yield record
-        if isinstance(record, End):
+        if isinstance(record, RecordedEnd):
             return
     if is_empty:
         raise RecordingError(path, "It is no recording of a live table, or breaks off before its first rows.")
-    yield End(None)
+    yield RecordedEnd(None)
 
 
 def _records(source: IO[bytes], path: str) -> Iterator[tuple[_Title, list[pa.RecordBatch]]]:
@@ -133,7 +133,9 @@ def _title_of(schema: pa.Schema, path: str) -> _Title:
     return origin, shown
 
 
-def _record(batches: Sequence[pa.RecordBatch], origin: Origin, columns: tuple[Column, ...]) -> Snapshot | Changes | End:
+def _record(
+    batches: Sequence[pa.RecordBatch], origin: Origin, columns: tuple[Column, ...]
+) -> Snapshot | RecordedChanges | RecordedEnd:
     """Make out what a record says.
 
     Raises:
@@ -151,9 +153,9 @@ def _record(batches: Sequence[pa.RecordBatch], origin: Origin, columns: tuple[Co
 
     kind, _, at, _, version, *_ = first
     if kind == END:
-        return End(at)
+        return RecordedEnd(at)
     if kind not in {START, GAP}:
-        return Changes(cells, tuple(_steps_of(_rows_of(control))))
+        return RecordedChanges(cells, tuple(_steps_of(_rows_of(control))))
 
     row_ids = control.column("_row").slice(1).to_pylist()
     kinds = control.column("_change").slice(1).unique().to_pylist()

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from kalam_notebook.live_queries.following.plan import Form
-from kalam_notebook.live_queries.recording.format import Changes, RecordedStep, Snapshot
+from kalam_notebook.live_queries.recording.format import RecordedChanges, RecordedStep, Snapshot
 from kalam_notebook.live_queries.rows.chunks import RowChunks, runs_of
 from kalam_notebook.live_queries.rows.delta import LiveDelta, changes, nothing, whole
 from kalam_notebook.live_queries.rows.held import Rows
@@ -104,7 +104,7 @@ class ReplayedRows(Rows):
         self.version = snapshot.version
         self._history.forget(self.version, at=snapshot.at)
 
-    def hold(self, coming: Changes) -> None:
+    def hold(self, coming: RecordedChanges) -> None:
         """Take the cells of changes in, before their steps are applied one by one."""
         self._coming = ()
         if self._chunks.num_batches > _MAX_BATCHES or len(self._chunks) > 2 * self.num_rows + _MAX_DEAD_ROWS:

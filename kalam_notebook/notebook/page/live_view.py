@@ -25,7 +25,7 @@ from kalam_notebook.notebook.page.execution import MadeByCell, forget, let_go
 from kalam_notebook.notebook.page.freeze import Outputs, StaticCopy, register, settle_all
 from kalam_notebook.notebook.page.marimo import is_marimo, when_closed
 from kalam_notebook.notebook.page.ordering import in_shown_order, key_places
-from kalam_notebook.notebook.page.pace import Pace, Turns
+from kalam_notebook.notebook.page.pace import FramePace, Turns
 from kalam_notebook.notebook.page.page_rows import PageRows
 from kalam_notebook.notebook.page.questions import answer, page_module
 from kalam_notebook.notebook.page.ranges import Ranges, with_columns
@@ -130,7 +130,7 @@ class LiveView:
         self._hears = hears
         self._is_heard_aside = False  # The last message was heard while a cell ran, on a subshell's thread.
 
-        self._pace = Pace(turns)
+        self._pace = FramePace(turns)
         self._rows = PageRows()
         self._ranges = Ranges(live)
 

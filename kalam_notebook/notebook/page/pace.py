@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
-__all__ = ["INTERVAL", "Pace", "Turns"]
+__all__ = ["INTERVAL", "FramePace", "Turns"]
 
 #: Seconds between two frames of all tables of a kernel together.
 INTERVAL = 1 / 30
@@ -71,7 +71,7 @@ class _Sent(NamedTuple):
     at: float
 
 
-class Pace:
+class FramePace:
     """Keeps count of frames and acknowledgements of one table. Times are seconds of a clock that never goes back.
 
     Args:

@@ -27,7 +27,7 @@ from kalam_notebook.wire.fileref import FileRef, image_of, is_image, parse_file_
 if TYPE_CHECKING:
     from kalam_notebook.live_queries.table import LiveTable
 
-__all__ = ["PARTS", "Answer", "answer", "page_module", "page_part"]
+__all__ = ["PARTS", "PageAnswer", "answer", "page_module", "page_part"]
 
 logger = logging.getLogger("kalam_notebook")
 
@@ -43,14 +43,14 @@ _MAX_GROUPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PageAnswer:
     """What goes back to the page: JSON, and rows as Arrow IPC streams."""
 
     content: dict[str, Any]
     buffers: tuple[bytes, ...] = ()
 
 
-def answer(live: LiveTable, question: dict[str, Any], ranges: Ranges | None = None) -> Answer:
+def answer(live: LiveTable, question: dict[str, Any], ranges: Ranges | None = None) -> PageAnswer:
     """Answer a question of the page; what fails is told in the answer's ``fault``.
 
     Args:
@@ -62,14 +62,14 @@ def answer(live: LiveTable, question: dict[str, Any], ranges: Ranges | None = No
         found = _answer(live, question, ranges or Ranges(live))
     except Exception as exc:
         logger.info("A page asked what could not be answered", exc_info=True)
-        found = Answer({"fault": f"{type(exc).__name__}: {exc}"})
-    return Answer({**found.content, "kind": "answer", "number": question.get("number")}, found.buffers)
+        found = PageAnswer({"fault": f"{type(exc).__name__}: {exc}"})
+    return PageAnswer({**found.content, "kind": "answer", "number": question.get("number")}, found.buffers)
 
 
-def _answer(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
+def _answer(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> PageAnswer:
     match question.get("about"):
         case "part":
-            return Answer({"text": page_part(question["name"])})
+            return PageAnswer({"text": page_part(question["name"])})
         case "row":
             return _row(live, int(question["row"]), ranges)
         case "cells":
@@ -77,13 +77,13 @@ def _answer(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer
         case "image":
             return _image(live, question, ranges)
         case "moments":
-            return Answer({"moments": [microseconds(moment) for moment in live.moments]})
+            return PageAnswer({"moments": [microseconds(moment) for moment in live.moments]})
         case "groups":
             return _groups(live, question)
         case "frequent":
             return _frequent(live, question)
         case "range":
-            return Answer(*ranges.answer(question))
+            return PageAnswer(*ranges.answer(question))
         case "past":
             return _past(live, int(question["moment"]))
         case other:
@@ -107,7 +107,7 @@ def page_module(name: str) -> str:
     return (_STATIC / f"{name}.js").read_text(encoding="utf-8")
 
 
-def _row(live: LiveTable, row_id: int, ranges: Ranges) -> Answer:
+def _row(live: LiveTable, row_id: int, ranges: Ranges) -> PageAnswer:
     """A row as it is now, whole, and what happened to it lately."""
     (present, columns), changes = ranges.numbered([row_id]), live.row_changes(row_id, last=_MAX_CHANGES)
     happened = changes.table.slice(changes.table.num_rows - _fitting(changes.table))
@@ -127,10 +127,10 @@ def _row(live: LiveTable, row_id: int, ranges: Ranges) -> Answer:
         "healed": happened.column("_healed").to_pylist(),
         "at": milliseconds.to_pylist(),
     }
-    return Answer(content, tuple(whole_rows(table, columns) for table in (present, after, before)))
+    return PageAnswer(content, tuple(whole_rows(table, columns) for table in (present, after, before)))
 
 
-def _cells(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
+def _cells(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> PageAnswer:
     """Some columns of some rows, whole, for a copy of what a page holds the start of; nothing where it has changed."""
     rows, described = ranges.numbered(question["rows"])
     for column in question["columns"]:
@@ -141,13 +141,13 @@ def _cells(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
         delta = live.delta(since)
         is_changed |= delta.reset or not numbers.isdisjoint(delta.row_ids)
     if is_changed:
-        return Answer({"held": False})
+        return PageAnswer({"held": False})
 
     places = [int(column["column"]) for column in question["columns"]]
     wanted = rows.select(places)
     if wanted.nbytes > MAX_BYTES:
         raise ConfigError("The values are more than a page takes at once. Choose fewer cells.")
-    return Answer({"held": True}, (whole_rows(wanted, [described[place] for place in places]),))
+    return PageAnswer({"held": True}, (whole_rows(wanted, [described[place] for place in places]),))
 
 
 def _images(row: pa.Table, columns: Sequence[CellColumn]) -> Iterator[tuple[int, str]]:
@@ -160,7 +160,7 @@ def _images(row: pa.Table, columns: Sequence[CellColumn]) -> Iterator[tuple[int,
                     yield place, ref.id
 
 
-def _image(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
+def _image(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> PageAnswer:
     """The image that a FILE cell refers to, fetched from the server."""
     row, columns = ranges.numbered([int(question["row"])])
     check_column(question, columns)
@@ -172,17 +172,17 @@ def _image(live: LiveTable, question: dict[str, Any], ranges: Ranges) -> Answer:
     if image is None:
         raise ConfigError("The file is not a PNG, JPEG, GIF or WebP image of up to 2 MB.")
     kind, content = image
-    return Answer({"type": kind}, (content,))
+    return PageAnswer({"type": kind}, (content,))
 
 
-def _past(live: LiveTable, moment: int) -> Answer:
+def _past(live: LiveTable, moment: int) -> PageAnswer:
     """All rows as they were at a moment in microseconds since 1970, as the frame that starts a page."""
     messages = PageRows().messages(live.delta_at(moment / 1_000_000), live.columns, {})
     buffers = tuple(buffer for message in messages for buffer in message.buffers)
-    return Answer({"messages": [message.content for message in messages]}, buffers)
+    return PageAnswer({"messages": [message.content for message in messages]}, buffers)
 
 
-def _groups(live: LiveTable, question: dict[str, Any]) -> Answer:
+def _groups(live: LiveTable, question: dict[str, Any]) -> PageAnswer:
     """How many rows have each value of a column, the most frequent first; with the sum and mean of another column."""
     table, columns = with_columns(live, live.arrow)
     described = describe(table.schema, columns)
@@ -199,10 +199,10 @@ def _groups(live: LiveTable, question: dict[str, Any]) -> Answer:
         for values, column in zip(shown.columns, told, strict=True)
     ]
     names = [column.name for column in told]
-    return Answer({"names": names, "texts": texts, "groups": found.num_rows, "rows": table.num_rows})
+    return PageAnswer({"names": names, "texts": texts, "groups": found.num_rows, "rows": table.num_rows})
 
 
-def _frequent(live: LiveTable, question: dict[str, Any]) -> Answer:
+def _frequent(live: LiveTable, question: dict[str, Any]) -> PageAnswer:
     """The values of a column that most rows have, without NULL, as the page would hold them, and how often.
 
     Only of columns whose values JSON can tell: texts and truth values.
@@ -218,7 +218,7 @@ def _frequent(live: LiveTable, question: dict[str, Any]) -> Answer:
     counted = pc.value_counts(values)
     most = pc.select_k_unstable(counted.field("counts"), int(question["most"]), [("", "descending")])
     found = counted.take(most)
-    return Answer({"values": found.field("values").to_pylist(), "counts": found.field("counts").to_pylist()})
+    return PageAnswer({"values": found.field("values").to_pylist(), "counts": found.field("counts").to_pylist()})
 
 
 def _fitting(table: pa.Table) -> int:

@@ -195,11 +195,11 @@ class Topics:
         """Turn committed changes into messages."""
         with self._lock:
             self._commits += 1
-            for topic in self._topics.values():
-                for route in topic.routes:
-                    for change in changes:
-                        if _matches(route, change):
-                            self._append(topic, route, change, key_of(change))
+            routes = [(topic, route) for topic in self._topics.values() for route in topic.routes]
+            for topic, route in routes:
+                for change in changes:
+                    if _matches(route, change):
+                        self._append(topic, route, change, key_of(change))
 
     def _append(self, topic: Topic, route: Route, change: Change, key: str | None) -> None:
         row = dict((change.new if change.new is not None else change.old) or {})

@@ -14,7 +14,7 @@ import pyarrow as pa
 from datafusion import DataFrame, LogicalPlan, col
 
 from kalam_sandbox.backend import Caller, SqlFailed
-from kalam_sandbox.engine import access, plan, row_rights
+from kalam_sandbox.engine import access, plan
 from kalam_sandbox.engine.decimals import as_decimals
 from kalam_sandbox.engine.failures import engine_text, told_as_failure
 from kalam_sandbox.engine.plan import TableScan
@@ -22,22 +22,19 @@ from kalam_sandbox.engine.reader import Filling, Reader
 from kalam_sandbox.engine.rewrite import rewrite, server_name
 from kalam_sandbox.engine.scans import POINT, Scan, scan_kind
 from kalam_sandbox.engine.session import Session
+from kalam_sandbox.engine.session_tables import SessionTables
 from kalam_sandbox.errors import execution, unsupported
 from kalam_sandbox.ids import version_name
 from kalam_sandbox.options import Options
-from kalam_sandbox.sql.references import Mention, copy_name, original_name, separate
-from kalam_sandbox.sql.tokens import QUOTED, WORD, UnterminatedError, tokenize
-from kalam_sandbox.store.catalog import Catalog, Name, View
+from kalam_sandbox.sql.references import Mention, copy_name, separate
+from kalam_sandbox.store.catalog import Catalog, Name
 from kalam_sandbox.store.schema import DELETED, TableDef
-from kalam_sandbox.store.versions import ConversionError
 from kalam_sandbox.system_tables import SystemTables
 
 #: The only aggregate of a plan that counts all rows.
 _COUNT_ALONE = re.compile(r"Aggregate: groupBy=\[\[\]\], aggr=\[\[count\((?:Int64\(1\)|\*)\)(?: AS [^,\]]*)?\]\]")
 # A LIMIT that is none.
 _ALL_ROWS = 2**62
-# Rows as UPDATE, DELETE and most of SELECT see them.
-_PLAIN = Filling(whole=True)
 # System tables of the real server that the sandbox has not.
 _ABSENT_SYSTEM_TABLE = re.compile(r"table 'kalam\.(system\.audit_log)'")
 
@@ -71,12 +68,17 @@ class Selector:
         self.reader = reader
         self.caller = caller
         self.namespace = namespace
-        # How the tables of the statement were filled.
-        self._filled_as: dict[Name, Filling] = {}
+        self.tables = SessionTables(
+            catalog=catalog,
+            system=system,
+            options=options,
+            session=session,
+            reader=reader,
+            caller=caller,
+            namespace=namespace,
+        )
         # Scans of the statements run so far.
         self.scans: list[Scan] = []
-        # What the statement does with the rows that it finds.
-        self.command = "select"
         # What the column is called that numbers row versions.
         self._version = version_name(by_log=options.log_versions)
 
@@ -129,7 +131,7 @@ class Selector:
         Returns:
             The plan over these rows; None if it would not be the plan of the statement.
         """
-        separated, mentions = separate(text, self._own_table)
+        separated, mentions = separate(text, self.tables.own_table)
         try:
             self._fill_again(mentions, scans)
             frame = self.session.plan(separated, self._comparable(separated, params, {one.name for one in mentions}))
@@ -141,7 +143,7 @@ class Selector:
             for one in mentions:
                 if one.number > 1:
                     self.session.forget(".".join((one.name[0], copy_name(one.name[1], one.number))))
-        found = [name for one in plan.table_scans(optimized, self._version) for name in self._own([one.table])]
+        found = [name for one in plan.table_scans(optimized, self._version) for name in self.tables.own([one.table])]
         return optimized if [".".join(name) for name in found] == [scan.table for scan in scans] else None
 
     def _fill_again(self, mentions: Sequence[Mention], scans: Sequence[Scan]) -> None:
@@ -149,12 +151,8 @@ class Selector:
         for number, mention in enumerate(mentions[1:], 1):
             self._pay(scans[number - 1 : number])
             if self.session.catalog_version == self._catalog.version:
-                self._fill_one(mention.name, self._filled_as[mention.name], copy=mention.number)
+                self.tables.fill_one(mention.name, self.tables.filled_as[mention.name], copy=mention.number)
         self._pay(scans[max(len(mentions) - 1, 0) :])
-
-    def _own_table(self, namespace: str | None, table: str) -> Name | None:
-        name = (namespace or self.namespace, table)
-        return name if name in self._filled_as else None
 
     def _pay(self, scans: Sequence[Scan]) -> None:
         """Take the time that scans cost, and let others write meanwhile."""
@@ -172,17 +170,17 @@ class Selector:
         Raises:
             SqlFailed: The engine refuses the text, or the caller may not read a table.
         """
-        self._declare()
+        self.tables.declare()
         self.session.use(self.namespace)
-        fresh = self._mentioned(text)
+        fresh = self.tables.mentioned(text)
         params = self._comparable(text, params, fresh)
-        self._fill(fresh)
+        self.tables.fill(fresh)
         frame = self._planned(text, params)
-        scanned = self._resolve(plan.scanned_tables(frame.logical_plan()))
+        scanned = self.tables.resolve(plan.scanned_tables(frame.logical_plan()))
         for name in scanned:
             self._check_access(name)
         if missing := set(scanned) - fresh:
-            self._fill(missing)
+            self.tables.fill(missing)
             frame = self.session.plan(text, params)
         cut = set() if whole else self._beyond_window(scanned)
         frame = self._with_hidden_rows(frame, text, params, scanned, cut)
@@ -198,7 +196,7 @@ class Selector:
         scans = [
             self._scan(found, name, is_point_cheap=is_point_cheap)
             for found in plan.table_scans(optimized, self._version)
-            for name in self._own([found.table])
+            for name in self.tables.own([found.table])
         ]
         self.scans += scans
         return scans
@@ -243,83 +241,6 @@ class Selector:
                 raise unsupported(found[1]) from None
             raise
 
-    def _declare(self) -> None:
-        """Bring the session's tables in step with the catalogue."""
-        if self.session.catalog_version == self._catalog.version:
-            return
-        with self._catalog.lock:
-            wanted = {f"{ns}.{name}": table.definition.schema for (ns, name), table in self._catalog.tables.items()}
-            wanted |= {f"system.{name}": schema for name, schema in self._system.schemas.items()}
-            namespaces = ["system", *self._catalog.namespaces]
-            version = self._catalog.version
-        self.session.declare(wanted, namespaces)
-        for view in self._catalog.views.values():
-            self._put_view(view)
-        self.session.catalog_version = version
-
-    def _mentioned(self, text: str, inside: frozenset[str] = frozenset()) -> set[Name]:
-        """Return tables whose name occurs in the text, and those of the views it mentions.
-
-        Args:
-            text: A statement or the query of a view.
-            inside: Names of the views whose queries are being looked into.
-        """
-        try:
-            words = {token.name.lower() for token in tokenize(text) if token.kind in (WORD, QUOTED)}
-        except UnterminatedError:
-            return set()
-        with self._catalog.lock:
-            views = [view for view in self._catalog.views.values() if view.name in words - inside]
-            found = {name for name in self._catalog.tables if name[1] in words}
-        if "system" in words:
-            found |= {("system", name) for name in self._system.schemas if name in words}
-        for view in views:
-            below = self._mentioned(rewrite(view.sql, self.caller, self.options), inside | {view.name})
-            self._fill(below)
-            self._put_view(view)
-            found |= below
-        return found
-
-    def _put_view(self, view: View) -> None:
-        self.session.use("default")
-        self.session.put_view(f'"{view.namespace}"."{view.name}"', rewrite(view.sql, self.caller, self.options))
-        self.session.use(self.namespace)
-
-    def _fill(self, names: set[Name]) -> None:
-        for name in names:
-            self._fill_one(name)
-
-    def _fill_one(self, name: Name, filling: Filling = _PLAIN, *, copy: int = 1) -> None:
-        """Put the present rows into a table of the session, or into one that stands for a further mention of it."""
-        schema = self.session.tables[".".join(name)]
-        full_name = ".".join((name[0], copy_name(name[1], copy)))
-        if name[0] == "system":
-            self.session.fill(full_name, schema, [self._system.rows(name[1])])
-            return
-        try:
-            batches = self.reader.scan(name, self.caller.user_id, filling)
-        except ConversionError as wrong:
-            # MODIFY COLUMN to a type that stored values do not fit (protocol/sql.md#alter-table).
-            raise self.session.cast_failure(wrong.cells, wrong.kind) from None
-        self._filled_as[name] = filling
-        batches = row_rights.seen(self.session, self.caller, self._catalog.tables[name], batches, self.command)
-        self.session.fill(full_name, schema, batches)
-
-    def _resolve(self, spelled: list[str]) -> list[Name]:
-        """Return known tables for names as a plan spells them."""
-        names = []
-        for text in spelled:
-            parts = text.replace('"', "").split(".")
-            namespace = parts[-2] if len(parts) > 1 else self.namespace
-            name = (namespace, original_name(parts[-1]))
-            if name in self._catalog.tables or (namespace == "system" and parts[-1] in self._system.schemas):
-                names.append(name)
-        return names
-
-    def _own(self, spelled: list[str]) -> list[Name]:
-        """Return those that are no system tables."""
-        return [name for name in self._resolve(spelled) if name[0] != "system"]
-
     def _check_access(self, name: Name) -> None:
         if name[0] == "system":
             access.check_system(self.caller, name[1])
@@ -358,7 +279,7 @@ class Selector:
         plain = plan.plain_bounds(frame.logical_plan(), self._version) if self.options.seek_by_literals_only else None
         changed = False
         for name in [name for name in scanned if name[0] != "system"]:
-            asked = [f for f in filters if self._resolve([f.table]) == [name]]
+            asked = [f for f in filters if self.tables.resolve([f.table]) == [name]]
             tombstones = any(f.tombstones for f in asked)
             if tombstones and plan.scan_count(optimized, asked[0].table) != sum(f.tombstones for f in asked):
                 raise execution(
@@ -368,7 +289,7 @@ class Selector:
             if tombstones or (name in cut and not self._escapes_window(optimized.display_indent(), name)):
                 after = [f.after for f in asked if f.after is not None and (plain is None or f.after in plain)]
                 filling = Filling(tombstones=tombstones, after=min(after, default=None), whole=name not in cut)
-                self._fill_one(name, filling)
+                self.tables.fill_one(name, filling)
                 changed = True
         return self.session.plan(text, params) if changed else frame
 
@@ -384,7 +305,7 @@ class Selector:
             plan_text = frame.optimized_logical_plan().display_indent()
         looked_up = [name for name in hidden if self._is_point(plan_text, name)]
         for name in looked_up:
-            self._fill_one(name, Filling(whole=True, vectors=True))
+            self.tables.fill_one(name, Filling(whole=True, vectors=True))
         return self.session.plan(text, params) if looked_up else frame
 
     def _is_point(self, plan_text: str, name: Name) -> bool:
@@ -403,7 +324,7 @@ class Selector:
         scans = plan.scanned_tables(logical)
         if plan.is_sorted_last(logical) or not scans or "." not in scans[0]:
             return frame
-        resolved = self._resolve(scans[:1])
+        resolved = self.tables.resolve(scans[:1])
         if not resolved:
             return frame
         column = self._order_column(resolved[0])

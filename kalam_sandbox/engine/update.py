@@ -64,7 +64,7 @@ class Changer:
             typed = self._parameters(parts, definition, params)
         else:
             typed = named_parameters(params)
-        self._selector.command = kind
+        self._selector.tables.command = kind
         frame = self._selector.plan(text, typed, whole=True)
         if name is None or parts is None:
             raise engine_text("Error during planning: the sandbox does not understand this statement")

@@ -25,6 +25,7 @@ _NEVER = np.iinfo(np.int64).max
 _CHUNK_ROWS = 16_384
 
 Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -66,6 +67,64 @@ class ConversionError(ValueError):
         self.kind = kind
 
 
+class _Marks:
+    """Of each row its version, the version that ended it, and whether it is a tombstone."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._seq = np.zeros(16, np.int64)
+        self._ended = np.zeros(16, np.int64)
+        self._deleted = np.zeros(16, np.bool_)
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def seq(self) -> Numbers:
+        return self._seq[: self._size]
+
+    @property
+    def ended(self) -> Numbers:
+        return self._ended[: self._size]
+
+    @property
+    def deleted(self) -> Mask:
+        return self._deleted[: self._size]
+
+    def add(self, seqs: Numbers, deleted: Mask) -> None:
+        """Mark further rows, which nothing has ended."""
+        start, self._size = self._size, self._size + len(seqs)
+        if self._size > len(self._seq):
+            room = max(self._size, 2 * len(self._seq))
+            self._seq = np.resize(self._seq, room)
+            self._ended = np.resize(self._ended, room)
+            self._deleted = np.resize(self._deleted, room)
+        self._seq[start : self._size] = seqs
+        self._ended[start : self._size] = _NEVER
+        self._deleted[start : self._size] = deleted
+
+    def end(self, row: int, seq: int) -> None:
+        """Let a row be followed by a later version."""
+        self._ended[row] = seq
+
+    def after(self, seq: int) -> int:
+        """Return the first row with a greater version."""
+        return int(np.searchsorted(self.seq, seq, side="right"))
+
+    def is_deleted(self, row: int) -> bool:
+        """Say whether a row is a tombstone."""
+        return bool(self._deleted[row])
+
+    def is_living(self, row: int) -> bool:
+        """Say whether a row is neither followed by another version nor a tombstone."""
+        return bool(self._ended[row] == _NEVER and not self._deleted[row])
+
+    def living(self) -> Mask:
+        """Return of all rows whether they are living."""
+        living: Mask = (self.ended == _NEVER) & ~self.deleted
+        return living
+
+
 class VersionLog:
     """Row versions of one table and owner, with the newest version of each key.
 
@@ -85,32 +144,29 @@ class VersionLog:
         self.filed: frozenset[object] = frozenset()
         self._chunks: list[_Chunk] = []
         self._index: dict[object, int] = {}
-        self._size = 0
-        self._seq = np.zeros(16, np.int64)
-        self._ended = np.zeros(16, np.int64)
-        self._deleted = np.zeros(16, np.bool_)
+        self._marks = _Marks()
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._marks)
 
     @property
     def last_seq(self) -> int:
         """`_seq` of the newest version, 0 without any."""
-        return int(self._seq[self._size - 1]) if self._size else 0
+        return int(self._marks.seq[-1]) if len(self) else 0
 
     @property
     def unflushed(self) -> int:
         """Number of versions that no flush has taken yet."""
-        return self._size - self.flushed
+        return len(self) - self.flushed
 
     def unflushed_after(self, seq: int) -> int:
         """Return the number of unflushed versions with a greater `_seq`."""
-        return self._size - max(self.flushed, self._after(seq))
+        return len(self) - max(self.flushed, self._marks.after(seq))
 
     @property
     def flushed_seq(self) -> int:
         """`_seq` of the newest flushed version, 0 without any."""
-        return int(self._seq[self.flushed - 1]) if self.flushed else 0
+        return int(self._marks.seq[self.flushed - 1]) if self.flushed else 0
 
     def last_before(self, column: str, bound: int) -> int:
         """Return the version of the last row whose `column`, which never falls, is below a bound; 0 for none."""
@@ -119,14 +175,14 @@ class VersionLog:
             place = int(np.searchsorted(np.asarray(chunk.batch.column(column)), bound))
             if place == 0:
                 break
-            last = int(self._seq[chunk.start + place - 1])
+            last = int(self._marks.seq[chunk.start + place - 1])
         return last
 
     def buried(self) -> pa.RecordBatch:
         """Return the rows in files whose key was deleted; without keys none is found."""
         if self.key is None:
             return empty(self.schema)
-        ended = np.flatnonzero(self._ended[: self.flushed] != _NEVER).tolist()
+        ended = np.flatnonzero(self._marks.ended[: self.flushed] != _NEVER).tolist()
         rows = self.take(ended)
         keys = rows.column(self.key).to_pylist()
         return rows.filter(pa.array([key in self.filed and self.find(key) is None for key in keys], pa.bool_()))
@@ -138,7 +194,7 @@ class VersionLog:
     def find(self, key: object) -> int | None:
         """Return the row number of the key's living version, None when there is none."""
         row = self._index.get(key)
-        return None if row is None or self._deleted[row] else row
+        return None if row is None or self._marks.is_deleted(row) else row
 
     def locate(self, rows: pa.RecordBatch) -> list[int | None]:
         """Return where the living version of each row is: of its key, or the row itself in a table without keys."""
@@ -148,9 +204,8 @@ class VersionLog:
 
     def _at(self, seq: int) -> int | None:
         """Return the row number of a living version, None when there is none."""
-        row = self._after(seq) - 1
-        is_living = row >= 0 and self._seq[row] == seq and self._ended[row] == _NEVER and not self._deleted[row]
-        return row if is_living else None
+        row = self._marks.after(seq) - 1
+        return row if row >= 0 and self._marks.seq[row] == seq and self._marks.is_living(row) else None
 
     def end(self, rows: Sequence[int], seqs: Sequence[int]) -> None:
         """Let rows of a table without keys be followed by later versions."""
@@ -164,7 +219,7 @@ class VersionLog:
         for chunk in self._chunks:
             cells = chunk.batch.column(column).to_pylist()
             found += [chunk.start + i for i, cell in enumerate(cells) if cell in wanted]
-        return [row for row in found if self._ended[row] == _NEVER and not self._deleted[row]]
+        return [row for row in found if self._marks.is_living(row)]
 
     def append(self, batch: pa.RecordBatch, keys: Sequence[object]) -> None:
         """Add versions and end the older ones of the same keys.
@@ -173,14 +228,9 @@ class VersionLog:
             batch: Rows with ascending `_seq`, all greater than any in the log.
             keys: Key of each row, for the index; empty for a table without one.
         """
-        count = int(batch.num_rows)
-        start = self._size
-        self._reserve(start + count)
+        start = len(self)
         seqs = np.asarray(batch.column(self.version))
-        self._seq[start : start + count] = seqs
-        self._ended[start : start + count] = _NEVER
-        self._deleted[start : start + count] = np.asarray(batch.column(DELETED))
-        self._size = start + count
+        self._marks.add(seqs, np.asarray(batch.column(DELETED)))
         for offset, key in enumerate(keys):
             older = self._index.get(key)
             if older is not None:
@@ -204,7 +254,7 @@ class VersionLog:
     def remove(self, rows: Iterable[int]) -> None:
         """Take rows away for good, also for whoever reads an older state, as a STREAM table does."""
         for row in rows:
-            self._end(row, int(self._seq[row]))
+            self._end(row, int(self._marks.seq[row]))
 
     def take(self, rows: Sequence[int]) -> pa.RecordBatch:
         """Return rows by number, in that order, as they were stored."""
@@ -225,16 +275,16 @@ class VersionLog:
 
     def scan(self, window: Window) -> list[pa.RecordBatch]:
         """Return the visible rows, chunk by chunk, in an order that means nothing."""
-        first = 0 if window.after is None else self._after(window.after)
+        first = 0 if window.after is None else self._marks.after(window.after)
         upto = self._bound(window, first)
         if upto >= self.last_seq and not window.tombstones:
             return self._scan_newest(first)
-        visible = (self._seq[: self._size] <= upto) & (self._ended[: self._size] > upto)
+        visible = (self._marks.seq <= upto) & (self._marks.ended > upto)
         if not window.tombstones:
-            visible &= ~self._deleted[: self._size]
+            visible &= ~self._marks.deleted
         visible[:first] = False
         chunks = [chunk for chunk in self._chunks if chunk.stop > first]
-        return [rows for chunk in chunks if (rows := self._filtered(chunk, visible)).num_rows]
+        return [rows for chunk in chunks if (rows := _filtered(chunk, visible, self.schema)).num_rows]
 
     def fork(self, upto: int) -> VersionLog:
         """Return a copy of the snapshot at `upto` that may be written without touching this log."""
@@ -257,8 +307,8 @@ class VersionLog:
         """Return the `_seq` up to which versions count (truth L3: the oldest `limit` unflushed ones)."""
         upto = _NEVER - 1 if window.upto is None else window.upto
         start = max(first, self.flushed)
-        if window.limit is not None and self._size - start > window.limit:
-            upto = min(upto, int(self._seq[start + window.limit - 1]))
+        if window.limit is not None and len(self) - start > window.limit:
+            upto = min(upto, int(self._marks.seq[start + window.limit - 1]))
         return upto
 
     def _scan_newest(self, first: int) -> list[pa.RecordBatch]:
@@ -268,9 +318,9 @@ class VersionLog:
             if chunk.stop <= first:
                 continue
             if chunk.live is None or chunk.start < first:
-                visible = (self._ended[: self._size] == _NEVER) & ~self._deleted[: self._size]
+                visible = self._marks.living()
                 visible[:first] = False
-                live = self._filtered(chunk, visible)
+                live = _filtered(chunk, visible, self.schema)
                 chunk.live = live if chunk.start >= first else chunk.live
             else:
                 live = chunk.live
@@ -278,19 +328,8 @@ class VersionLog:
                 batches.append(live)
         return batches
 
-    def _filtered(self, chunk: _Chunk, visible: Mask) -> pa.RecordBatch:
-        """Return the visible rows of a chunk, shuffled: a scan of the server has no order (truth L4)."""
-        rows = np.flatnonzero(visible[chunk.start : chunk.stop])
-        if len(rows) > 1:
-            rows = np.random.default_rng(chunk.start).permutation(rows)
-        whole = aligned(chunk.batch, self.schema)
-        return whole.take(pa.array(rows))
-
-    def _after(self, seq: int) -> int:
-        return int(np.searchsorted(self._seq[: self._size], seq, side="right"))
-
     def _end(self, row: int, seq: int) -> None:
-        self._ended[row] = seq
+        self._marks.end(row, seq)
         place = bisect_right(self._chunks, row, key=lambda chunk: chunk.start) - 1
         # The row may belong to the batch that is just being appended and has no chunk yet.
         if place >= 0 and row < self._chunks[place].stop:
@@ -309,13 +348,13 @@ class VersionLog:
                 return
             self._chunks[-2:] = [_Chunk(left.start, batch)]
 
-    def _reserve(self, size: int) -> None:
-        if size <= len(self._seq):
-            return
-        room = max(size, 2 * len(self._seq))
-        self._seq = np.resize(self._seq, room)
-        self._ended = np.resize(self._ended, room)
-        self._deleted = np.resize(self._deleted, room)
+
+def _filtered(chunk: _Chunk, visible: Mask, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the visible rows of a chunk, shuffled: a scan of the server has no order (truth L4)."""
+    rows = np.flatnonzero(visible[chunk.start : chunk.stop])
+    if len(rows) > 1:
+        rows = np.random.default_rng(chunk.start).permutation(rows)
+    return aligned(chunk.batch, schema).take(pa.array(rows))
 
 
 def empty(schema: pa.Schema) -> pa.RecordBatch:

@@ -267,7 +267,7 @@ def levels_of(node):
     return found
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
+@pytest.mark.parametrize("path", sorted([*PACKAGE.rglob("*.py"), *SANDBOX.rglob("*.py")]), ids=str)
 def test_what_has_to_be_read_at_once_is_small(path):
     text = path.read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(text)):

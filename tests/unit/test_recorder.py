@@ -184,7 +184,7 @@ def test_the_file_outlives_the_kernel(path, how):
     )  # fmt: skip
     assert done.stderr == ""
     records = read(path)
-    assert [type(record).__name__ for record in records] == ["Snapshot", "Changes", "End"]
+    assert [type(record).__name__ for record in records] == ["Snapshot", "RecordedChanges", "RecordedEnd"]
     assert (records[-1].at is None) == (how == "kill")
 
 

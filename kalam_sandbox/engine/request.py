@@ -19,6 +19,7 @@ from kalam_sandbox.engine.reader import Reader
 from kalam_sandbox.engine.results import Result, Rows
 from kalam_sandbox.engine.select import ArrowRows, Selector
 from kalam_sandbox.engine.session import Session
+from kalam_sandbox.engine.session_tables import SessionTables
 from kalam_sandbox.engine.writer import Writer
 from kalam_sandbox.errors import execution
 from kalam_sandbox.options import Options
@@ -186,7 +187,7 @@ class Request:
         )
 
     def _selector(self, caller: Caller, namespace: str) -> Selector:
-        return Selector(
+        tables = SessionTables(
             catalog=self._server.catalog,
             system=self._server.system,
             options=self._server.options,
@@ -195,6 +196,7 @@ class Request:
             caller=caller,
             namespace=namespace,
         )
+        return Selector(tables)
 
     def _list_transaction(self) -> None:
         """Show the open transaction in `system.transactions`."""

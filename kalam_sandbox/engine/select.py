@@ -13,23 +13,20 @@ from dataclasses import dataclass
 import pyarrow as pa
 from datafusion import DataFrame, LogicalPlan, col
 
-from kalam_sandbox.backend import Caller, SqlFailed
+from kalam_sandbox.backend import SqlFailed
 from kalam_sandbox.engine import access, plan
 from kalam_sandbox.engine.decimals import as_decimals
 from kalam_sandbox.engine.failures import engine_text, told_as_failure
 from kalam_sandbox.engine.plan import TableScan
-from kalam_sandbox.engine.reader import Filling, Reader
+from kalam_sandbox.engine.reader import Filling
 from kalam_sandbox.engine.rewrite import rewrite, server_name
 from kalam_sandbox.engine.scans import POINT, Scan, scan_kind
-from kalam_sandbox.engine.session import Session
 from kalam_sandbox.engine.session_tables import SessionTables
 from kalam_sandbox.errors import execution, unsupported
 from kalam_sandbox.ids import version_name
-from kalam_sandbox.options import Options
 from kalam_sandbox.sql.references import Mention, copy_name, separate
-from kalam_sandbox.store.catalog import Catalog, Name
+from kalam_sandbox.store.catalog import Name
 from kalam_sandbox.store.schema import DELETED, TableDef
-from kalam_sandbox.system_tables import SystemTables
 
 #: The only aggregate of a plan that counts all rows.
 _COUNT_ALONE = re.compile(r"Aggregate: groupBy=\[\[\]\], aggr=\[\[count\((?:Int64\(1\)|\*)\)(?: AS [^,\]]*)?\]\]")
@@ -48,39 +45,25 @@ class ArrowRows:
 
 
 class Selector:
-    """Plan and run statements that read, for one request."""
+    """Plan and run statements that read, for one request.
 
-    def __init__(
-        self,
-        *,
-        catalog: Catalog,
-        system: SystemTables,
-        options: Options,
-        session: Session,
-        reader: Reader,
-        caller: Caller,
-        namespace: str,
-    ) -> None:
-        self._catalog = catalog
-        self._system = system
-        self.options = options
-        self.session = session
-        self.reader = reader
-        self.caller = caller
-        self.namespace = namespace
-        self.tables = SessionTables(
-            catalog=catalog,
-            system=system,
-            options=options,
-            session=session,
-            reader=reader,
-            caller=caller,
-            namespace=namespace,
-        )
+    Args:
+        tables: The tables that the statements name, and whose request it is.
+    """
+
+    def __init__(self, tables: SessionTables) -> None:
+        self.tables = tables
+        self.options = tables.options
+        self.session = tables.session
+        self.reader = tables.reader
+        self.caller = tables.caller
+        self.namespace = tables.namespace
+        self._catalog = tables.catalog
+        self._system = tables.system
         # Scans of the statements run so far.
         self.scans: list[Scan] = []
         # What the column is called that numbers row versions.
-        self._version = version_name(by_log=options.log_versions)
+        self._version = version_name(by_log=tables.options.log_versions)
 
     def select(self, sql: str, params: Mapping[str, object] | None = None) -> ArrowRows:
         """Run a SELECT.

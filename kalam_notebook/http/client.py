@@ -130,7 +130,7 @@ class HttpTransport:
         hide_cookies_in_logs()
         self._epoch = object()
         # Made once: putting them together costs as much as the rest of building a request.
-        self._sql_url, self._usual_timeout = httpx.URL(url + _SQL_PATH), self._timeout(None)
+        self._sql_url, self._usual_timeout = httpx.URL(url + _SQL_PATH), self._timeout(None).as_dict()
         self._transport = transport or open_transport(self.proxy)
         if isinstance(self._transport, Transport):
             self._transport.connections.on_end = self.cut
@@ -258,8 +258,8 @@ class HttpTransport:
                 "Pass it as it was issued; token.strip() takes blanks off its ends."
             )
         is_usual = request.timeout is None and allowed() is None
-        timeout = self._usual_timeout if is_usual else self._timeout(request.timeout)
-        extensions: dict[str, Any] = {"timeout": timeout.as_dict()}
+        timeout = self._usual_timeout if is_usual else self._timeout(request.timeout).as_dict()
+        extensions: dict[str, Any] = {"timeout": timeout}
         if until is not None:
             extensions["until"] = until
 

@@ -125,89 +125,89 @@ def table_names(sql: str) -> list[TableName]:
 
 def _table_names(statement: Statement) -> tuple[TableName, ...]:
     tokens = statement.tokens
-    frames = [_Scope()]
+    scopes = [_Scope()]
     found = []
     for index, token in enumerate(tokens):
-        frame = frames[-1]
+        scope = scopes[-1]
         if token.kind is Kind.SYMBOL:
-            _enter_symbol(frames, tokens, index)
-        elif index == frame.table_at and token.word not in _BEGINS_QUERY:
-            name = _name_at(tokens, index, frame)
-            if name is not None and not (name.namespace is None and any(name.table in f.ctes for f in frames)):
+            _enter_symbol(scopes, tokens, index)
+        elif index == scope.table_at and token.word not in _BEGINS_QUERY:
+            name = _name_at(tokens, index, scope)
+            if name is not None and not (name.namespace is None and any(name.table in f.ctes for f in scopes)):
                 found.append(name)
         else:
-            _enter_word(frame, tokens, index, outermost=frames[0].first)
+            _enter_word(scope, tokens, index, outermost=scopes[0].first)
     return tuple(found)
 
 
-def _enter_symbol(frames: list[_Scope], tokens: Sequence[Token], index: int) -> None:
-    frame, text = frames[-1], tokens[index].text
+def _enter_symbol(scopes: list[_Scope], tokens: Sequence[Token], index: int) -> None:
+    scope, text = scopes[-1], tokens[index].text
     if text == "(":
-        is_table = index == frame.table_at  # FROM (a JOIN b …), or a sub-query.
-        frames.append(_Scope(in_from=is_table, table_at=index + 1 if is_table else -1))
-    elif text == ")" and len(frames) > 1:
-        frames.pop()
-        if frames[-1].part == "body":
-            frames[-1].ctes.add(frames[-1].cte)
-            frames[-1].part = "next"
+        is_table = index == scope.table_at  # FROM (a JOIN b …), or a sub-query.
+        scopes.append(_Scope(in_from=is_table, table_at=index + 1 if is_table else -1))
+    elif text == ")" and len(scopes) > 1:
+        scopes.pop()
+        if scopes[-1].part == "body":
+            scopes[-1].ctes.add(scopes[-1].cte)
+            scopes[-1].part = "next"
     elif text == ";":
-        frames[:] = [_Scope()]
-    elif text == "," and frame.part == "next":
-        frame.part = "name"
-    elif text == "," and frame.in_from:
-        frame.expect(index + 1, may_call=True)
-    elif index == frame.table_at:
+        scopes[:] = [_Scope()]
+    elif text == "," and scope.part == "next":
+        scope.part = "name"
+    elif text == "," and scope.in_from:
+        scope.expect(index + 1, may_call=True)
+    elif index == scope.table_at:
         raise UnreadableSQL(f"A table was expected at character {tokens[index].start + 1}, and {text!r} stands there.")
 
 
-def _enter_word(frame: _Scope, tokens: Sequence[Token], index: int, *, outermost: str) -> None:
+def _enter_word(scope: _Scope, tokens: Sequence[Token], index: int, *, outermost: str) -> None:
     word = tokens[index].word
-    is_first = not frame.first
-    frame.first = frame.first or word or tokens[index].text
-    if _enter_common_table(frame, tokens, index) or _enter_right(frame, tokens, index):
+    is_first = not scope.first
+    scope.first = scope.first or word or tokens[index].text
+    if _enter_common_table(scope, tokens, index) or _enter_right(scope, tokens, index):
         return
 
-    if _begins_list(frame, tokens, index, is_first=is_first):
-        frame.in_from = True
-        frame.expect(index + 1, may_call=True)
-    elif word == "TABLE" or (word == "VIEW" and frame.first in _DEFINES and tokens[index - 1].word != "AS"):
-        frame.in_from |= frame.first in {"DROP", "TRUNCATE"}  # In a FROM the list goes on behind TABLE(…).
-        frame.expect(_skip_exists(tokens, index + 1))
-    elif _precedes_table(frame, tokens, index, is_first=is_first, outermost=outermost):
-        frame.expect(index + 1)
-    elif word == "UPDATE" and (is_first or frame.first in _BEFORE_UPDATE) and tokens[index - 1].word != "FOR":
-        frame.has_from = True
-        frame.expect(index + 1)
-    elif word in _ON_TABLE and frame.first in _DEFINES:
-        frame.is_on_table = True
-    elif word == "ON" and frame.is_on_table:
-        frame.is_on_table = False
-        frame.expect(index + 1)
+    if _begins_list(scope, tokens, index, is_first=is_first):
+        scope.in_from = True
+        scope.expect(index + 1, may_call=True)
+    elif word == "TABLE" or (word == "VIEW" and scope.first in _DEFINES and tokens[index - 1].word != "AS"):
+        scope.in_from |= scope.first in {"DROP", "TRUNCATE"}  # In a FROM the list goes on behind TABLE(…).
+        scope.expect(_skip_exists(tokens, index + 1))
+    elif _precedes_table(scope, tokens, index, is_first=is_first, outermost=outermost):
+        scope.expect(index + 1)
+    elif word == "UPDATE" and (is_first or scope.first in _BEFORE_UPDATE) and tokens[index - 1].word != "FOR":
+        scope.has_from = True
+        scope.expect(index + 1)
+    elif word in _ON_TABLE and scope.first in _DEFINES:
+        scope.is_on_table = True
+    elif word == "ON" and scope.is_on_table:
+        scope.is_on_table = False
+        scope.expect(index + 1)
     elif word in {"SELECT", "DELETE", "CONSUME", "COLUMNS"}:  # SHOW COLUMNS FROM t; SHOW TABLES FROM names no table.
-        frame.has_from = True
-        frame.in_from = False
+        scope.has_from = True
+        scope.in_from = False
     elif word in _END_OF_FROM:
-        frame.in_from = False
+        scope.in_from = False
 
 
-def _begins_list(frame: _Scope, tokens: Sequence[Token], index: int, *, is_first: bool) -> bool:
+def _begins_list(scope: _Scope, tokens: Sequence[Token], index: int, *, is_first: bool) -> bool:
     """Whether tables follow, or functions that give rows, between commas."""
     word, following = tokens[index].word, _word_at(tokens, index + 1)
     if word == "FROM":
-        return (frame.has_from or is_first) and not _is_distinct_from(tokens, index)
+        return (scope.has_from or is_first) and not _is_distinct_from(tokens, index)
     if word == "USING":
         # Behind JOIN columns stand in parentheses.
-        return frame.first == "MERGE" or (frame.first in {"DELETE", "WITH"} and following != "(")
+        return scope.first == "MERGE" or (scope.first in {"DELETE", "WITH"} and following != "(")
     return word == "JOIN" or (word == "TRUNCATE" and is_first and following != "TABLE")
 
 
-def _precedes_table(frame: _Scope, tokens: Sequence[Token], index: int, *, is_first: bool, outermost: str) -> bool:
+def _precedes_table(scope: _Scope, tokens: Sequence[Token], index: int, *, is_first: bool, outermost: str) -> bool:
     """Whether one table follows."""
     word = tokens[index].word
     previous = _word_at(tokens, index - 1)
     following = _word_at(tokens, index + 1)
     if word == "TO":
-        return frame.first == "SUBSCRIBE" or previous == "RENAME"
+        return scope.first == "SUBSCRIBE" or previous == "RENAME"
     if word == "REFERENCES":
         return outermost in _DEFINES and following not in {"", "(", ")", ",", "."}
     if word in {"DESCRIBE", "DESC"}:
@@ -222,46 +222,46 @@ def _word_at(tokens: Sequence[Token], index: int) -> str:
     return tokens[index].word or tokens[index].text
 
 
-def _enter_common_table(frame: _Scope, tokens: Sequence[Token], index: int) -> bool:
+def _enter_common_table(scope: _Scope, tokens: Sequence[Token], index: int) -> bool:
     """Follow ``WITH [RECURSIVE] name [(columns)] AS [[NOT] MATERIALIZED] (body), …``; tell whether this is of it."""
     token, word = tokens[index], tokens[index].word
-    if word == "WITH" and not frame.has_from and not frame.ctes and tokens[index + 1 : index + 2]:
+    if word == "WITH" and not scope.has_from and not scope.ctes and tokens[index + 1 : index + 2]:
         # CREATE TABLE … WITH (…) begins options.
-        frame.part = "" if tokens[index + 1].text == "(" else "name"
+        scope.part = "" if tokens[index + 1].text == "(" else "name"
         return True
 
-    if frame.part == "name":
+    if scope.part == "name":
         if word == "RECURSIVE":
-            frame.is_recursive = True
+            scope.is_recursive = True
         elif token.identifier:
-            frame.cte = token.identifier
-            frame.part = "as"
-            if frame.is_recursive:
-                frame.ctes.add(frame.cte)
+            scope.cte = token.identifier
+            scope.part = "as"
+            if scope.is_recursive:
+                scope.ctes.add(scope.cte)
         return True
 
-    if frame.part == "as":
+    if scope.part == "as":
         if word == "AS":
-            frame.part = "body"
+            scope.part = "body"
         return True
-    if frame.part == "body":
+    if scope.part == "body":
         return True  # [NOT] MATERIALIZED
 
-    if frame.part == "next":
-        frame.part = ""
+    if scope.part == "next":
+        scope.part = ""
     return False
 
 
-def _enter_right(frame: _Scope, tokens: Sequence[Token], index: int) -> bool:
+def _enter_right(scope: _Scope, tokens: Sequence[Token], index: int) -> bool:
     """Follow ``GRANT rights ON tables TO users``; tell whether this is of it. Its words mean something else there."""
-    if frame.first not in _RIGHTS:
+    if scope.first not in _RIGHTS:
         return False
     word = tokens[index].word
     if word == "ON" and index + 1 < len(tokens) and tokens[index + 1].word not in _NO_TABLE:
-        frame.in_from = True
-        frame.expect(index + 2 if tokens[index + 1].word == "TABLE" else index + 1)
+        scope.in_from = True
+        scope.expect(index + 2 if tokens[index + 1].word == "TABLE" else index + 1)
     elif word in {"TO", "FROM"}:
-        frame.in_from = False
+        scope.in_from = False
     return True
 
 
@@ -276,11 +276,11 @@ def _skip_exists(tokens: Sequence[Token], index: int) -> int:
     return index
 
 
-def _name_at(tokens: Sequence[Token], index: int, frame: _Scope) -> TableName | None:
+def _name_at(tokens: Sequence[Token], index: int, scope: _Scope) -> TableName | None:
     """The table named here; None for a table function."""
     token = tokens[index]
     if token.word in _BEFORE_NAME and index + 1 < len(tokens) and tokens[index + 1].text != ".":
-        frame.table_at = index + 1
+        scope.table_at = index + 1
         return None
     if not token.identifier:
         raise UnreadableSQL(f"A table was expected at character {token.start + 1}, and {token.text!r} stands there.")
@@ -289,7 +289,7 @@ def _name_at(tokens: Sequence[Token], index: int, frame: _Scope) -> TableName | 
     while after + 1 < len(tokens) and tokens[after].text == "." and tokens[after + 1].identifier:
         parts.append(tokens[after + 1].identifier)
         after += 2
-    if frame.may_call and after < len(tokens) and tokens[after].text == "(":
+    if scope.may_call and after < len(tokens) and tokens[after].text == "(":
         return None
     return TableName(parts[-2] if len(parts) > 1 else None, parts[-1], token.start)
 

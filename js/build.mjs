@@ -10,7 +10,7 @@ const STATIC = join(here, "../kalam_notebook/notebook/page/static");
 const MODULES = {
   live_table: [70_000, ["@uwdata/flechette"]],
   live_chart: [110_000, ["@uwdata/flechette", "uplot"]],
-  live_tools: [36_000, []],
+  live_tools: [40_000, []],
   live_arrow: [24_000, ["@uwdata/flechette"]],
 };
 

@@ -26,7 +26,8 @@ export const CELL_CHARS = 80;
 export const NARROW_CHARS = 32;
 const LIST_HEAD = 2;
 const LIST_WHOLE = 6;
-const BYTES_HEAD = 8;
+/** Bytes that the page holds of longer values. As in `cells.py`. */
+export const BYTES_HEAD = 8;
 const NOISE = 5; // Characters that rounding to 15 digits frees where the last ones were noise.
 const NUMBERS: ReadonlySet<Kind> = new Set(["integer", "float", "float32", "decimal"]);
 const LONG: ReadonlySet<Kind> = new Set(["text", "json", "file", "other"]);

@@ -1,14 +1,15 @@
 // What can be asked of a column, and which rows meet it. No DOM here. The kernel asks the same of rows that the page does
 // not hold (`kalam_notebook/notebook/page/ordering.py`).
 
-import { hexadecimal, type Column, type Value } from "./cells";
+import { BYTES_HEAD, hexadecimal, type Column, type Value } from "./cells";
 import { compare, type Filter } from "./order";
 import type { Store } from "./store";
 
 export type Condition =
   | { readonly kind: "contains"; readonly text: string }
   | { readonly kind: "one of"; readonly values: readonly Value[] }
-  | { readonly kind: "range"; readonly least: string; readonly most: string }
+  | { readonly kind: "range" | "size"; readonly least: string; readonly most: string }
+  | { readonly kind: "begins"; readonly text: string }
   | { readonly kind: "null" | "not null" };
 
 /**
@@ -26,7 +27,23 @@ export function matcher(store: Store, column: number, condition: Condition): Fil
         const value = values()[slot] ?? null;
         if (value === null) return false;
         const text = value instanceof Uint8Array ? hexadecimal(value) : String(value).toLowerCase();
-        return text.includes(wanted);
+        return (described.kind === "file" ? text.replace(FILE_SIZE, "") : text).includes(wanted);
+      };
+    }
+    case "begins": {
+      const wanted = digits(condition.text);
+      return (slot) => {
+        const value = values()[slot] ?? null;
+        return value !== null && hexadecimal(value as Uint8Array).startsWith(wanted);
+      };
+    }
+    case "size": {
+      const [least, most] = [condition.least, condition.most].map(size);
+      return (slot) => {
+        const value = values()[slot] ?? null;
+        if (value === null) return false;
+        const bytes = store.length(slot, column) ?? (value as Uint8Array).length;
+        return bytes >= (least ?? 0) && bytes <= (most ?? Infinity);
       };
     }
     case "one of": {
@@ -47,6 +64,24 @@ export function matcher(store: Store, column: number, condition: Condition): Fil
     case "not null":
       return (slot) => (values()[slot] ?? null) !== null;
   }
+}
+
+/** What stands behind the name of a file. */
+const FILE_SIZE = / · [^·]*$/;
+
+/** The first bytes of a value, written out. @throws {RangeError} They are none, or more than the page holds of each value. */
+export function digits(text: string): string {
+  const wanted = text.toLowerCase().replace(/^(0x|x'|\\x)|[\s']/g, "");
+  if (!/^[\da-f]+$/.test(wanted)) throw new RangeError("Give the first bytes in hexadecimal digits, such as 89504e47.");
+  if (wanted.length > 2 * BYTES_HEAD) throw new RangeError(`Give ${BYTES_HEAD} bytes (${2 * BYTES_HEAD} digits) at most.`);
+  return wanted;
+}
+
+/** A number of bytes; undefined for none. @throws {RangeError} It is no number. */
+export function size(text: string): number | undefined {
+  const trimmed = text.trim();
+  if (!/^\d*$/.test(trimmed)) throw new RangeError(`${trimmed} is no number of bytes.`);
+  return trimmed ? Number(trimmed) : undefined;
 }
 
 /** What a column's texts are to contain, in small letters; of UUIDs the digits, for the server knows no hyphens in them. */
@@ -108,10 +143,11 @@ function ticks(date: string, time: string, perSecond: number): bigint | undefine
 /** A condition as the kernel reads it: bounds as whole numbers of ticks and digits. @throws {RangeError} As of `matcher`. */
 export function forKernel(condition: Condition, column: Column): object {
   if (condition.kind === "contains") return { ...condition, text: soughtIn(column, condition.text) };
-  if (condition.kind !== "range") return condition;
+  if (condition.kind === "begins") return { ...condition, text: digits(condition.text) };
+  if (condition.kind !== "range" && condition.kind !== "size") return condition;
   const [least, most] = [condition.least, condition.most].map((bound) => {
-    const value = parse(bound, column);
+    const value = condition.kind === "size" ? size(bound) ?? null : parse(bound, column);
     return value === null ? null : String(value);
   });
-  return { kind: "range", least, most };
+  return { kind: condition.kind, least, most };
 }

@@ -4,7 +4,7 @@ import { cellText, grouped, isNumber, visible, type Column, type Value } from ".
 import { button, element, select, setText, takeKeys, toClipboard } from "./dom";
 import style from "./editors.css";
 import type { Format } from "./copy";
-import { matcher, parse, type Condition } from "./conditions";
+import { digits, matcher, parse, size, type Condition } from "./conditions";
 import type { Chosen } from "./filter";
 import type { Place } from "./more";
 import type { Filter } from "./order";
@@ -23,6 +23,8 @@ const WORDS: Record<Condition["kind"], string> = {
   contains: "contains",
   "one of": "is one of",
   range: "from … to …",
+  begins: "begins with",
+  size: "has a size from … to …",
   null: "is NULL",
   "not null": "is not NULL",
 };
@@ -137,13 +139,17 @@ function readers(
       place.replaceChildren(text);
       return () => ({ kind, text: text.value });
     }
-    case "range": {
+    case "begins": {
+      const text = field("Hexadecimal digits");
+      place.replaceChildren(text);
+      return () => ({ kind, text: digits(text.value) });
+    }
+    case "range": case "size": {
       const [least, most] = [field("From"), field("To")];
       place.replaceChildren(least, most);
       return () => {
-        if (column && parse(least.value, column) === null && parse(most.value, column) === null) {
-          throw new RangeError("Give at least one of the two bounds.");
-        }
+        const bounds = [least.value, most.value].map((text) => (column && kind === "range" ? parse(text, column) : size(text)));
+        if (bounds.every((bound) => bound == null)) throw new RangeError("Give at least one of the two bounds.");
         return { kind, least: least.value.trim(), most: most.value.trim() };
       };
     }
@@ -208,7 +214,9 @@ function kindsFor(column: Column): readonly Condition["kind"][] {
       return ["contains", "one of", "null", "not null"];
     case "boolean":
       return ["one of", "null", "not null"];
-    case "json": case "uuid":
+    case "bytes":
+      return ["begins", "size", "null", "not null"];
+    case "json": case "uuid": case "file":
       return ["contains", "null", "not null"];
     default:
       return ["null", "not null"];
@@ -240,10 +248,12 @@ function conditionText(column: Column, condition: Condition): string {
       return `${column.name} contains “${condition.text}”`;
     case "one of":
       return `${column.name} is ${condition.values.map((value) => cellText(value, column)).join(" or ")}`;
-    case "range": {
-      const { least, most } = condition;
-      if (least && most) return `${column.name} from ${least} to ${most}`;
-      return least ? `${column.name} from ${least}` : `${column.name} to ${most}`;
+    case "begins":
+      return `${column.name} begins with ${condition.text}`;
+    case "range": case "size": {
+      const { kind, least, most } = condition;
+      const bounds = [least && `from ${least}`, most && `to ${most}`].filter(Boolean).join(" ");
+      return kind === "size" ? `${column.name} has ${bounds} bytes` : `${column.name} ${bounds}`;
     }
     case "null":
       return `${column.name} is NULL`;

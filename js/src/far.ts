@@ -38,6 +38,8 @@ export class Far {
   /** What the last answer was for. */
   #held = "";
   #tick = -1;
+  /** Rows with greater numbers have appeared since the last answer. */
+  #newest = Infinity;
   #first = 0;
   #last = AROUND;
   #isAsking = false;
@@ -122,7 +124,10 @@ export class Far {
       const { reply, buffers } = await this.#host.ask(this.#question(from, this.#last + AROUND - from));
       if (reply["pending"]) this.#tell("the kernel is sorting");
       else if (wanted === this.#wanted() && JSON.stringify(reply["names"]) === JSON.stringify(near.columns.map(({ name }) => name))) {
+        const known = this.#newest;
         put(this.store, near, this.#host.read(buffers[0]), from, reply["hits"] as number, reply["rows"] as number);
+        this.#newest = reply["newest"] as number;
+        for (const [slot, id] of this.store.ids.entries()) if (id > known) this.store.born[slot] = this.store.tick;
         [this.#held, this.#tick] = [wanted, tick];
         pause = REST * (performance.now() - began);
         this.#rests = true;

@@ -2,7 +2,7 @@
 
 import { cellText, hexadecimal, isLong, isNumber, type Column, type Value } from "./cells";
 import { exact, names, written, type Part } from "./copy";
-import { parse, soughtIn, type Condition } from "./conditions";
+import { digits, parse, size, soughtIn, type Condition } from "./conditions";
 import type { Store } from "./store";
 
 /** Cells in a format other than CSV; all of them must be whole. */
@@ -45,23 +45,38 @@ function sql(column: Column, condition: Condition): string {
   const name = nameOf(column);
   switch (condition.kind) {
     case "contains": {
-      const text = column.kind === "uuid" ? `encode(${name}, 'hex')` : `lower(${name})`;
+      const text = SOUGHT[column.kind]?.(name) ?? `lower(${name})`;
       return `strpos(${text}, ${quoted(soughtIn(column, condition.text))}) > 0`;
     }
+    case "begins":
+      return `encode(${name}, 'hex') LIKE '${digits(condition.text)}%'`;
+    case "size":
+      return between(`length(encode(${name}, 'hex'))`, condition, (bound) => 2 * (size(bound) ?? 0)); // It counts no bytes.
     case "one of":
       return `${name} IN (${condition.values.map((value) => literal(value, column)).join(", ")})`;
-    case "range": {
-      const bounds: [string, string][] = [[">=", condition.least], ["<=", condition.most]];
-      return bounds
-        .filter(([, bound]) => bound.trim() !== "")
-        .map(([sign, bound]) => `${name} ${sign} ${literal(parse(bound, column), column)}`)
-        .join(" AND ");
-    }
+    case "range":
+      return between(name, condition, (bound) => literal(parse(bound, column), column));
     case "null":
       return `${name} IS NULL`;
     case "not null":
       return `${name} IS NOT NULL`;
   }
+}
+
+/** Where a text is sought that a column is to contain, beside the column itself. */
+const SOUGHT: Partial<Record<Column["kind"], (name: string) => string>> = {
+  uuid: (name) => `encode(${name}, 'hex')`,
+  file: (name) => `lower(coalesce(json_as_text(${name}, 'name'), ${name}))`, // Plain text is a FILE, too.
+};
+
+function between(
+  measured: string,
+  { least, most }: { readonly least: string; readonly most: string },
+  written: (bound: string) => string | number,
+): string {
+  const bounds: [string, string][] = [[">=", least], ["<=", most]];
+  const given = bounds.filter(([, bound]) => bound.trim() !== "");
+  return given.map(([sign, bound]) => `${measured} ${sign} ${written(bound)}`).join(" AND ");
 }
 
 /** A value as it stands in SQL. */

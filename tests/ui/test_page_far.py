@@ -58,6 +58,15 @@ TOP_ROW = """() => {
   const first = rows.find((row) => row.getBoundingClientRect().bottom > edge + 1);
   return first ? Number(first.getAttribute('aria-rowindex')) - 2 : -1;
 }"""
+#: Keeps the first cells of the rows that are marked as new.
+MARKED = """() => {
+  window.marked = new Set();
+  new MutationObserver((changes) => {
+    for (const {target} of changes) {
+      if (target.classList.contains('kl-new')) window.marked.add(target.cells[0].textContent);
+    }
+  }).observe(document.querySelector('.kl-box tbody'), {subtree: true, attributeFilter: ['class']});
+}"""
 BUSY = """() => {
   const answer = window.answer;
   window.isBusy = false;
@@ -187,18 +196,24 @@ def test_a_table_taller_than_a_browser_scrolls(page: Page, far: Any):
 
 
 def test_changes_are_followed_in_the_order_of_all(page: Page, far: Any):
+    page.emulate_media(reduced_motion="no-preference")
     live = TableByHand(COLUMNS, {i: {"id": i, "name": f"name {i}", "v": i / 2} for i in range(2_000)})
     table = far(2_000, live)[0]
     head = page.get_by_role("button", name="v", exact=True)
     head.click()
     head.click()
     expect(page.locator("tbody td").first).to_have_text("1999")
+    page.evaluate(MARKED)
     live.change(
         {7_000: {"id": 7_000, "name": "new", "v": 1e9}, 5: {"id": 5, "name": "five", "v": 1e8}}, frozenset({1_999})
     )
     table.follow(live)
     expect(page.locator("tbody td").first).to_have_text("7000")
     assert shown(page)[:3] == ["7000", "5", "1998"]
+    assert page.evaluate("[...window.marked]") == ["7000"]  # Row 5 only came into sight.
+    scroll_to(page, 1)
+    wait_for_top(page, 1_900, 2_000)
+    assert page.evaluate("[...window.marked]") == ["7000"]
     page.get_by_role("searchbox").fill("five")
     expect(page.locator(".kl-hits")).to_have_text("1 of 2,000 rows match")
     live.change({6: {"id": 6, "name": "five too", "v": 0.0}})

@@ -455,6 +455,75 @@ def test_a_uuid_is_found_by_its_digits_and_as_sql(page: Page, client, namespace,
     assert [str(nr) for nr in answer["id"]] == wanted
 
 
+REPORT = '{"id": "1", "sub": "f0001", "name": "Report 1.PDF", "size": 1234, "mime": "a/b", "sha256": "aa"}'
+CONTENTS = [
+    (1, "89504e470d0a1a0aff", REPORT),
+    (2, "8951", "a plain text"),
+    (3, "", None),
+    (4, None, REPORT.replace("Report 1.PDF", "kB · 5.png")),
+]
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize(
+    ("column", "condition", "values", "wanted", "words"),
+    [
+        ("data", "begins with", ["0x8950 4E47"], ["1"], "data begins with 89504e47"),
+        ("data", "begins with", ["895"], ["1", "2"], "data begins with 895"),
+        ("data", "begins with", [r"\x89504e470d0a1a0a"], ["1"], "data begins with 89504e470d0a1a0a"),
+        ("data", "has a size from … to …", ["1", "2"], ["2"], "data has from 1 to 2 bytes"),
+        ("data", "has a size from … to …", ["9", ""], ["1"], "data has from 9 bytes"),
+        ("data", "has a size from … to …", ["", "2"], ["2", "3"], "data has to 2 bytes"),
+        ("data", "is not NULL", [], ["1", "2", "3"], "data is not NULL"),
+        ("doc", "contains", ["pdf"], ["1"], "doc contains “pdf”"),
+        ("doc", "contains", ["plain"], ["2"], "doc contains “plain”"),
+        ("doc", "contains", ["kb"], ["4"], "doc contains “kb”"),  # Of the name, not of the size.
+    ],
+)
+def test_bytes_and_files_are_found_and_by_sql(page: Page, client, namespace, column, condition, values, wanted, words):
+    name = f"{namespace}.contents"
+    client.execute_query(f"CREATE TABLE {name} (id INT PRIMARY KEY, data BYTES, doc FILE) WITH (TYPE = 'SHARED')")
+    for nr, digits, doc in CONTENTS:
+        client.execute_query(f"INSERT INTO {name} (id, doc) VALUES ($1, $2)", [nr, doc])
+        if digits is not None:  # An INSERT would store a debug text of them.
+            client.execute_query(f"UPDATE {name} SET data = X'{digits}' WHERE id = {nr}")
+
+    columns = (Column("id", "Int", flags=("pk", "nn", "uq")), Column("data", "Bytes"), Column("doc", "File"))
+    table = MountedTable(page, columns)
+    table.load(
+        [
+            {"id": nr, "data": None if digits is None else bytes.fromhex(digits), "doc": doc}
+            for nr, digits, doc in CONTENTS
+        ]
+    )
+    add_filter(page, column, condition, *values)
+    expect(page.locator(".kl-chip")).to_have_text(f"{words} ×")
+    assert [row[0] for row in shown(page, len(wanted))] == wanted
+
+    page.get_by_role("button", name="as SQL").click()
+    where = page.get_by_label("The filters as SQL").input_value()
+    answer = client.query(f"SELECT id FROM {name} {where} ORDER BY id")
+    assert [str(nr) for nr in answer["id"]] == wanted
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "told"),
+    [
+        ("begins with", "", "Give the first bytes in hexadecimal digits, such as 89504e47."),
+        ("begins with", "PNG", "Give the first bytes in hexadecimal digits, such as 89504e47."),
+        ("begins with", "00" * 9, "Give 8 bytes (16 digits) at most."),
+        ("has a size from … to …", "1 kB", "1 kB is no number of bytes."),
+        ("has a size from … to …", " ", "Give at least one of the two bounds."),
+    ],
+)
+def test_a_filter_of_bytes_that_means_nothing_is_refused(page: Page, condition: str, value: str, told: str):
+    table = MountedTable(page, (Column("id", "Int", flags=("pk",)), Column("data", "Bytes")))
+    table.load([{"id": 1, "data": b"a"}])
+    add_filter(page, "data", condition, value)
+    expect(page.get_by_role("alert")).to_have_text(told)
+    expect(page.locator(".kl-chip")).to_have_count(0)
+
+
 @pytest.mark.contract
 @pytest.mark.parametrize(
     "sql", ["SELECT * FROM {table};", "SELECT nr AS id, name FROM (SELECT id AS nr, name FROM {table}) AS s -- all"]

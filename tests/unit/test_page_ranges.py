@@ -34,6 +34,7 @@ COLUMNS = (
     Column("vector", "Embedding", size=2),
     Column("data", "Bytes"),
     Column("ref", "Uuid"),
+    Column("doc", "File"),
 )
 NAMES = [column.name for column in COLUMNS]
 TIMES = [dt.datetime(2026, 5, 20, 10, 0, second, tzinfo=dt.UTC) for second in range(3)]
@@ -46,6 +47,7 @@ CHOICES: dict[str, list[Any]] = {
     "vector": [None, [0.5, -1.0], [0.5, 2.0], [-3.0, 0.0]],
     "data": [None, b"", b"\x00", b"ab"],
     "ref": [None, bytes(range(16)), b"\x00" * 15 + b"\xab"],
+    "doc": [None, "#plain", '{"id": "1", "sub": "f", "name": "A · 5.pdf", "size": 5, "mime": "m", "sha256": "aa"}'],
 }
 
 
@@ -165,6 +167,13 @@ CONDITIONS = [
     (condition("name", "contains", text="Ö"), lambda row: "ö" in (row["name"] or "").lower()),
     (condition("name", "contains", text="%"), lambda row: "%" in (row["name"] or "")),
     (condition("ref", "contains", text="00ab"), lambda row: (row["ref"] or b"").hex().endswith("00ab")),
+    (condition("data", "begins", text="6"), lambda row: row["data"] == b"ab"),
+    (condition("data", "begins", text="00"), lambda row: row["data"] == b"\x00"),
+    (condition("data", "size", least="1", most=None), lambda row: bool(row["data"])),
+    (condition("data", "size", least=None, most="0"), lambda row: row["data"] == b""),
+    (condition("doc", "contains", text="5.PDF"), lambda row: "pdf" in (row["doc"] or "")),
+    (condition("doc", "contains", text="n"), lambda row: row["doc"] == "#plain"),
+    (condition("doc", "contains", text="bytes"), lambda row: False),
     (condition("name", "one of", values=["Ada", ""]), lambda row: row["name"] in ("Ada", "")),
     (condition("ok", "one of", values=[True]), lambda row: row["ok"] is True),
     (condition("name", "null"), lambda row: row["name"] is None),

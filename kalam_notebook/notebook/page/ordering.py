@@ -47,6 +47,11 @@ _PLAIN_DIGITS = 6
 _COMMON_SECONDS = 62_000_000_000
 _UNITS = {1: "s", 1_000: "ms", 1_000_000: "us", 1_000_000_000: "ns"}
 
+#: Bytes of a UUID, and more than the page lets one ask for of other bytes.
+_DIGIT_BYTES = 16
+#: What stands behind the name of a file.
+_FILE_SIZE = r" · [^·]*$"
+
 #: Values that are looked at to tell which may be among the first, and how many more of them than are needed.
 _SAMPLE = 50_000
 _SPARE = 1_000
@@ -121,9 +126,14 @@ def _meets(values: pa.ChunkedArray, column: CellColumn, condition: Mapping[str, 
     match condition["kind"]:
         case "contains":
             if column.kind == "uuid":
-                digits = [None if value is None else value.hex() for value in values.to_pylist()]
-                values = pa.chunked_array([digits], pa.string())
+                values = _digits_of(values)
+            if column.kind == "file":
+                values = pc.replace_substring_regex(values, _FILE_SIZE, "")
             return pc.match_substring(pc.utf8_lower(values), str(condition["text"]).lower())
+        case "begins":
+            return pc.starts_with(_digits_of(values), str(condition["text"]))
+        case "size":
+            return _is_between(pc.binary_length(values), column, condition["least"], condition["most"])
         case "one of":
             wanted = pa.array(condition["values"], values.type)
             if column.is_long and pc.any(pc.greater_equal(pc.utf8_length(wanted), TEXT_CHARS)).as_py():
@@ -137,6 +147,12 @@ def _meets(values: pa.ChunkedArray, column: CellColumn, condition: Mapping[str, 
             return values.is_valid()
         case other:
             raise ValueError(f"There is no condition {other!r}.")
+
+
+def _digits_of(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """UUIDs, or the first of other bytes, as many as the page knows, in hexadecimal digits."""
+    digits = [None if value is None else value[:_DIGIT_BYTES].hex() for value in values.to_pylist()]
+    return pa.chunked_array([digits], pa.string())
 
 
 def _is_between(values: pa.ChunkedArray, column: CellColumn, least: str | None, most: str | None) -> pa.ChunkedArray:

@@ -83,7 +83,8 @@ class Ranges:
 
         Returns:
             ``pending`` alone, with ``hits`` once they are known; or ``hits`` (rows that are wanted), ``rows`` (all),
-            ``version``, ``from``, ``names`` of the columns, and the rows as an Arrow IPC stream, as many as fit.
+            ``version``, ``from``, ``names`` of the columns, ``newest`` (the greatest number that a row was ever given),
+            and the rows as an Arrow IPC stream, as many as fit.
 
         Raises:
             ConfigError: The columns are others by now.
@@ -106,8 +107,14 @@ class Ranges:
             slots = held.there(slots)
             rows, row_ids = held.take(slots), held.row_ids[slots].tolist()
 
-        names = [column.name for column in held.columns]
-        told = {"hits": view.count, "rows": held.num_rows, "version": held.version, "from": start, "names": names}
+        told = {
+            "hits": view.count,
+            "rows": held.num_rows,
+            "version": held.version,
+            "from": start,
+            "names": [column.name for column in held.columns],
+            "newest": held.newest,
+        }
         return told, (page_stream(rows, row_ids, held.columns),)
 
     def numbered(self, row_ids: Sequence[int]) -> tuple[pa.Table, tuple[CellColumn, ...]]:

@@ -65,6 +65,11 @@ class HeldRows:
         """Whether most of what is kept belongs to rows that are gone."""
         return len(self._chunks) > 2 * self.num_rows + _FEW_CHANGED
 
+    @property
+    def newest(self) -> int:
+        """The number of the row that came last, there or gone; -1 before the first."""
+        return int(self.row_ids[-1]) if len(self.row_ids) else -1
+
     def there(self, slots: np.ndarray) -> np.ndarray:
         """Those of some slots whose rows are there."""
         found: np.ndarray = slots[self.places[slots] >= 0]

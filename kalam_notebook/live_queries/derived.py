@@ -34,9 +34,6 @@ class Derived(Refreshed):
         make: Returns a frame with an Arrow stream. The index of a DataFrame tells its rows apart.
         name: What the function is called, for people.
         every: Seconds from one call to the next, at least.
-
-    Raises:
-        ConfigError: The function returns something else.
     """
 
     form = Form.RERUN
@@ -50,11 +47,19 @@ class Derived(Refreshed):
         self._name = name
         self._every = every
         self._fault = ""
-        self._seen = self._version_of_source()
-        self._began = time.monotonic()
+        self._seen = -1
+        self._began = 0.0
         self._rows: ResultStore | None = None
+
+    def begin(self) -> None:
+        """Call the function, and go on when the rows that it is called with have changed.
+
+        Raises:
+            ConfigError: It returns something else.
+        """
+        self._begin_call()
         self._load(self._made())
-        self._begin()
+        super().begin()
 
     def close(self) -> None:
         """End it, after the last call where the source has ended; the rows stay. May be called twice."""
@@ -129,14 +134,17 @@ class Derived(Refreshed):
     def _call(self) -> None:
         if self.is_over:
             return
-        self._began = time.monotonic()
-        self._seen = self._version_of_source()
+        self._begin_call()
         try:
             self._load(self._made())
             self._fault = ""
         except Exception as exc:
             _LOG.error("%s, called by pipe, raised", self._name, exc_info=exc)
             self._fault = f"{self._name} raised {type(exc).__name__}: {first_line(exc)} – the rows are those of before."
+
+    def _begin_call(self) -> None:
+        self._began = time.monotonic()
+        self._seen = self._version_of_source()
 
     def _version_of_source(self) -> int:
         return self._source.look(lambda rows: rows.version)

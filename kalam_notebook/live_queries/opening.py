@@ -109,7 +109,7 @@ def open_topic(log: TopicLog, *, partitions: int, max_rows: int) -> LiveTable:
     """
     tail = TopicTail(log, partitions=partitions, max_rows=max_rows)
     try:
-        tail.start()
+        tail.begin()
         return LiveTable(tail, sql=log.topic_id)
     except BaseException:
         tail.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kalam_notebook.callers import fails_shortly
 from kalam_notebook.errors import ConfigError
-from kalam_notebook.live_queries.recording.player import Player
+from kalam_notebook.live_queries.recording.player import play
 from kalam_notebook.live_queries.table import LiveTable
 
 __all__ = ["replay"]
@@ -36,5 +36,5 @@ def replay(path: str | os.PathLike[str], *, speed: float = 1.0) -> LiveTable:
     """
     if not speed > 0:
         raise ConfigError(f"speed is {speed}; give a number greater than 0.")
-    player = Player(Path(path).expanduser(), speed=speed)
+    player = play(Path(path).expanduser(), speed=speed)
     return LiveTable(player, sql=player.origin.sql)

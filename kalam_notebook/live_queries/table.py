@@ -505,6 +505,7 @@ class LiveTable(Displayed):
         self._follower.raise_if_over()
         name = getattr(make, "__name__", type(make).__name__).replace("<lambda>", "the function")
         derived = Derived(self._follower, lambda: make(self.df()), name=name, every=every)
+        derived.begin()
         piped = LiveTable(derived, sql=f"{name} of {self._sql}", bind=None)
         self._pipes.add(piped)
         return piped

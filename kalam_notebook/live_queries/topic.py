@@ -80,7 +80,7 @@ class TopicTail(Refreshed):
         self._next = dict.fromkeys(range(partitions), 0)
         self._rows: ResultStore | None = None
 
-    def start(self) -> None:
+    def begin(self) -> None:
         """Read the newest messages, and go on with those that come.
 
         Raises:
@@ -88,7 +88,7 @@ class TopicTail(Refreshed):
         """
         self._read()
         self._rows = ResultStore((), key=_KEY, rows=_table(self._messages), at=time.time())
-        self._begin()
+        super().begin()
 
     # What anybody may ask.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -209,12 +209,11 @@ class Selector:
         """Return parameters that compare with DECIMAL as numbers, where that is wanted (truth L28)."""
         if not params or self.options.compare_decimals_as_text:
             return params
-        tables = [self._catalog.tables[name].definition for name in names if name[0] != "system"]
+        tables = [self._catalog.tables[name].definition for name in _stored(names)]
         return as_decimals(text, params, tables)
 
     def _beyond_window(self, scanned: list[Name]) -> set[Name]:
-        own = [name for name in scanned if name[0] != "system"]
-        return {name for name in own if self.reader.is_beyond_window(name, self.caller.user_id)}
+        return {name for name in _stored(scanned) if self.reader.is_beyond_window(name, self.caller.user_id)}
 
     def _planned(self, text: str, params: Mapping[str, object] | None) -> DataFrame:
         try:
@@ -261,7 +260,7 @@ class Selector:
         filters = plan.hidden_filters(optimized, self._version)
         plain = plan.plain_bounds(frame.logical_plan(), self._version) if self.options.seek_by_literals_only else None
         changed = False
-        for name in [name for name in scanned if name[0] != "system"]:
+        for name in _stored(scanned):
             asked = [f for f in filters if self.tables.resolve([f.table]) == [name]]
             tombstones = any(f.tombstones for f in asked)
             if tombstones and plan.scan_count(optimized, asked[0].table) != sum(f.tombstones for f in asked):
@@ -280,8 +279,7 @@ class Selector:
         self, frame: DataFrame, text: str, params: Mapping[str, object] | None, scanned: list[Name]
     ) -> DataFrame:
         """Plan again over flushed vectors, where the statement looks up a key (protocol/sql.md#flush)."""
-        own = [name for name in scanned if name[0] != "system"]
-        hidden = [name for name in own if self.reader.has_hidden_vectors(name, self.caller.user_id)]
+        hidden = [name for name in _stored(scanned) if self.reader.has_hidden_vectors(name, self.caller.user_id)]
         if not hidden:
             return frame
         with told_as_failure():
@@ -333,3 +331,8 @@ class Selector:
             return self._system.key(name[1])
         definition: TableDef = self._catalog.tables[name].definition
         return definition.key.name if definition.key else definition.version_column
+
+
+def _stored(names: Iterable[Name]) -> list[Name]:
+    """The tables that are no system tables."""
+    return [name for name in names if name[0] != "system"]

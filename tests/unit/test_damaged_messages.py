@@ -11,7 +11,7 @@ from test_live_replay import SESSIONS, follow
 from test_recording_replay import make_file
 
 from kalam_notebook.errors import KalamError, RecordingError
-from kalam_notebook.live_queries.recording.player import Player
+from kalam_notebook.live_queries.recording.player import play as play_file
 from kalam_notebook.live_queries.table import LiveTable
 from kalam_notebook.wire import live as wire
 
@@ -84,7 +84,7 @@ def test_damaged_recordings(tmp_path, caplog, part):
 
     def play(dice):
         path.write_bytes(damaged_bytes(whole, dice))
-        player = Player(path, speed=float("inf"))
+        player = play_file(path, speed=float("inf"))
         with LiveTable(player, sql=player.origin.sql) as live:
             player._thread.join(20)
             assert not player._thread.is_alive()

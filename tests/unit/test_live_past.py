@@ -15,7 +15,7 @@ from test_recording import RERUN, RESULTS, SAME_NAME, Tape, read, replayed, resu
 from test_recording_replay import INF, make_file
 
 from kalam_notebook.errors import ConfigError, LiveError
-from kalam_notebook.live_queries.recording.player import Player
+from kalam_notebook.live_queries.recording.player import play
 from kalam_notebook.live_queries.rows import history as history_module
 from kalam_notebook.live_queries.rows import slots as slots_module
 from kalam_notebook.live_queries.rows import store as store_module
@@ -174,7 +174,7 @@ def test_what_is_not_known_is_told(live):
 
 def test_a_replay_goes_back_in_recorded_time(tmp_path):
     make_file(tmp_path / "x.arrows")
-    player = Player(tmp_path / "x.arrows", speed=INF)
+    player = play(tmp_path / "x.arrows", speed=INF)
     with LiveTable(player, sql="x") as live:
         with pytest.raises(LiveError, match="ended"):
             live.wait_for(lambda _: False, timeout=20)

@@ -18,7 +18,7 @@ from kalam_notebook.errors import ConfigError, LiveError, RecordingError, Reques
 from kalam_notebook.live_queries.following.counters import LiveStats
 from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.recording.format import Origin, RecordedEnd
-from kalam_notebook.live_queries.recording.player import Player
+from kalam_notebook.live_queries.recording.player import play as play_file
 from kalam_notebook.live_queries.recording.playhead import Playhead
 from kalam_notebook.live_queries.recording.reader import read_recording
 from kalam_notebook.live_queries.recording.writer import RecordingWriter
@@ -157,7 +157,7 @@ def play(path, clock):
     tables = []
 
     def play(**options) -> LiveTable:
-        player = Player(path, **{"speed": 1.0, "clock": clock, **options})
+        player = play_file(path, **{"speed": 1.0, "clock": clock, **options})
         tables.append(LiveTable(player, sql=player.origin.sql))
         return tables[-1]
 

@@ -55,7 +55,7 @@ class Refreshed(Followed):
         self._awake()
         self.bell.ring()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """Start the thread, with the rows in place."""
         self._thread.start()
         # A thread that is inside of Arrow when the interpreter ends takes the process down.

@@ -18,12 +18,12 @@ from kalam_notebook.live_queries.following.plan import Form
 from kalam_notebook.live_queries.following.refreshed import Refreshed
 from kalam_notebook.live_queries.recording.format import RecordedChanges, RecordedEnd, RecordedStep, Snapshot
 from kalam_notebook.live_queries.recording.playhead import Playhead
-from kalam_notebook.live_queries.recording.reader import read_recording
+from kalam_notebook.live_queries.recording.reader import Records, read_recording
 from kalam_notebook.live_queries.recording.rows import ReplayedRows
 from kalam_notebook.live_queries.rows.fingerprint import Proof
 from kalam_notebook.threads import Flag
 
-__all__ = ["Clock", "Player"]
+__all__ = ["Clock", "Player", "play"]
 
 _LOG = logging.getLogger("kalam_notebook.live")
 
@@ -57,39 +57,33 @@ class Player(Refreshed):
     """The rows of a recording and the thread that changes them.
 
     Args:
-        path: The recording.
+        path: The recording, for people.
+        file: The same, which this closes.
+        first: Its first rows.
+        records: What follows them.
         speed: How many recorded seconds pass in one; infinity for all at once.
-        clock: The time; None for that of the system.
+        clock: The time.
 
     Attributes:
         origin: What was recorded.
-
-    Raises:
-        RecordingError: The file cannot be read, is no recording, or breaks off before its first rows.
     """
 
     is_replay = True
     forked = "This replay belongs to the process that forked this one. Begin a new one here."
 
-    def __init__(self, path: Path, *, speed: float, clock: Clock | None = None) -> None:
+    def __init__(
+        self, path: str, file: IO[bytes], first: Snapshot, records: Records, *, speed: float, clock: Clock
+    ) -> None:
         super().__init__("kalam-live-replay")
-        self._path = str(path)
-        self._clock = clock or _SystemClock()
+        self._path = path
+        self._file = file
+        self._records = records
+        self._clock = clock
         self._gaps: list[float] = []
-        self._file = file = _open(path)
-        try:
-            self._records = read_recording(file, self._path)
-            first = self._next()
-            if not isinstance(first, Snapshot):
-                raise RecordingError(self._path, "It is damaged: it does not begin with rows.")
-        except BaseException:
-            file.close()
-            raise
         self.origin = first.origin
         self._rows = ReplayedRows(first)
         self._reached = first.at
-        self._playhead = Playhead(speed, at=first.at, now=self._clock.now())
-        self._begin()
+        self._playhead = Playhead(speed, at=first.at, now=clock.now())
 
     # What anybody may ask.
 
@@ -172,7 +166,7 @@ class Player(Refreshed):
         try:
             with self._file:
                 while not self.is_over:
-                    record = self._next()
+                    record = _next(self._records, self._path)
                     if isinstance(record, RecordedEnd):
                         end = self._play_end(record)
                         break
@@ -189,12 +183,6 @@ class Player(Refreshed):
         self._records.close()
         if self._end(error, end) and error is not None:
             _LOG.warning("replay of %s stopped: %s", self._path, error)
-
-    def _next(self) -> Snapshot | RecordedChanges | RecordedEnd:
-        try:
-            return next(self._records)
-        except OSError as exc:
-            raise RecordingError(self._path, f"It cannot be read: {exc.strerror or exc}.") from None
 
     def _play(self, record: Snapshot | RecordedChanges) -> None:
         if isinstance(record, Snapshot):
@@ -246,8 +234,41 @@ class Player(Refreshed):
         self._counters.last_seq = max(self._counters.last_seq, *(seq for _, _, seq in step.rows))
 
 
+def play(path: Path, *, speed: float, clock: Clock | None = None) -> Player:
+    """Open a recording and play it.
+
+    Args:
+        path: The file.
+        speed: How many recorded seconds pass in one; infinity for all at once.
+        clock: The time; None for that of the system.
+
+    Raises:
+        RecordingError: The file cannot be read, is no recording, or breaks off before its first rows.
+    """
+    file = _open(path)
+    try:
+        records = read_recording(file, str(path))
+        first = _next(records, str(path))
+        if not isinstance(first, Snapshot):
+            raise RecordingError(str(path), "It is damaged: it does not begin with rows.")
+    except BaseException:
+        file.close()
+        raise
+
+    player = Player(str(path), file, first, records, speed=speed, clock=clock or _SystemClock())
+    player.begin()
+    return player
+
+
 def _open(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as exc:
         raise RecordingError(str(path), f"It cannot be read: {exc.strerror}.") from None
+
+
+def _next(records: Records, path: str) -> Snapshot | RecordedChanges | RecordedEnd:
+    try:
+        return next(records)
+    except OSError as exc:
+        raise RecordingError(path, f"It cannot be read: {exc.strerror or exc}.") from None

@@ -32,7 +32,10 @@ from kalam_notebook.live_queries.recording.format import (
 from kalam_notebook.live_queries.rows.history import Effect
 from kalam_notebook.wire.types import Column
 
-__all__ = ["read_recording"]
+__all__ = ["Records", "read_recording"]
+
+#: What stands in a recording, one after the other.
+Records = Generator[Snapshot | RecordedChanges | RecordedEnd, None, None]
 
 EFFECTS: Mapping[str, Effect | None] = {effect.value: effect for effect in Effect} | {MOVED: None}
 
@@ -42,7 +45,7 @@ _LATEST = 253_402_300_800
 _Title = tuple[Origin, tuple[Column, ...]]
 
 
-def read_recording(source: IO[bytes], path: str) -> Generator[Snapshot | RecordedChanges | RecordedEnd, None, None]:
+def read_recording(source: IO[bytes], path: str) -> Records:
     """Read a recording record by record; the last is a ``RecordedEnd``.
 
     A file that breaks off is read up to its last whole record.

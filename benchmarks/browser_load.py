@@ -102,6 +102,7 @@ class Loaded:
         self.page = notebook.page
         self._changed = changed
         self.grown_mb = 0.0
+        self.gaps_ms: list[float] = []
         self._ticks = 0
         self._before = (0, 0)
 
@@ -110,19 +111,23 @@ class Loaded:
         self.page.evaluate(_SET, [2, text])
         self.notebook.run(2)
 
-    def change(self, ticks: int, rate: float, *, weighed: bool = False) -> Load:
+    def change(self, ticks: int, rate: float, *, weighed: bool = False, watched: bool = False) -> Load:
         """Tell of so many ticks, so many a second, and wait until the page shows the last of them.
 
-        With ``weighed``, ``grown_mb`` tells then what the page's heap has grown by. JupyterLab's grows with each cell
-        that runs, so none runs between the two looks at it.
+        With ``weighed``, ``grown_mb`` tells then what the page's heap has grown by, and with ``watched`` ``gaps_ms``
+        the times between animation frames. JupyterLab's heap grows with each cell that runs, and takes some frames to
+        run one, so none runs meanwhile.
         """
         self._ticks += ticks
         self.run_text(_RUN.format(ticks=ticks, rate=rate))
+        if watched:
+            self.page.evaluate(_GAPS)
         heap = heap_mb(self.page) if weighed else 0.0
         text = f" {self._ticks * self._changed:,} changes "
         self.page.wait_for_function(_IS_SHOWN, arg=text, timeout=1_000 * (ticks / rate + 60))
         shown = time.time()
         self.grown_mb = heap_mb(self.page) - heap if weighed else 0.0
+        self.gaps_ms = self.page.evaluate("window.gaps") if watched else []
 
         frames, rows, begun, kernel_seconds, memory_mb = json.loads(printed(self.notebook, 3))
         before, self._before = self._before, (frames, rows)
@@ -133,9 +138,8 @@ class Loaded:
 
         The heap is not weighed meanwhile, which would hold the page up for a third of a second.
         """
-        self.page.evaluate(_GAPS)
-        load = self.change(ticks, rate)
-        return share(self.page.evaluate("window.gaps"), 0.99), load
+        load = self.change(ticks, rate, watched=True)
+        return share(self.gaps_ms, 0.99), load
 
 
 def figures(*, small: bool) -> Iterator[Figure]:

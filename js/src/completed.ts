@@ -28,7 +28,7 @@ export async function completed(
       for (const [index, slot] of wanted.entries()) {
         const length = copy.length(slot, column);
         if (length === undefined) continue;
-        const value = values[place]?.[index] ?? null;
+        const value = values[place]?.at(index) ?? null;
         if (!isWhole(value, copy.value(slot, column), length)) return CHANGED;
         copy.complete(slot, column, value);
       }

@@ -111,10 +111,10 @@ export class Details {
     const shown = told.held ? now : after;
     const last = shown.ids.length - 1;
     const names = told.columns.filter(({ key }) => key).map(({ name }) => visible(name));
-    const key = told.columns.flatMap((column, index) => (column.key ? [wholeText(shown.values[index]?.[last] ?? null, column)] : []));
+    const key = told.columns.flatMap((column, index) => (column.key ? [wholeText(shown.values[index]?.at(last) ?? null, column)] : []));
     setText(this.#title, key.length > 0 ? `${names.join(", ")} = ${key.join(", ")}` : "Row");
     setText(this.#told, told.held ? `as of ${moment(Date.now())}` : "The row is gone; these were its last values.");
-    this.#now.replaceChildren(...told.columns.map((column, index) => this.#valueRow(column, shown.values[index]?.[last] ?? null, index, told.images[index])));
+    this.#now.replaceChildren(...told.columns.map((column, index) => this.#valueRow(column, shown.values[index]?.at(last) ?? null, index, told.images[index])));
 
     const items = told.effects.map((effect, index) => {
       const item = element("li", "");
@@ -187,7 +187,7 @@ function dataUrl(content: Blob): Promise<string> {
 function changedCells(columns: readonly Column[], index: number, before: Rows, after: Rows): HTMLUListElement {
   const list = element("ul", "");
   columns.forEach((column, place) => {
-    const texts = [before, after].map((rows) => wholeText(rows.values[place]?.[index] ?? null, column));
+    const texts = [before, after].map((rows) => wholeText(rows.values[place]?.at(index) ?? null, column));
     if (texts[0] === texts[1]) return;
     const item = element("li", "", `${visible(column.name)}: `);
     item.append(element("del", "", texts[0] || "empty"), " → ", element("ins", "", texts[1] || "empty"));

@@ -7,7 +7,7 @@ import type { Wishes } from "./filter";
 import type { Rows } from "./frames";
 import type { Sort } from "./order";
 import type { Asks } from "./session";
-import { Store } from "./store";
+import type { Store } from "./store";
 
 const AROUND = 150; // Rows that are asked for before and behind those in sight.
 const NEAR = 50; // Rows from the edge of those at which others are asked for.
@@ -31,7 +31,7 @@ let made = 0;
 
 export class Far {
   /** The rows of the last answer. */
-  readonly store = new Store();
+  readonly store: Store;
   /** Why there is no answer to what is wanted now, in words; "" while one is on its way or here. */
   told = "";
   readonly #host: FarHost;
@@ -50,6 +50,7 @@ export class Far {
 
   constructor(host: FarHost) {
     this.#host = host;
+    this.store = host.near.fresh();
     this.store.epoch = 1e9 * ++made; // Slots of other stores are told apart.
     this.follow();
   }
@@ -86,7 +87,7 @@ export class Far {
     const { count } = this.store.window ?? { count: 0 };
     if (count > MOST) return `${grouped(count)} rows are more than a page takes at once: choose cells or filter; in Python, live.df() has all`;
     const { reply, buffers } = await this.#host.ask(this.#question(0, count));
-    const store = new Store();
+    const store = this.#host.near.fresh();
     if (!reply["pending"]) put(store, this.#host.near, this.#host.read(buffers[0]), 0, count);
     return store.size === count ? store : "the rows are just changing, or do not fit; try again";
   }

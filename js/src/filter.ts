@@ -42,7 +42,7 @@ export class Wishes {
 function anywhere(store: Store, wanted: string): Filter {
   return (slot) =>
     store.columns.some((column, index) => {
-      const value = store.value(slot, index);
+      const value = store.column(index)[slot] ?? null;
       if (value === null) return false;
       const text = isLong(column) ? String(value) : cellText(value, column, store.length(slot, index));
       return text.toLowerCase().includes(wanted);

@@ -2,8 +2,8 @@
 // The other end is `kalam_notebook/notebook/page/page_rows.py`.
 
 import { tableFromIPC } from "@uwdata/flechette";
-import type { Column, Value } from "./cells";
-import { listed } from "./listed";
+import type { Column } from "./cells";
+import { listed, unread, type Cells } from "./listed";
 
 export interface Status {
   /** As the live table says it: "live", "reconnecting in 3 s", "stopped: …". */
@@ -50,8 +50,8 @@ export interface End {
 
 export interface Rows {
   readonly ids: readonly number[];
-  /** One array per column. */
-  readonly values: readonly (readonly Value[])[];
+  /** By column. */
+  readonly values: readonly Cells[];
   /** Per column: bytes, characters or elements of what was cut; undefined where nothing was. */
   readonly lengths: readonly (readonly (number | null)[] | undefined)[];
 }
@@ -125,14 +125,14 @@ export function readAnswered(view: DataView | undefined): Rows {
 /** Reads columns named `0`, `1`, …, the lengths of cut cells named `0.length`, …, and the row ids named `id`. */
 function readRows(view: DataView): Rows {
   const table = tableFromIPC(copy(view), { useBigInt: true, useDecimalInt: true });
-  const values: Value[][] = [];
+  const values: Cells[] = [];
   const lengths: ((number | null)[] | undefined)[] = [];
   let ids: number[] = [];
   table.schema.fields.forEach((field, index) => {
-    const column = listed(table.getChildAt(index));
+    const column = unread(table.getChildAt(index));
     const [position, suffix] = field.name.split(".");
-    if (field.name === "id") ids = column as number[];
-    else if (suffix) lengths[Number(position)] = column as (number | null)[];
+    if (field.name === "id") ids = listed(column) as number[];
+    else if (suffix) lengths[Number(position)] = listed(column) as (number | null)[];
     else values[Number(position)] = column;
   });
   return { ids, values, lengths };

@@ -104,6 +104,10 @@ export class Grid {
       },
     });
     this.#header.setAttribute("aria-rowindex", "1");
+    // Who points at a header may click on it: then the column is read already.
+    this.#header.addEventListener("pointerover", ({ target }) => {
+      this.#store.column(this.#heads.column((target as Element).closest("th")) ?? -1);
+    });
     const head = element("thead", "");
     head.append(this.#header);
     for (const space of [this.#above, this.#below]) space.setAttribute("aria-hidden", "true");

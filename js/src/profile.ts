@@ -48,8 +48,9 @@ export class Profile {
       this.#tick = -1;
     }
     if (this.#tick < store.tick) {
+      const values = store.column(this.#column);
       store.touched.forEach((tick, slot) => {
-        if (tick > this.#tick) this.#count(store, slot);
+        if (tick > this.#tick) this.#count(store, slot, values[slot] ?? null);
       });
     }
     this.#store = store;
@@ -57,9 +58,8 @@ export class Profile {
     this.#tick = store.tick;
   }
 
-  #count(store: Store, slot: number): void {
+  #count(store: Store, slot: number, value: Value): void {
     const isGone = store.ids[slot] === -1;
-    const value = store.value(slot, this.#column);
     const length = store.length(slot, this.#column);
     // Values that are no simple ones are told apart by their texts.
     const key = value !== null && typeof value === "object" ? cellText(value, this.#described, length) : value;

@@ -1,10 +1,23 @@
 // The rows that the page holds, column by column. Each row has a slot, in the order of the table. No DOM here.
+//
+// Rows stay in the pieces in which they came, and a cell is read from there when it is looked at: of most changes nobody
+// sees anything. A column that somebody wants whole, to sort by it, is a list, brought up to date when it is wanted again.
 
 import type { Frame, Rows, Status } from "./frames";
 import type { Column, Value } from "./cells";
+import { listed } from "./listed";
 
 /** Slots of rows that are gone, beyond as many as there are rows, until all are numbered anew. */
 const MOST_GONE = 1_000;
+/** Rows in pieces, for each row that there is, until the oldest piece is cleared: most of its rows have changed by then. */
+const HELD = 3;
+/** Fewer rows are no piece: they are read when they come. */
+const FEW = 100;
+
+/** Rows as they came, and the tick of then. */
+interface Piece extends Pick<Rows, "ids" | "values"> {
+  readonly tick: number;
+}
 
 export class Store {
   /** Of a part of the rows in an order that the kernel made: the place of its first row, and how many rows there are. */
@@ -24,17 +37,41 @@ export class Store {
   /** By slot: the ticks when the row last changed, and when it appeared; 0 when it was there from the start. */
   touched: number[] = [];
   born: number[] = [];
+  /** By column and slot: the values of rows that lie in no piece, and what a column was when it was wanted whole. */
   #values: Value[][] = [];
+  /** By column: the tick of then. */
+  #listed: number[] = [];
+  /** What came, by its number, oldest first; how many rows that is; and by slot: the piece and the place in it. */
+  #pieces = new Map<number, Piece>();
+  #held = 0;
+  #pieceOf: number[] = [];
+  #placeOf: number[] = [];
+  #came = 0;
   #lengths: Map<number, number>[] = [];
   #slots = new Map<number, number>();
 
   /** The values of a column, by slot. */
   column(index: number): readonly Value[] {
-    return this.#values[index] ?? [];
+    const values = this.#values[index] ?? [];
+    const since = this.#listed[index] ?? -1;
+    if (since === this.tick) return values;
+
+    const lists = new Map<number, readonly Value[]>();
+    for (const [number, { values: columns, tick }] of this.#pieces) {
+      if (tick > since) lists.set(number, listed(columns[index] ?? []));
+    }
+    this.touched.forEach((tick, slot) => {
+      if (tick <= since) return;
+      const list = lists.get(this.#pieceOf[slot] ?? 0);
+      values[slot] = (list ? list[this.#placeOf[slot] ?? 0] : values[slot]) ?? null;
+    });
+    this.#listed[index] = this.tick;
+    return values;
   }
 
   value(slot: number, column: number): Value {
-    return this.#values[column]?.[slot] ?? null;
+    const piece = this.#pieces.get(this.#pieceOf[slot] ?? 0);
+    return (piece ? piece.values[column]?.at(this.#placeOf[slot] ?? 0) : this.#values[column]?.[slot]) ?? null;
   }
 
   /** Characters, bytes or elements of a value that was cut; undefined where it is whole. */
@@ -49,6 +86,7 @@ export class Store {
 
   /** Puts the whole value in the place of its start. */
   complete(slot: number, column: number, value: Value): void {
+    this.#takeOut(slot);
     this.#values[column]![slot] = value;
     this.#lengths[column]?.delete(slot);
   }
@@ -59,10 +97,19 @@ export class Store {
     copy.ids = [...this.ids];
     copy.touched = [...this.touched];
     copy.born = [...this.born];
+    copy.#pieces = new Map(this.#pieces);
+    copy.#pieceOf = [...this.#pieceOf];
+    copy.#placeOf = [...this.#placeOf];
     copy.#values = this.#values.map((values) => [...values]);
+    copy.#listed = [...this.#listed];
     copy.#lengths = this.#lengths.map((lengths) => new Map(lengths));
     copy.#slots = new Map(this.#slots);
     return copy;
+  }
+
+  /** A store without rows. */
+  fresh(): Store {
+    return new Store();
   }
 
   /** A store of other rows with the same columns, as of a frame that holds all of them; its slots are told apart. */
@@ -98,6 +145,7 @@ export class Store {
     else {
       for (const id of frame.removed) this.#remove(id);
       for (const part of frame.rows) this.#put(part, born);
+      this.#clearAway();
       this.#gather();
     }
     if (frame.ends) this.version = frame.version;
@@ -123,6 +171,11 @@ export class Store {
     this.touched = [];
     this.born = [];
     this.#values = this.columns.map(() => []);
+    this.#listed = [];
+    this.#pieces = new Map();
+    this.#held = 0;
+    this.#pieceOf = [];
+    this.#placeOf = [];
     this.#lengths = this.columns.map(() => new Map());
     this.#slots = new Map();
   }
@@ -130,19 +183,23 @@ export class Store {
   /** Takes rows that are new or changed. */
   #put(rows: Rows, born: number): void {
     const slots = rows.ids.map((id) => this.#slots.get(id) ?? this.#add(id, born));
-    rows.values.forEach((from, column) => {
-      const to = (this.#values[column] ??= []);
+    this.#pieces.set(++this.#came, { ids: rows.ids, values: rows.values, tick: this.tick });
+    this.#held += slots.length;
+    slots.forEach((slot, place) => {
+      this.#pieceOf[slot] = this.#came;
+      this.#placeOf[slot] = place;
+      this.touched[slot] = this.tick;
+    });
+    rows.values.forEach((_, column) => {
       const lengths = rows.lengths[column];
       const held = (this.#lengths[column] ??= new Map<number, number>());
-      for (let index = 0; index < slots.length; index++) {
-        const slot = slots[index] ?? 0;
-        to[slot] = from[index] ?? null;
-        const length = lengths?.[index];
-        if (length != null) held.set(slot, length);
-        else if (held.size > 0) held.delete(slot);
-      }
+      if (!lengths && held.size === 0) return;
+      slots.forEach((slot, place) => {
+        const length = lengths?.[place];
+        if (length == null) held.delete(slot);
+        else held.set(slot, length);
+      });
     });
-    for (const slot of slots) this.touched[slot] = this.tick;
   }
 
   #add(id: number, born: number): number {
@@ -159,9 +216,33 @@ export class Store {
     this.#slots.delete(id);
     this.ids[slot] = -1;
     this.touched[slot] = this.tick;
-    for (const values of this.#values) values[slot] = null;
+    this.#pieceOf[slot] = 0;
+    for (const values of this.#values) if (slot < values.length) values[slot] = null;
     for (const lengths of this.#lengths) lengths.delete(slot);
     this.size--;
+  }
+
+  /** Takes what is still wanted out of the oldest pieces, while they hold much else, and out of small ones. */
+  #clearAway(): void {
+    for (const [number, { ids }] of this.#pieces) {
+      if (ids.length >= FEW && this.#held <= HELD * this.size + MOST_GONE) continue;
+      for (const id of ids) {
+        const slot = this.#slots.get(id) ?? -1;
+        if (this.#pieceOf[slot] === number) this.#takeOut(slot);
+      }
+      this.#pieces.delete(number);
+      this.#held -= ids.length;
+    }
+  }
+
+  /** Takes a row out of its piece. */
+  #takeOut(slot: number): void {
+    this.#pieces.get(this.#pieceOf[slot] ?? 0)?.values.forEach((cells, column) => {
+      const values = (this.#values[column] ??= []);
+      while (values.length < slot) values.push(null); // A list with gaps is slow.
+      values[slot] = cells.at(this.#placeOf[slot] ?? 0) ?? null;
+    });
+    this.#pieceOf[slot] = 0;
   }
 
   /** Numbers the slots anew when most of them belong to rows that are gone. */
@@ -174,6 +255,8 @@ export class Store {
     this.#lengths = this.#lengths.map(
       (lengths) => new Map(living.flatMap((old, slot) => (lengths.has(old) ? [[slot, lengths.get(old) ?? 0]] : []))),
     );
+    this.#pieceOf = pick(this.#pieceOf);
+    this.#placeOf = pick(this.#placeOf);
     this.touched = pick(this.touched);
     this.born = pick(this.born);
     this.ids = pick(this.ids);

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { float64, int32, int64, tableFromArrays, tableFromIPC, tableToIPC, uint64, utf8, type DataType } from "@uwdata/flechette";
-import { listed } from "../src/listed";
+import { listed, unread } from "../src/listed";
 
-/** What comes out of a column that went through Arrow. */
-function read(values: unknown[], type: DataType): unknown[] {
+/** What comes out of a column that went through Arrow, value by value as at once. */
+function read(values: unknown[], type: DataType): readonly unknown[] {
   const bytes = tableToIPC(tableFromArrays({ values }, { types: { values: type }, useBigInt: true }), { format: "stream" });
   assert.ok(bytes);
-  return listed(tableFromIPC(bytes, { useBigInt: true, useDecimalInt: true }).getChildAt(0));
+  const cells = unread(tableFromIPC(bytes, { useBigInt: true, useDecimalInt: true }).getChildAt(0));
+  assert.equal(cells.length, values.length);
+  assert.deepEqual(values.map((_, index) => cells.at(index)), [...listed(cells)]);
+  return listed(cells);
 }
 
 test("texts are the same, whatever they are made of", () => {

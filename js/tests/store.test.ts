@@ -205,3 +205,41 @@ test("bars stand in the order in which the table is shown", () => {
   assert.ok(store.apply({ ...start, status: { ...status, order: [0] } }));
   assert.deepEqual(bars(store).slots, [1, 2, 0]);
 });
+
+test("cells are those of the last change, read one by one or as a list, also when most of what came is cleared away", () => {
+  let seed = 1;
+  const dice = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
+  const model = new Map<number, Value[]>();
+  const change = (): [number, ...Value[]][] => {
+    const rows = new Map<number, Value[]>();
+    for (let count = dice(3) ? dice(60) : 300; count >= 0; count--) rows.set(1 + dice(190), [dice(5) ? `text ${dice(1_000)}` : null, dice(1_000), -dice(9)]);
+    for (const [id, row] of rows) model.set(id, row);
+    return [...rows].map(([id, row]) => [id, ...row]);
+  };
+  const store = new Store();
+  store.apply(frame(-1, 0, [[1, null, 0, 0], [2, "b", 1, 1], ...change()]));
+  model.set(1, model.get(1) ?? [null, 0, 0]).set(2, model.get(2) ?? ["b", 1, 1]);
+  const check = (one: Store, held: ReadonlyMap<number, Value[]>): void => {
+    assert.equal(one.size, held.size);
+    for (const [id, row] of held) {
+      const slot = one.slot(id) ?? -1;
+      assert.deepEqual(row.map((_, column) => one.value(slot, column)), row);
+    }
+  };
+  let kept: [Store, Map<number, Value[]>] | undefined;
+  for (let version = 0; version < 400; version++) {
+    const removed = [...model.keys()].filter(() => dice(12) === 0);
+    for (const id of removed) model.delete(id);
+    assert.ok(store.apply(frame(version, version + 1, change(), removed)));
+    check(store, model);
+    if (version === 150) store.column(1); // It is a list from now on.
+    if (version > 150) for (const [id, row] of model) assert.equal(store.column(1)[store.slot(id) ?? -1], row[1]);
+    if (version === 200) kept = [store.copy(), new Map(model)];
+  }
+  assert.ok(kept);
+  check(...kept);
+  kept[0].complete(0, 0, "whole");
+  assert.equal(kept[0].value(0, 0), "whole");
+  for (const [id, row] of model) assert.equal(store.column(0)[store.slot(id) ?? -1], row[0]);
+  check(store, model);
+});

@@ -63,6 +63,23 @@ def test_changes_are_gathered_into_few_frames(notebook, show):
     assert len(notebook.frames) <= 4 + elapsed / INTERVAL
 
 
+def test_waiting_for_others_is_no_work_to_rest_from(notebook, show):
+    live = FakeLive({1: "Ada"})
+    taken = live.delta
+
+    def late(since: int) -> object:
+        time.sleep(0.1)  # Another thread or process has the processor.
+        return taken(since)
+
+    live.delta = late
+    view, _ = show(live)
+    notebook.wait(lambda: notebook.frames)
+    live.put(2, "Grace")
+    notebook.wait(lambda: len(notebook.names()) == 2)
+    view.freeze()
+    assert view._pace.interval(0.0, is_heard=True) < 0.1
+
+
 def test_a_page_that_says_hello_gets_everything(notebook, show):
     _, widget = show(FakeLive({1: "Ada"}))
     notebook.wait(lambda: notebook.frames)

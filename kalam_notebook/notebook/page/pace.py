@@ -20,8 +20,8 @@ INTERVAL = 1 / 30
 #: cost less than many small ones.
 _PER_ROW = 80e-6
 _FLOOD_INTERVAL = 0.105
-#: A frame may come after so many times the seconds that the last one took to make, at most after so many seconds: the
-#: rest is for the user's code.
+#: A frame may come after so many times the seconds that making the last one computed, at most after so many seconds:
+#: the rest is for the user's code.
 _REST = 4.0
 _LONGEST_REST = 0.25
 
@@ -132,7 +132,7 @@ class FramePace:
             now: The time when the work for it began.
             whole: Whether it held the whole table.
             rows: How many changed rows it held.
-            spent: Seconds that the work took.
+            spent: Seconds that the work computed.
         """
         self._turns.take(now)
         self._waiting.append(_Sent(frame, nbytes, now))

@@ -116,6 +116,8 @@ class PageRows:
 
     def _held(self, delta: LiveDelta) -> tuple[pa.Table, Sequence[int]]:
         """The changed rows that the page holds, and new ones while nothing is left out before them."""
+        if self._ids.issuperset(delta.row_ids):
+            return delta.rows, delta.row_ids
         whole = len(self._ids) == self._rows
         room = self._limit - len(self._ids) if whole else 0
         kept: list[int] = []

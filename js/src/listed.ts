@@ -34,10 +34,6 @@ class Unread implements Cells {
 // What begins with a mark of byte order keeps it.
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const TEXT = 5; // Arrow's number of the type of texts.
-/** A longer part of a text may keep the whole of it in memory. */
-const OWN = 12;
-/** Characters of a text from which it is cheaper to decode it by itself. */
-const LONG = 64;
 
 /** The values of a column, which come in one batch as a rule. */
 export function unread(column: Column<unknown>): Cells {
@@ -45,7 +41,7 @@ export function unread(column: Column<unknown>): Cells {
   return batch && others.length === 0 ? new Unread(batch) : column.data.flatMap(inBatch);
 }
 
-/** All values of a column. */
+/** All values of a column. A text of them may keep those that came with it in memory. */
 export function listed(cells: Cells): readonly Value[] {
   return cells instanceof Unread ? cells.list() : (cells as Value[]);
 }
@@ -96,7 +92,7 @@ function texts(batch: Batch<unknown>): Value[] {
       if ((first & 0xc0) !== 0x80) to += first < 0xf0 ? 1 : 2; // A character begins, of one unit of UTF-16 or two.
     }
     if (isNull(batch, index)) list.push(null);
-    else list.push(to - from > LONG ? UTF8.decode(bytes.subarray(start, end)) : own(whole, from, to));
+    else list.push(whole.slice(from, to));
     from = to;
   }
   return list;
@@ -104,11 +100,4 @@ function texts(batch: Batch<unknown>): Value[] {
 
 function isNull(batch: Batch<unknown>, index: number): boolean {
   return batch.nullCount > 0 && !batch.isValid(index);
-}
-
-/** A part of a text that does not keep the whole in memory. */
-function own(whole: string, from: number, to: number): string {
-  let part = "";
-  for (let at = from; at < to; at += OWN) part += whole.slice(at, Math.min(at + OWN, to));
-  return part;
 }

@@ -48,9 +48,9 @@ export class Profile {
       this.#tick = -1;
     }
     if (this.#tick < store.tick) {
-      const values = store.column(this.#column);
+      const all = this.#tick < 0 ? store.column(this.#column) : undefined;
       store.touched.forEach((tick, slot) => {
-        if (tick > this.#tick) this.#count(store, slot, values[slot] ?? null);
+        if (tick > this.#tick) this.#count(store, slot, all ? (all[slot] ?? null) : store.value(slot, this.#column));
       });
     }
     this.#store = store;

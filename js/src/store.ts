@@ -5,7 +5,7 @@
 
 import type { Frame, Rows, Status } from "./frames";
 import type { Column, Value } from "./cells";
-import { listed } from "./listed";
+import { listed, type Cells } from "./listed";
 
 /** Slots of rows that are gone, beyond as many as there are rows, until all are numbered anew. */
 const MOST_GONE = 1_000;
@@ -15,7 +15,9 @@ const HELD = 3;
 const FEW = 100;
 
 /** Rows as they came, and the tick of then. */
-interface Piece extends Pick<Rows, "ids" | "values"> {
+interface Piece {
+  readonly slots: readonly number[];
+  readonly values: readonly Cells[];
   readonly tick: number;
 }
 
@@ -50,21 +52,22 @@ export class Store {
   #lengths: Map<number, number>[] = [];
   #slots = new Map<number, number>();
 
-  /** The values of a column, by slot. */
+  /** The values of a column, by slot. Their texts keep others in memory until they are brought up to date, or taken out. */
   column(index: number): readonly Value[] {
     const values = this.#values[index] ?? [];
     const since = this.#listed[index] ?? -1;
     if (since === this.tick) return values;
 
-    const lists = new Map<number, readonly Value[]>();
-    for (const [number, { values: columns, tick }] of this.#pieces) {
-      if (tick > since) lists.set(number, listed(columns[index] ?? []));
+    while (values.length < this.ids.length) values.push(null); // A list with gaps is slow.
+    for (const [number, { slots, values: columns, tick }] of this.#pieces) {
+      if (tick <= since) continue;
+      const cells = columns[index] ?? [];
+      const isLiving = (slot: number): boolean => this.#pieceOf[slot] === number;
+      const list = 2 * slots.filter(isLiving).length > slots.length ? listed(cells) : cells;
+      slots.forEach((slot, place) => {
+        if (isLiving(slot)) values[slot] = list.at(place) ?? null;
+      });
     }
-    this.touched.forEach((tick, slot) => {
-      if (tick <= since) return;
-      const list = lists.get(this.#pieceOf[slot] ?? 0);
-      values[slot] = (list ? list[this.#placeOf[slot] ?? 0] : values[slot]) ?? null;
-    });
     this.#listed[index] = this.tick;
     return values;
   }
@@ -182,8 +185,16 @@ export class Store {
 
   /** Takes rows that are new or changed. */
   #put(rows: Rows, born: number): void {
-    const slots = rows.ids.map((id) => this.#slots.get(id) ?? this.#add(id, born));
-    this.#pieces.set(++this.#came, { ids: rows.ids, values: rows.values, tick: this.tick });
+    let near = 0;
+    let last = NaN;
+    const slots = rows.ids.map((id) => {
+      // Mostly a row is as far from the one before as their numbers are: to look it up takes ten times as long.
+      const guess = near + id - last;
+      near = this.ids[guess] === id ? guess : (this.#slots.get(id) ?? this.#add(id, born));
+      last = id;
+      return near;
+    });
+    this.#pieces.set(++this.#came, { slots, values: rows.values, tick: this.tick });
     this.#held += slots.length;
     slots.forEach((slot, place) => {
       this.#pieceOf[slot] = this.#came;
@@ -224,14 +235,11 @@ export class Store {
 
   /** Takes what is still wanted out of the oldest pieces, while they hold much else, and out of small ones. */
   #clearAway(): void {
-    for (const [number, { ids }] of this.#pieces) {
-      if (ids.length >= FEW && this.#held <= HELD * this.size + MOST_GONE) continue;
-      for (const id of ids) {
-        const slot = this.#slots.get(id) ?? -1;
-        if (this.#pieceOf[slot] === number) this.#takeOut(slot);
-      }
+    for (const [number, { slots }] of this.#pieces) {
+      if (slots.length >= FEW && this.#held <= HELD * this.size + MOST_GONE) continue;
+      for (const slot of slots) if (this.#pieceOf[slot] === number) this.#takeOut(slot);
       this.#pieces.delete(number);
-      this.#held -= ids.length;
+      this.#held -= slots.length;
     }
   }
 
@@ -261,5 +269,10 @@ export class Store {
     this.born = pick(this.born);
     this.ids = pick(this.ids);
     this.#slots = new Map(this.ids.map((id, slot) => [id, slot]));
+    const now: number[] = [];
+    living.forEach((old, slot) => (now[old] = slot));
+    for (const [number, piece] of this.#pieces) {
+      this.#pieces.set(number, { ...piece, slots: piece.slots.map((old) => now[old] ?? -1) });
+    }
   }
 }

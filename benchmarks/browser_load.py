@@ -1,8 +1,4 @@
-"""P8–P12: what a live table in JupyterLab and Chromium bears: order and filters, many rows at once, a flood for long.
-
-A load is smooth when the page goes on to draw and keeps up: of the times between two animation frames 99 of 100 are not
-longer than ``SMOOTH_MS``, and it shows the rows as fast as they change, but for a tenth.
-"""
+"""P8, P10–P12: what a live table in JupyterLab and Chromium bears: order and filters, many frames, a flood for long."""
 
 from __future__ import annotations
 
@@ -17,13 +13,19 @@ import pyarrow as pa
 import pyarrow.csv
 from playwright.sync_api import Browser
 
-from benchmarks.browser import LabServer, Notebook, browser_and_lab, heap_mb, printed, share, write_notebook
+from benchmarks.browser import (
+    SMOOTH_MS,
+    LabServer,
+    Notebook,
+    browser_and_lab,
+    heap_mb,
+    printed,
+    share,
+    write_notebook,
+)
 from benchmarks.measure import Figure, wanted
 
 STATIC = Path(__file__).parents[1] / "kalam_notebook" / "notebook" / "page" / "static"
-SMOOTH_MS = 34
-#: Changed rows a second, from the most on: the first of them that is smooth counts.
-LOADS = (500_000, 350_000, 200_000, 100_000, 50_000)
 #: Columns that tell whether a row is the same.
 COMPARED = ("id", "tick", "n", "score")
 
@@ -145,14 +147,12 @@ class Loaded:
 def figures(*, small: bool) -> Iterator[Figure]:
     if wanted("P12"):
         yield from scripts()
-    if not wanted("P8", "P9", "P10", "P11"):
+    if not wanted("P8", "P10", "P11"):
         return
     with browser_and_lab() as (browser, lab):
         if wanted("P8"):
             for size in (10_000,) if small else (10_000, 100_000):
                 yield from arranged(browser, lab, size)
-        if wanted("P9"):
-            yield throughput(browser, lab)
         if wanted("P10"):
             yield from many_frames(browser, lab, 900 if small else 9_000)
         if wanted("P11"):
@@ -179,21 +179,6 @@ def arranged(browser: Browser, lab: LabServer, size: int) -> Iterator[Figure]:
         table.page.wait_for_function("document.querySelector('.kl-hits').textContent.includes('match')")
         gap, _ = table.gap_ms(60, 10)
         yield Figure("P8", f"{what}, and filtered", gap, SMOOTH_MS, unit="ms")
-
-
-def throughput(browser: Browser, lab: LabServer, size: int = 100_000) -> Figure:
-    """The most of ``LOADS`` that is smooth."""
-    found = 0.0
-    for load in LOADS:
-        changed = load // 10
-        with opened(browser, lab, f"load-{load}", size=size, ticks=50, changed=changed) as table:
-            table.change(10, 10)
-            gap, told = table.gap_ms(40, 10)
-        if gap <= SMOOTH_MS and told.rows / told.seconds >= 0.9 * load:
-            found = told.rows / told.seconds
-            break
-    what = f"changed rows a second that the page takes smoothly, {size:,} rows"
-    return Figure("P9", what, found / 1_000, 200, at_least=True, unit="k/s")
 
 
 def many_frames(browser: Browser, lab: LabServer, wanted_frames: int) -> Iterator[Figure]:

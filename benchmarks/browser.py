@@ -154,10 +154,10 @@ def compare(browser: Browser, lab: LabServer, size: int, *, repeats: int) -> Ite
 
 
 def throughput(browser: Browser, lab: LabServer) -> Figure:
-    """The most of ``LOADS`` that is smooth: 200,000 rows, or as many as Perspective's widget bears on this machine."""
+    """The most of ``LOADS`` that is smooth; what Perspective's widget bears tells what the machine does."""
     ours, theirs = (most_smooth(browser, lab, side) / 1_000 for side in SIDES)
     what = f"changed rows a second that the page takes smoothly, 100,000 rows (there {theirs:.0f} k/s)"
-    return Figure("P9", what, ours, min(200, theirs), at_least=True, unit="k/s")
+    return Figure("P9", what, ours, 200, at_least=True, unit="k/s")
 
 
 def most_smooth(browser: Browser, lab: LabServer, side: str) -> int:

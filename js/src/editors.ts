@@ -250,10 +250,15 @@ function conditionText(column: Column, condition: Condition): string {
       return `${column.name} is ${condition.values.map((value) => cellText(value, column)).join(" or ")}`;
     case "begins":
       return `${column.name} begins with ${condition.text}`;
-    case "range": case "size": {
-      const { kind, least, most } = condition;
-      const bounds = [least && `from ${least}`, most && `to ${most}`].filter(Boolean).join(" ");
-      return kind === "size" ? `${column.name} has ${bounds} bytes` : `${column.name} ${bounds}`;
+    case "range": {
+      const { least, most } = condition;
+      if (least && most) return `${column.name} from ${least} to ${most}`;
+      return least ? `${column.name} from ${least}` : `${column.name} to ${most}`;
+    }
+    case "size": {
+      const { least, most } = condition;
+      if (least && most) return `${column.name} has ${least} to ${most} bytes`;
+      return least ? `${column.name} has ${least} bytes or more` : `${column.name} has ${most} bytes or fewer`;
     }
     case "null":
       return `${column.name} is NULL`;

@@ -5,18 +5,15 @@ import type { Value } from "./cells";
 
 /** The values of some rows in one column. */
 export interface Cells {
-  readonly length: number;
   at(index: number): Value | undefined;
 }
 
 /** Values that are read when they are wanted: most of those that come are never looked at. */
 class Unread implements Cells {
-  readonly length: number;
   readonly #batch: Batch<unknown>;
 
   constructor(batch: Batch<unknown>) {
     this.#batch = batch;
-    this.length = batch.length;
   }
 
   at(index: number): Value {

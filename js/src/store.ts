@@ -188,7 +188,7 @@ export class Store {
     let near = 0;
     let last = NaN;
     const slots = rows.ids.map((id) => {
-      // Mostly a row is as far from the one before as their numbers are: to look it up takes ten times as long.
+      // Mostly a row is as far from the one before as their numbers are; among 100,000 a look-up takes longer.
       const guess = near + id - last;
       near = this.ids[guess] === id ? guess : (this.#slots.get(id) ?? this.#add(id, born));
       last = id;

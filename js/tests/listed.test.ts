@@ -8,7 +8,6 @@ function read(values: unknown[], type: DataType): readonly unknown[] {
   const bytes = tableToIPC(tableFromArrays({ values }, { types: { values: type }, useBigInt: true }), { format: "stream" });
   assert.ok(bytes);
   const cells = unread(tableFromIPC(bytes, { useBigInt: true, useDecimalInt: true }).getChildAt(0));
-  assert.equal(cells.length, values.length);
   assert.deepEqual(values.map((_, index) => cells.at(index)), [...listed(cells)]);
   return listed(cells);
 }

@@ -60,18 +60,28 @@ def table(rows: int) -> Iterator[kalam.Client]:
             del os.environ["KALAMDB_ROOT_PASSWORD"]
 
 
+@contextmanager
+def answered_again(client: kalam.Client) -> Iterator[kalam.Client]:
+    """A client that the server's work costs time once only: answers of a million rows take it a minute."""
+    with replayed(client.url) as url, kalam.Client(url, user="root", timeout=600) as again:
+        yield again
+
+
 def figures(*, small: bool) -> Iterator[Figure]:
     if wanted("E1", "E2", "E3"):
         with table(100_000) as client:
             if wanted("E1"):
-                yield read_sql_figure(client, 3 if small else 5)
+                with answered_again(client) as again:
+                    yield read_sql_figure(again, 3 if small else 5)
             if not small and wanted("E2", "E3"):
                 for start in range(100_000, 1_000_000, _AT_ONCE):
                     client.execute_query(_ROWS.format(start, start + _AT_ONCE - 1))
-            if wanted("E2"):
-                yield cursor_figure(client, 3 if small else 5)
-            if wanted("E3"):
-                yield buffers_figure(client)
+            if wanted("E2", "E3"):
+                with answered_again(client) as again:
+                    if wanted("E2"):
+                        yield cursor_figure(again, 3 if small else 5)
+                    if wanted("E3"):
+                        yield buffers_figure(again)
     if wanted("E4", "E5"):
         rows = 100_000 if small else 5_000_000
         with table(rows) as client, replayed(client.url) as url:

@@ -96,6 +96,7 @@ export class Grid {
     this.#seen = store.tick;
     this.#columns = new Columns(columns);
     this.#heads = new Heads(columns, this.#columns, {
+      near: (column) => void this.#store.column(column),
       sort: (column) => this.#sort(column),
       resize: (column, width) => this.#resize(column, width),
       move: (column, place) => {
@@ -104,10 +105,6 @@ export class Grid {
       },
     });
     this.#header.setAttribute("aria-rowindex", "1");
-    // Who points at a header may click on it: then the column is read already.
-    this.#header.addEventListener("pointerover", ({ target }) => {
-      this.#store.column(this.#heads.column((target as Element).closest("th")) ?? -1);
-    });
     const head = element("thead", "");
     head.append(this.#header);
     for (const space of [this.#above, this.#below]) space.setAttribute("aria-hidden", "true");
@@ -205,8 +202,7 @@ export class Grid {
 
   /** Shows the store's rows; call it after a frame, at most once per screen refresh. */
   update(): void {
-    const before = this.#order.slots;
-    const { ids } = this.#order;
+    const { slots: before, ids } = this.#order;
     const isMoved = this.#order.update();
     this.#draw();
     if (!isMoved || this.#order.sortedBy || this.#store.window) return;

@@ -7,6 +7,8 @@ import { element, takeKeys } from "./dom";
 const DRAG = 6; // Pixels that the mouse moves before a header moves with it.
 
 export interface Acts {
+  /** The reader points at a header, and may click on it: then the column is read already. */
+  near(column: number): void;
   sort(column: number): void;
   resize(column: number, width: number): void;
   /** @param place Among the columns that are shown. */
@@ -62,6 +64,7 @@ export class Heads {
     arrow.setAttribute("aria-hidden", "true"); // `aria-sort` says it.
     button.append(element("span", "kl-name", visible(described.name)), arrow);
     takeKeys(button);
+    button.addEventListener("pointerenter", () => this.#acts.near(column));
     button.addEventListener("click", () => {
       if (!this.#drag(cell, column)) this.#acts.sort(column);
     });

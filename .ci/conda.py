@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import re
 import sys
 import sysconfig
 from importlib.metadata import distributions
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
 from rattler_build import Package, Stage0Recipe, ToolConfiguration, assemble_package
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -43,8 +43,7 @@ def make_channel(channel: Path) -> None:
     (empty / "stand-in").touch()
     made = [assemble(channel, "python", platform.python_version(), environment(channel / "python"))]
     for one in distributions():
-        name = re.sub("[-_.]+", "-", one.name).lower()
-        made.append(assemble(channel, name, one.version, empty))
+        made.append(assemble(channel, canonicalize_name(one.name), one.version, empty))
     told = {"info": {"subdir": "noarch"}, "packages": {}, "packages.conda": dict(made)}
     (channel / "noarch" / "repodata.json").write_text(json.dumps(told))
 

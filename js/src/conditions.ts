@@ -9,6 +9,7 @@ export type Condition =
   | { readonly kind: "contains"; readonly text: string }
   | { readonly kind: "one of"; readonly values: readonly Value[] }
   | { readonly kind: "range" | "size"; readonly least: string; readonly most: string }
+  /** By hexadecimal digits, as `digits` gives them. */
   | { readonly kind: "begins"; readonly text: string }
   | { readonly kind: "null" | "not null" };
 
@@ -30,13 +31,11 @@ export function matcher(store: Store, column: number, condition: Condition): Fil
         return (described.kind === "file" ? text.replace(FILE_SIZE, "") : text).includes(wanted);
       };
     }
-    case "begins": {
-      const wanted = digits(condition.text);
+    case "begins":
       return (slot) => {
         const value = values()[slot] ?? null;
-        return value !== null && hexadecimal(value as Uint8Array).startsWith(wanted);
+        return value !== null && hexadecimal(value as Uint8Array).startsWith(condition.text);
       };
-    }
     case "size": {
       const [least, most] = [condition.least, condition.most].map(size);
       return (slot) => {
@@ -77,11 +76,11 @@ export function digits(text: string): string {
   return wanted;
 }
 
-/** A number of bytes; undefined for none. @throws {RangeError} It is no number. */
-export function size(text: string): number | undefined {
+/** A number of bytes; null for none. @throws {RangeError} It is no number. */
+export function size(text: string): number | null {
   const trimmed = text.trim();
   if (!/^\d*$/.test(trimmed)) throw new RangeError(`${trimmed} is no number of bytes.`);
-  return trimmed ? Number(trimmed) : undefined;
+  return trimmed ? Number(trimmed) : null;
 }
 
 /** What a column's texts are to contain, in small letters; of UUIDs the digits, for the server knows no hyphens in them. */
@@ -143,10 +142,9 @@ function ticks(date: string, time: string, perSecond: number): bigint | undefine
 /** A condition as the kernel reads it: bounds as whole numbers of ticks and digits. @throws {RangeError} As of `matcher`. */
 export function forKernel(condition: Condition, column: Column): object {
   if (condition.kind === "contains") return { ...condition, text: soughtIn(column, condition.text) };
-  if (condition.kind === "begins") return { ...condition, text: digits(condition.text) };
   if (condition.kind !== "range" && condition.kind !== "size") return condition;
   const [least, most] = [condition.least, condition.most].map((bound) => {
-    const value = condition.kind === "size" ? size(bound) ?? null : parse(bound, column);
+    const value = condition.kind === "size" ? size(bound) : parse(bound, column);
     return value === null ? null : String(value);
   });
   return { kind: condition.kind, least, most };

@@ -149,7 +149,7 @@ function readers(
       place.replaceChildren(least, most);
       return () => {
         const bounds = [least.value, most.value].map((text) => (column && kind === "range" ? parse(text, column) : size(text)));
-        if (bounds.every((bound) => bound == null)) throw new RangeError("Give at least one of the two bounds.");
+        if (bounds.every((bound) => bound === null)) throw new RangeError("Give at least one of the two bounds.");
         return { kind, least: least.value.trim(), most: most.value.trim() };
       };
     }

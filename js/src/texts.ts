@@ -2,7 +2,7 @@
 
 import { cellText, hexadecimal, isLong, isNumber, type Column, type Value } from "./cells";
 import { exact, names, written, type Part } from "./copy";
-import { digits, parse, size, soughtIn, type Condition } from "./conditions";
+import { parse, size, soughtIn, type Condition } from "./conditions";
 import type { Store } from "./store";
 
 /** Cells in a format other than CSV; all of them must be whole. */
@@ -49,7 +49,7 @@ function sql(column: Column, condition: Condition): string {
       return `strpos(${text}, ${quoted(soughtIn(column, condition.text))}) > 0`;
     }
     case "begins":
-      return `encode(${name}, 'hex') LIKE '${digits(condition.text)}%'`;
+      return `encode(${name}, 'hex') LIKE '${condition.text}%'`;
     case "size":
       return between(`length(encode(${name}, 'hex'))`, condition, (bound) => 2 * (size(bound) ?? 0)); // It counts no bytes.
     case "one of":

@@ -63,16 +63,16 @@ def test_changes_are_gathered_into_few_frames(notebook, show):
     assert len(notebook.frames) <= 4 + elapsed / INTERVAL
 
 
-def test_waiting_for_others_is_no_work_to_rest_from(notebook, show):
+def test_waiting_for_others_is_no_work_to_rest_from(notebook, show, clock):
     live = FakeLive({1: "Ada"})
     taken = live.delta
 
     def late(since: int) -> object:
-        time.sleep(0.1)  # Another thread or process has the processor.
+        clock.now += 10.0  # Another thread or process has the processor.
         return taken(since)
 
     live.delta = late
-    view, _ = show(live)
+    view, _ = show(live, clock=clock)
     notebook.wait(lambda: notebook.frames)
     live.put(2, "Grace")
     notebook.wait(lambda: len(notebook.names()) == 2)

@@ -245,17 +245,18 @@ def play(path: Path, *, speed: float, clock: Clock | None = None) -> Player:
     Raises:
         RecordingError: The file cannot be read, is no recording, or breaks off before its first rows.
     """
+    name = str(path)
     file = _open(path)
     try:
-        records = read_recording(file, str(path))
-        first = _next(records, str(path))
+        records = read_recording(file, name)
+        first = _next(records, name)
         if not isinstance(first, Snapshot):
-            raise RecordingError(str(path), "It is damaged: it does not begin with rows.")
+            raise RecordingError(name, "It is damaged: it does not begin with rows.")
     except BaseException:
         file.close()
         raise
 
-    player = Player(str(path), file, first, records, speed=speed, clock=clock or _SystemClock())
+    player = Player(name, file, first, records, speed=speed, clock=clock or _SystemClock())
     player.begin()
     return player
 

@@ -41,10 +41,9 @@ def make_channel(channel: Path) -> None:
     empty = channel / "empty"
     empty.mkdir(parents=True)
     (empty / "stand-in").touch()
-    made = [assemble(channel, "python", platform.python_version(), environment(channel / "python"))]
-    for one in distributions():
-        made.append(assemble(channel, canonicalize_name(one.name), one.version, empty))
-    told = {"info": {"subdir": "noarch"}, "packages": {}, "packages.conda": dict(made)}
+    python = assemble(channel, "python", platform.python_version(), environment(channel / "python"))
+    others = [assemble(channel, canonicalize_name(one.name), one.version, empty) for one in distributions()]
+    told = {"info": {"subdir": "noarch"}, "packages": {}, "packages.conda": dict([python, *others])}
     (channel / "noarch" / "repodata.json").write_text(json.dumps(told))
 
 
